@@ -1,0 +1,156 @@
+"""What the parts of the application promise to one another: the fewest facts that it needs.
+
+A component of any cloud satisfies a contract by having the attributes; it inherits nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import pulumi
+
+Rung = Literal["serverless", "dedicated", "cluster"]
+"""A step of the inference ladder."""
+
+
+class Store(Protocol):
+    """Where documents and summaries lie."""
+
+    @property
+    def url(self) -> pulumi.Output[str]:
+        """`file:///folder` or `s3://bucket`."""
+
+    @property
+    def bucket(self) -> pulumi.Output[str]:
+        """The name that a person knows it by: a bucket's name, a folder's path."""
+
+    @property
+    def endpoint(self) -> pulumi.Output[str]:
+        """URL of the S3 API; empty for AWS itself and for a folder."""
+
+    @property
+    def region(self) -> pulumi.Output[str]:
+        """Region of the S3 API; empty for a folder."""
+
+    @property
+    def access_key_id(self) -> pulumi.Output[str]:
+        """Key of the S3 API; empty where the platform gives the functions an identity."""
+
+    @property
+    def secret_access_key(self) -> pulumi.Output[str]:
+        """Secret. Belongs to `access_key_id`."""
+
+
+class Database(Protocol):
+    """Where the ledger is: a PostgreSQL database with a role of its own."""
+
+    @property
+    def host(self) -> pulumi.Output[str]: ...
+
+    @property
+    def port(self) -> pulumi.Output[int]: ...
+
+    @property
+    def name(self) -> pulumi.Output[str]: ...
+
+    @property
+    def user(self) -> pulumi.Output[str]: ...
+
+    @property
+    def password(self) -> pulumi.Output[str]:
+        """Secret."""
+
+    @property
+    def sslmode(self) -> Literal["disable", "require", "verify-full"]:
+        """`disable` only where no network is crossed."""
+
+
+class Inference(Protocol):
+    """What answers: any endpoint that speaks OpenAI's chat completions dialect."""
+
+    @property
+    def base_url(self) -> pulumi.Output[str]:
+        """Ends in `/v1`."""
+
+    @property
+    def model(self) -> pulumi.Output[str]: ...
+
+    @property
+    def api_key(self) -> pulumi.Output[str]:
+        """Secret."""
+
+    @property
+    def context_tokens(self) -> int:
+        """Prompt and answer together fit in so many tokens."""
+
+    @property
+    def input_usd_per_million(self) -> float | None:
+        """Price of a million prompt tokens in US dollars; None is unknown."""
+
+    @property
+    def output_usd_per_million(self) -> float | None:
+        """Price of a million answer tokens in US dollars; None is unknown."""
+
+
+class Functions(Protocol):
+    """The application, running."""
+
+    @property
+    def page_url(self) -> pulumi.Output[str]: ...
+
+    @property
+    def api_token(self) -> pulumi.Output[str]:
+        """Secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalInference:
+    """An endpoint that somebody else runs and that is reached with a key: nothing is created."""
+
+    base_url: pulumi.Output[str]
+    model: pulumi.Output[str]
+    api_key: pulumi.Output[str]
+    context_tokens: int
+    input_usd_per_million: float | None
+    output_usd_per_million: float | None
+
+
+def application_environment(
+    *,
+    arrangement: str,
+    rung: Rung,
+    api_token: pulumi.Input[str],
+    store: Store,
+    database: Database,
+    inference: Inference,
+) -> Mapping[str, pulumi.Input[str]]:
+    """What the application is told, derived from what it is related to.
+
+    The names are those that `functions.settings` reads; secrets stay secret. A variable without a
+    value is left out.
+    """
+    prices = {
+        "INFERENCE_INPUT_USD_PER_MILLION": inference.input_usd_per_million,
+        "INFERENCE_OUTPUT_USD_PER_MILLION": inference.output_usd_per_million,
+    }
+    return {
+        "ARRANGEMENT": arrangement,
+        "RUNG": rung,
+        "API_TOKEN": api_token,
+        "STORE_URL": store.url,
+        "STORE_ENDPOINT": store.endpoint,
+        "STORE_REGION": store.region,
+        "STORE_ACCESS_KEY_ID": store.access_key_id,
+        "STORE_SECRET_ACCESS_KEY": store.secret_access_key,
+        "DATABASE_HOST": database.host,
+        "DATABASE_PORT": database.port.apply(lambda port: f"{int(port)}"),
+        "DATABASE_NAME": database.name,
+        "DATABASE_USER": database.user,
+        "DATABASE_PASSWORD": database.password,
+        "DATABASE_SSLMODE": database.sslmode,
+        "INFERENCE_URL": inference.base_url,
+        "INFERENCE_MODEL": inference.model,
+        "INFERENCE_API_KEY": inference.api_key,
+        "INFERENCE_CONTEXT_TOKENS": str(inference.context_tokens),
+        **{name: f"{price:g}" for name, price in prices.items() if price is not None},
+    }

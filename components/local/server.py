@@ -1,0 +1,126 @@
+"""A Python program of ours that serves HTTP on 127.0.0.1, as a resource."""
+
+import hashlib
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi import dynamic
+
+from components.local.daemon import Daemon, choose_port, plain_environment
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+_INPUTS = ("module", "environment", "folder", "wanted_port", "code")
+
+
+class _Provider(dynamic.ResourceProvider):
+    serialize_as_secret_always = False
+
+    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
+        return dynamic.CreateResult(props["name"], _start(props))
+
+    def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
+        return dynamic.ReadResult(id_, {**props, "pid": _daemon(props).pid() or 0})
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
+        changed = any(olds.get(name) != news.get(name) for name in _INPUTS)
+        dead = _daemon(olds).pid() is None
+        return dynamic.DiffResult(
+            changes=changed or dead,
+            replaces=["folder"] if olds["folder"] != news["folder"] else [],
+            delete_before_replace=True,
+        )
+
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
+        _daemon(olds).stop()
+        return dynamic.UpdateResult(_start(news, port_before=int(olds["port"])))
+
+    def delete(self, _id: str, props: dict[str, Any]) -> None:
+        _daemon(props).remove()
+
+
+class Server(dynamic.Resource, module="local", name="Server"):
+    """`python -m MODULE --host 127.0.0.1 --port PORT`, healthy when its `/healthz` says ok."""
+
+    url: pulumi.Output[str]
+    """`http://127.0.0.1:PORT`, without a slash at the end."""
+    port: pulumi.Output[int]
+    pid: pulumi.Output[int]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        module: str,
+        folder: Path,
+        environment: Mapping[str, pulumi.Input[str]],
+        port: int = 0,
+        code: Sequence[Path],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Args:
+        module: What `python -m` runs.
+        folder: Where its process file and its log lie.
+        environment: All that it is told; values may be secret.
+        port: 0 takes any free port at the first start, and keeps it.
+        code: Files and folders whose change means a restart.
+        """
+        super().__init__(
+            _Provider(),
+            name,
+            {
+                "name": name,
+                "module": module,
+                "folder": str(folder),
+                "environment": dict(environment),
+                "wanted_port": port,
+                "code": fingerprint(code),
+                "url": None,
+                "port": None,
+                "pid": None,
+            },
+            opts,
+        )
+
+
+def fingerprint(paths: Sequence[Path]) -> str:
+    """A hash over the content of files and folders, compiled Python left out."""
+    digest = hashlib.sha256()
+    for path in paths:
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"{file.relative_to(PROJECT)}\n".encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _daemon(props: dict[str, Any]) -> Daemon:
+    return Daemon(folder=Path(props["folder"]), name=props["name"])
+
+
+def _start(props: dict[str, Any], *, port_before: int = 0) -> dict[str, Any]:
+    port = choose_port(int(props["wanted_port"]), before=port_before)
+    url = f"http://127.0.0.1:{port}"
+    pid = _daemon(props).start(
+        [sys.executable, "-m", props["module"], "--host", "127.0.0.1", "--port", str(port)],
+        environment=plain_environment(
+            {**props["environment"], "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
+        ),
+        ready=lambda: _healthy(url),
+    )
+    inputs = {name: props[name] for name in ("name", *_INPUTS)}
+    return {**inputs, "url": url, "port": port, "pid": pid}
+
+
+def _healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:  # noqa: S310  # http: above
+            return answer.status == 200 and b'"ok"' in answer.read()
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,139 @@
+"""Summarize by choosing sentences: every word of the answer stands in the document.
+
+A sentence counts when many others speak of the same things (degree centrality over tf-idf vectors,
+as in LexRank), when it reads as finished prose, and when it stands early.
+Maximal marginal relevance keeps the chosen ones from repeating each other.
+"""
+# ruff: noqa: RUF001  # full-width punctuation is meant
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from components.local.standin.prose import readability, script, words
+from components.local.standin.sentences import Sentence, split
+from components.local.standin.vectors import Vector, centrality, similarity, vectors
+
+NO_PROSE = "The text holds no prose that a summary could be taken from."
+"""The answer to tables, code, numbers and emptiness: nothing is made up."""
+
+_MARK = re.compile(r"^<(/?)(document|summary)\b[^<>\n]*>[ \t]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidate:
+    """A sentence with what the choice needs: its part, its length and its weight."""
+
+    text: str
+    part: int
+    words: float
+    weight: float
+    vector: Vector
+
+
+def answer(message: str) -> str:
+    """Summarize what a user message marks as document or as partial summaries, else all of it."""
+    marks = list(_MARK.finditer(message))
+    opened = [mark.end() for mark in marks if mark.groups() == ("", "document")]
+    closed = [mark.start() for mark in marks if mark.groups() == ("/", "document")]
+    if opened and closed and opened[0] < closed[-1]:  # a document may itself hold such lines
+        return summarize(message[opened[0] : closed[-1]])
+    parts = [
+        message[mark.end() : end.start()]
+        for mark, end in pairwise(marks)
+        if mark.groups() == ("", "summary") and end.groups() == ("/", "summary")
+    ]
+    return summarize(*(parts or [message]))
+
+
+def summarize(*parts: str, max_sentences: int = 7, max_words: int = 150) -> str:
+    """Return the sentences that say most about `parts`, in their order, or `NO_PROSE`.
+
+    Several parts get their share each.
+    Of a short text about every third sentence is chosen, three at least.
+    """
+    found = _candidates(parts)
+    if not found:
+        return NO_PROSE
+    limit = min(max_sentences, max(3, math.ceil(len(found) / 3)))
+    return _join([candidate.text for candidate in _choose(found, limit, max_words)])
+
+
+def _candidates(parts: Sequence[str]) -> list[_Candidate]:
+    """Weigh every sentence that reads as prose; fragments only where there is nothing else."""
+    placed = [(part, sentence) for part, text in enumerate(parts) for sentence in split(text)]
+    prose = _readable(placed) or _readable(
+        [(part, replace(s, whole=True)) for part, s in placed if _only_words(s.text)]
+    )
+    compared = vectors([sentence.text for _, sentence, _ in prose])
+    scripts = [script(sentence.text) for _, sentence, _ in prose]
+    usual = Counter(scripts).most_common(1)[0][0] if scripts else ""
+    place: Counter[int] = Counter()
+    candidates = []
+    for (part, sentence, worth), written, vector, central in zip(
+        prose, scripts, compared, centrality(compared), strict=True
+    ):
+        early = 1 + 0.8 * math.exp(-place[part] / 4)
+        familiar = 1.0 if written == usual else 0.3
+        place[part] += 1
+        candidates.append(
+            _Candidate(
+                text=sentence.text,
+                part=part,
+                words=words(sentence.text),
+                weight=worth * central * early * familiar,
+                vector=vector,
+            )
+        )
+    return candidates
+
+
+def _readable(placed: list[tuple[int, Sentence]]) -> list[tuple[int, Sentence, float]]:
+    return [(part, s, worth) for part, s in placed if (worth := readability(s)) > 0]
+
+
+def _only_words(text: str) -> bool:
+    """Say whether an unfinished sentence is still a sentence: six words, and nothing but words."""
+    return words(text) >= 6 and all(c.isalpha() or c in " ,:'’-" for c in text)
+
+
+def _choose(found: list[_Candidate], limit: int, max_words: int) -> list[_Candidate]:
+    """Take the weightiest sentences that add something, from every part alike."""
+    chosen: list[int] = []
+    taken: Counter[int] = Counter()
+    overlap = [0.0] * len(found)
+    budget = float(max_words)
+    least = 0.0
+
+    def gain(i: int) -> float:
+        return found[i].weight * (1 - overlap[i])
+
+    while len(chosen) < limit:
+        fitting = [i for i, c in enumerate(found) if c.words <= budget and i not in chosen]
+        if not fitting:
+            break
+        best = max(fitting, key=lambda i: gain(i) * 0.5 ** taken[found[i].part])
+        if overlap[best] > 0.8 or (len(chosen) >= 3 and gain(best) < least):
+            break
+        least = least or gain(best) / 10
+        chosen.append(best)
+        taken[found[best].part] += 1
+        budget -= found[best].words
+        overlap = [
+            max(known, similarity(c.vector, found[best].vector))
+            for known, c in zip(overlap, found, strict=True)
+        ]
+    return [found[i] for i in sorted(chosen)]
+
+
+def _join(texts: list[str]) -> str:
+    """Write sentences after each other, and unfinished ones below each other."""
+    joined = texts[0]
+    for text in texts[1:]:
+        last = joined[-1]
+        joined += "" if last in "。！？」』）" else "\n" if last.isalpha() else " "
+        joined += text
+    return joined

@@ -1,0 +1,68 @@
+"""Bound how many requests a minute are answered, the way hosted endpoints do."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allowance:
+    """What one request found: let through or not, and what the headers say.
+
+    Attributes:
+        granted: The request may go on.
+        limit: Requests per minute.
+        remaining: Requests that could follow at once.
+        retry_seconds: Until the next request would be granted.
+        reset_seconds: Until `remaining` is at its limit again.
+    """
+
+    granted: bool
+    limit: int
+    remaining: int
+    retry_seconds: float
+    reset_seconds: float
+
+    def headers(self) -> dict[str, str]:
+        """Return the `x-ratelimit-*` headers, and `Retry-After` where the answer is no."""
+        headers = {
+            "x-ratelimit-limit-requests": str(self.limit),
+            "x-ratelimit-remaining-requests": str(self.remaining),
+            "x-ratelimit-reset-requests": _duration(self.reset_seconds),
+        }
+        if not self.granted:
+            headers["Retry-After"] = str(max(1, math.ceil(self.retry_seconds)))
+        return headers
+
+
+class TokenBucket:
+    """A bucket of `per_minute` requests that refills evenly; it starts full."""
+
+    def __init__(self, per_minute: int, clock: Callable[[], float]) -> None:
+        """Read time from `clock`, in seconds."""
+        self._limit = per_minute
+        self._clock = clock
+        self._level = float(per_minute)
+        self._read_at = clock()
+
+    def take(self) -> Allowance:
+        """Take one request out, if there is one."""
+        now = self._clock()
+        per_second = self._limit / 60
+        self._level = min(self._limit, self._level + (now - self._read_at) * per_second)
+        self._read_at = now
+        granted = self._level >= 1 - 1e-9  # what was waited for exactly must not round to less
+        if granted:
+            self._level = max(0.0, self._level - 1)
+        return Allowance(
+            granted=granted,
+            limit=self._limit,
+            remaining=int(self._level),
+            retry_seconds=max(0.0, 1 - self._level) / per_second,
+            reset_seconds=(self._limit - self._level) / per_second,
+        )
+
+
+def _duration(seconds: float) -> str:
+    """Write a duration as these headers do: 120ms, 8.571s."""
+    return f"{seconds * 1000:.0f}ms" if seconds < 1 else f"{round(seconds, 3):g}s"

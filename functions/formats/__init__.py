@@ -1,0 +1,1 @@
+"""One reader per document format: bytes in, text out, or a `Failure` that says what is wrong."""

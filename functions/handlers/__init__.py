@@ -1,0 +1,1 @@
+"""Where the application meets a platform: each file turns events into calls, and no more."""

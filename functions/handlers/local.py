@@ -1,0 +1,146 @@
+"""One process that hosts the three functions: api, summarize, and sweep on a schedule.
+
+`python -m functions.handlers.local --port 8080` serves until it is told to stop (SIGTERM).
+"""
+
+import argparse
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from uuid import UUID
+
+import uvicorn
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from functions.api import create_api
+from functions.application import Application, open_application
+from functions.errors import Code, Failure
+from functions.schema import MAX_DOCUMENT_BYTES
+from functions.settings import Settings
+from functions.store import FolderSigner
+
+log = logging.getLogger(__name__)
+
+DOCUMENTS_AT_ONCE = 4
+
+
+class Host:
+    """Runs `summarize` for documents as they come, and `sweep` on its schedule."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._slots = asyncio.Semaphore(DOCUMENTS_AT_ONCE)
+        self._tasks: dict[UUID, asyncio.Task[None]] = {}
+
+    async def start(self, id_: UUID) -> None:
+        """Have a document summarized; one that is under way here already is left alone."""
+        if id_ not in self._tasks:
+            task = asyncio.create_task(self._summarize(id_), name=f"summarize {id_}")
+            self._tasks[id_] = task
+            task.add_done_callback(lambda _: self._tasks.pop(id_, None))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Sweep on schedule; at the end stop what is under way and return it to the ledger."""
+        sweeper = asyncio.create_task(self._sweep(), name="sweep")
+        try:
+            yield
+        finally:
+            tasks = [sweeper, *self._tasks.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _summarize(self, id_: UUID) -> None:
+        async with self._slots:
+            try:
+                await self._application.summarize(id_)
+            except (OperationalError, PoolTimeout) as error:
+                log.warning("document %s: the database is away (%s)", id_, type(error).__name__)
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                for id_ in await self._application.sweep():
+                    await self.start(id_)
+            except (OperationalError, PoolTimeout, Failure) as error:
+                log.warning("the sweep is put off: %s", type(error).__name__)
+            await asyncio.sleep(self._application.settings.sweep_interval_seconds)
+
+
+def uploads(application: Application) -> Route:
+    """The presigned uploads of a folder store: `PUT /uploads/KEY?expires=…&signature=…`."""
+    signer = FolderSigner(application.settings.api_token)
+
+    async def put(request: Request) -> Response:
+        key = request.path_params["key"]
+        query = request.query_params
+        if not signer.allows(key, query.get("expires", ""), query.get("signature", "")):
+            raise Failure(
+                Code.UNAUTHORIZED,
+                "The upload's signature is wrong, or its 15 minutes are over.",
+                "Announce the document again: POST /api/uploads.",
+            )
+        data = bytearray()
+        async for part in request.stream():
+            data += part
+            if len(data) > MAX_DOCUMENT_BYTES:
+                raise Failure(
+                    Code.TOO_LARGE,
+                    f"The upload is larger than {MAX_DOCUMENT_BYTES:,} bytes.",
+                    "Split the document and upload its parts.",
+                )
+        await application.store.put(key, bytes(data))
+        return Response(status_code=200)
+
+    return Route("/uploads/{key:path}", put, methods=["PUT"])
+
+
+@asynccontextmanager
+async def hosted(settings: Settings) -> AsyncIterator[Starlette]:
+    """The whole application as one ASGI application, at work as long as the context is open."""
+    async with open_application(settings) as application:
+        host = Host(application)
+        async with host.running():
+            yield create_api(application, host.start, routes=[uploads(application)])
+
+
+async def serve(settings: Settings, *, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    async with hosted(settings) as app:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                log_level="info",
+                access_log=False,  # a presigned URL is a key for 15 minutes
+                lifespan="off",
+                timeout_graceful_shutdown=3,
+            )
+        )
+        await server.serve()
+
+
+def main() -> None:
+    """Read the command line and the environment, and serve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve(Settings.read(), host=arguments.host, port=arguments.port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+/** Files on their way: announced to the API, sent straight to the object store, completed. */
+
+import { pause, problemIn, Refused } from './api.js';
+
+/** @typedef {import('./api.js').Api} Api */
+/** @typedef {import('./api.js').Upload} Upload */
+/** @typedef {import('./api.js').Problem} Problem */
+
+const AT_ONCE = 3; // uploads; more would only share the same line
+const TRIES = 4; // to send the bytes, when the store cannot be reached
+const SILENCE = 60_000; // ms without a byte moving before an attempt is given up
+const SET_BY_BROWSER = new Set(['content-length', 'host']); // a page may not set these itself
+
+/** One file on its way. */
+export class Transfer {
+  /** @type {Upload | null} where the bytes go, once the application has said so */
+  upload = null;
+  /** @type {number | null} bytes; null while it waits for its turn */
+  sent = null;
+  /** @type {Problem | null} */
+  problem = null;
+  started = new Date().toISOString();
+
+  /** @param {File} file */
+  constructor(file) {
+    this.file = file;
+  }
+}
+
+/** Sends files, a few at a time, in the order in which they were added. */
+export class Uploads {
+  /** @type {Transfer[]} */
+  #waiting = [];
+  #running = 0;
+
+  /**
+   * @param {Api} api
+   * @param {(transfer: Transfer) => void} changed called at each step
+   * @param {(transfer: Transfer) => void} completed called when the application has the document
+   */
+  constructor(api, changed, completed) {
+    this.api = api;
+    this.changed = changed;
+    this.completed = completed;
+  }
+
+  /** True while leaving the page would lose bytes. */
+  get busy() {
+    return this.#running > 0 || this.#waiting.length > 0;
+  }
+
+  /** @param {Transfer} transfer */
+  add(transfer) {
+    transfer.problem = null;
+    transfer.sent = null;
+    this.#waiting.push(transfer);
+    this.changed(transfer);
+    this.#next();
+  }
+
+  #next() {
+    while (this.#running < AT_ONCE) {
+      const transfer = this.#waiting.shift();
+      if (!transfer) return;
+      this.#running += 1;
+      this.#send(transfer).finally(() => {
+        this.#running -= 1;
+        this.#next();
+      });
+    }
+  }
+
+  /** @param {Transfer} transfer */
+  async #send(transfer) {
+    try {
+      transfer.upload ??= await this.api.upload(transfer.file.name, transfer.file.size);
+      await put(this.api.base, transfer.upload, transfer.file, (sent) => {
+        transfer.sent = sent;
+        this.changed(transfer);
+      });
+      await this.api.complete(transfer.upload.document_id);
+      this.completed(transfer);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      transfer.problem = error.problem;
+      this.changed(transfer);
+    }
+  }
+}
+
+/**
+ * Send the bytes; a lost connection is tried again.
+ * @param {URL} base @param {Upload} upload @param {File} file @param {(sent: number) => void} progress
+ */
+async function put(base, upload, file, progress) {
+  for (let tries = 1; ; tries += 1) {
+    progress(0);
+    const answer = await putOnce(base, upload, file, progress);
+    if (answer !== null && answer.status < 300) return;
+    if (answer !== null && answer.status < 500) throw storeRefused(file, answer);
+    if (tries === TRIES) throw storeUnavailable(file, answer);
+    await pause(1_000 * 2 ** tries);
+  }
+}
+
+/**
+ * XMLHttpRequest and not fetch, which cannot tell how much has been sent.
+ * @param {URL} base @param {Upload} upload @param {File} file @param {(sent: number) => void} progress
+ * @returns {Promise<{status: number, text: string} | null>} null when there was no answer
+ */
+function putOnce(base, upload, file, progress) {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    request.open(upload.method, new URL(upload.upload_url, base));
+    for (const [name, value] of Object.entries(upload.headers)) {
+      if (!SET_BY_BROWSER.has(name.toLowerCase())) request.setRequestHeader(name, value);
+    }
+    const watch = () => setTimeout(() => request.abort(), SILENCE);
+    let silence = watch();
+    request.upload.onprogress = ({ loaded }) => {
+      clearTimeout(silence);
+      silence = watch();
+      progress(loaded);
+    };
+    request.onloadend = () => {
+      clearTimeout(silence);
+      resolve(request.status ? { status: request.status, text: request.responseText } : null);
+    };
+    request.send(file.slice()); // a slice has no type, so no Content-Type that was not signed
+  });
+}
+
+/** @param {File} file @param {{status: number, text: string}} answer */
+function storeRefused(file, answer) {
+  return new Refused(
+    answer.status,
+    problemIn(answer.text) ?? {
+      code: 'STORE_UNAVAILABLE',
+      message: `The object store answered ${answer.status} to the bytes of ${file.name}.`,
+      remedy: 'The permission to upload may have expired: try again.',
+    },
+  );
+}
+
+/** @param {File} file @param {{status: number} | null} answer */
+function storeUnavailable(file, answer) {
+  const happened = answer ? `answered ${answer.status}` : 'could not be reached, or stopped answering,';
+  return new Refused(answer?.status ?? 0, {
+    code: 'STORE_UNAVAILABLE',
+    message: `The object store ${happened} when ${file.name} was sent to it, ${TRIES} times.`,
+    remedy:
+      'Check the connection and try again. If other pages work, the store may not allow uploads from this one (CORS).',
+  });
+}

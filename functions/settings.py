@@ -1,0 +1,150 @@
+"""What the application is told by its environment: typed, read once, complete or refused.
+
+The variable names are the field names in upper case. Whoever starts the application, a component
+or a test, sets exactly these; nothing else in `functions/` reads the environment.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
+
+from psycopg.conninfo import make_conninfo
+
+SECRET = {"secret": True}
+
+
+class SettingsError(ValueError):
+    """The environment lacks a variable, or holds one that breaks its rule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The application's settings.
+
+    Attributes:
+        arrangement: Where the parts run; shown, never decided on.
+        rung: Which step of the inference ladder answers.
+        api_token: What callers of the API present as `Authorization: Bearer`.
+        store_url: `file:///folder` or `s3://bucket`.
+        store_endpoint: S3 endpoint URL; empty means AWS itself.
+        store_region: S3 region; empty for a folder.
+        store_access_key_id: S3 key; empty means the platform's own credentials.
+        store_secret_access_key: Belongs to `store_access_key_id`.
+        database_host: PostgreSQL host name or address.
+        database_port: PostgreSQL port.
+        database_name: PostgreSQL database.
+        database_user: PostgreSQL role.
+        database_password: Belongs to `database_user`.
+        database_sslmode: libpq's sslmode; `verify-full` wherever a network is crossed.
+        inference_url: Base URL of an OpenAI-dialect endpoint, ending in `/v1`.
+        inference_model: Model name to ask for.
+        inference_api_key: Bearer key of the endpoint.
+        inference_context_tokens: Prompt and answer together fit in so many tokens.
+        inference_concurrency: Most calls in flight at once, per process.
+        inference_timeout_seconds: Longest wait for one answer.
+        inference_input_usd_per_million: Price of a million prompt tokens; None is unknown.
+        inference_output_usd_per_million: Price of a million answer tokens; None is unknown.
+        document_deadline_seconds: Time for one attempt at one document, all calls together.
+        sweep_interval_seconds: How often the sweep looks for what events missed.
+    """
+
+    arrangement: str
+    rung: Literal["serverless", "dedicated", "cluster"]
+    api_token: str = field(metadata=SECRET)
+    store_url: str
+    store_endpoint: str = ""
+    store_region: str = ""
+    store_access_key_id: str = ""
+    store_secret_access_key: str = field(default="", metadata=SECRET)
+    database_host: str
+    database_port: int
+    database_name: str
+    database_user: str
+    database_password: str = field(metadata=SECRET)
+    database_sslmode: Literal["disable", "require", "verify-full"] = "verify-full"
+    inference_url: str
+    inference_model: str
+    inference_api_key: str = field(metadata=SECRET)
+    inference_context_tokens: int = 8192
+    inference_concurrency: int = 8
+    inference_timeout_seconds: float = 120.0
+    inference_input_usd_per_million: float | None = None
+    inference_output_usd_per_million: float | None = None
+    document_deadline_seconds: float = 600.0
+    sweep_interval_seconds: float = 60.0
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{f.name}={'***' if f.metadata.get('secret') else repr(getattr(self, f.name))}"
+            for f in fields(self)
+        )
+        return f"Settings({', '.join(shown)})"
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Build the settings from the environment.
+
+        Raises:
+            SettingsError: names every variable that is missing or breaks its rule.
+        """
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for f in fields(cls):
+            variable = f.name.upper()
+            text = environment.get(variable, "")
+            if text == "":
+                if f.default is MISSING:
+                    problems.append(f"{variable} is not set")
+                continue
+            try:
+                values[f.name] = _convert(f.type, text)
+            except ValueError as error:
+                shown = "" if f.metadata.get("secret") else f"={text!r}"
+                problems.append(f"{variable}{shown}: {error}")
+        if problems:
+            raise SettingsError("The environment is not complete: " + "; ".join(problems) + ".")
+        return cls(**values)
+
+    @property
+    def database_conninfo(self) -> str:
+        """The libpq connection string. Holds the password: never log it."""
+        return make_conninfo(
+            host=self.database_host,
+            port=self.database_port,
+            dbname=self.database_name,
+            user=self.database_user,
+            password=self.database_password,
+            sslmode=self.database_sslmode,
+            sslrootcert="system" if self.database_sslmode == "verify-full" else None,
+            connect_timeout=10,
+        )
+
+    def cost_usd(self, prompt_tokens: int, completion_tokens: int) -> float | None:
+        """Price of so many tokens in US dollars, or None where a price is unknown."""
+        if (
+            self.inference_input_usd_per_million is None
+            or self.inference_output_usd_per_million is None
+        ):
+            return None
+        return (
+            prompt_tokens * self.inference_input_usd_per_million
+            + completion_tokens * self.inference_output_usd_per_million
+        ) / 1_000_000
+
+
+def variable_names() -> frozenset[str]:
+    """Every environment variable that the application reads."""
+    return frozenset(f.name.upper() for f in fields(Settings))
+
+
+def _convert(kind: Any, text: str) -> Any:
+    if get_origin(kind) is Literal:
+        allowed = get_args(kind)
+        if text not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return text
+    if isinstance(kind, UnionType):
+        kind = get_args(kind)[0]
+    return kind(text)

@@ -1,0 +1,222 @@
+"""The object store: a folder or anything that speaks the S3 API, by one client."""
+
+import hashlib
+import hmac
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore, S3Store
+
+from functions.errors import Code, Failure
+from functions.settings import Settings
+
+INCOMING = "incoming/"
+SUMMARIES = "summaries/"
+UPLOAD_EXPIRES = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredObject:
+    """One object at one version.
+
+    Attributes:
+        key: Its name in the store, unescaped.
+        size: In bytes.
+        version: The version id where the bucket is versioned, else the entity tag.
+        modified: When it was written, by the store's clock.
+    """
+
+    key: str
+    size: int
+    version: str
+    modified: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedUpload:
+    """A request that anyone may make once, without credentials, until it expires."""
+
+    url: str
+    headers: dict[str, str]
+
+
+class Signer(Protocol):
+    """Turns a key into an upload URL."""
+
+    async def __call__(self, key: str) -> SignedUpload: ...
+
+
+class Store:
+    """Objects under `incoming/` and `summaries/`.
+
+    Every method raises `Failure`: OBJECT_MISSING where the object is not there, STORE_UNAVAILABLE
+    (retryable) where the store does not answer.
+    """
+
+    def __init__(self, client: LocalStore | S3Store, sign: Signer, origin: str | None) -> None:
+        self._client = client
+        self._sign = sign
+        self.origin = origin
+        """Scheme and host that uploads go to; None when the application itself takes them."""
+
+    async def head(self, key: str) -> StoredObject:
+        """Describe the newest version of an object."""
+        with _failures(key):
+            return _stored(await obstore.head_async(self._client, key))
+
+    async def get(self, key: str, *, expect: str | None = None) -> tuple[StoredObject, bytes]:
+        """Read an object whole.
+
+        Raises:
+            Failure: OBJECT_CHANGED when its version is not the expected one any more.
+        """
+        with _failures(key):
+            answer = await obstore.get_async(self._client, key)
+            stored = _stored(answer.meta)
+            if expect is not None and stored.version != expect:
+                raise Failure(
+                    Code.OBJECT_CHANGED,
+                    f"The object {key!r} was overwritten: version {stored.version} is there, "
+                    f"{expect} was queued.",
+                    "Nothing needs to be done: the new version is summarized on its own.",
+                )
+            data = bytes(await answer.bytes_async())
+        if len(data) != stored.size:
+            raise Failure(
+                Code.STORE_UNAVAILABLE,
+                f"Only {len(data)} of {stored.size} bytes of {key!r} arrived.",
+                "It is read again by itself.",
+                retryable=True,
+            )
+        return stored, data
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Write an object, replacing one that is there."""
+        with _failures(key):
+            # One request: obstore 0.12.1's multipart path can abort the interpreter at exit.
+            await obstore.put_async(self._client, key, data, use_multipart=False)
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; one that is gone already is fine."""
+        try:
+            with _failures(key):
+                await obstore.delete_async(self._client, key)
+        except Failure as failure:
+            if failure.code is not Code.OBJECT_MISSING:
+                raise
+
+    async def list(self, prefix: str = INCOMING) -> AsyncIterator[StoredObject]:
+        """Every object under a prefix, page by page."""
+        with _failures(prefix):
+            async for page in obstore.list(self._client, prefix, chunk_size=1000):
+                for meta in page:
+                    yield _stored(meta)
+
+    async def sign_upload(self, key: str) -> SignedUpload:
+        """A presigned PUT for this key, valid for 15 minutes."""
+        return await self._sign(key)
+
+
+class FolderSigner:
+    """Presigned uploads for a folder: an HMAC over key and expiry, checked by whoever serves them.
+
+    The URL is relative to the application's root.
+    """
+
+    def __init__(self, secret: str) -> None:
+        # A key of its own, so that a signature never says anything about the API token.
+        self._key = hmac.digest(secret.encode(), b"seamless folder uploads v1", "sha256")
+
+    async def __call__(self, key: str) -> SignedUpload:
+        expires = int(time.time() + UPLOAD_EXPIRES.total_seconds())
+        query = urlencode({"expires": expires, "signature": self._signature(key, expires)})
+        return SignedUpload(url=f"uploads/{quote(key)}?{query}", headers={})
+
+    def allows(self, key: str, expires: str, signature: str) -> bool:
+        """True when this key was signed and the time is not over."""
+        if not expires.isdecimal() or int(expires) < time.time():
+            return False
+        return hmac.compare_digest(self._signature(key, int(expires)), signature)
+
+    def _signature(self, key: str, expires: int) -> str:
+        return hmac.new(self._key, f"{expires}\n{key}".encode(), hashlib.sha256).hexdigest()
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the store that the settings name.
+
+    Raises:
+        ValueError: when `store_url` is neither `file://` nor `s3://`.
+    """
+    url = urlsplit(settings.store_url)
+    if url.scheme == "file":
+        folder = Path(unquote(url.path))
+        return Store(
+            LocalStore(prefix=folder, mkdir=True), FolderSigner(settings.api_token), origin=None
+        )
+    if url.scheme == "s3":
+        client = _s3(settings, bucket=url.netloc)
+
+        async def sign(key: str) -> SignedUpload:
+            signed = await obstore.sign_async(client, "PUT", key, UPLOAD_EXPIRES)
+            return SignedUpload(url=signed, headers={})
+
+        endpoint = settings.store_endpoint or f"https://s3.{settings.store_region}.amazonaws.com"
+        return Store(client, sign, origin=endpoint)
+    raise ValueError(f"STORE_URL={settings.store_url!r} must begin with file:// or s3://.")
+
+
+def _s3(settings: Settings, *, bucket: str) -> S3Store:
+    options: dict[str, str] = {}
+    if settings.store_endpoint:
+        options["endpoint"] = settings.store_endpoint
+    if settings.store_access_key_id:
+        options["access_key_id"] = settings.store_access_key_id
+        options["secret_access_key"] = settings.store_secret_access_key
+    return S3Store(
+        bucket,
+        region=settings.store_region or "us-east-1",
+        client_options={"allow_http": settings.store_endpoint.startswith("http://")},
+        **options,  # type: ignore[arg-type]  # the stub wants a TypedDict; the keys are its own
+    )
+
+
+def _stored(meta: obstore.ObjectMeta) -> StoredObject:
+    return StoredObject(
+        key=meta["path"],
+        size=meta["size"],
+        version=(meta["version"] or meta["e_tag"] or "").strip('"'),
+        modified=meta["last_modified"],
+    )
+
+
+class _failures:  # noqa: N801  # reads as a statement: `with _failures(key):`
+    """Turn the client's errors into ours."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, FileNotFoundError | NotFoundError):
+            raise Failure(
+                Code.OBJECT_MISSING,
+                f"There is no object {self._key!r} in the store.",
+                "Upload the document again.",
+            ) from error
+        if isinstance(error, BaseError):
+            raise Failure(
+                Code.STORE_UNAVAILABLE,
+                f"The object store did not serve {self._key!r} ({type(error).__name__}).",
+                "It is tried again by itself; check the store's address and key if it lasts.",
+                retryable=True,
+            ) from error

@@ -1,0 +1,56 @@
+"""local: the application on one machine, without an account."""
+
+from components.contracts import Inference
+from components.local.database import Database
+from components.local.functions import Functions
+from components.local.inference import StandIn
+from components.local.store import Store
+from stacks.outputs import Outputs
+from stacks.settings import Settings, SettingsError
+
+FREE = True
+"""Nothing here costs money, so `./seamless up` goes ahead without asking."""
+
+STATEFUL = frozenset(
+    {"pulumi-python:dynamic/local:Folder", "pulumi-python:dynamic/local:PostgresServer"}
+)
+"""Types of the resources that hold what a person cannot make again."""
+
+
+def deploy(settings: Settings) -> Outputs:
+    """Run the summarizer on this machine."""
+    folder = settings.data_folder
+    store = Store("store", folder=folder / "documents", protect=settings.protect)
+    database = Database("database", folder=folder, protect=settings.protect)
+    inference = _inference(settings)
+    functions = Functions(
+        "functions",
+        store=store,
+        database=database,
+        inference=inference,
+        rung=settings.inference,
+        folder=folder,
+        port=settings.page_port,
+    )
+    return Outputs(
+        page_url=functions.page_url,
+        api_token=functions.api_token,
+        bucket=store.bucket,
+        database_host=database.host,
+        inference_url=inference.base_url,
+        inference_model=inference.model,
+        rung=settings.inference,
+        arrangement=settings.arrangement,
+    )
+
+
+def _inference(settings: Settings) -> Inference:
+    """The rung's endpoint: a server of its own per rung, or the one that the settings name."""
+    if settings.inference == "cluster":
+        raise SettingsError(
+            "inference",
+            "'cluster'",
+            "one machine offers no GPU node pool: local has serverless and dedicated",
+            "serverless",
+        )
+    return settings.external_inference or StandIn(settings.inference, folder=settings.data_folder)

@@ -1,0 +1,137 @@
+"""The stack's settings: the only reader of `pulumi.Config`, and the only place with their rules."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar, get_args
+from urllib.parse import urlsplit
+
+import pulumi
+from pulumi.runtime.config import is_config_secret
+
+from components.contracts import ExternalInference, Rung
+
+Arrangement = Literal["local"]
+Environment = Literal["dev", "prod"]
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+Choice = TypeVar("Choice", bound=str)
+
+
+class SettingsError(ValueError):
+    """A config value breaks its rule; the message says which, how, and what to type."""
+
+    def __init__(self, key: str, value: str, rule: str, example: str, *, secret: bool = False):
+        flag = "--secret " if secret else ""
+        super().__init__(
+            f"Config {key} is {value}, but {rule}. "
+            f"Set it: pulumi config set {flag}{key} {example}".rstrip()
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a person decides about a stack; `Pulumi.yaml` says what each value means."""
+
+    stack: str
+    arrangement: Arrangement
+    environment: Environment
+    inference: Rung
+    external_inference: ExternalInference | None
+    data_folder: Path
+    page_port: int
+
+    @property
+    def protect(self) -> bool:
+        """True when data must not be deleted by mistake."""
+        return self.environment == "prod"
+
+    @classmethod
+    def read(cls, config: pulumi.Config) -> "Settings":
+        """Read and check every value.
+
+        Raises:
+            SettingsError: for the first value that breaks its rule.
+        """
+        stack = pulumi.get_stack()
+        folder = _text(config, "data_folder") or f".seamless/stacks/{stack}"
+        return cls(
+            stack=stack,
+            arrangement=_choice(config, "arrangement", get_args(Arrangement), "local"),
+            environment=_choice(config, "environment", get_args(Environment), "dev"),
+            inference=_choice(config, "inference", get_args(Rung), "serverless"),
+            external_inference=_external_inference(config),
+            data_folder=(PROJECT / Path(folder).expanduser()).resolve(),
+            page_port=_integer(config, "page_port", 0, 65_535, default=0),
+        )
+
+
+def _external_inference(config: pulumi.Config) -> ExternalInference | None:
+    url = _text(config, "inference_url")
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or not url.endswith("/v1"):
+        raise SettingsError(
+            "inference_url",
+            repr(url),
+            "it must be an http or https URL that ends in /v1",
+            "https://inference.do-ai.run/v1",
+        )
+    model = _text(config, "inference_model")
+    if not model:
+        raise SettingsError(
+            "inference_model", "not set", "inference_url needs the model to ask for", "MODEL"
+        )
+    if not _text(config, "inference_api_key"):
+        raise SettingsError(
+            "inference_api_key", "not set", "inference_url needs a key", "", secret=True
+        )
+    if not is_config_secret(config.full_key("inference_api_key")):
+        raise SettingsError(
+            "inference_api_key", "in plain text", "a key must be encrypted", "", secret=True
+        )
+    return ExternalInference(
+        base_url=pulumi.Output.from_input(url),
+        model=pulumi.Output.from_input(model),
+        api_key=config.require_secret("inference_api_key"),
+        context_tokens=_integer(config, "inference_context_tokens", 2048, 10_000_000, default=8192),
+        input_usd_per_million=_price(config, "inference_input_usd_per_million"),
+        output_usd_per_million=_price(config, "inference_output_usd_per_million"),
+    )
+
+
+def _text(config: pulumi.Config, key: str) -> str:
+    return (config.get(key) or "").strip()
+
+
+def _choice(
+    config: pulumi.Config, key: str, allowed: tuple[Choice, ...], default: Choice
+) -> Choice:
+    value = _text(config, key) or default
+    for choice in allowed:
+        if value == choice:
+            return choice
+    raise SettingsError(key, repr(value), f"it must be one of {', '.join(allowed)}", allowed[0])
+
+
+def _integer(config: pulumi.Config, key: str, low: int, high: int, *, default: int) -> int:
+    text = _text(config, key) or str(default)
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise SettingsError(
+            key, repr(text), f"it must be a whole number from {low} to {high}", str(default)
+        )
+    return int(text)
+
+
+def _price(config: pulumi.Config, key: str) -> float | None:
+    text = _text(config, key)
+    if not text:
+        return None
+    try:
+        price = float(text)
+    except ValueError:
+        price = -1.0
+    if not 0 <= price < 100_000:
+        raise SettingsError(key, repr(text), "it must be a price in US dollars, 0 or more", "0.15")
+    return price

@@ -1,0 +1,207 @@
+"""The front door: `./seamless COMMAND`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+app = typer.Typer(
+    name="seamless",
+    help="One document-summarization application, in arrangements that are meant to be compared.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+StackName = Annotated[
+    str, typer.Argument(metavar="[STACK]", help="A stack of stacks/Pulumi.*.yaml.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+@app.command()
+def up(stack: StackName = "local", yes: Yes = False) -> None:
+    """Deploy a stack, with a Pulumi engine that is fetched or built when there is none."""
+    from tools import deploy
+    from tools.samples import summarize_samples
+
+    found = deploy.up(console, stack, yes=yes)
+    page, token = found["page_url"], found["api_token"]
+    if deploy.is_free(stack):
+        summarize_samples(console, page, token)
+    console.print(f"\nPage: [bold]{page}[/]")
+    console.print(
+        f"Open it signed in: {deploy.write_sign_in(stack, page, token).as_uri()}", soft_wrap=True
+    )
+
+
+@app.command()
+def down(stack: StackName = "local", yes: Yes = False) -> None:
+    """Destroy a stack with its documents, after asking; say what is left."""
+    from tools import deploy
+
+    deploy.down(console, stack, yes=yes)
+
+
+@app.command()
+def preview(stack: StackName = "local") -> None:
+    """Show what `up` would change, by the real engine."""
+    from tools import deploy
+
+    deploy.preview(console, stack)
+
+
+@app.command()
+def plan(
+    stack: StackName = "local",
+    config: Annotated[
+        Optional[list[str]],  # noqa: UP045  # typer reads this form
+        typer.Option("--config", "-c", metavar="KEY=VALUE", help="Take this value instead."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a stack consists of: no account, no engine, in a second."""
+    from analysis import plan as planning
+
+    planned = planning.make(stack, planning.parse_overrides(config or []))
+    if as_json:
+        print(json.dumps(planned.as_dict(), indent=2))
+    else:
+        console.print(planning.tree(planned))
+
+
+@app.command()
+def summarize(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Documents to summarize.")],
+    stack: Annotated[str, typer.Option("--stack", "-s", help="The running stack.")] = "local",
+    as_json: Json = False,
+) -> None:
+    """Send files to the running application, follow them, print the summaries."""
+    from tools import deploy
+    from tools.samples import summarize_files
+
+    found = deploy.outputs(stack)
+    page, token = found["page_url"][0], found["api_token"][0]
+    if not summarize_files(console, page, token, files, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def outputs(stack: StackName = "local", as_json: Json = False) -> None:
+    """Print the stack's outputs: for people without secrets, with --json for scripts with them."""
+    from tools import deploy
+
+    found = deploy.outputs(stack)
+    if as_json:
+        print(deploy.as_json(found))
+        return
+    table = Table(box=None, show_header=False)
+    for name, (value, secret) in sorted(found.items()):
+        table.add_row(name, "[dim]secret; --json shows it[/]" if secret else escape(str(value)))
+    console.print(table)
+
+
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
+def pulumi(context: typer.Context) -> None:
+    """Run the plain Pulumi CLI with the engine, state and passphrase that ./seamless uses."""
+    from tools.engine import ensure
+    from tools.workspace import ROOT, engine_environment
+
+    engine = ensure(lambda line: errors.print(escape(line)))
+    environment, _ = engine_environment(engine, language_host=True)
+    command = [str(engine.command), *context.args]
+    raise typer.Exit(
+        subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
+    )
+
+
+@app.command()
+def doctor() -> None:
+    """List what this machine has and lacks, with the command that mends each lack."""
+    from tools.doctor import examine
+
+    findings = examine()
+    table = Table(box=None, show_header=False)
+    for finding in findings:
+        mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
+        table.add_row(mark, finding.name, escape(finding.found))
+        if not finding.ok and finding.remedy:
+            table.add_row("", "", f"[bold]{escape(finding.remedy)}[/]")
+    console.print(table)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def check() -> None:
+    """Check format, lint, types and the freshness of generated documentation."""
+    from tools import quality
+
+    raise typer.Exit(quality.check(console))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def test(
+    context: typer.Context,
+    part: Annotated[
+        str, typer.Argument(metavar="[PART]", help="engine, browser, or all (default).")
+    ] = "all",
+) -> None:
+    """Run the tests; what stands after PART goes to pytest."""
+    from tools import quality
+
+    raise typer.Exit(quality.test(console, part, context.args))
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One benchmark; default all.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Measure speed as ratios, side by side in one run."""
+    from benchmarks import run
+
+    raise typer.Exit(run(console, name, as_json=as_json))
+
+
+@app.command()
+def docs() -> None:
+    """Write the generated parts of the documentation."""
+    from tools import documentation
+
+    for path in documentation.write():
+        console.print(f"wrote {path}")
+
+
+def main() -> None:
+    """Run a command; an error that is meant for people ends without a traceback."""
+    from tools.client import ClientError
+    from tools.engine import EngineError
+    from tools.workspace import CommandError
+
+    try:
+        app()
+    except (ClientError, CommandError, EngineError) as error:
+        errors.print(f"[red]seamless:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

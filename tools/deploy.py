@@ -1,0 +1,196 @@
+"""up, preview, down and outputs: what the engine is asked to do, and what a person is told."""
+
+import html
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+from pulumi import automation
+from pulumi.automation.errors import CommandError as EngineCommandError
+from pulumi.automation.events import OpType
+from rich.console import Console
+from rich.markup import escape
+
+from stacks import arrangement
+from tools.progress import Progress, readable
+from tools.workspace import (
+    HOME,
+    CommandError,
+    Workspace,
+    open_workspace,
+    project_name,
+    stack_config,
+)
+
+_LOSES_DATA = (OpType.DELETE, OpType.REPLACE, OpType.DELETE_REPLACED)
+
+
+def up(console: Console, stack: str, *, yes: bool) -> dict[str, Any]:
+    """Deploy a stack and return its outputs, secrets included.
+
+    Raises:
+        CommandError: when the engine fails, or nobody is there to say yes to what needs a yes.
+    """
+    workspace = open_workspace(stack, _line(console))
+    if not yes and (question := _question(console, workspace, stack)):
+        _confirm(question, "up", stack)
+    progress = _run(console, workspace, f"Deploying stack {stack}", workspace.stack.up)
+    console.print(f"[green]✓[/] {progress.summary()}")
+    return {name: output.value for name, output in workspace.stack.outputs().items()}
+
+
+def preview(console: Console, stack: str) -> Progress:
+    """Show what `up` would change."""
+    workspace = open_workspace(stack, _line(console))
+    progress = _run(
+        console, workspace, f"Previewing stack {stack}", workspace.stack.preview, preview=True
+    )
+    console.print(f"{progress.summary()}")
+    return progress
+
+
+def down(console: Console, stack: str, *, yes: bool) -> None:
+    """Destroy a stack, and say what is left.
+
+    Raises:
+        CommandError: when the engine fails, data is protected, or nobody is there to say yes.
+    """
+    workspace = open_workspace(stack, _line(console))
+    resources = _resources(workspace)
+    if not resources:
+        console.print(f"Stack {stack} has no resources: there is nothing to take down.")
+        return
+    if not yes:
+        outputs = workspace.stack.outputs()
+        where = outputs["bucket"].value if "bucket" in outputs else "its store"
+        _confirm(
+            f"This deletes all {len(resources)} resources of stack {stack}, with every document "
+            f"and summary in {where} and in its database.",
+            "down",
+            stack,
+        )
+    progress = _run(
+        console,
+        workspace,
+        f"Taking down stack {stack}",
+        # The state of our own backend goes too; a backend that somebody chose keeps its history.
+        lambda **how: workspace.stack.destroy(remove=workspace.own_backend, **how),
+    )
+    _sign_in_file(stack).unlink(missing_ok=True)
+    console.print(f"[green]✓[/] {progress.summary()}")
+    if workspace.own_backend and (HOME / "passphrase").exists():
+        console.print(f"Left: {_shown(HOME)}, which opens the secrets in your stack files.")
+
+
+def outputs(stack: str) -> dict[str, Any]:
+    """The outputs of a stack that is up: value and whether it is secret, by name.
+
+    Raises:
+        CommandError: when it is not up.
+    """
+    workspace = open_workspace(stack, _line(Console(stderr=True)))
+    found = workspace.stack.outputs()
+    if not found:
+        raise CommandError(f"Stack {stack} is not up. Start it: ./seamless up {stack}")
+    return {name: (output.value, output.secret) for name, output in found.items()}
+
+
+def write_sign_in(stack: str, page_url: str, token: str) -> Path:
+    """Write a page that only this user can read and that opens the application signed in.
+
+    A token on a terminal lands in scroll-back and logs, and in argv everybody can see it.
+    """
+    file = _sign_in_file(stack)
+    file.unlink(missing_ok=True)
+    target = html.escape(f"{page_url}#token={token}", quote=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(
+            f'<!doctype html><meta charset="utf-8"><title>Seamless</title>'
+            f'<meta http-equiv="refresh" content="0; url={target}">'
+            f'<a href="{target}">Open the page</a>\n'
+        )
+    return file
+
+
+def is_free(stack: str) -> bool:
+    """True when nothing in this stack costs money."""
+    return bool(_arrangement(stack).FREE)
+
+
+def _run(
+    console: Console,
+    workspace: Workspace,
+    title: str,
+    operation: Callable[..., Any],
+    *,
+    preview: bool = False,
+) -> Progress:
+    progress = Progress(console, preview=preview)
+    try:
+        with progress.live(title):
+            operation(on_event=progress)
+    except (EngineCommandError, automation.InlineSourceRuntimeError) as error:
+        if workspace.program.problem:
+            raise CommandError(str(workspace.program.problem)) from error
+        problems = list(dict.fromkeys(progress.errors)) or [readable(str(error))]
+        raise CommandError("\n".join(problems)) from error
+    return progress
+
+
+def _question(console: Console, workspace: Workspace, stack: str) -> str | None:
+    """What must be asked before `up`: money, or data that would be lost."""
+    if not is_free(stack):
+        return f"This deploys stack {stack}, and what it deploys costs money."
+    if not _resources(workspace):
+        return None
+    quiet = Console(quiet=True)
+    planned = _run(quiet, workspace, "", workspace.stack.preview, preview=True).steps
+    stateful = _arrangement(stack).STATEFUL
+    lost = {
+        s.urn.rsplit("::", 1)[-1] for s in planned if s.op in _LOSES_DATA and s.type in stateful
+    }
+    if not lost:
+        return None
+    return f"This deletes or replaces {', '.join(sorted(lost))}, with everything in it."
+
+
+def _confirm(question: str, command: str, stack: str) -> None:
+    again = f"./seamless {command} {stack} --yes"
+    try:
+        agreed = typer.confirm(f"{question}\nGo on?", default=False)
+    except typer.Abort:
+        raise CommandError(f"{question} Nobody said yes. To go on: {again}") from None
+    if not agreed:
+        raise CommandError(f"Nothing was changed. To go on: {again}")
+
+
+def _resources(workspace: Workspace) -> list[Any]:
+    deployment = workspace.stack.export_stack().deployment or {}
+    return deployment.get("resources") or []
+
+
+def _arrangement(stack: str) -> Any:
+    name = stack_config(stack).get(f"{project_name()}:arrangement", "local")
+    return arrangement(str(name))
+
+
+def _sign_in_file(stack: str) -> Path:
+    return HOME / f"open-{stack}.html"
+
+
+def _line(console: Console) -> Callable[[str], None]:
+    return lambda text: console.print(escape(text))
+
+
+def _shown(path: Path) -> str:
+    """A path as a person standing here would write it."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def as_json(found: dict[str, Any]) -> str:
+    """Outputs for scripts: every value, secrets included, as `terraform output -json` does."""
+    return json.dumps({name: value for name, (value, _) in found.items()}, indent=2)

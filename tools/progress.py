@@ -1,0 +1,111 @@
+"""What a person sees while the engine works: a live view in a terminal, plain lines elsewhere."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pulumi.automation.events import EngineEvent, OpType, StepEventMetadata
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+_VERBS = {
+    OpType.CREATE: ("+", "green", "creating", "created"),
+    OpType.UPDATE: ("~", "yellow", "updating", "updated"),
+    OpType.DELETE: ("-", "red", "deleting", "deleted"),
+    OpType.REPLACE: ("±", "magenta", "replacing", "replaced"),
+    OpType.CREATE_REPLACEMENT: ("±", "magenta", "creating anew", "created anew"),
+    OpType.DELETE_REPLACED: ("±", "magenta", "deleting the old", "deleted the old"),
+    OpType.REFRESH: ("↻", "blue", "reading", "read"),
+}
+
+_LAST_ERROR = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception|Failure): ", re.MULTILINE)
+
+
+@dataclass
+class Progress:
+    """Turns the engine's events into lines, and remembers what changed and what failed."""
+
+    console: Console
+    preview: bool = False
+    changes: dict[str, int] = field(default_factory=dict)
+    steps: list[StepEventMetadata] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    _running: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _status: Status | None = None
+
+    def __call__(self, event: EngineEvent) -> None:
+        """Take one event of the engine."""
+        if event.resource_pre_event and not self.preview:
+            self._begin(event.resource_pre_event.metadata)
+        elif event.resource_pre_event:
+            self._end(event.resource_pre_event.metadata)
+        elif event.res_outputs_event and not self.preview:
+            self._end(event.res_outputs_event.metadata)
+        elif event.diagnostic_event and event.diagnostic_event.severity == "error":
+            self.errors.append(readable(event.diagnostic_event.message))
+        elif event.summary_event:
+            self.changes = {
+                str(op.value): count for op, count in event.summary_event.resource_changes.items()
+            }
+
+    @contextmanager
+    def live(self, title: str) -> Iterator[None]:
+        """Show what is under way beside a spinner, where there is a terminal."""
+        if not self.console.is_terminal:
+            self.console.print(title)
+            yield
+            return
+        with self.console.status(title) as self._status:
+            yield
+
+    def summary(self) -> str:
+        """For example `9 created, 2 unchanged`."""
+        words = {"same": "unchanged", "create": "created", "update": "updated", "delete": "deleted"}
+        counts = [f"{n} {words.get(op, f'{op}d')}" for op, n in sorted(self.changes.items()) if n]
+        return ", ".join(counts) or "nothing to do"
+
+    def _begin(self, step: StepEventMetadata) -> None:
+        if step.op in _VERBS:
+            self._running[step.urn] = (_VERBS[step.op][2], time.monotonic())
+            self._show()
+
+    def _end(self, step: StepEventMetadata) -> None:
+        if step.op not in _VERBS:
+            return
+        self.steps.append(step)
+        sign, color, _, done = _VERBS[step.op]
+        _, began = self._running.pop(step.urn, ("", time.monotonic()))
+        took = time.monotonic() - began
+        self.console.print(
+            f"  [{color}]{sign}[/] {_name(step.urn):32} [dim]{escape(_kind(step.type)):24}[/] "
+            f"{'would be ' if self.preview else ''}{done}"
+            + (f" [dim]({took:.1f} s)[/]" if took >= 0.1 else "")
+        )
+        self._show()
+
+    def _show(self) -> None:
+        if self._status:
+            under_way = ", ".join(
+                f"{verb} {_name(urn)}" for urn, (verb, _) in self._running.items()
+            )
+            self._status.update(under_way or "working")
+
+
+def readable(message: str) -> str:
+    """An error as a person should read it: of a traceback only what was raised at the end."""
+    found = list(_LAST_ERROR.finditer(message))
+    if "Traceback (most recent call last)" not in message or not found:
+        return message.strip()
+    return message[found[-1].end() :].strip()
+
+
+def _name(urn: str) -> str:
+    return urn.rsplit("::", 1)[-1]
+
+
+def _kind(token: str) -> str:
+    """`pulumi-python:dynamic/local:Folder` is `local:Folder` to a person."""
+    return token.removeprefix("pulumi-python:dynamic/")

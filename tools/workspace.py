@@ -1,0 +1,162 @@
+"""A stack of this project on a real engine: where its state lies, and what opens its secrets."""
+
+import json
+import os
+import runpy
+import secrets
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from pulumi import automation
+
+from stacks.settings import SettingsError
+from tools.engine import Engine, ensure
+
+ROOT = Path(__file__).resolve().parents[1]
+HOME = ROOT / ".seamless"
+"""What this clone keeps: state, workspace, passphrase and, by default, the local data."""
+
+_SALT = "encryptionsalt"
+
+
+class CommandError(Exception):
+    """A command cannot do what was asked; the message says why and what to do."""
+
+
+@dataclass
+class Program:
+    """The Pulumi program as a function, which remembers the error that a person should read."""
+
+    problem: SettingsError | None = field(default=None, init=False)
+
+    def __call__(self) -> None:
+        """Run `__main__.py`, the same file that a plain `pulumi up` runs."""
+        try:
+            runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+        except SettingsError as error:
+            self.problem = error
+            raise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """A selected stack, with the engine that runs it."""
+
+    stack: automation.Stack
+    program: Program
+    engine: Engine
+    own_backend: bool
+    """True when the state lies in `.seamless`, because nobody chose another backend."""
+
+
+def stack_names() -> list[str]:
+    """Every stack that has a file in `stacks/`."""
+    files = (ROOT / "stacks").glob("Pulumi.*.yaml")
+    return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
+
+
+def stack_config(stack: str) -> dict[str, object]:
+    """The `config:` section of a stack's file, by full key.
+
+    Raises:
+        CommandError: when there is no such file.
+    """
+    file = ROOT / "stacks" / f"Pulumi.{stack}.yaml"
+    if not file.is_file():
+        raise CommandError(
+            f"There is no stack {stack!r}: stacks/ has {', '.join(stack_names())}. "
+            f"Make one: cp stacks/Pulumi.local.yaml stacks/Pulumi.{stack}.yaml"
+        )
+    content = yaml.safe_load(file.read_text()) or {}
+    config: dict[str, object] = content.get("config") or {}
+    return config
+
+
+def open_workspace(stack: str, report: Callable[[str], None]) -> Workspace:
+    """Get an engine, make the stack if it is new, and select it.
+
+    Raises:
+        CommandError: when there is no file for the stack.
+        EngineError: when no engine can be had.
+    """
+    stack_config(stack)
+    engine = ensure(report)
+    environment, own_backend = engine_environment(engine)
+    program = Program()
+    selected = automation.create_or_select_stack(
+        stack,
+        project_name=project_name(),
+        program=program,
+        opts=automation.LocalWorkspaceOptions(
+            work_dir=str(_work_dir(stack)),
+            env_vars=environment,
+            pulumi_command=automation.PulumiCommand(
+                root=str(engine.directory) if engine.directory else None
+            ),
+        ),
+    )
+    return Workspace(stack=selected, program=program, engine=engine, own_backend=own_backend)
+
+
+def engine_environment(
+    engine: Engine, *, language_host: bool = False
+) -> tuple[dict[str, str], bool]:
+    """The variables for the engine, and whether the backend is our own.
+
+    A backend that was chosen (PULUMI_BACKEND_URL, or `pulumi login`) stays; else the state lies in
+    `.seamless/state`, encrypted with a passphrase that is made once for this clone.
+    """
+    environment = engine.environment(language_host=language_host)
+    own_backend = not (os.environ.get("PULUMI_BACKEND_URL") or _logged_in())
+    if own_backend:
+        state = HOME / "state"
+        state.mkdir(parents=True, exist_ok=True)
+        environment["PULUMI_BACKEND_URL"] = state.as_uri()
+        if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & os.environ.keys():
+            environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase())
+    return environment, own_backend
+
+
+def project_name() -> str:
+    """The project's name, from `Pulumi.yaml`."""
+    name: str = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["name"]
+    return name
+
+
+def _logged_in() -> bool:
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    try:
+        return bool(json.loads((home / "credentials.json").read_text()).get("current"))
+    except FileNotFoundError:
+        return False
+
+
+def _passphrase() -> Path:
+    file = HOME / "passphrase"
+    if not file.exists():
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as opened:
+            opened.write(secrets.token_urlsafe(32))
+    return file
+
+
+def _work_dir(stack: str) -> Path:
+    """A copy of the project file and the stack's file for the engine to work in.
+
+    The engine writes the salt of its encryption into the stack's file. In the copy it does not make
+    a fresh clone look edited.
+    """
+    folder = HOME / "workspace"
+    source = ROOT / "stacks" / f"Pulumi.{stack}.yaml"
+    copy = folder / "stacks" / source.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(ROOT / "Pulumi.yaml", folder / "Pulumi.yaml")
+    salt = (yaml.safe_load(copy.read_text()) or {}).get(_SALT) if copy.exists() else None
+    content = source.read_text()
+    if salt and _SALT not in (yaml.safe_load(content) or {}):
+        content = f"{content.rstrip()}\n{_SALT}: {salt}\n"
+    copy.write_text(content)
+    return folder
