@@ -1,4 +1,4 @@
-"""The plan of a stack: the resource graph that its program asks for, made without engine or account.
+"""The plan of a stack: the resource graph that its program asks for, made without an account.
 
 The program runs in this process against a monitor that answers as an engine would in a preview and
 remembers exactly what it was asked: types, parents, inputs, protection, which inputs are secret.
@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from google.protobuf import empty_pb2
+from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.config import set_all_config
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.settings import configure
 from pulumi.runtime.stack import run_in_stack
 from rich.markup import escape
 from rich.tree import Tree
@@ -76,9 +80,24 @@ def make(name: str, overrides: Mapping[str, str] | None = None) -> Plan:
     """
     project, config, secret_keys = _config(name, overrides or {})
     monitor = _Monitor()
-    mocks.set_mocks(_Mocks(), project=project, stack=name, preview=True, monitor=monitor)
-    set_all_config(config, secret_keys)
-    asyncio.run(run_in_stack(_program))
+
+    async def run() -> None:
+        # As `set_mocks` does, but without its own root stack, which would take our outputs.
+        features = set(monitor.GetDeploymentInfo(None).supportedFeatures)  # type: ignore[no-untyped-call]
+        configure(
+            mocks.MockSettings(  # type: ignore[no-untyped-call]
+                monitor=monitor,
+                monitor_features=features,
+                engine=mocks.MockEngine(None),
+                project=project,
+                stack=name,
+                dry_run=True,
+            )
+        )
+        set_all_config(config, secret_keys)
+        await run_in_stack(_program)
+
+    asyncio.run(run())
     outputs = monitor.stack_outputs
     return Plan(
         stack=name,
@@ -126,37 +145,34 @@ def _program() -> None:
     runpy.run_path(str(PROJECT / "__main__.py"), run_name="__main__")
 
 
-class _Mocks(mocks.Mocks):
-    """Answers a registration with its inputs, as a preview does; asks no cloud anything."""
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        return "", args.inputs
-
-    def call(self, args: mocks.MockCallArgs) -> dict[Any, Any]:
-        raise PlanError(f"The program asks {args.token}, which only a cloud can answer.")
-
-
 class _Monitor(mocks.MockMonitor):
-    """Remembers every registration. Outputs that the program did not give itself stay unknown."""
+    """Remembers every registration and answers it as a preview does.
+
+    What the program gave is known, what a provider would add is unknown; no cloud is asked.
+    """
 
     def __init__(self) -> None:
-        super().__init__(_Mocks())
+        super().__init__(None)  # type: ignore[arg-type]  # mocks answer what is answered here
         self.planned: list[PlannedResource] = []
         self.stack_outputs: dict[str, Any] = {}
         self._stack_urn = ""
 
+    def Invoke(self, request: Any) -> Any:  # noqa: N802  # the protocol's name
+        raise PlanError(f"The program asks {request.tok}, which only a cloud can answer.")
+
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # the protocol's name
-        answer = super().RegisterResource(request)
+        answer = resource_pb2.RegisterResourceResponse(
+            urn=self.make_urn(request.parent, request.type, request.name), object=request.object
+        )
         if request.type == "pulumi:pulumi:Stack":
             self._stack_urn = answer.urn
             return answer
         for name in request.additionalSecretOutputs:
-            # What the engine does for the real provider; the value is not there yet.
             answer.object[name] = {
                 rpc._special_sig_key: rpc._special_secret_sig,
                 "value": rpc.UNKNOWN,
             }
-        inputs = rpc.deserialize_properties(request.object, keep_unknowns=True)
+        inputs = MessageToDict(request.object)
         inputs.pop("__provider", None)
         parent = request.parent.rsplit("::", 1)[-1] if request.parent != self._stack_urn else None
         self.planned.append(
@@ -173,9 +189,8 @@ class _Monitor(mocks.MockMonitor):
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802  # the protocol's name
         if request.urn == self._stack_urn:
-            outputs = rpc.deserialize_properties(request.outputs, keep_unknowns=True)
-            self.stack_outputs = _plain(outputs)
-        return super().RegisterResourceOutputs(request)
+            self.stack_outputs = _plain(MessageToDict(request.outputs))
+        return empty_pb2.Empty()
 
 
 def _config(name: str, overrides: Mapping[str, str]) -> tuple[str, dict[str, str], list[str]]:
@@ -202,11 +217,15 @@ def _config(name: str, overrides: Mapping[str, str]) -> tuple[str, dict[str, str
     return prefix, values, secret_keys
 
 
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and value.get(rpc._special_sig_key) == rpc._special_secret_sig
+
+
 def _plain(value: Any) -> Any:
-    """Show a value as data: secrets and unknowns by their marks, numbers without a needless `.0`."""
-    if rpc.is_rpc_secret(value):
+    """Show a value of the protocol as data; secrets and unknowns by their marks."""
+    if _is_secret(value):
         return SECRET
-    if isinstance(value, rpc.Unknown) or value is rpc.UNKNOWN or value == rpc.UNKNOWN:
+    if value == rpc.UNKNOWN:
         return UNKNOWN
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
@@ -218,10 +237,10 @@ def _plain(value: Any) -> Any:
 
 
 def _secrets(value: Any, path: str = "") -> Iterator[str]:
-    if rpc.is_rpc_secret(value):
+    if _is_secret(value):
         yield path
     elif isinstance(value, dict):
-        for key, item in value.items():
+        for key, item in sorted(value.items()):
             yield from _secrets(item, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         for index, item in enumerate(value):

@@ -40,7 +40,7 @@ class Code(StrEnum):
     INTERNAL = "INTERNAL"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: Python writes the traceback into an exception
 class Failure(Exception):  # noqa: N818  # it is what the API shows, not only what Python raises
     """A failure that a person can act on.
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import obstore
@@ -16,6 +16,9 @@ from obstore.store import LocalStore, S3Store
 
 from functions.errors import Code, Failure
 from functions.settings import Settings
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta  # exists for type checkers only
 
 INCOMING = "incoming/"
 SUMMARIES = "summaries/"
@@ -188,7 +191,7 @@ def _s3(settings: Settings, *, bucket: str) -> S3Store:
     )
 
 
-def _stored(meta: obstore.ObjectMeta) -> StoredObject:
+def _stored(meta: "ObjectMeta") -> StoredObject:
     return StoredObject(
         key=meta["path"],
         size=meta["size"],

@@ -192,13 +192,15 @@ def docs() -> None:
 
 def main() -> None:
     """Run a command; an error that is meant for people ends without a traceback."""
+    from analysis.plan import PlanError
+    from stacks.settings import SettingsError
     from tools.client import ClientError
     from tools.engine import EngineError
     from tools.workspace import CommandError
 
     try:
         app()
-    except (ClientError, CommandError, EngineError) as error:
+    except (ClientError, CommandError, EngineError, PlanError, SettingsError) as error:
         errors.print(f"[red]seamless:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
 

@@ -21,7 +21,8 @@ _VERBS = {
     OpType.REFRESH: ("↻", "blue", "reading", "read"),
 }
 
-_LAST_ERROR = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception|Failure): ", re.MULTILINE)
+_OUR_ERROR = re.compile(r"^(?:components|stacks)\.[\w.]+: ", re.MULTILINE)
+_ANY_ERROR = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception): ", re.MULTILINE)
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Progress:
             self.errors.append(readable(event.diagnostic_event.message))
         elif event.summary_event:
             self.changes = {
-                str(op.value): count for op, count in event.summary_event.resource_changes.items()
+                str(op): count for op, count in event.summary_event.resource_changes.items()
             }
 
     @contextmanager
@@ -68,12 +69,12 @@ class Progress:
         return ", ".join(counts) or "nothing to do"
 
     def _begin(self, step: StepEventMetadata) -> None:
-        if step.op in _VERBS:
+        if _shown(step):
             self._running[step.urn] = (_VERBS[step.op][2], time.monotonic())
             self._show()
 
     def _end(self, step: StepEventMetadata) -> None:
-        if step.op not in _VERBS:
+        if not _shown(step):
             return
         self.steps.append(step)
         sign, color, _, done = _VERBS[step.op]
@@ -95,11 +96,15 @@ class Progress:
 
 
 def readable(message: str) -> str:
-    """An error as a person should read it: of a traceback only what was raised at the end."""
-    found = list(_LAST_ERROR.finditer(message))
-    if "Traceback (most recent call last)" not in message or not found:
+    """An error as a person should read it: of a traceback only what was raised, ours if it is."""
+    if "Traceback (most recent call last)" not in message:
         return message.strip()
-    return message[found[-1].end() :].strip()
+    raised = _OUR_ERROR.search(message) or next(reversed(list(_ANY_ERROR.finditer(message))), None)
+    return message[raised.end() if raised else 0 :].strip()
+
+
+def _shown(step: StepEventMetadata) -> bool:
+    return step.op in _VERBS and not step.type.startswith("pulumi:providers:")
 
 
 def _name(urn: str) -> str:

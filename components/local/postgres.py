@@ -71,16 +71,13 @@ class Postgres:
         """Make a role and its database, both called `name`; set the password if they exist."""
         role = sql.Identifier(name)
         with psycopg.connect(self._conninfo(port, admin_password), autocommit=True) as connection:
-            exists = connection.execute(
-                "select from pg_roles where rolname = %s", [name]
-            ).fetchone()
-            verb = sql.SQL("alter" if exists else "create")
+            roles = connection.execute("select 1 from pg_roles where rolname = %s", [name])
+            verb = sql.SQL("alter" if roles.fetchone() else "create")
             connection.execute(
                 sql.SQL("{} role {} login password {}").format(verb, role, sql.Literal(password))
             )
-            if not connection.execute(
-                "select from pg_database where datname = %s", [name]
-            ).fetchone():
+            databases = connection.execute("select 1 from pg_database where datname = %s", [name])
+            if not databases.fetchone():
                 connection.execute(sql.SQL("create database {} owner {}").format(role, role))
             connection.execute(sql.SQL("revoke connect on database {} from public").format(role))
 

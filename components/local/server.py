@@ -5,6 +5,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,41 @@ PROJECT = Path(__file__).resolve().parents[2]
 _INPUTS = ("module", "environment", "folder", "wanted_port", "code")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """`python -m MODULE --host 127.0.0.1 --port PORT`, healthy when its `/healthz` says ok.
+
+    Attributes:
+        environment: All that it is told, secrets included; argv never holds one.
+    """
+
+    name: str
+    module: str
+    folder: Path
+    environment: Mapping[str, str] = field(repr=False)
+
+    @property
+    def daemon(self) -> Daemon:
+        """The process."""
+        return Daemon(folder=self.folder, name=self.name)
+
+    def start(self, *, wanted_port: int = 0, port_before: int = 0) -> int:
+        """Start the program and return its port.
+
+        Raises:
+            DaemonError: when it does not become healthy, or the wanted port is taken.
+        """
+        port = choose_port(wanted_port, before=port_before)
+        self.daemon.start(
+            [sys.executable, "-m", self.module, "--host", "127.0.0.1", "--port", str(port)],
+            environment=plain_environment(
+                {**self.environment, "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
+            ),
+            ready=lambda: _healthy(port),
+        )
+        return port
+
+
 class _Provider(dynamic.ResourceProvider):
     serialize_as_secret_always = False
 
@@ -25,11 +61,11 @@ class _Provider(dynamic.ResourceProvider):
         return dynamic.CreateResult(props["name"], _start(props))
 
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
-        return dynamic.ReadResult(id_, {**props, "pid": _daemon(props).pid() or 0})
+        return dynamic.ReadResult(id_, {**props, "pid": _program(props).daemon.pid() or 0})
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         changed = any(olds.get(name) != news.get(name) for name in _INPUTS)
-        dead = _daemon(olds).pid() is None
+        dead = _program(olds).daemon.pid() is None
         return dynamic.DiffResult(
             changes=changed or dead,
             replaces=["folder"] if olds["folder"] != news["folder"] else [],
@@ -37,15 +73,15 @@ class _Provider(dynamic.ResourceProvider):
         )
 
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
-        _daemon(olds).stop()
+        _program(olds).daemon.stop()
         return dynamic.UpdateResult(_start(news, port_before=int(olds["port"])))
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
-        _daemon(props).remove()
+        _program(props).daemon.remove()
 
 
 class Server(dynamic.Resource, module="local", name="Server"):
-    """`python -m MODULE --host 127.0.0.1 --port PORT`, healthy when its `/healthz` says ok."""
+    """A `Program` as a resource."""
 
     url: pulumi.Output[str]
     """`http://127.0.0.1:PORT`, without a slash at the end."""
@@ -100,27 +136,26 @@ def fingerprint(paths: Sequence[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _daemon(props: dict[str, Any]) -> Daemon:
-    return Daemon(folder=Path(props["folder"]), name=props["name"])
+def _program(props: dict[str, Any]) -> Program:
+    return Program(
+        name=props["name"],
+        module=props["module"],
+        folder=Path(props["folder"]),
+        environment=props["environment"],
+    )
 
 
 def _start(props: dict[str, Any], *, port_before: int = 0) -> dict[str, Any]:
-    port = choose_port(int(props["wanted_port"]), before=port_before)
-    url = f"http://127.0.0.1:{port}"
-    pid = _daemon(props).start(
-        [sys.executable, "-m", props["module"], "--host", "127.0.0.1", "--port", str(port)],
-        environment=plain_environment(
-            {**props["environment"], "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
-        ),
-        ready=lambda: _healthy(url),
-    )
+    program = _program(props)
+    port = program.start(wanted_port=int(props["wanted_port"]), port_before=port_before)
     inputs = {name: props[name] for name in ("name", *_INPUTS)}
-    return {**inputs, "url": url, "port": port, "pid": pid}
+    pid = program.daemon.pid() or 0
+    return {**inputs, "url": f"http://127.0.0.1:{port}", "port": port, "pid": pid}
 
 
-def _healthy(url: str) -> bool:
+def _healthy(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:  # noqa: S310  # http: above
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
             return answer.status == 200 and b'"ok"' in answer.read()
     except (urllib.error.URLError, OSError):
         return False

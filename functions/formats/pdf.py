@@ -2,9 +2,12 @@
 
 import re
 
-from functions.errors import Code, Failure
+import pypdfium2  # type: ignore[import-untyped]  # it ships no types
+import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
-_PAGE_BREAK = "\n\n"
+from functions.errors import Code, Failure
+from functions.formats import signatures
+
 _BARE_PAGE = 50  # letters; a page number and a library's stamp, but no text
 _HYPHEN = "\ufffe"  # PDFium puts this where a line ends in a hyphen, and joins the lines
 _LIGATURES = str.maketrans(
@@ -16,16 +19,11 @@ def read(data: bytes, *, max_pages: int, max_characters: int) -> tuple[str, int]
     """Return the text and the number of pages.
 
     Raises:
-        Failure: ENCRYPTED, DAMAGED (cut short, or a page that cannot be read), TOO_LARGE, or
-            NO_TEXT (most pages are pictures).
+        Failure: ENCRYPTED, DAMAGED (cut short, or a page that cannot be read), TOO_LARGE,
+            UNSUPPORTED_TYPE (a form that only Adobe shows), NO_TEXT (most pages are pictures).
     """
     _refuse_cut(data)
-    import pypdfium2  # late: the library takes longer to load than a text file to read
-
-    try:
-        document = pypdfium2.PdfDocument(data)
-    except pypdfium2.PdfiumError as error:
-        raise _refusal(error.err_code, len(data)) from None
+    document = _open(data)
     count = len(document)
     if count > max_pages:
         raise Failure(
@@ -33,14 +31,11 @@ def read(data: bytes, *, max_pages: int, max_characters: int) -> tuple[str, int]
             message=f"The PDF has {count:,} pages; the most is {max_pages:,}.",
             remedy="Split it, and upload the parts.",
         )
-    if document.get_formtype() != pypdfium2.raw.FORMTYPE_NONE:
-        document.init_forms()  # what people wrote into form fields is text, too
-
     pages: list[str] = []
     characters = pictures = 0
     for number in range(1, count + 1):
         try:
-            text, is_picture = _read_page(document, number)
+            text, is_picture = _read_page(document, number - 1)
         except pypdfium2.PdfiumError:
             raise Failure(
                 code=Code.DAMAGED,
@@ -63,7 +58,60 @@ def read(data: bytes, *, max_pages: int, max_characters: int) -> tuple[str, int]
             message=f"{pictures:,} of {count:,} pages of the PDF are pictures without text.",
             remedy="Run text recognition (OCR) on it, and upload the PDF that this gives.",
         )
-    return _join_hyphens(_PAGE_BREAK.join(pages)).translate(_LIGATURES), count
+    text = _join_hyphens("\n\n".join(pages).replace("\r\n", "\n").replace("\r", ""))
+    return text.translate(_LIGATURES), count
+
+
+def _open(data: bytes) -> pypdfium2.PdfDocument:
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        raise _refusal(error.err_code, len(data)) from None
+    form = document.get_formtype()
+    if form == pdfium.FORMTYPE_XFA_FULL:
+        raise signatures.unsupported(
+            "a PDF form that only Adobe's programs can show (XFA)",
+            len(data),
+            "Open it there, print it as a new PDF, and upload that.",
+        )
+    if form != pdfium.FORMTYPE_NONE:
+        document.init_forms()
+    return document
+
+
+def _read_page(document: pypdfium2.PdfDocument, index: int) -> tuple[str, bool]:
+    """Return the text of a page, and whether the page is a picture and hardly anything else."""
+    page = document[index]
+    if document.formenv and page.flatten() == pdfium.FLATTEN_SUCCESS:
+        page.close()  # what people wrote into form fields is text only when the page is read anew
+        page = document[index]
+    textpage = page.get_textpage()
+    text = textpage.get_text_range()
+    is_picture = sum(map(str.isalpha, text)) < _BARE_PAGE and any(
+        True for _ in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3)
+    )
+    textpage.close()
+    page.close()
+    return text, is_picture
+
+
+def _join_hyphens(text: str) -> str:
+    """Join words that a line end divided; keep the hyphen where it belongs to the word.
+
+    It does where what follows is a capital or a digit, and where the document has the word with a
+    hyphen elsewhere, inside a line.
+    """
+    if _HYPHEN not in text:
+        return text
+    compounds = set(re.findall(r"\w+-\w+", text))
+
+    def join(match: re.Match[str]) -> str:
+        before, after = match.groups()
+        compound = f"{before}-{after}"
+        divided = before[-1:].isalpha() and after[:1].islower() and compound not in compounds
+        return before + after if divided else compound
+
+    return re.sub(rf"(\w*){_HYPHEN}(\w*)", join, text)
 
 
 def _refuse_cut(data: bytes) -> None:
@@ -78,8 +126,6 @@ def _refuse_cut(data: bytes) -> None:
 
 
 def _refusal(error: int | None, size: int) -> Failure:
-    import pypdfium2.raw as pdfium
-
     if error == pdfium.FPDF_ERR_PASSWORD:
         return Failure(
             code=Code.ENCRYPTED,

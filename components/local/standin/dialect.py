@@ -1,6 +1,7 @@
 """The OpenAI chat-completions dialect: what a request may hold, and how it is refused.
 
-Fields and error objects follow platform.openai.com/docs/api-reference/chat (November 2026).
+Fields follow OpenAI's reference as its generated clients quote it, error objects what users of the
+API report in public issues (both looked up in November 2026).
 Fields that a stand-in has no use for are ignored, as unknown ones are.
 """
 

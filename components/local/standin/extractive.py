@@ -46,19 +46,21 @@ def answer(message: str) -> str:
         for mark, end in pairwise(marks)
         if mark.groups() == ("", "summary") and end.groups() == ("/", "summary")
     ]
-    return summarize(*(parts or [message]))
+    told = [part for part in parts if part.strip() != NO_PROSE]  # a contents page, for example
+    return summarize(*(told if parts else [message]))
 
 
 def summarize(*parts: str, max_sentences: int = 7, max_words: int = 150) -> str:
     """Return the sentences that say most about `parts`, in their order, or `NO_PROSE`.
 
-    Several parts get their share each.
+    Several parts are taken for summaries of consecutive parts: each gets its share.
     Of a short text about every third sentence is chosen, three at least.
     """
     found = _candidates(parts)
     if not found:
         return NO_PROSE
-    limit = min(max_sentences, max(3, math.ceil(len(found) / 3)))
+    third = max(3, math.ceil(len(found) / 3))
+    limit = max_sentences if len(parts) > 1 else min(max_sentences, third)
     return _join([candidate.text for candidate in _choose(found, limit, max_words)])
 
 
@@ -76,7 +78,7 @@ def _candidates(parts: Sequence[str]) -> list[_Candidate]:
     for (part, sentence, worth), written, vector, central in zip(
         prose, scripts, compared, centrality(compared), strict=True
     ):
-        early = 1 + 0.8 * math.exp(-place[part] / 4)
+        early = (1 + 0.8 * math.exp(-place[part] / 4)) * (1 + 0.5 * math.exp(-part))
         familiar = 1.0 if written == usual else 0.3
         place[part] += 1
         candidates.append(

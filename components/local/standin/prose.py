@@ -22,12 +22,14 @@ _ELSEWHERE = r"""
 """
 _POINTER = r"""
     ^\W*please\b | \b(?:see | visit | refer\ to | check\ out | head\ over | to\ learn
-  | to\ contribute | for\ an?\ (?:example|overview|description|list))\b | 下列 | 以下 | 如下
+  | to\ contribute | as\ follows | for\ an?\ (?:example|overview|description|list))\b
+  | 下列 | 以下 | 如下
 """
 _SUBJECT = r"""
     (?:document | paper | report | article | guide | manual | specification | standard | policy
   | book | study | project | library | package | license | agreement | appendix | chapter
-  | essay | text)\b
+  | essay | text | reference | handbook | tutorial | survey | review | proposal | contract
+  | memo | plan | analysis | thesis)\b
 """
 _LEANS_BACK = rf"""
     ^\W*(?:it | they | he | she | his | her | its | their | such | however | but | and | or | so
@@ -41,7 +43,8 @@ _LEANS_BACK = rf"""
   | whose | that | these | those | this(?!\ (?:\w+\ )?{_SUBJECT})
   | er | sie | es | dies\w* | aber | doch | dazu | dabei | damit | außerdem | dort | hier
   | dann | это\w* | эт[аи] | он[аио]? | но | однако | также | кроме\ того | далее | затем
-  | поэтому | ce | cette | ces | cela | il | elles? | ils | mais | ainsi
+  | поэтому | ce | cette | ces | cela | il | elles? | ils | mais | ainsi | enfin
+  | ensuite | puis | c['’]est | deshalb | daher | jedoch | zudem
   | esto | este | esta | pero | además)\b
   | ^(?:这 | 此外 | 另外 | 但是? | 因此 | 所以 | 然而 | 它 | 他 | 她 | 其
   | また | しかし | そして | これ | それ | この(?!文書|資料|論文) | その | ただし)

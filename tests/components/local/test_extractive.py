@@ -208,6 +208,13 @@ def test_every_partial_summary_gets_its_share() -> None:
     assert len(split(merged)) <= 7
 
 
+def test_a_part_without_prose_leaves_no_trace_in_the_merged_summary() -> None:
+    marked = [f"<summary>\n{part}\n</summary>" for part in (NO_PROSE, "The tower was built here.")]
+
+    assert answer("\n".join(marked)) == "The tower was built here."
+    assert answer(marked[0]) == NO_PROSE
+
+
 WORDS = st.sampled_from(
     sorted({word for word in REPORT.split() if word.isalpha() and word.islower()})
 )

@@ -1,0 +1,162 @@
+"""A ZIP archive of XML parts, read with limits: nothing it declares or unpacks to is trusted."""
+
+import posixpath
+import zipfile
+import zlib
+from io import BytesIO
+from typing import NoReturn, Protocol
+from xml.parsers import expat
+
+from functions.errors import Code, Failure
+
+MAX_ENTRIES = 2_000
+MAX_BYTES = 200_000_000
+"""The most that an archive may unpack to, in all."""
+MAX_RATIO = 100
+_RATIO_COUNTS_FROM = 1_000_000  # unpacked bytes; small parts full of blanks pack well and harm not
+_BLOCK = 1 << 16
+
+_SAVE_AGAIN = "Open it in a word processor, save it as DOCX or PDF, and upload that."
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
+
+_PREFIXES = {  # the usual and the strict namespaces
+    "http://schemas.openxmlformats.org/wordprocessingml/2006/main": "w:",
+    "http://purl.oclc.org/ooxml/wordprocessingml/main": "w:",
+    "http://schemas.openxmlformats.org/officeDocument/2006/math": "m:",
+    "http://purl.oclc.org/ooxml/officeDocument/math": "m:",
+    "http://schemas.openxmlformats.org/markup-compatibility/2006": "mc:",
+    "http://schemas.openxmlformats.org/package/2006/relationships": "r:",
+}
+
+
+class Reader(Protocol):
+    """What `Archive.parse` tells about a part, in order.
+
+    Tags are like "w:p"; tags of namespaces that carry no text are empty. Attributes have their
+    names without a namespace.
+    """
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None: ...
+    def end(self, tag: str) -> None: ...
+    def text(self, characters: str) -> None: ...
+
+
+class Archive:
+    """The parts of an Office document."""
+
+    def __init__(self, data: bytes) -> None:
+        try:
+            self._zip = zipfile.ZipFile(BytesIO(data))
+        except _BROKEN:
+            raise _damaged(
+                f"The file is a ZIP archive (as DOCX is) that is cut short or broken: "
+                f"its directory is missing after {len(data):,} bytes."
+            ) from None
+        entries = self._zip.infolist()
+        unpacked = sum(entry.file_size for entry in entries)
+        if len(entries) > MAX_ENTRIES:
+            raise _bomb(f"holds {len(entries):,} entries; the most is {MAX_ENTRIES:,}")
+        if unpacked > MAX_BYTES:
+            raise _bomb(f"unpacks to {unpacked:,} bytes; the most is {MAX_BYTES:,}")
+        if unpacked > max(_RATIO_COUNTS_FROM, MAX_RATIO * len(data)):
+            ratio = unpacked // len(data)
+            raise _bomb(f"unpacks to {ratio:,} times its size; the most is {MAX_RATIO}")
+        if any(entry.flag_bits & 1 for entry in entries):
+            raise Failure(
+                code=Code.ENCRYPTED,
+                message=f"The ZIP archive is protected by a password ({len(data):,} bytes).",
+                remedy="Save the document without a password, and upload that.",
+            )
+        self.names = {entry.filename for entry in entries}
+        if len(self.names) < len(entries):
+            raise _damaged("Two parts of the document have the same name.")
+        self._left = MAX_BYTES
+
+    def parse(self, name: str, reader: Reader) -> None:
+        """Tell the reader what an XML part holds.
+
+        Raises:
+            Failure: DAMAGED (missing, cut, not well-formed, or with a DOCTYPE, which no Office
+                program writes and attacks need) or PARSER_LIMIT.
+        """
+        if name not in self.names:
+            raise _damaged(f"Part {name} of the document is missing.")
+        parser = expat.ParserCreate(namespace_separator=" ")
+        tags: dict[str, str] = {}
+
+        def tag_of(qualified: str) -> str:
+            namespace, _, local = qualified.rpartition(" ")
+            prefix = _PREFIXES.get(namespace)
+            return tags.setdefault(qualified, prefix + local if prefix else "")
+
+        def start(qualified: str, attributes: dict[str, str]) -> None:
+            tag = tags.get(qualified) or tag_of(qualified)
+            reader.start(tag, {key.rpartition(" ")[2]: attributes[key] for key in attributes})
+
+        def end(qualified: str) -> None:
+            reader.end(tags[qualified])
+
+        def refuse(*_: object) -> NoReturn:
+            raise _damaged(f"Part {name} of the document has a DOCTYPE, which may hide an attack.")
+
+        parser.buffer_text = True
+        parser.StartElementHandler = start
+        parser.EndElementHandler = end
+        parser.CharacterDataHandler = reader.text
+        parser.StartDoctypeDeclHandler = refuse
+        try:
+            self._feed(name, parser)
+        except expat.ExpatError as error:
+            raise _damaged(
+                f"Part {name} of the document is not well-formed XML (line {error.lineno:,})."
+            ) from None
+        except _BROKEN:
+            raise _damaged(f"Part {name} of the document is cut short or broken.") from None
+
+    def _feed(self, name: str, parser: expat.XMLParserType) -> None:
+        with self._zip.open(name) as part:
+            while block := part.read(_BLOCK):
+                self._left -= len(block)  # what the directory declares may be a lie
+                if self._left < 0:
+                    raise _bomb(f"unpacks to more than {MAX_BYTES:,} bytes")
+                parser.Parse(block, False)
+        parser.Parse(b"", True)
+
+    def relations(self, part: str) -> dict[str, str]:
+        """Return the parts that a part names ("" is the archive itself), by what they are to it."""
+        folder, base = posixpath.split(part)
+        name = posixpath.join(folder, "_rels", base + ".rels")
+        reader = _Relations(folder)
+        if name in self.names:
+            self.parse(name, reader)
+        return reader.targets
+
+
+class _Relations:
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self.targets: dict[str, str] = {}
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag == "r:Relationship" and attributes.get("TargetMode") != "External":
+            role = attributes.get("Type", "").rpartition("/")[2]
+            target = posixpath.join("/", self._folder, attributes.get("Target", ""))
+            self.targets.setdefault(role, posixpath.normpath(target).lstrip("/"))
+
+    def end(self, tag: str) -> None:
+        """Nothing to do: all is in the attributes."""
+
+    def text(self, characters: str) -> None:
+        """Nothing to do: all is in the attributes."""
+
+
+def _damaged(message: str) -> Failure:
+    return Failure(code=Code.DAMAGED, message=message, remedy=_SAVE_AGAIN)
+
+
+def _bomb(what: str) -> Failure:
+    return Failure(
+        code=Code.PARSER_LIMIT,
+        message=f"The file is a ZIP archive (as DOCX is) that {what}.",
+        remedy="Remove large pictures from it, or split it, and upload it again.",
+    )

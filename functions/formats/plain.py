@@ -1,0 +1,156 @@
+"""Characters from bytes that are text, in whatever encoding, and what kind of text they are."""
+
+import codecs
+import re
+from contextlib import suppress
+
+from functions.errors import Code, Failure
+from functions.formats import signatures
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# What is told apart by statistics: what Windows, Unix, macOS and DOS wrote by default. Mainframes
+# and regional rarities are left out, for every candidate more is a chance more to be wrong.
+_ENCODINGS = (
+    "ascii utf-8 utf-16-le utf-16-be utf-32-le utf-32-be "
+    "cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp874 koi8-r koi8-u "
+    "iso8859-1 iso8859-2 iso8859-5 iso8859-7 iso8859-8 iso8859-9 iso8859-13 iso8859-15 "
+    "cp932 shift_jis_2004 euc_jis_2004 iso2022_jp_2 iso2022_jp_ext gb18030 big5hkscs cp949 "
+    "mac-roman mac-cyrillic cp437 cp850 cp852 cp866"
+).split()  # noqa: SIM905  # shorter to read
+
+# Names of encodings that pages give, and the larger encoding that browsers read instead
+_LARGER = {
+    "iso-8859-1": "cp1252",
+    "latin1": "cp1252",
+    "us-ascii": "cp1252",
+    "iso-8859-9": "cp1254",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "shift_jis": "cp932",
+    "shift-jis": "cp932",
+    "x-sjis": "cp932",
+    "euc-kr": "cp949",
+}
+_DECLARED = re.compile(
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]{2,40})"
+    rb"|<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([\w-]{2,40})",
+    re.IGNORECASE,
+)
+
+_SNIFFED = 4096  # characters; a licence in a comment may stand before the first tag
+_PROLOGUE = re.compile(r"<!--.*?-->|<\?.*?\?>|\s+", re.DOTALL)
+_PAGE = re.compile(
+    r"<(!doctype\s+html|html|head|body|title|meta|link|script|style|frameset)\b", re.IGNORECASE
+)
+_PART = re.compile(
+    r"<(div|p|h[1-6]|table|ul|ol|dl|section|article|main|span|font|center)\b", re.IGNORECASE
+)
+_MARKDOWN = tuple(
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        r"^#{1,6} \S",  # a heading
+        r"^\S.*\n(===+|---+)$",  # a heading, underlined
+        r"^ {0,3}(```|~~~)",  # code
+        r"\[[^\]\n]+\]\([^)\s]+\)",  # a link
+        r"^\|?[ :]*---+[ :]*\|",  # a table
+        r"\*\*\w[^*\n]*\*\*",  # bold
+        r"^[-*+] \S",  # a list
+        r"`[^`\n]+`",  # code in a line
+    )
+)
+
+_CONTROLS = re.compile(r"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
+_SAVE_AS_UTF8 = "Open it in an editor, save it in the encoding UTF-8, and upload that."
+
+
+def decode(data: bytes) -> str:
+    """Return the characters: by byte order mark, as UTF-8, as declared, or by statistics.
+
+    UTF-8 comes before what a page declares: other encodings are hardly ever UTF-8 by accident,
+    while pages often declare what they no longer are.
+
+    Raises:
+        Failure: UNDECODABLE, or UNSUPPORTED_TYPE where the bytes are no text at all.
+    """
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return _strictly(data[len(mark) :], encoding, "as its byte order mark says")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        _refuse_broken_utf8(data, error.start)
+        text = _decode_legacy(data)
+    else:
+        # UTF-16 and the Japanese ISO-2022 may look like UTF-8 but for the bytes that betray them
+        if data.count(0) > len(data) / 100 or b"\x1b$" in data:
+            text = _decode_legacy(data)
+    if len(_CONTROLS.findall(text)) > len(text) / 50:
+        raise _binary(data)
+    return text
+
+
+def is_html(text: str) -> bool:
+    """Tell a page, or a part of one, from Markdown and other text that merely holds tags."""
+    head = text[:_SNIFFED]
+    start = 0
+    while match := _PROLOGUE.match(head, start):
+        start = match.end()
+    return bool(_PAGE.match(head, start)) or (
+        bool(_PART.match(head, start)) and not is_markdown(text)
+    )
+
+
+def is_markdown(text: str) -> bool:
+    """Tell by two different marks: one alone also stands in logs, code and letters."""
+    sample = text[:100_000]
+    return sum(1 for mark in _MARKDOWN if mark.search(sample)) >= 2
+
+
+def _refuse_broken_utf8(data: bytes, first: int) -> None:
+    """Refuse what is UTF-8 but for a few bytes, lest it be read as something else, all wrong."""
+    text = data.decode(errors="surrogateescape")
+    broken = len(re.findall("[\udc80-\udcff]", text))
+    if broken < len(re.findall("[^\0-\x7f\udc80-\udcff]", text)):
+        raise Failure(
+            code=Code.UNDECODABLE,
+            message=f"The text is UTF-8, but {broken:,} of its {len(data):,} bytes are not; "
+            f"the first is byte {first:,} (0x{data[first]:02x}).",
+            remedy=_SAVE_AS_UTF8,
+        )
+
+
+def _decode_legacy(data: bytes) -> str:
+    if match := _DECLARED.search(data[:_SNIFFED]):
+        name = (match[1] or match[2]).decode("ascii", "replace").lower()
+        with suppress(LookupError, UnicodeError):  # not a text encoding, or not the true one
+            return data.decode(_LARGER.get(name, name))
+    import chardet  # late: it loads its statistics, and most files are UTF-8
+
+    guess = chardet.detect(data, max_bytes=len(data), include_encodings=_ENCODINGS)
+    if guess["encoding"] is None:
+        raise _binary(data)
+    return _strictly(data, guess["encoding"], "as its bytes suggest")
+
+
+def _strictly(data: bytes, encoding: str, reason: str) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise Failure(
+            code=Code.UNDECODABLE,
+            message=f"The text cannot be read as {encoding}, {reason}: "
+            f"byte {error.start:,} of {len(data):,} does not fit.",
+            remedy=_SAVE_AS_UTF8,
+        ) from None
+
+
+def _binary(data: bytes) -> Failure:
+    return signatures.unsupported("binary data of an unknown kind", len(data))

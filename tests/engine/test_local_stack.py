@@ -1,0 +1,341 @@
+"""The local stack on a real Pulumi engine: what a newcomer does, from the first `up` to `down`.
+
+The tests of this file are one story and run in its order, on a copy of the project with a state of
+its own.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.local import until
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clone:
+    """A copy of the project, and the commands that a person runs in it."""
+
+    root: Path
+
+    def run(self, *command: str, expect: int = 0) -> str:
+        """Run `./seamless COMMAND`, check its status and return what it printed."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")}
+        # A login of whoever runs the tests is nothing to us.
+        environment |= {"PYTHONPATH": str(self.root), "PULUMI_HOME": str(self.root / "home")}
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "tools", *command],
+            cwd=self.root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        assert done.returncode == expect, done.stdout
+        return done.stdout
+
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs, secrets included."""
+        found: dict[str, str] = json.loads(self.run("outputs", "--json"))
+        return found
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """The resources in the stack's state, by logical name."""
+        state = self.root / ".seamless" / "state" / ".pulumi" / "stacks" / "seamless" / "local.json"
+        resources = json.loads(state.read_text())["checkpoint"]["latest"]["resources"]
+        return {resource["urn"].rsplit("::", 1)[-1]: resource for resource in resources}
+
+    def pid(self, name: str) -> int:
+        """The process of a program of this stack."""
+        identity: dict[str, Any] = json.loads((self.data / "run" / f"{name}.json").read_text())
+        return int(identity["pid"])
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.root / ".seamless" / "stacks" / "local"
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process whose command line or folder lies in this clone."""
+        found = []
+        for process in psutil.process_iter(["cmdline", "cwd"]):
+            where = [*(process.info["cmdline"] or []), process.info["cwd"] or ""]
+            if any(str(self.root) in part for part in where):
+                found.append(process)
+        return found
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The application's documents, newest first."""
+        outputs = self.outputs()
+        answer = httpx.get(
+            f"{outputs['page_url']}api/documents",
+            headers={"Authorization": f"Bearer {outputs['api_token']}"},
+        )
+        documents: list[dict[str, Any]] = answer.json()["documents"]
+        return documents
+
+    def health(self) -> dict[str, str]:
+        """What the application says about itself."""
+        found: dict[str, str] = httpx.get(f"{self.outputs()['page_url']}healthz").json()
+        return found
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """A copy of what git knows of the project, taken down at the end whatever happens."""
+    root = tmp_path_factory.mktemp("clone")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (PROJECT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, root / name)
+    (root / ".venv").symlink_to(PROJECT / ".venv")
+    copy = Clone(root=root)
+    yield copy
+    for process in copy.processes():
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def first_up(clone: Clone) -> str:
+    """What the first `up` printed."""
+    return clone.run("up")
+
+
+def test_the_first_up_creates_everything_and_summarizes_the_samples(
+    clone: Clone, first_up: str
+) -> None:
+    """Thirteen resources: the stack, four components, four secrets, a folder and three servers."""
+    samples = {path.name for path in (clone.root / "samples").iterdir()}
+
+    assert "13 created" in first_up
+    documents = clone.documents()
+    assert {document["name"] for document in documents} == samples
+    for document in documents:
+        assert document["status"] == "done", document
+        assert document["model"] == "extractive-standin"
+        assert document["summary"] in " ".join(first_up.split()) or document["summary"]
+        assert document["name"] in first_up
+
+
+def test_no_secret_is_printed_or_lies_in_plain_state_argv_or_files(
+    clone: Clone, first_up: str
+) -> None:
+    """Secrets are looked for where they must not be: output, state, command lines, logs."""
+    token = clone.outputs()["api_token"]
+    secrets = {token}
+    for process in clone.processes():
+        environment = process.environ()
+        for name in ("INFERENCE_API_KEY", "DATABASE_PASSWORD", "STANDIN_API_KEY"):
+            secrets |= {environment[name]} if name in environment else set()
+        assert not any(token in part for part in process.cmdline())
+    assert len(secrets) == 3
+
+    readable = [
+        path
+        for path in (clone.root / ".seamless").rglob("*")
+        if path.is_file() and "postgres" not in path.relative_to(clone.data.parent.parent).parts
+    ]
+    for secret in secrets:
+        assert secret not in first_up
+        holding = [path for path in readable if secret.encode() in path.read_bytes()]
+        # The one file that signs a browser in is for its owner's eyes only.
+        assert [path.name for path in holding if path.stat().st_mode & 0o077] == []
+        assert {path.name for path in holding} <= {"open-local.html"}
+    for resource in clone.resources().values():
+        provider = resource["inputs"].get("__provider", "")
+        assert len(provider) < 400
+
+
+def test_a_second_up_changes_nothing(clone: Clone, first_up: str) -> None:
+    """Nothing is created, updated or restarted."""
+    assert first_up
+    before = {process.pid for process in clone.processes()}
+
+    printed = clone.run("up")
+
+    assert "13 unchanged" in printed
+    assert "created" not in printed
+    assert "updated" not in printed
+    assert {process.pid for process in clone.processes()} == before
+
+
+def test_summarize_prints_json_for_scripts(clone: Clone, first_up: str) -> None:
+    """One object per file, in the order of the command line."""
+    assert first_up
+    files = [str(clone.root / "README.md"), str(clone.root / "LICENSE")]
+
+    answers = json.loads(clone.run("summarize", "--json", *files))
+
+    assert [answer["name"] for answer in answers] == ["README.md", "LICENSE"]
+    assert [answer["status"] for answer in answers] == ["done", "done"]
+    assert all(answer["summary"] for answer in answers)
+
+
+def test_the_rung_switch_replaces_neither_store_nor_database_nor_function(
+    clone: Clone, first_up: str
+) -> None:
+    """One config value: another server answers, everything else is where it was."""
+    assert first_up
+    before, documents, url = clone.resources(), clone.documents(), clone.outputs()["page_url"]
+    clone.run("pulumi", "config", "set", "inference", "dedicated", "--stack", "local")
+
+    clone.run("up")
+
+    after = clone.resources()
+    kept = {"store-folder", "database-server", "functions-host", "functions-token"}
+    assert {name: after[name]["id"] for name in kept} == {name: before[name]["id"] for name in kept}
+    assert after["store-folder"] == before["store-folder"]
+    assert after["database-server"] == before["database-server"]
+    assert after.keys() - before.keys() == {"dedicated", "dedicated-key", "dedicated-server"}
+    assert before.keys() - after.keys() == {"serverless", "serverless-key", "serverless-server"}
+    assert clone.health()["rung"] == "dedicated"
+    assert clone.outputs()["page_url"] == url
+    assert clone.documents() == documents
+    (answer,) = json.loads(clone.run("summarize", "--json", str(clone.root / "CHANGELOG.md")))
+    assert (answer["status"], answer["rung"]) == ("done", "dedicated")
+
+
+@pytest.mark.parametrize("name", ["functions-host", "dedicated-server", "postgres"])
+def test_a_process_that_died_is_seen_by_preview_and_healed_by_the_next_up(
+    clone: Clone, first_up: str, name: str
+) -> None:
+    """Killed without warning; its port stays the same, so nothing else needs to change."""
+    assert first_up
+    url, dead = clone.outputs()["page_url"], clone.pid(name)
+    psutil.Process(dead).kill()
+    until(lambda: True if not _runs(dead) else None)
+
+    seen = clone.run("preview")
+    clone.run("up")
+
+    resource = "database-server" if name == "postgres" else name
+    assert resource in seen
+    assert _runs(clone.pid(name))
+    assert clone.pid(name) != dead
+    assert clone.outputs()["page_url"] == url
+    assert clone.health()["database"] == "ok"
+    assert "13 unchanged" in clone.run("up")
+
+
+def test_a_plain_pulumi_up_works_on_the_same_stack(clone: Clone, first_up: str) -> None:
+    """The engine's own CLI runs the program with its language host, and finds nothing to do."""
+    assert first_up
+    assert "13 unchanged" in clone.run("pulumi", "preview", "--stack", "local")
+    assert "13 unchanged" in clone.run("pulumi", "up", "--yes", "--stack", "local")
+
+
+def test_a_value_that_breaks_its_rule_is_refused_with_the_line_that_mends_it(
+    clone: Clone, first_up: str
+) -> None:
+    """Nothing is lost by it."""
+    assert first_up
+    clone.run("pulumi", "config", "set", "inference", "cluster", "--stack", "local")
+
+    printed = clone.run("up", expect=1)
+    clone.run("pulumi", "config", "set", "inference", "dedicated", "--stack", "local")
+
+    assert "pulumi config set inference serverless" in " ".join(printed.split())
+    assert "Traceback" not in printed
+    assert "13 unchanged" in clone.run("up")
+
+
+def test_a_port_that_is_taken_is_named_and_the_application_comes_back(
+    clone: Clone, first_up: str
+) -> None:
+    """The update fails, the next one with a good value heals."""
+    assert first_up
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        clone.run("pulumi", "config", "set", "page_port", port, "--stack", "local")
+        printed = " ".join(clone.run("up", expect=1).split())
+    clone.run("pulumi", "config", "rm", "page_port", "--stack", "local")
+
+    clone.run("up")
+
+    assert f"Port {port} of 127.0.0.1 is in use" in printed
+    assert "Traceback" not in printed
+    assert clone.health()["status"] == "ok"
+
+
+def test_data_is_not_moved_or_deleted_without_a_yes(clone: Clone, first_up: str) -> None:
+    """Neither by `down`, nor by an `up` that would replace the folder."""
+    assert first_up
+    documents = clone.documents()
+    clone.run("pulumi", "config", "set", "data_folder", "elsewhere", "--stack", "local")
+
+    moved = " ".join(clone.run("up", expect=1).split())
+    clone.run("pulumi", "config", "rm", "data_folder", "--stack", "local")
+    destroyed = " ".join(clone.run("down", expect=1).split())
+
+    assert "deletes or replaces database-server, store-folder" in moved
+    assert "./seamless up local --yes" in moved
+    assert "./seamless down local --yes" in destroyed
+    assert clone.documents() == documents
+
+
+def test_in_prod_the_data_is_protected_even_from_a_yes(clone: Clone, first_up: str) -> None:
+    """`environment: prod` protects the folder and the database."""
+    assert first_up
+    documents = clone.documents()
+    clone.run("pulumi", "config", "set", "environment", "prod", "--stack", "local")
+    clone.run("up")
+
+    printed = " ".join(clone.run("down", "--yes", expect=1).split())
+    clone.run("up")
+
+    assert "protect" in printed
+    assert clone.documents() == documents
+    clone.run("pulumi", "config", "set", "environment", "dev", "--stack", "local")
+    clone.run("up")
+
+
+def test_down_leaves_no_process_no_port_and_no_file(clone: Clone, first_up: str) -> None:
+    """And says what is left: the passphrase of this clone."""
+    assert first_up
+    url = clone.outputs()["page_url"]
+
+    printed = clone.run("down", "--yes")
+
+    assert "13 deleted" in printed
+    assert "passphrase" in printed
+    assert clone.processes() == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+    assert not clone.data.exists()
+    left = {p.name for p in (clone.root / ".seamless").rglob("*") if p.is_file()}
+    assert not any(name.startswith(("open-", "local.json")) for name in left)
+    assert "passphrase" in left
+    assert "nothing to take down" in clone.run("down", "--yes")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

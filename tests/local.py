@@ -1,0 +1,138 @@
+"""The application on this machine without an engine: the programs that the components start."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+
+from components.local.postgres import Postgres
+from components.local.server import Program
+
+STANDIN = "extractive-standin"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """A running application."""
+
+    url: str
+    token: str
+    folder: Path
+    environment: Mapping[str, str]
+
+    def client(self) -> httpx.Client:
+        """A caller with the token."""
+        return httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=30
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A running PostgreSQL server."""
+
+    port: int
+    admin_password: str
+    postgres: Postgres
+
+    def database(self) -> dict[str, str]:
+        """Make a fresh database, and say how the application reaches it."""
+        name, password = f"db_{secrets.token_hex(6)}", secrets.token_urlsafe(12)
+        self.postgres.create_database(
+            port=self.port, admin_password=self.admin_password, name=name, password=password
+        )
+        return {
+            "DATABASE_HOST": "127.0.0.1",
+            "DATABASE_PORT": str(self.port),
+            "DATABASE_NAME": name,
+            "DATABASE_USER": name,
+            "DATABASE_PASSWORD": password,
+            "DATABASE_SSLMODE": "disable",
+        }
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[Server]:
+    """A PostgreSQL server in a folder, stopped at the end."""
+    server = Postgres(folder=folder)
+    password = secrets.token_urlsafe(12)
+    port = server.start(password=password)
+    try:
+        yield Server(port=port, admin_password=password, postgres=server)
+    finally:
+        server.daemon.stop()
+
+
+@contextmanager
+def standin(folder: Path, name: str = "standin") -> Iterator[dict[str, str]]:
+    """A stand-in for the inference, and how the application reaches it."""
+    key = secrets.token_urlsafe(12)
+    program = Program(
+        name=name,
+        module="components.local.standin",
+        folder=folder,
+        environment={"STANDIN_API_KEY": key, "STANDIN_MODEL": STANDIN},
+    )
+    port = program.start()
+    try:
+        yield {
+            "INFERENCE_URL": f"http://127.0.0.1:{port}/v1",
+            "INFERENCE_MODEL": STANDIN,
+            "INFERENCE_API_KEY": key,
+            "INFERENCE_INPUT_USD_PER_MILLION": "0",
+            "INFERENCE_OUTPUT_USD_PER_MILLION": "0",
+        }
+    finally:
+        program.daemon.stop()
+
+
+@contextmanager
+def application(
+    folder: Path, database: Mapping[str, str], inference: Mapping[str, str]
+) -> Iterator[Application]:
+    """The application as its own process, stopped at the end."""
+    token = secrets.token_urlsafe(12)
+    documents = folder / "documents"
+    environment = {
+        "ARRANGEMENT": "local",
+        "RUNG": "serverless",
+        "API_TOKEN": token,
+        "STORE_URL": documents.as_uri(),
+        "SWEEP_INTERVAL_SECONDS": "1",
+        **database,
+        **inference,
+    }
+    program = Program(
+        name="host",
+        module="functions.handlers.local",
+        folder=folder,
+        environment=environment,
+    )
+    port = program.start()
+    try:
+        yield Application(
+            url=f"http://127.0.0.1:{port}", token=token, folder=folder, environment=environment
+        )
+    finally:
+        program.daemon.stop()
+
+
+def until(found: Callable[[], T | None], *, seconds: float = 30.0) -> T:
+    """Ask again until there is an answer.
+
+    Raises:
+        TimeoutError: when there is none in time.
+    """
+    deadline = time.monotonic() + seconds
+    while (answer := found()) is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no answer within {seconds:g} seconds")
+        time.sleep(0.02)
+    return answer

@@ -1,0 +1,65 @@
+"""check and test: the same commands at home and in CI."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from tools import documentation
+from tools.chromium import ensure as ensure_chromium
+from tools.chromium import find as find_chromium
+from tools.engine import ensure as ensure_engine
+from tools.workspace import ROOT, CommandError
+
+PARTS = {
+    "all": [],
+    "unit": ["-m", "not engine and not browser"],
+    "engine": ["-m", "engine"],
+    "browser": ["-m", "browser"],
+}
+
+
+def check(console: Console) -> int:
+    """Run every check, all of them also when one fails; return 0 when all pass."""
+    failed = []
+    for name, command in {
+        "format": ["ruff", "format", "--check", "."],
+        "lint": ["ruff", "check", "."],
+        "types": ["mypy"],
+    }.items():
+        console.print(f"[bold]{name}[/]: {' '.join(command)}")
+        began = time.monotonic()
+        if subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode:
+            failed.append(name)
+        console.print(f"[dim]{time.monotonic() - began:.1f} s[/]")
+    console.print("[bold]documentation[/]: generated parts are fresh")
+    for path in documentation.stale():
+        console.print(f"[red]stale:[/] {path}. Write it anew: ./seamless docs")
+        failed.append("documentation")
+    console.print(f"[red]failed: {', '.join(failed)}[/]" if failed else "[green]all checks pass[/]")
+    return 1 if failed else 0
+
+
+def test(console: Console, part: str, arguments: Sequence[str]) -> int:
+    """Get what a part of the tests needs, and run it; return pytest's status.
+
+    Raises:
+        CommandError: when there is no such part.
+    """
+    if part not in PARTS:
+        raise CommandError(f"There is no part {part!r} of the tests. There are {', '.join(PARTS)}.")
+    if part in ("all", "engine"):
+        engine = ensure_engine(console.print)
+        console.print(f"engine: Pulumi {engine.version} ({engine.source})")
+    if part in ("all", "browser"):
+        browser = find_chromium() or ensure_chromium(console.print)
+        console.print(f"browser: {browser}" if browser else "browser: none; its tests are skipped")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *PARTS[part], *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    ).returncode
