@@ -13,7 +13,6 @@ from uuid import UUID
 
 import msgspec
 from psycopg import OperationalError
-from psycopg_pool import PoolTimeout
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -76,7 +75,6 @@ def create_api(
             Failure: _on_failure,
             HTTPException: _on_http_exception,
             OperationalError: _on_database_error,
-            PoolTimeout: _on_database_error,
             Exception: _on_defect,
         },
     )

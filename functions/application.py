@@ -4,14 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
 from pathlib import PurePosixPath
 from uuid import UUID, uuid4, uuid5
 
 import msgspec
+from psycopg import OperationalError
 
 from functions.errors import Code, Failure
 from functions.inference import Inference
@@ -28,6 +28,13 @@ LEASE_SLACK = timedelta(seconds=60)
 """A lease outlives the document's deadline by so much, so that only a dead worker loses one."""
 
 _OBJECTS = UUID("6f1c1d2e-3f0b-5d53-9d0e-6a3f6c1b7a52")
+
+_DATABASE_AWAY = Failure(
+    Code.DATABASE_UNAVAILABLE,
+    "The database did not answer.",
+    "It is tried again by itself.",
+    retryable=True,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,18 +79,20 @@ class Application:
         if entry is None:
             return
         try:
-            result = await self._summarize(entry)
+            written = await self.ledger.finish(entry, await self._summarize(entry))
         except asyncio.CancelledError:
             await asyncio.shield(self.ledger.give_back(entry))
             raise
         except Failure as failure:
             log.warning("document %s: %s", id_, failure)
             await self.ledger.fail(entry, failure)
+        except OperationalError as error:
+            log.warning("document %s: the database is away (%s)", id_, type(error).__name__)
+            await self.ledger.fail(entry, _DATABASE_AWAY)
         except Exception as error:
             log.exception("document %s: unexpected %s", id_, type(error).__name__)
             await self.ledger.fail(entry, _defect(error))
         else:
-            written = await self.ledger.finish(entry, result)
             log.info("document %s: %s", id_, "done" if written else "finished by another worker")
 
     async def _summarize(self, entry: Entry) -> Result:
@@ -100,7 +109,8 @@ class Application:
         await self.ledger.progress(entry, done=0, total=work.calls)
 
         async def progress(done: int) -> None:
-            await self.ledger.progress(entry, done=done, total=work.calls)
+            with suppress(OperationalError):  # no reason to throw away what was paid for
+                await self.ledger.progress(entry, done=done, total=work.calls)
 
         summary = await summarize(self.model, work, deadline=deadline, progress=progress)
         result = Result(
@@ -147,6 +157,13 @@ class Application:
                 "Report it with the document, if you may share it; retry to try again.",
             ),
         )
+        try:
+            await self._adopt_all()
+        except Failure as failure:
+            log.warning("the sweep could not list the store: %s", failure)
+        return await self.ledger.due()
+
+    async def _adopt_all(self) -> None:
         batch: list[StoredObject] = []
         async for stored in self.store.list():
             batch.append(stored)
@@ -154,7 +171,6 @@ class Application:
                 await self._adopt(batch)
                 batch.clear()
         await self._adopt(batch)
-        return await self.ledger.due()
 
     async def _adopt(self, batch: list[StoredObject]) -> None:
         unknown = await self.ledger.unknown([(o.key, o.version) for o in batch])
@@ -188,8 +204,9 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
 
 def _safe(name: str) -> str:
     """A file name as the last part of an object key: no separators, no control characters."""
-    printable = (c if c.isprintable() and c not in '/\\#?%*:|"<>' else "-" for c in name)
-    return "".join(islice(printable, 100)).strip(". ") or "document"
+    printable = "".join(c if c.isprintable() and c not in '/\\#?%*:|"<>' else "-" for c in name)
+    # A folder takes 255 bytes, and its writer adds a few of its own.
+    return printable.encode()[:200].decode(errors="ignore").strip(". ") or "document"
 
 
 def _defect(error: Exception) -> Failure:

@@ -23,7 +23,7 @@ class Limits:
     max_characters: int = 20_000_000
     """Characters of text, some seven thousand printed pages."""
     memory_bytes: int = 1 << 30
-    """Address space of the process that reads it (see `isolation`)."""
+    """Address space of the process that reads; this and the times hold in `isolation` only."""
     cpu_seconds: int = 60
     wall_seconds: float = 90.0
 
@@ -57,20 +57,8 @@ def read(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Document:
     Raises:
         Failure: The bytes are no such document, damaged, encrypted, too large, or without text.
     """
-    if not data:
-        raise Failure(
-            code=Code.EMPTY_DOCUMENT,
-            message="The file is empty: 0 bytes.",
-            remedy="Check the file, and upload it again.",
-        )
-    if len(data) > limits.max_bytes:
-        raise Failure(
-            code=Code.TOO_LARGE,
-            message=f"The file has {len(data):,} bytes; the most is {limits.max_bytes:,}.",
-            remedy="Split it, and upload the parts.",
-        )
+    refuse_size(len(data), limits)
     text, kind, pages = _extract(data, limits)
-    text = tidy(text)
     if len(text) > limits.max_characters:
         raise Failure(
             code=Code.TOO_LARGE,
@@ -78,9 +66,26 @@ def read(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Document:
             f"the most is {limits.max_characters:,}.",
             remedy="Split it, and upload the parts.",
         )
-    size = f"{len(data):,} bytes" if pages is None else f"{pages:,} pages"
+    text = tidy(text)
+    size = f"{len(data):,} bytes" if pages is None else f"{pages:,} page{'s' * (pages != 1)}"
     _refuse_nothing(text, f"{kind} file of {size}")
     return Document(text=text, kind=kind, pages=pages)
+
+
+def refuse_size(size: int, limits: Limits = DEFAULT_LIMITS) -> None:
+    """Raise the failure for a file that is empty or too large, which needs no look inside."""
+    if size == 0:
+        raise Failure(
+            code=Code.EMPTY_DOCUMENT,
+            message="The file is empty: 0 bytes.",
+            remedy="Check the file, and upload it again.",
+        )
+    if size > limits.max_bytes:
+        raise Failure(
+            code=Code.TOO_LARGE,
+            message=f"The file has {size:,} bytes; the most is {limits.max_bytes:,}.",
+            remedy="Split it, and upload the parts.",
+        )
 
 
 def _extract(data: bytes, limits: Limits) -> tuple[str, Kind, int | None]:

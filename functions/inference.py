@@ -5,11 +5,11 @@ retried follows RFC 9110 and the official client (openai-python 3.3.1, read 2026
 """
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Annotated, Any, Self
@@ -24,8 +24,10 @@ MAX_ATTEMPTS = 4
 BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 30.0
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+MAX_RETRY_AFTER_SECONDS = 86_400.0
 
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +125,7 @@ class Inference:
                 continue
             return Answer(
                 text=_text(choice),
-                model=completion.model or self._settings.inference_model,
+                model=_storable(completion.model) or self._settings.inference_model,
                 prompt_tokens=prompt_tokens,
                 completion_tokens=completion_tokens,
                 calls=calls,
@@ -148,8 +150,7 @@ class Inference:
             "temperature": 0,
         }
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            async with self._slots:
-                problem = await self._attempt(body, deadline)
+            problem = await self._attempt(body, deadline)
             if isinstance(problem, _Completion):
                 return problem, attempt
             if not problem.retryable or problem.code is Code.DEADLINE_EXCEEDED:
@@ -163,12 +164,13 @@ class Inference:
         raise AssertionError("the last attempt returns or raises")
 
     async def _attempt(self, body: dict[str, Any], deadline: float) -> _Completion | Failure:
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
+        if time.monotonic() >= deadline:
             return self._late()
         try:
-            async with asyncio.timeout(min(remaining, self._settings.inference_timeout_seconds)):
-                response, content = await self._post(body)
+            # The wait for a free slot counts, too: asyncio's clock is the monotonic one.
+            async with asyncio.timeout_at(deadline), self._slots:
+                async with asyncio.timeout(self._settings.inference_timeout_seconds):
+                    response, content = await self._post(body)
         except TimeoutError:
             return self._late() if time.monotonic() >= deadline else self._away("did not answer")
         except httpx.HTTPError as error:
@@ -177,7 +179,7 @@ class Inference:
             return self._refusal(response, content)
         try:
             return _completion.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _UNREADABLE:
             return self._away("answered 200 with something that is no chat completion")
 
     async def _post(self, body: dict[str, Any]) -> tuple[httpx.Response, bytes]:
@@ -190,7 +192,7 @@ class Inference:
         return response, bytes(content)
 
     def _refusal(self, response: httpx.Response, content: bytes) -> Failure:
-        status, said = response.status_code, _error_message(content)
+        status, said = response.status_code, self._said(content)
         if status in _RETRIED or status >= 500:
             return self._away(
                 f"answered {status}{said}", retry_after(response.headers.get("Retry-After"))
@@ -208,6 +210,18 @@ class Inference:
             f"({status}){said}.",
             "Check pulumi config: inference_url, inference_model and inference_context_tokens.",
         )
+
+    def _said(self, content: bytes) -> str:
+        """What an OpenAI error object says, shortened; empty when there is none."""
+        try:
+            detail = msgspec.json.decode(content, type=_ErrorAnswer).error
+        except _UNREADABLE:
+            return ""
+        if detail is None or not detail.message:
+            return ""
+        # Some endpoints repeat the key that they refuse.
+        message = _storable(detail.message).replace(self._settings.inference_api_key, "***")
+        return f": {' '.join(message.split())[:300]}"
 
     def _away(self, what: str, after: float | None = None) -> Failure:
         return Failure(
@@ -236,15 +250,14 @@ def retry_after(value: str | None) -> float | None:
         seconds = float(value)
     except ValueError:
         try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
             return None
-        seconds = (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()
-    return seconds if 0 <= seconds < 86_400 else None
+    return min(seconds, MAX_RETRY_AFTER_SECONDS) if 0 <= seconds < math.inf else None
 
 
 def _text(choice: _Choice) -> str:
-    text = (choice.message.content or "").strip()
+    text = _storable(choice.message.content or "").strip()
     if choice.finish_reason == "content_filter":
         raise Failure(
             Code.INFERENCE_FILTERED,
@@ -269,10 +282,6 @@ class _ErrorAnswer(msgspec.Struct):
     error: _ErrorDetail | None = None
 
 
-def _error_message(content: bytes) -> str:
-    """What an OpenAI error object says, shortened; empty when there is none."""
-    try:
-        detail = msgspec.json.decode(content, type=_ErrorAnswer).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
-    return f": {' '.join(detail.message.split())[:300]}" if detail and detail.message else ""
+def _storable(text: str) -> str:
+    """The text without NUL, which is legal in JSON and which PostgreSQL cannot store."""
+    return text.replace("\0", "")

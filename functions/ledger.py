@@ -15,7 +15,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import class_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from functions.errors import Failure
 from functions.schema import Status
@@ -124,7 +124,7 @@ class Ledger:
         try:
             async with self._pool.connection(timeout=2) as connection:
                 await connection.execute("select 1")
-        except (OperationalError, PoolTimeout):
+        except OperationalError:
             return False
         return True
 

@@ -14,7 +14,15 @@ Status = Literal["uploading", "queued", "working", "done", "failed"]
 class UploadRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A document that the caller is about to upload."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=255, description="File name, for people.")]
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=255,
+            pattern="^[^\\u0000]*$",  # what PostgreSQL cannot store
+            description="File name, for people.",
+        ),
+    ]
     size: Annotated[int, Meta(ge=1, le=MAX_DOCUMENT_BYTES, description="Size in bytes.")]
 
 

@@ -4,15 +4,22 @@ The variable names are the field names in upper case. Whoever starts the applica
 or a test, sets exactly these; nothing else in `functions/` reads the environment.
 """
 
+import math
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from types import UnionType
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
 from psycopg.conninfo import make_conninfo
 
 SECRET = {"secret": True}
+BEARER = {"secret": True, "bearer": True}
+"""A secret that travels in an HTTP header, where a line end copied with it breaks every call."""
+FREE = {"free": True}
+"""A number that may be 0."""
+
+_VISIBLE = re.compile("[!-~]+")
 
 
 class SettingsError(ValueError):
@@ -52,7 +59,7 @@ class Settings:
 
     arrangement: str
     rung: Literal["serverless", "dedicated", "cluster"]
-    api_token: str = field(metadata=SECRET)
+    api_token: str = field(metadata=BEARER)
     store_url: str
     store_endpoint: str = ""
     store_region: str = ""
@@ -66,12 +73,12 @@ class Settings:
     database_sslmode: Literal["disable", "require", "verify-full"] = "verify-full"
     inference_url: str
     inference_model: str
-    inference_api_key: str = field(metadata=SECRET)
+    inference_api_key: str = field(metadata=BEARER)
     inference_context_tokens: int = 8192
     inference_concurrency: int = 8
     inference_timeout_seconds: float = 120.0
-    inference_input_usd_per_million: float | None = None
-    inference_output_usd_per_million: float | None = None
+    inference_input_usd_per_million: float | None = field(default=None, metadata=FREE)
+    inference_output_usd_per_million: float | None = field(default=None, metadata=FREE)
     document_deadline_seconds: float = 600.0
     sweep_interval_seconds: float = 60.0
 
@@ -99,7 +106,7 @@ class Settings:
                     problems.append(f"{variable} is not set")
                 continue
             try:
-                values[f.name] = _convert(f.type, text)
+                values[f.name] = _convert(f, text)
             except ValueError as error:
                 shown = "" if f.metadata.get("secret") else f"={text!r}"
                 problems.append(f"{variable}{shown}: {error}")
@@ -139,12 +146,22 @@ def variable_names() -> frozenset[str]:
     return frozenset(f.name.upper() for f in fields(Settings))
 
 
-def _convert(kind: Any, text: str) -> Any:
-    if get_origin(kind) is Literal:
-        allowed = get_args(kind)
-        if text not in allowed:
-            raise ValueError(f"must be one of {', '.join(allowed)}")
+def _convert(setting: Field[Any], text: str) -> Any:
+    kind: Any = setting.type
+    if kind is str:
+        if setting.metadata.get("bearer") and not _VISIBLE.fullmatch(text):
+            raise ValueError("must be visible ASCII characters only, without spaces or line ends")
         return text
-    if isinstance(kind, UnionType):
-        kind = get_args(kind)[0]
-    return kind(text)
+    if get_origin(kind) is Literal:
+        if text not in get_args(kind):
+            raise ValueError(f"must be one of {', '.join(get_args(kind))}")
+        return text
+    whole, free = kind is int, bool(setting.metadata.get("free"))
+    try:
+        number = int(text) if whole else float(text)
+    except ValueError:
+        number = math.nan
+    if not (0 < number < math.inf or (number == 0 and free)):
+        what = "whole number" if whole else "number"
+        raise ValueError(f"must be a {what}, {'0 or more' if free else 'more than 0'}")
+    return number

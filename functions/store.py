@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import BaseError, InvalidPathError, NotFoundError
 from obstore.store import LocalStore, S3Store
 
 from functions.errors import Code, Failure
@@ -19,6 +20,8 @@ from functions.settings import Settings
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta  # exists for type checkers only
+
+log = logging.getLogger(__name__)
 
 INCOMING = "incoming/"
 SUMMARIES = "summaries/"
@@ -32,7 +35,7 @@ class StoredObject:
     Attributes:
         key: Its name in the store, unescaped.
         size: In bytes.
-        version: The version id where the bucket is versioned, else the entity tag.
+        version: The entity tag: the one mark of a version that listing, reading and events share.
         modified: When it was written, by the store's clock.
     """
 
@@ -116,15 +119,30 @@ class Store:
                 raise
 
     async def list(self, prefix: str = INCOMING) -> AsyncIterator[StoredObject]:
-        """Every object under a prefix, page by page."""
+        """Every object under a prefix; a name that the client cannot address is logged, not raised.
+
+        In a folder only that file is left out, in a bucket all that is listed after it.
+        """
+        # An error takes what was read for the same chunk with it.
+        chunk = 1 if isinstance(self._client, LocalStore) else 1000
+        pages = obstore.list(self._client, prefix, chunk_size=chunk)
         with _failures(prefix):
-            async for page in obstore.list(self._client, prefix, chunk_size=1000):
+            while True:
+                try:
+                    page = await anext(pages)
+                except StopAsyncIteration:
+                    return
+                except InvalidPathError as error:
+                    log.warning("not listed: %r", str(error).partition("\n\nDebug")[0])
+                    continue
                 for meta in page:
-                    yield _stored(meta)
+                    if meta["path"].startswith(prefix):  # the mark of a bucket's "folder" does not
+                        yield _stored(meta)
 
     async def sign_upload(self, key: str) -> SignedUpload:
         """A presigned PUT for this key, valid for 15 minutes."""
-        return await self._sign(key)
+        with _failures(key):
+            return await self._sign(key)
 
 
 class FolderSigner:
@@ -139,16 +157,17 @@ class FolderSigner:
 
     async def __call__(self, key: str) -> SignedUpload:
         expires = int(time.time() + UPLOAD_EXPIRES.total_seconds())
-        query = urlencode({"expires": expires, "signature": self._signature(key, expires)})
+        query = urlencode({"expires": expires, "signature": self._signature(key, f"{expires}")})
         return SignedUpload(url=f"uploads/{quote(key)}?{query}", headers={})
 
     def allows(self, key: str, expires: str, signature: str) -> bool:
         """True when this key was signed and the time is not over."""
-        if not expires.isdecimal() or int(expires) < time.time():
+        ours = self._signature(key, expires)
+        if not hmac.compare_digest(ours.encode(), signature.encode()):
             return False
-        return hmac.compare_digest(self._signature(key, int(expires)), signature)
+        return int(expires) >= time.time()  # signed, so it is a number
 
-    def _signature(self, key: str, expires: int) -> str:
+    def _signature(self, key: str, expires: str) -> str:
         return hmac.new(self._key, f"{expires}\n{key}".encode(), hashlib.sha256).hexdigest()
 
 
@@ -165,18 +184,19 @@ def open_store(settings: Settings) -> Store:
             LocalStore(prefix=folder, mkdir=True), FolderSigner(settings.api_token), origin=None
         )
     if url.scheme == "s3":
-        client = _s3(settings, bucket=url.netloc)
+        region = settings.store_region or "us-east-1"
+        client = _s3(settings, bucket=url.netloc, region=region)
 
         async def sign(key: str) -> SignedUpload:
             signed = await obstore.sign_async(client, "PUT", key, UPLOAD_EXPIRES)
             return SignedUpload(url=signed, headers={})
 
-        endpoint = settings.store_endpoint or f"https://s3.{settings.store_region}.amazonaws.com"
+        endpoint = settings.store_endpoint or f"https://s3.{region}.amazonaws.com"
         return Store(client, sign, origin=endpoint)
     raise ValueError(f"STORE_URL={settings.store_url!r} must begin with file:// or s3://.")
 
 
-def _s3(settings: Settings, *, bucket: str) -> S3Store:
+def _s3(settings: Settings, *, bucket: str, region: str) -> S3Store:
     options: dict[str, str] = {}
     if settings.store_endpoint:
         options["endpoint"] = settings.store_endpoint
@@ -185,8 +205,14 @@ def _s3(settings: Settings, *, bucket: str) -> S3Store:
         options["secret_access_key"] = settings.store_secret_access_key
     return S3Store(
         bucket,
-        region=settings.store_region or "us-east-1",
-        client_options={"allow_http": settings.store_endpoint.startswith("http://")},
+        region=region,
+        client_options={
+            "allow_http": settings.store_endpoint.startswith("http://"),
+            "connect_timeout": timedelta(seconds=5),
+            "timeout": timedelta(seconds=60),  # the largest document within it needs 14 Mbit/s
+        },
+        # More patience is the ledger's: it puts the document back and frees the worker.
+        retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
         **options,  # type: ignore[arg-type]  # the stub wants a TypedDict; the keys are its own
     )
 
@@ -195,7 +221,7 @@ def _stored(meta: "ObjectMeta") -> StoredObject:
     return StoredObject(
         key=meta["path"],
         size=meta["size"],
-        version=(meta["version"] or meta["e_tag"] or "").strip('"'),
+        version=(meta["e_tag"] or "").strip('"'),
         modified=meta["last_modified"],
     )
 

@@ -1,8 +1,10 @@
 """What tests share: one PostgreSQL server, one stand-in and one application for the whole run."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from tests import local
 
@@ -35,3 +37,16 @@ def application(
     folder = tmp_path_factory.mktemp("application")
     with local.application(folder, postgres.database(), standin) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """URL of a server that speaks the S3 API and accepts every key."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else it prints each request
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
+import psutil
 
 from components.local.postgres import Postgres
 from components.local.server import Program
+from functions.settings import Settings
 
 STANDIN = "extractive-standin"
 
@@ -124,6 +126,26 @@ def application(
         program.daemon.stop()
 
 
+def settings(**changes: Any) -> Settings:
+    """Settings that point nowhere, with changes."""
+    nowhere: dict[str, Any] = {
+        "arrangement": "local",
+        "rung": "serverless",
+        "api_token": "token-of-a-test",
+        "store_url": "file:///nonexistent",
+        "database_host": "127.0.0.1",
+        "database_port": 9,
+        "database_name": "nothing",
+        "database_user": "nobody",
+        "database_password": "password-of-a-test",
+        "database_sslmode": "disable",
+        "inference_url": "http://127.0.0.1:9/v1",
+        "inference_model": "some-model",
+        "inference_api_key": "key-of-a-test",
+    }
+    return Settings(**{**nowhere, **changes})
+
+
 def until(found: Callable[[], T | None], *, seconds: float = 30.0) -> T:
     """Ask again until there is an answer.
 
@@ -136,3 +158,11 @@ def until(found: Callable[[], T | None], *, seconds: float = 30.0) -> T:
             raise TimeoutError(f"no answer within {seconds:g} seconds")
         time.sleep(0.02)
     return answer
+
+
+def runs(pid: int) -> bool:
+    """True when there is such a process and it is no zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -37,15 +37,15 @@ def up(console: Console, stack: str, *, yes: bool) -> dict[str, Any]:
     workspace = open_workspace(stack, _line(console))
     if not yes and (question := _question(console, workspace, stack)):
         _confirm(question, "up", stack)
-    progress = _run(console, workspace, f"Deploying stack {stack}", workspace.stack.up)
+    progress, done = _run(console, workspace, f"Deploying stack {stack}", workspace.stack.up)
     console.print(f"[green]✓[/] {progress.summary()}")
-    return {name: output.value for name, output in workspace.stack.outputs().items()}
+    return {name: output.value for name, output in done.outputs.items()}
 
 
 def preview(console: Console, stack: str) -> Progress:
     """Show what `up` would change."""
     workspace = open_workspace(stack, _line(console))
-    progress = _run(
+    progress, _ = _run(
         console, workspace, f"Previewing stack {stack}", workspace.stack.preview, preview=True
     )
     console.print(f"{progress.summary()}")
@@ -72,7 +72,7 @@ def down(console: Console, stack: str, *, yes: bool) -> None:
             "down",
             stack,
         )
-    progress = _run(
+    progress, _ = _run(
         console,
         workspace,
         f"Taking down stack {stack}",
@@ -82,7 +82,9 @@ def down(console: Console, stack: str, *, yes: bool) -> None:
     _sign_in_file(stack).unlink(missing_ok=True)
     console.print(f"[green]✓[/] {progress.summary()}")
     if workspace.own_backend and (HOME / "passphrase").exists():
-        console.print(f"Left: {_shown(HOME)}, which opens the secrets in your stack files.")
+        console.print(
+            f"Left: {_shown(HOME / 'passphrase')}, which opens the secrets in your stack files."
+        )
 
 
 def outputs(stack: str) -> dict[str, Any]:
@@ -128,17 +130,17 @@ def _run(
     operation: Callable[..., Any],
     *,
     preview: bool = False,
-) -> Progress:
+) -> tuple[Progress, Any]:
     progress = Progress(console, preview=preview)
     try:
         with progress.live(title):
-            operation(on_event=progress)
+            result = operation(on_event=progress)
     except (EngineCommandError, automation.InlineSourceRuntimeError) as error:
         if workspace.program.problem:
             raise CommandError(str(workspace.program.problem)) from error
         problems = list(dict.fromkeys(progress.errors)) or [readable(str(error))]
         raise CommandError("\n".join(problems)) from error
-    return progress
+    return progress, result
 
 
 def _question(console: Console, workspace: Workspace, stack: str) -> str | None:
@@ -148,7 +150,7 @@ def _question(console: Console, workspace: Workspace, stack: str) -> str | None:
     if not _resources(workspace):
         return None
     quiet = Console(quiet=True)
-    planned = _run(quiet, workspace, "", workspace.stack.preview, preview=True).steps
+    planned = _run(quiet, workspace, "", workspace.stack.preview, preview=True)[0].steps
     stateful = _arrangement(stack).STATEFUL
     lost = {
         s.urn.rsplit("::", 1)[-1] for s in planned if s.op in _LOSES_DATA and s.type in stateful

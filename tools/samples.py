@@ -52,7 +52,7 @@ def summarize_samples(console: Console, page_url: str, token: str) -> None:
     if present:
         console.print(f"The application has {len(present)} documents or more; no sample was sent.")
         return
-    samples = sorted(path for path in SAMPLES.iterdir() if path.suffix != ".txt")
+    samples = sorted(SAMPLES.iterdir())
     console.print(f"Summarizing {len(samples)} sample documents from {SAMPLES.name}/")
     summarize_files(console, page_url, token, samples)
 

@@ -16,6 +16,10 @@ START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 
 
+_STARTED: list[subprocess.Popen[bytes]] = []
+"""Children of this process: Python warns when it forgets one that runs, as ours are meant to."""
+
+
 class DaemonError(RuntimeError):
     """A program did not start or stop; the message holds the end of its log."""
 
@@ -71,6 +75,7 @@ class Daemon:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        _STARTED.append(process)
         self._identity.write_text(
             json.dumps({"pid": process.pid, "started": psutil.Process(process.pid).create_time()})
         )
@@ -92,11 +97,9 @@ class Daemon:
         if process:
             family = [process, *process.children(recursive=True)]
             process.send_signal(self.stop_signal)
-            _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
-            for stubborn in alive:
+            for stubborn in _wait(family):
                 stubborn.kill()
-            _, alive = psutil.wait_procs(alive, timeout=STOP_SECONDS)
-            if alive:
+            if _wait(family):
                 raise DaemonError(f"{self.name} (process {process.pid}) cannot be stopped.")
         self._identity.unlink(missing_ok=True)
 
@@ -111,12 +114,30 @@ class Daemon:
             identity = json.loads(self._identity.read_text())
             process = psutil.Process(identity["pid"])
             same = process.create_time() == identity["started"]
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except (FileNotFoundError, psutil.NoSuchProcess):
             return None
+        return process if same and _runs(process) else None
 
     def _tail(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+
+def _wait(family: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """Wait for processes to end; return those that did not. A zombie has ended."""
+    deadline = time.monotonic() + STOP_SECONDS
+    alive = list(family)
+    while True:
+        _, alive = psutil.wait_procs(alive, timeout=0.05)
+        alive = [process for process in alive if _runs(process)]
+        if not alive or time.monotonic() > deadline:
+            return alive
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def choose_port(wanted: int, *, before: int = 0) -> int:

@@ -18,8 +18,8 @@ _OTHERS = (
 )
 # What was there before somebody changed it, and the codes behind computed text
 _SKIPPED = frozenset(
-    "w:del w:moveFrom w:delText w:delInstrText w:instrText w:rPrChange w:pPrChange w:sectPrChange "
-    "w:tblPrChange w:trPrChange w:tcPrChange w:tblPrExChange w:numberingChange".split()  # noqa: SIM905  # shorter to read
+    """w:del w:moveFrom w:delText w:delInstrText w:instrText w:rPrChange w:pPrChange w:sectPrChange
+    w:tblPrChange w:trPrChange w:tcPrChange w:tblPrExChange w:numberingChange""".split()  # noqa: SIM905
 )
 _CHARACTERS = {"w:tab": "\t", "w:ptab": "\t", "w:br": "\n", "w:cr": "\n", "w:noBreakHyphen": "-"}
 _NOTES = {"w:footnoteReference": "footnotes", "w:endnoteReference": "endnotes"}

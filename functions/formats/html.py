@@ -5,17 +5,18 @@ import re
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _DROPPED = frozenset(
-    "script style noscript template head iframe object embed canvas svg audio video select "
-    "datalist".split()  # noqa: SIM905  # shorter to read
+    """script style noscript template head iframe object embed canvas svg audio video select
+    datalist""".split()  # noqa: SIM905
 )
 _BLOCKS = frozenset(
-    "address article aside blockquote body caption center details dialog div dl dt fieldset "
-    "figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr legend main menu nav ol p pre "
-    "section summary table ul".split()  # noqa: SIM905  # shorter to read
+    """address article aside blockquote body caption center details dialog div dl dt fieldset
+    figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr legend main menu nav ol p pre
+    section summary table ul""".split()  # noqa: SIM905
 )
 _LINES = frozenset(["li", "tr", "dd"])
 _LISTS = frozenset(["ul", "ol", "menu"])
 _HEADINGS = ["", "h1", "h2", "h3", "h4", "h5", "h6"]  # the index is the level
+_WIDTHS = ["", " ", "\n", "\n\n"]
 _LONGEST_ROW = 1000  # characters; more is a table that lays out a page
 
 
@@ -42,8 +43,8 @@ class _Writer:
         self.lists: list[int | None] = []  # next number of each open list; None for bullets
 
     def separate(self, separator: str) -> None:
-        if len(separator) > len(self.separator) and not self.marker:
-            self.separator = separator
+        if not self.marker:
+            self.separator = max(self.separator, separator, key=_WIDTHS.index)
 
     def words(self, text: str) -> None:
         if self.preformatted:
@@ -80,7 +81,8 @@ class _Writer:
             self.words("^")  # lest 10 to the power of 6 becomes 106
 
     def leave(self, tag: str) -> None:
-        self.marker = ""
+        if tag == "li" or tag in _HEADINGS:
+            self.marker = ""  # there were no words
         if tag in _BLOCKS:
             self.separate("\n" if tag in _LISTS and len(self.lists) > 1 else "\n\n")
         elif tag in _LINES:

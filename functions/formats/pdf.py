@@ -25,6 +25,12 @@ def read(data: bytes, *, max_pages: int, max_characters: int) -> tuple[str, int]
     _refuse_cut(data)
     document = _open(data)
     count = len(document)
+    if count == 0:
+        raise Failure(
+            code=Code.NO_TEXT,
+            message=f"The PDF has no pages ({len(data):,} bytes).",
+            remedy="Open the file, save or print it as a new PDF, and upload that.",
+        )
     if count > max_pages:
         raise Failure(
             code=Code.TOO_LARGE,

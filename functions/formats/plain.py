@@ -16,13 +16,13 @@ _BYTE_ORDER_MARKS = (
 )
 # What is told apart by statistics: what Windows, Unix, macOS and DOS wrote by default. Mainframes
 # and regional rarities are left out, for every candidate more is a chance more to be wrong.
-_ENCODINGS = (
-    "ascii utf-8 utf-16-le utf-16-be utf-32-le utf-32-be "
-    "cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp874 koi8-r koi8-u "
-    "iso8859-1 iso8859-2 iso8859-5 iso8859-7 iso8859-8 iso8859-9 iso8859-13 iso8859-15 "
-    "cp932 shift_jis_2004 euc_jis_2004 iso2022_jp_2 iso2022_jp_ext gb18030 big5hkscs cp949 "
-    "mac-roman mac-cyrillic cp437 cp850 cp852 cp866"
-).split()  # noqa: SIM905  # shorter to read
+_ENCODINGS = """
+    ascii utf-8 utf-16-le utf-16-be utf-32-le utf-32-be
+    cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp874 koi8-r koi8-u
+    iso8859-1 iso8859-2 iso8859-5 iso8859-7 iso8859-8 iso8859-9 iso8859-13 iso8859-15
+    cp932 shift_jis_2004 euc_jis_2004 iso2022_jp_2 iso2022_jp_ext gb18030 big5hkscs cp949
+    mac-roman mac-cyrillic cp437 cp850 cp852 cp866
+""".split()  # noqa: SIM905
 
 # Names of encodings that pages give, and the larger encoding that browsers read instead
 _LARGER = {
@@ -89,11 +89,11 @@ def decode(data: bytes) -> str:
         _refuse_broken_utf8(data, error.start)
         text = _decode_legacy(data)
     else:
-        # UTF-16 and the Japanese ISO-2022 may look like UTF-8 but for the bytes that betray them
-        if data.count(0) > len(data) / 100 or b"\x1b$" in data:
+        # UTF-16 and the Japanese ISO-2022 may pass for UTF-8 but for the bytes that betray them
+        if _controls(text) > len(text) / 5 or b"\x1b$" in data:
             text = _decode_legacy(data)
-    if len(_CONTROLS.findall(text)) > len(text) / 50:
-        raise _binary(data)
+    if _controls(text) > len(text) / 50:
+        raise signatures.unsupported("binary data of an unknown kind", len(data))
     return text
 
 
@@ -136,7 +136,7 @@ def _decode_legacy(data: bytes) -> str:
 
     guess = chardet.detect(data, max_bytes=len(data), include_encodings=_ENCODINGS)
     if guess["encoding"] is None:
-        raise _binary(data)
+        raise signatures.unsupported("binary data of an unknown kind", len(data))
     return _strictly(data, guess["encoding"], "as its bytes suggest")
 
 
@@ -152,5 +152,5 @@ def _strictly(data: bytes, encoding: str, reason: str) -> str:
         ) from None
 
 
-def _binary(data: bytes) -> Failure:
-    return signatures.unsupported("binary data of an unknown kind", len(data))
+def _controls(text: str) -> int:
+    return len(_CONTROLS.findall(text))

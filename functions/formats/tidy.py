@@ -13,7 +13,7 @@ _INVISIBLE = re.compile(
     "[\0-\x08\x0e-\x1f\x7f-\x9f\xad\u200b\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff"
     "\U000e0000-\U000e007f]"
 )
-_RULES = re.compile(r"([-=_.*~#·─━═])(?: ?\1){7,}")
+_RULES = re.compile(r"([-=_.*~#·])(?: ?\1){7,}")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 

@@ -6,13 +6,14 @@
 import argparse
 import asyncio
 import logging
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 import uvicorn
 from psycopg import OperationalError
-from psycopg_pool import PoolTimeout
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -61,16 +62,20 @@ class Host:
         async with self._slots:
             try:
                 await self._application.summarize(id_)
-            except (OperationalError, PoolTimeout) as error:
+            except OperationalError as error:  # its lease runs out, and the sweep finds it
                 log.warning("document %s: the database is away (%s)", id_, type(error).__name__)
+            except Exception:
+                log.exception("document %s: left to the sweep", id_)
 
     async def _sweep(self) -> None:
         while True:
             try:
                 for id_ in await self._application.sweep():
                     await self.start(id_)
-            except (OperationalError, PoolTimeout, Failure) as error:
+            except OperationalError as error:
                 log.warning("the sweep is put off: %s", type(error).__name__)
+            except Exception:  # the net under everything else must outlive its own defects
+                log.exception("the sweep is put off")
             await asyncio.sleep(self._application.settings.sweep_interval_seconds)
 
 
@@ -138,6 +143,8 @@ def main() -> None:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # uvicorn stops on the signal and raises it again: then what is under way is given back.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with suppress(KeyboardInterrupt):
         asyncio.run(serve(Settings.read(), host=arguments.host, port=arguments.port))
 

@@ -1,0 +1,145 @@
+"""A wave of calls through our client, against the least that a client can do.
+
+The endpoint answers at once, so that this is the client's own cost per call. Beside a real model,
+which takes seconds, it is not noticed as time, but where a function has only a part of a core.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from benchmarks import corpus, endpoint
+from benchmarks.measure import SEED, Result, Side, compare
+from functions.inference import Inference
+from functions.settings import Settings
+
+CONCURRENCY = 8
+PROMPT_CHARACTERS = 6000
+SYSTEM = "You summarize a document."
+MAX_TOKENS = 400
+
+Said = tuple[str, int, int]
+"""An answer's text, and its tokens in the prompt and in the completion."""
+
+
+def measure(*, size: int = 400, rounds: int = 5) -> list[Result]:
+    """Make `size` calls, eight at once; both sides must get the same answers."""
+    users = [corpus.text(PROMPT_CHARACTERS, seed=SEED + call) for call in range(size)]
+    with endpoint.running() as port, asyncio.Runner() as runner:
+        settings = _settings(port)
+        stack = AsyncExitStack()
+        inference = runner.run(stack.enter_async_context(Inference(settings)))
+        streams = runner.run(stack.enter_async_context(Streams(port)))
+        try:
+            result = compare(
+                "waves",
+                ours=Side(
+                    label=f"Inference (httpx), {CONCURRENCY} calls at once",
+                    run=lambda: runner.run(_complete_all(inference, users)),
+                ),
+                peer=Side(
+                    label="asyncio streams, without errors, retries, deadlines",
+                    run=lambda: runner.run(streams.complete_all(users)),
+                ),
+                digest=list,
+                per="call",
+                count=size,
+                rounds=rounds,
+            )
+        finally:
+            runner.run(stack.aclose())
+    return [result]
+
+
+async def _complete_all(inference: Inference, users: list[str]) -> list[Said]:
+    async def ask(user: str) -> Said:
+        answer = await inference.complete(
+            system=SYSTEM, user=user, max_tokens=MAX_TOKENS, deadline=float("inf")
+        )
+        return answer.text, answer.prompt_tokens, answer.completion_tokens
+
+    return await asyncio.gather(*map(ask, users))
+
+
+def _settings(port: int) -> Settings:
+    return Settings(
+        arrangement="local",
+        rung="serverless",
+        api_token="",
+        store_url="",
+        database_host="",
+        database_port=0,
+        database_name="",
+        database_user="",
+        database_password="",
+        inference_url=f"http://127.0.0.1:{port}/v1",
+        inference_model="fake",
+        inference_api_key="none",
+        inference_concurrency=CONCURRENCY,
+    )
+
+
+class Streams:
+    """A client that knows one endpoint and one request, and believes every answer."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._connections: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def __aenter__(self) -> Self:
+        for _ in range(CONCURRENCY):
+            connection = await asyncio.open_connection("127.0.0.1", self._port)
+            self._connections.append(connection)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for _, writer in self._connections:
+            writer.close()
+            await writer.wait_closed()
+
+    async def complete_all(self, users: list[str]) -> list[Said]:
+        """Ask for all of them, on all connections."""
+        waiting = iter(enumerate(users))
+        said: dict[int, Said] = {}
+
+        async def work(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            for index, user in waiting:
+                said[index] = await self._complete(reader, writer, user)
+
+        await asyncio.gather(*(work(*connection) for connection in self._connections))
+        return [said[index] for index in range(len(users))]
+
+    async def _complete(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, user: str
+    ) -> Said:
+        content = msgspec.json.encode(
+            {
+                "model": "fake",
+                "messages": [
+                    {"role": "system", "content": SYSTEM},
+                    {"role": "user", "content": user},
+                ],
+                "max_tokens": MAX_TOKENS,
+                "temperature": 0,
+            }
+        )
+        writer.write(
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            b"Authorization: Bearer none\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (len(content), content)
+        )
+        await writer.drain()
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        answer = msgspec.json.decode(await reader.readexactly(length))
+        usage = answer["usage"]
+        text = answer["choices"][0]["message"]["content"].strip()
+        return text, usage["prompt_tokens"], usage["completion_tokens"]

@@ -1,0 +1,189 @@
+"""The local dynamic resources without an engine: what they create, see, heal and delete."""
+
+import base64
+import secrets
+from pathlib import Path
+from typing import Any
+
+import dill  # type: ignore[import-untyped]  # it has no types
+import psycopg
+import pytest
+from pulumi.dynamic import ResourceProvider
+from pulumi.dynamic.dynamic import serialize_provider
+
+from components.local import database, generated, server, store
+from components.local.daemon import DaemonError
+from components.local.postgres import Postgres
+from tests.local import until
+
+
+def provider(module: Any) -> ResourceProvider:
+    """The provider of one of our modules."""
+    made: ResourceProvider = module._Provider()
+    return made
+
+
+@pytest.mark.parametrize("module", [database, generated, server, store])
+def test_a_pickled_provider_is_its_name_and_nothing_else(module: Any) -> None:
+    """So that no secret and no code lies in the state, and a changed provider is no change."""
+    pickled = base64.b64decode(serialize_provider(provider(module)))
+
+    assert module.__name__.encode() in pickled
+    assert len(pickled) < 150
+    assert type(dill.loads(pickled)) is module._Provider  # noqa: S301  # our own, made above
+
+
+def test_a_generated_secret_is_long_and_never_the_same() -> None:
+    """24 bytes of randomness are 32 characters."""
+    values = {(provider(generated).create({"bytes": 24}).outs or {})["value"] for _ in range(20)}
+
+    assert len(values) == 20
+    assert {len(value) for value in values} == {32}
+
+
+def test_a_folder_that_was_removed_by_hand_is_seen_and_made_again(tmp_path: Path) -> None:
+    """By `diff`, so that a plain `up` heals it, and by `read`, so that a refresh sees it."""
+    folders, path = provider(store), tmp_path / "a" / "documents"
+    inputs = {"path": str(path)}
+    created = folders.create(inputs)
+    assert folders.diff(created.id, inputs, inputs).changes is False
+
+    path.rmdir()
+
+    assert folders.diff(created.id, inputs, inputs).changes is True
+    assert folders.read(created.id, inputs).id == ""
+    folders.update(created.id, inputs, inputs)
+    assert path.is_dir()
+    assert path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_moves_is_replaced(tmp_path: Path) -> None:
+    """The engine then says so before it happens."""
+    changed = provider(store).diff(
+        str(tmp_path), {"path": str(tmp_path)}, {"path": str(tmp_path / "b")}
+    )
+
+    assert (changed.changes, changed.replaces) == (True, ["path"])
+
+
+def test_deleting_a_folder_twice_is_fine(tmp_path: Path) -> None:
+    """The second `down` after one that was cut off."""
+    folders, path = provider(store), tmp_path / "data" / "documents"
+    folders.create({"path": str(path)})
+    (path / "incoming").mkdir()
+    (path / "incoming" / "letter.txt").write_text("Dear Sir")
+
+    folders.delete(str(path), {"path": str(path)})
+    folders.delete(str(path), {"path": str(path)})
+
+    assert not path.parent.exists()
+
+
+class TestPostgres:
+    """A PostgreSQL server as a resource."""
+
+    @pytest.fixture
+    def inputs(self, tmp_path: Path) -> dict[str, Any]:
+        """What the program asks for."""
+        return {
+            "folder": str(tmp_path / "data"),
+            "database": "summarizer",
+            "admin_password": secrets.token_urlsafe(8),
+            "password": secrets.token_urlsafe(8),
+        }
+
+    def test_it_lives_dies_heals_with_its_data_and_leaves_nothing(
+        self, inputs: dict[str, Any], tmp_path: Path
+    ) -> None:
+        """One story, because a start takes a second."""
+        servers = provider(database)
+        created = servers.create(inputs)
+        outs = created.outs
+        assert outs is not None
+        try:
+            with self._connect(outs) as connection:
+                connection.execute("create table kept as select 42 as answer")
+            assert servers.diff(created.id, outs, inputs).changes is False
+
+            Postgres(folder=tmp_path / "data").daemon.stop()
+            assert servers.diff(created.id, outs, inputs).changes is True
+            assert servers.read(created.id, outs).outs["pid"] == 0  # type: ignore[index]
+
+            healed = servers.update(created.id, outs, inputs).outs
+            assert healed is not None
+            assert healed["port"] == outs["port"]
+            with self._connect(healed) as connection:
+                assert connection.execute("select answer from kept").fetchone() == (42,)
+            with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+                self._connect({**healed, "password": "wrong"})
+        finally:
+            servers.delete(created.id, outs)
+        assert not (tmp_path / "data").exists()
+
+    def test_a_cluster_of_another_installation_is_refused_and_kept(
+        self, inputs: dict[str, Any], tmp_path: Path
+    ) -> None:
+        """Its password is lost with the state that held it; its data must not be."""
+        servers = provider(database)
+        servers.create(inputs)
+        postgres = Postgres(folder=tmp_path / "data")
+        postgres.daemon.stop()
+
+        with pytest.raises(DaemonError, match="pulumi config set data_folder"):
+            servers.create({**inputs, "admin_password": "another"})
+
+        assert postgres.daemon.pid() is None
+        assert (postgres.data / "PG_VERSION").read_text().strip() == "18"
+
+    def _connect(self, outs: dict[str, Any]) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=outs["port"],
+            dbname="summarizer",
+            user="summarizer",
+            password=outs["password"],
+            sslmode="disable",
+        )
+
+
+def test_a_server_keeps_its_port_when_it_is_healed_and_restarts_when_its_code_changes(
+    tmp_path: Path,
+) -> None:
+    """The address of the page is what people keep."""
+    servers = provider(server)
+    inputs = {
+        "name": "standin",
+        "module": "components.local.standin",
+        "folder": str(tmp_path / "data"),
+        "environment": {"STANDIN_API_KEY": "k"},
+        "wanted_port": 0,
+        "code": "1",
+    }
+    created = servers.create(inputs)
+    outs = created.outs
+    assert outs is not None
+    daemon = server.Program(
+        name="standin", module="", folder=tmp_path / "data", environment={}
+    ).daemon
+    try:
+        assert servers.diff(created.id, outs, inputs).changes is False
+        assert servers.diff(created.id, outs, {**inputs, "code": "2"}).changes is True
+
+        daemon.stop()
+        until(lambda: True if servers.diff(created.id, outs, inputs).changes else None)
+        healed = servers.update(created.id, outs, inputs).outs
+
+        assert healed is not None
+        assert healed["port"] == outs["port"]
+        assert healed["pid"] == daemon.pid() != outs["pid"]
+    finally:
+        servers.delete(created.id, outs)
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_fingerprint_of_code_ignores_what_python_compiles(tmp_path: Path) -> None:
+    """Else every start would change it."""
+    source = server.PROJECT / "components" / "local" / "standin"
+
+    assert server.fingerprint([source]) == server.fingerprint([source])
+    assert server.fingerprint([source]) != server.fingerprint([source / "app.py"])

@@ -1,0 +1,322 @@
+"""The settings are complete or refused, hide secrets, and are what the components set.
+
+What a real platform hands to a process is not shown here; see `test_local_host`.
+"""
+
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Literal
+
+import pulumi
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from components.contracts import ExternalInference, application_environment
+from functions.settings import Settings, SettingsError, variable_names
+
+KNOBS = {
+    "INFERENCE_CONCURRENCY",
+    "INFERENCE_TIMEOUT_SECONDS",
+    "DOCUMENT_DEADLINE_SECONDS",
+    "SWEEP_INTERVAL_SECONDS",
+}
+"""What no component sets: their defaults hold in every arrangement."""
+
+LEAST = {
+    "ARRANGEMENT": "split",
+    "RUNG": "serverless",
+    "API_TOKEN": "token-8f1c",
+    "STORE_URL": "s3://documents",
+    "DATABASE_HOST": "db.example",
+    "DATABASE_PORT": "5432",
+    "DATABASE_NAME": "ledger",
+    "DATABASE_USER": "app",
+    "DATABASE_PASSWORD": "password-77aa",
+    "INFERENCE_URL": "https://inference.example/v1",
+    "INFERENCE_MODEL": "some-model",
+    "INFERENCE_API_KEY": "key-51d0",
+}
+"""The variables that have no default."""
+
+
+def test_what_has_no_default_is_enough() -> None:
+    settings = Settings.read(LEAST)
+
+    assert settings == Settings(
+        arrangement="split",
+        rung="serverless",
+        api_token="token-8f1c",
+        store_url="s3://documents",
+        store_endpoint="",
+        store_region="",
+        store_access_key_id="",
+        store_secret_access_key="",
+        database_host="db.example",
+        database_port=5432,
+        database_name="ledger",
+        database_user="app",
+        database_password="password-77aa",
+        database_sslmode="verify-full",
+        inference_url="https://inference.example/v1",
+        inference_model="some-model",
+        inference_api_key="key-51d0",
+        inference_context_tokens=8192,
+        inference_concurrency=8,
+        inference_timeout_seconds=120.0,
+        inference_input_usd_per_million=None,
+        inference_output_usd_per_million=None,
+        document_deadline_seconds=600.0,
+        sweep_interval_seconds=60.0,
+    )
+
+
+def test_numbers_are_read_as_numbers() -> None:
+    settings = Settings.read(
+        {
+            **LEAST,
+            "INFERENCE_CONTEXT_TOKENS": "131072",
+            "INFERENCE_TIMEOUT_SECONDS": "2.5",
+            "INFERENCE_INPUT_USD_PER_MILLION": "0",
+            "INFERENCE_OUTPUT_USD_PER_MILLION": "0.15",
+        }
+    )
+
+    assert settings.inference_context_tokens == 131_072
+    assert settings.inference_timeout_seconds == 2.5
+    assert settings.inference_input_usd_per_million == 0.0
+    assert settings.inference_output_usd_per_million == 0.15
+
+
+def test_an_empty_environment_is_refused_with_every_missing_name() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.read({})
+
+    missing = {problem.removesuffix(" is not set") for problem in _problems(refused.value)}
+    assert missing == set(LEAST)
+
+
+def test_an_empty_variable_is_no_value() -> None:
+    with pytest.raises(SettingsError, match=r"complete: API_TOKEN is not set\.$"):
+        Settings.read({**LEAST, "API_TOKEN": "", "STORE_REGION": ""})
+
+
+def test_all_problems_are_named_at_once() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.read(
+            {
+                **LEAST,
+                "RUNG": "gpu",
+                "DATABASE_PORT": "54x2",
+                "DATABASE_SSLMODE": "prefer",
+                "INFERENCE_CONCURRENCY": "0",
+                "INFERENCE_INPUT_USD_PER_MILLION": "-1",
+                "STORE_URL": "",
+            }
+        )
+
+    assert _problems(refused.value) == [
+        "RUNG='gpu': must be one of serverless, dedicated, cluster",
+        "STORE_URL is not set",
+        "DATABASE_PORT='54x2': must be a whole number, more than 0",
+        "DATABASE_SSLMODE='prefer': must be one of disable, require, verify-full",
+        "INFERENCE_CONCURRENCY='0': must be a whole number, more than 0",
+        "INFERENCE_INPUT_USD_PER_MILLION='-1': must be a number, 0 or more",
+    ]
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "-0.5", "0", "1e999", "soon", "9" * 5000])
+def test_a_duration_that_is_no_positive_number_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"DOCUMENT_DEADLINE_SECONDS=.*a number, more than 0"):
+        Settings.read({**LEAST, "DOCUMENT_DEADLINE_SECONDS": text})
+
+
+@pytest.mark.parametrize("variable", ["API_TOKEN", "INFERENCE_API_KEY"])
+@pytest.mark.parametrize(
+    "value", ["hidden-77\n", " hidden-77", "hidden 77", "hidden-77\0", "hüdden"]
+)
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{variable}: must be visible ASCII") as refused:
+        Settings.read({**LEAST, variable: value})
+
+    assert "dden" not in str(refused.value)
+
+
+def test_no_secret_is_shown() -> None:
+    settings = Settings.read({**LEAST, "STORE_SECRET_ACCESS_KEY": "secret-3e3e"})
+
+    for shown in (repr(settings), str(settings), f"{settings}"):
+        assert shown.count("***") == 4
+        for secret in ("token-8f1c", "password-77aa", "key-51d0", "secret-3e3e"):
+            assert secret not in shown
+    assert "inference_model='some-model'" in repr(settings)
+
+
+def test_the_connection_string_survives_any_password() -> None:
+    password = "a b'c\\d=é"
+    settings = Settings.read({**LEAST, "DATABASE_PASSWORD": password})
+
+    assert conninfo_to_dict(settings.database_conninfo) == {
+        "host": "db.example",
+        "port": "5432",
+        "dbname": "ledger",
+        "user": "app",
+        "password": password,
+        "sslmode": "verify-full",
+        "sslrootcert": "system",
+        "connect_timeout": "10",
+    }
+
+
+def test_no_certificate_is_looked_for_without_verification() -> None:
+    settings = Settings.read({**LEAST, "DATABASE_SSLMODE": "disable"})
+
+    assert "sslrootcert" not in conninfo_to_dict(settings.database_conninfo)
+
+
+def test_cost_is_the_sum_over_both_prices() -> None:
+    settings = Settings.read(
+        {
+            **LEAST,
+            "INFERENCE_INPUT_USD_PER_MILLION": "0.5",
+            "INFERENCE_OUTPUT_USD_PER_MILLION": "2",
+        }
+    )
+
+    assert settings.cost_usd(1_000_000, 100_000) == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("known", ["INPUT", "OUTPUT"])
+def test_cost_is_unknown_while_one_price_is(known: str) -> None:
+    settings = Settings.read({**LEAST, f"INFERENCE_{known}_USD_PER_MILLION": "1"})
+
+    assert settings.cost_usd(1000, 1000) is None
+
+
+# ---------------------------------------------------------------- what the components set
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """A component's outputs, each with a value of its own."""
+
+    url: pulumi.Output[str]
+    bucket: pulumi.Output[str]
+    endpoint: pulumi.Output[str]
+    region: pulumi.Output[str]
+    access_key_id: pulumi.Output[str]
+    secret_access_key: pulumi.Output[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """A component's outputs, each with a value of its own."""
+
+    host: pulumi.Output[str]
+    port: pulumi.Output[int]
+    name: pulumi.Output[str]
+    user: pulumi.Output[str]
+    password: pulumi.Output[str]
+    sslmode: Literal["disable", "require", "verify-full"]
+
+
+@pytest.mark.anyio
+async def test_every_setting_is_what_the_component_said() -> None:
+    environment = await _environment()
+
+    assert Settings.read(environment) == Settings(
+        arrangement="integrated",
+        rung="dedicated",
+        api_token="token",
+        store_url="s3://bucket",
+        store_endpoint="https://store.example",
+        store_region="nyc3",
+        store_access_key_id="access",
+        store_secret_access_key="secret",
+        database_host="db.example",
+        database_port=25_060,
+        database_name="ledger",
+        database_user="app",
+        database_password="password",
+        database_sslmode="require",
+        inference_url="https://inference.example/v1",
+        inference_model="some-model",
+        inference_api_key="key",
+        inference_context_tokens=32_768,
+        inference_input_usd_per_million=0.15,
+        inference_output_usd_per_million=0.6,
+    )
+
+
+@pytest.mark.anyio
+async def test_components_set_every_variable_that_is_no_knob_and_no_other() -> None:
+    assert set(await _environment()) == variable_names() - KNOBS
+
+
+def test_what_no_component_sets_has_a_default() -> None:
+    defaults = {f.name.upper() for f in fields(Settings) if f.default is not MISSING}
+
+    assert defaults >= KNOBS
+
+
+def test_what_a_component_may_leave_empty_has_a_default() -> None:
+    # A folder has no key and no region; a price may be unknown.
+    left_out = {name for name in variable_names() - KNOBS if name not in LEAST}
+
+    assert left_out == {
+        "STORE_ENDPOINT",
+        "STORE_REGION",
+        "STORE_ACCESS_KEY_ID",
+        "STORE_SECRET_ACCESS_KEY",
+        "DATABASE_SSLMODE",
+        "INFERENCE_CONTEXT_TOKENS",
+        "INFERENCE_INPUT_USD_PER_MILLION",
+        "INFERENCE_OUTPUT_USD_PER_MILLION",
+    }
+
+
+@pytest.mark.anyio
+async def test_an_unknown_price_is_left_out() -> None:
+    assert not {name for name in await _environment(price=None) if "USD" in name}
+
+
+async def _environment(*, price: float | None = 0.15) -> dict[str, str]:
+    def out(value: str) -> pulumi.Output[str]:
+        return pulumi.Output.from_input(value)
+
+    variables = application_environment(
+        arrangement="integrated",
+        rung="dedicated",
+        api_token=out("token"),
+        store=Store(
+            url=out("s3://bucket"),
+            bucket=out("bucket"),
+            endpoint=out("https://store.example"),
+            region=out("nyc3"),
+            access_key_id=out("access"),
+            secret_access_key=out("secret"),
+        ),
+        database=Database(
+            host=out("db.example"),
+            # The engine hands every number over as a float.
+            port=pulumi.Output.from_input(25_060.0),  # type: ignore[arg-type]
+            name=out("ledger"),
+            user=out("app"),
+            password=out("password"),
+            sslmode="require",
+        ),
+        inference=ExternalInference(
+            base_url=out("https://inference.example/v1"),
+            model=out("some-model"),
+            api_key=out("key"),
+            context_tokens=32_768,
+            input_usd_per_million=price,
+            output_usd_per_million=price and 0.6,
+        ),
+    )
+    values: dict[str, Any] = {
+        name: await pulumi.Output.from_input(value).future() for name, value in variables.items()
+    }
+    return values
+
+
+def _problems(error: SettingsError) -> list[str]:
+    return str(error).removeprefix("The environment is not complete: ").rstrip(".").split("; ")

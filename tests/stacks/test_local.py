@@ -1,0 +1,161 @@
+"""The local stack's plan: what it consists of, and what a config value changes. No engine runs."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from analysis.plan import Plan, make
+from stacks.settings import SettingsError
+
+INVENTORY = Path(__file__).with_name("local.yaml")
+
+
+def inventory(plan: Plan) -> dict[str, Any]:
+    """A plan in the form of an inventory."""
+    return {
+        "counts": dict(Counter(resource.type for resource in plan.resources)),
+        "resources": {
+            r.name: {
+                "parent": r.parent,
+                "protect": r.protect,
+                "secret_inputs": r.secret_inputs,
+                "inputs": r.inputs,
+            }
+            for r in plan.resources
+        },
+        "outputs": plan.outputs,
+    }
+
+
+def missing(expected: Any, actual: Any, path: str = "") -> list[str]:
+    """Where a partial expectation is not met."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        return [
+            problem
+            for key, value in expected.items()
+            for problem in missing(value, actual.get(key), f"{path}.{key}")
+        ]
+    return [] if expected == actual else [f"{path}: expected {expected!r}, is {actual!r}"]
+
+
+def names(plan: Plan) -> set[str]:
+    """The logical names of a plan."""
+    return {resource.name for resource in plan.resources}
+
+
+def test_the_plan_meets_its_inventory() -> None:
+    """Every count, and the inputs that matter."""
+    expected, actual = yaml.safe_load(INVENTORY.read_text()), inventory(make("local"))
+
+    assert expected["counts"] == actual["counts"]
+    assert missing(expected, actual) == [], yaml.safe_dump(actual)
+
+
+def test_the_rung_changes_the_inference_and_what_the_functions_are_told_and_nothing_else() -> None:
+    """Store, database and the functions' own identity stay what they are."""
+    before, after = make("local"), make("local", {"inference": "dedicated"})
+
+    assert names(before) - names(after) == {"serverless", "serverless-key", "serverless-server"}
+    assert names(after) - names(before) == {"dedicated", "dedicated-key", "dedicated-server"}
+    shared = names(before) & names(after)
+    old = {r.name: r for r in before.resources if r.name in shared}
+    new = {r.name: r for r in after.resources if r.name in shared}
+    assert {name for name in shared if old[name] != new[name]} == {"functions-host"}
+    told = new["functions-host"].inputs["environment"]
+    assert told == {**old["functions-host"].inputs["environment"], "RUNG": "dedicated"}
+
+
+def test_an_endpoint_of_ones_own_takes_the_place_of_the_stand_in() -> None:
+    """No inference resource is left, and the key is secret."""
+    plan = make(
+        "local",
+        {
+            "inference_url": "http://127.0.0.1:11434/v1",
+            "inference_model": "llama3.2",
+            "inference_api_key": "ollama",
+            "inference_context_tokens": "32768",
+            "inference_input_usd_per_million": "0.1",
+            "inference_output_usd_per_million": "0.7",
+        },
+    )
+
+    (host,) = (r for r in plan.resources if r.name == "functions-host")
+    assert not any("StandIn" in resource.type for resource in plan.resources)
+    assert plan.outputs["inference_url"] == "http://127.0.0.1:11434/v1"
+    assert plan.outputs["inference_model"] == "llama3.2"
+    assert host.inputs["environment"]["INFERENCE_API_KEY"] == "[secret]"
+    assert host.inputs["environment"]["INFERENCE_CONTEXT_TOKENS"] == "32768"
+    assert host.inputs["environment"]["INFERENCE_INPUT_USD_PER_MILLION"] == "0.1"
+    assert host.inputs["environment"]["INFERENCE_OUTPUT_USD_PER_MILLION"] == "0.7"
+
+
+def test_in_prod_what_holds_data_is_protected() -> None:
+    """And nothing else is."""
+    plan = make("local", {"environment": "prod"})
+
+    assert {r.name for r in plan.resources if r.protect} == {"store-folder", "database-server"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            {"inference": "cluster"},
+            "Config inference is 'cluster', but one machine offers no GPU node pool: local has "
+            "serverless and dedicated. Set it: pulumi config set inference serverless",
+        ),
+        (
+            {"inference": "fast"},
+            "Config inference is 'fast', but it must be one of serverless, dedicated, cluster. "
+            "Set it: pulumi config set inference serverless",
+        ),
+        (
+            {"arrangement": "moon"},
+            "Config arrangement is 'moon', but it must be one of local. "
+            "Set it: pulumi config set arrangement local",
+        ),
+        (
+            {"page_port": "99999"},
+            "Config page_port is '99999', but it must be a whole number from 0 to 65535. "
+            "Set it: pulumi config set page_port 0",
+        ),
+        (
+            {"inference_url": "http://127.0.0.1:11434"},
+            "Config inference_url is 'http://127.0.0.1:11434', but it must be an http or https "
+            "URL that ends in /v1. "
+            "Set it: pulumi config set inference_url https://inference.do-ai.run/v1",
+        ),
+        (
+            {"inference_url": "http://127.0.0.1:11434/v1"},
+            "Config inference_model is not set, but inference_url needs the model to ask for. "
+            "Set it: pulumi config set inference_model MODEL",
+        ),
+        (
+            {"inference_url": "http://127.0.0.1:11434/v1", "inference_model": "m"},
+            "Config inference_api_key is not set, but inference_url needs a key. "
+            "Set it: pulumi config set --secret inference_api_key",
+        ),
+        (
+            {
+                "inference_url": "http://127.0.0.1:11434/v1",
+                "inference_model": "m",
+                "inference_api_key": "k",
+                "inference_input_usd_per_million": "cheap",
+            },
+            "Config inference_input_usd_per_million is 'cheap', but it must be a price in US "
+            "dollars, 0 or more. "
+            "Set it: pulumi config set inference_input_usd_per_million 0.15",
+        ),
+    ],
+)
+def test_a_value_that_breaks_its_rule_is_refused_with_the_line_that_mends_it(
+    overrides: dict[str, str], message: str
+) -> None:
+    """The message names the key, the value, the rule and the remedy."""
+    with pytest.raises(SettingsError) as refused:
+        make("local", overrides)
+
+    assert str(refused.value) == message
