@@ -146,13 +146,13 @@ def with_barriers(parts: int, concurrency: int, seed: int) -> Outcome:
 
 
 def _run(work: Coroutine[Any, Any, str], model: Simulated) -> Outcome:
-    with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         text = runner.run(work)
         seconds = runner.get_loop().time()
     return Outcome(text=text, calls=sorted(model.calls), seconds=seconds)
 
 
-class _VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time passes only by waiting, and then at once."""
 
     def __init__(self) -> None:

@@ -68,8 +68,9 @@ async def read_isolated(data: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) 
     except TimeoutError:
         raise _limit(f"takes longer than {limits.wall_seconds:g} seconds") from None
     finally:
-        with suppress(ProcessLookupError):
+        if child.returncode is None:
             child.kill()
+            await child.communicate()  # closes its pipes
     return _result(answer, status, limits)
 
 

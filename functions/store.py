@@ -236,13 +236,14 @@ class _failures:  # noqa: N801  # reads as a statement: `with _failures(key):`
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, FileNotFoundError | NotFoundError):
+        gone = isinstance(error, FileNotFoundError | NotFoundError)
+        if gone and "NoSuchBucket" not in str(error):  # that is an outage, which fails no document
             raise Failure(
                 Code.OBJECT_MISSING,
                 f"There is no object {self._key!r} in the store.",
                 "Upload the document again.",
             ) from error
-        if isinstance(error, BaseError):
+        if gone or isinstance(error, BaseError):
             raise Failure(
                 Code.STORE_UNAVAILABLE,
                 f"The object store did not serve {self._key!r} ({type(error).__name__}).",

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests import local
 
@@ -42,6 +41,8 @@ def application(
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """URL of a server that speaks the S3 API and accepts every key."""
+    from moto.server import ThreadedMotoServer  # takes a second, which few tests need
+
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else it prints each request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

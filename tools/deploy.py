@@ -20,6 +20,8 @@ from tools.workspace import (
     HOME,
     CommandError,
     Workspace,
+    create_workspace,
+    forget_backend,
     open_workspace,
     project_name,
     stack_config,
@@ -34,7 +36,7 @@ def up(console: Console, stack: str, *, yes: bool) -> dict[str, Any]:
     Raises:
         CommandError: when the engine fails, or nobody is there to say yes to what needs a yes.
     """
-    workspace = open_workspace(stack, _line(console))
+    workspace = create_workspace(stack, _line(console))
     if not yes and (question := _question(console, workspace, stack)):
         _confirm(question, "up", stack)
     progress, done = _run(console, workspace, f"Deploying stack {stack}", workspace.stack.up)
@@ -44,7 +46,7 @@ def up(console: Console, stack: str, *, yes: bool) -> dict[str, Any]:
 
 def preview(console: Console, stack: str) -> Progress:
     """Show what `up` would change."""
-    workspace = open_workspace(stack, _line(console))
+    workspace = create_workspace(stack, _line(console))
     progress, _ = _run(
         console, workspace, f"Previewing stack {stack}", workspace.stack.preview, preview=True
     )
@@ -59,8 +61,8 @@ def down(console: Console, stack: str, *, yes: bool) -> None:
         CommandError: when the engine fails, data is protected, or nobody is there to say yes.
     """
     workspace = open_workspace(stack, _line(console))
-    resources = _resources(workspace)
-    if not resources:
+    resources = _resources(workspace) if workspace else []
+    if not workspace or not resources:
         console.print(f"Stack {stack} has no resources: there is nothing to take down.")
         return
     if not yes:
@@ -81,10 +83,12 @@ def down(console: Console, stack: str, *, yes: bool) -> None:
     )
     _sign_in_file(stack).unlink(missing_ok=True)
     console.print(f"[green]✓[/] {progress.summary()}")
-    if workspace.own_backend and (HOME / "passphrase").exists():
-        console.print(
-            f"Left: {_shown(HOME / 'passphrase')}, which opens the secrets in your stack files."
-        )
+    if workspace.own_backend:
+        forget_backend()
+        if (HOME / "passphrase").exists():
+            console.print(
+                f"Left: {_shown(HOME / 'passphrase')}, which opens the secrets in your stack files."
+            )
 
 
 def outputs(stack: str) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def outputs(stack: str) -> dict[str, Any]:
         CommandError: when it is not up.
     """
     workspace = open_workspace(stack, _line(Console(stderr=True)))
-    found = workspace.stack.outputs()
+    found = workspace.stack.outputs() if workspace else {}
     if not found:
         raise CommandError(f"Stack {stack} is not up. Start it: ./seamless up {stack}")
     return {name: (output.value, output.secret) for name, output in found.items()}
@@ -138,6 +142,11 @@ def _run(
     except (EngineCommandError, automation.InlineSourceRuntimeError) as error:
         if workspace.program.problem:
             raise CommandError(str(workspace.program.problem)) from error
+        if "currently locked" in str(error):
+            raise CommandError(
+                f"Another command works on stack {workspace.stack.name}, or was cut off. "
+                f"If none does: ./seamless pulumi cancel --yes --stack {workspace.stack.name}"
+            ) from error
         problems = list(dict.fromkeys(progress.errors)) or [readable(str(error))]
         raise CommandError("\n".join(problems)) from error
     return progress, result

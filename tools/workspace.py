@@ -75,27 +75,38 @@ def stack_config(stack: str) -> dict[str, object]:
     return config
 
 
-def open_workspace(stack: str, report: Callable[[str], None]) -> Workspace:
+def create_workspace(stack: str, report: Callable[[str], None]) -> Workspace:
     """Get an engine, make the stack if it is new, and select it.
 
     Raises:
         CommandError: when there is no file for the stack.
         EngineError: when no engine can be had.
     """
+    return _workspace(stack, report, automation.create_or_select_stack)
+
+
+def open_workspace(stack: str, report: Callable[[str], None]) -> Workspace | None:
+    """Like `create_workspace`, but None when the stack was never made."""
+    try:
+        return _workspace(stack, report, automation.select_stack)
+    except automation.StackNotFoundError:
+        return None
+
+
+def _workspace(
+    stack: str, report: Callable[[str], None], select: Callable[..., automation.Stack]
+) -> Workspace:
     stack_config(stack)
     engine = ensure(report)
     environment, own_backend = engine_environment(engine)
     program = Program()
-    selected = automation.create_or_select_stack(
+    command = automation.PulumiCommand(root=str(engine.directory)) if engine.directory else None
+    selected = select(
         stack,
         project_name=project_name(),
         program=program,
         opts=automation.LocalWorkspaceOptions(
-            work_dir=str(_work_dir(stack)),
-            env_vars=environment,
-            pulumi_command=automation.PulumiCommand(
-                root=str(engine.directory) if engine.directory else None
-            ),
+            work_dir=str(_work_dir(stack)), env_vars=environment, pulumi_command=command
         ),
     )
     return Workspace(stack=selected, program=program, engine=engine, own_backend=own_backend)
@@ -118,6 +129,14 @@ def engine_environment(
         if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & os.environ.keys():
             environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase())
     return environment, own_backend
+
+
+def forget_backend() -> None:
+    """Remove our own backend, with its history and backups, when it has no stack any more."""
+    stacks = HOME / "state" / ".pulumi" / "stacks"
+    if not any(stacks.rglob("*.json")):
+        for folder in (HOME / "state", HOME / "workspace"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def project_name() -> str:

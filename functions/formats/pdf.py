@@ -25,12 +25,6 @@ def read(data: bytes, *, max_pages: int, max_characters: int) -> tuple[str, int]
     _refuse_cut(data)
     document = _open(data)
     count = len(document)
-    if count == 0:
-        raise Failure(
-            code=Code.NO_TEXT,
-            message=f"The PDF has no pages ({len(data):,} bytes).",
-            remedy="Open the file, save or print it as a new PDF, and upload that.",
-        )
     if count > max_pages:
         raise Failure(
             code=Code.TOO_LARGE,
@@ -72,7 +66,7 @@ def _open(data: bytes) -> pypdfium2.PdfDocument:
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
-        raise _refusal(error.err_code, len(data)) from None
+        raise _refusal(error.err_code, data) from None
     form = document.get_formtype()
     if form == pdfium.FORMTYPE_XFA_FULL:
         raise signatures.unsupported(
@@ -131,21 +125,24 @@ def _refuse_cut(data: bytes) -> None:
         )
 
 
-def _refusal(error: int | None, size: int) -> Failure:
-    if error == pdfium.FPDF_ERR_PASSWORD:
+def _refusal(error: int | None, data: bytes) -> Failure:
+    # Where the structure is broken, PDFium may leave the error of an earlier document standing.
+    encrypted = b"/Encrypt" in data
+    if encrypted and error == pdfium.FPDF_ERR_PASSWORD:
         return Failure(
             code=Code.ENCRYPTED,
-            message=f"The PDF is protected by a password ({size:,} bytes).",
+            message=f"The PDF is protected by a password ({len(data):,} bytes).",
             remedy="Open it with the password, print or save it without one, and upload that.",
         )
-    if error == pdfium.FPDF_ERR_SECURITY:
+    if encrypted and error == pdfium.FPDF_ERR_SECURITY:
         return Failure(
             code=Code.ENCRYPTED,
-            message=f"The PDF is encrypted by a method that is not known ({size:,} bytes).",
+            message=f"The PDF is encrypted by a method that is not known ({len(data):,} bytes).",
             remedy="Open it where it can be read, print it as a new PDF, and upload that.",
         )
     return Failure(
         code=Code.DAMAGED,
-        message=f"The file says that it is a PDF, but its structure is broken ({size:,} bytes).",
+        message=f"The file says that it is a PDF, but its structure is broken ({len(data):,} "
+        "bytes).",
         remedy="Open the file, save or print it as a new PDF, and upload that.",
     )

@@ -317,6 +317,23 @@ def test_in_prod_the_data_is_protected_even_from_a_yes(clone: Clone, first_up: s
     clone.run("up")
 
 
+def test_a_stack_that_another_command_holds_is_named_with_the_way_out(
+    clone: Clone, first_up: str
+) -> None:
+    """As after a command that was killed: its lock stays."""
+    assert first_up
+    locks = clone.root / ".seamless" / "state" / ".pulumi" / "locks"
+    lock = locks / "organization" / "seamless" / "local" / "00000000.json"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text('{"pid": 1, "username": "u", "hostname": "h"}')
+
+    printed = " ".join(clone.run("up", expect=1).split())
+    clone.run("pulumi", "cancel", "--yes", "--stack", "local")
+
+    assert "./seamless pulumi cancel --yes --stack local" in printed
+    assert "13 unchanged" in clone.run("up")
+
+
 def test_down_leaves_no_process_no_port_and_no_file(clone: Clone, first_up: str) -> None:
     """And says what is left: the passphrase of this clone."""
     assert first_up

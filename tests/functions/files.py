@@ -2,13 +2,13 @@
 
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from xml.sax.saxutils import escape
 
 from PIL import Image
-from reportlab.lib.pdfencrypt import StandardEncryption
-from reportlab.lib.utils import ImageReader
-from reportlab.pdfgen.canvas import Canvas
+from reportlab.lib.pdfencrypt import StandardEncryption  # type: ignore[import-untyped]
+from reportlab.lib.utils import ImageReader  # type: ignore[import-untyped]
+from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(64)
 ELF = b"\x7fELF\x02\x01\x01" + bytes(100)
@@ -141,7 +141,7 @@ def docx(paragraphs: Iterable[str], **parts: str) -> bytes:
     )
 
 
-def archive(entries: dict[str, str | bytes]) -> bytes:
+def archive(entries: Mapping[str, str | bytes]) -> bytes:
     """Return a ZIP archive."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:

@@ -1,0 +1,250 @@
+"""The benchmarks run, say what they measured, and compare equal work.
+
+Nothing here depends on how fast anything is: speed is what `./seamless bench` prints.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+import benchmarks
+from benchmarks import corpus, endpoint, measure, reduce
+from benchmarks.measure import Result, Side, UnequalWork, compare
+from tools.__main__ import app
+from tools.workspace import CommandError
+
+TINY = {"chunk": 100_000, "docx": 3, "pdf": 2, "waves": 10, "reduce": 9, "start": 1}
+
+RESULT = Result(
+    name="sort",
+    ours="ours",
+    peer="theirs",
+    unit="ms CPU",
+    ours_median=3.0,
+    peer_median=2.0,
+    control_median=3.0,
+    ours_wall=4.0,
+    peer_wall=2.5,
+    rounds=5,
+    seed=7,
+)
+
+
+class Work:
+    """Takes CPU time of a clock that only work moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.done = ""
+
+    def __call__(self) -> float:
+        return self.now
+
+    def side(self, label: str, seconds: float, answer: str = "same") -> Side[str]:
+        def run() -> str:
+            self.now += seconds
+            self.done += label
+            return answer
+
+        return Side(label=label, run=run)
+
+
+def test_every_benchmark_has_a_tiny_size_here() -> None:
+    assert list(TINY) == list(benchmarks.BENCHMARKS)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_benchmark_compares_equal_work(name: str) -> None:
+    """`compare` and `reduce` refuse unequal answers themselves, see below."""
+    results = benchmarks.BENCHMARKS[name](size=TINY[name], rounds=1)
+
+    assert {(r.name, r.rounds, r.seed) for r in results} == {(name, 1, measure.SEED)}
+    assert all(r.ours_median > 0 and r.peer_median > 0 and r.control_median > 0 for r in results)
+
+
+def test_different_answers_are_refused() -> None:
+    work = Work()
+
+    with pytest.raises(UnequalWork, match=r"Benchmark 'sort': 'B' gave another answer than 'A'"):
+        compare(
+            "sort",
+            ours=work.side("A", 1),
+            peer=work.side("B", 0.1, answer="nothing"),
+            digest=str,
+            rounds=1,
+            cpu_clock=work,
+        )
+
+
+def test_the_sides_take_turns_and_each_is_first_in_turn() -> None:
+    work = Work()
+
+    compare(
+        "sort",
+        ours=work.side("A", 1),
+        peer=work.side("B", 1),
+        digest=str,
+        rounds=4,
+        cpu_clock=work,
+    )
+
+    expected_answer, warm_up, rounds = "A", "ABA", "ABA BAA AAB ABA".replace(" ", "")
+    assert work.done == expected_answer + warm_up + rounds
+
+
+def test_medians_are_milliseconds_per_counted_thing() -> None:
+    work = Work()
+
+    result = compare(
+        "sort",
+        ours=work.side("A", 0.6),
+        peer=work.side("B", 0.2),
+        digest=str,
+        per="call",
+        count=10,
+        rounds=3,
+        cpu_clock=work,
+    )
+
+    assert result.unit == "ms CPU per call"
+    assert result.ours_median == pytest.approx(60)
+    assert result.peer_median == pytest.approx(20)
+    assert result.ratio == pytest.approx(3)
+    assert result.control_ratio == pytest.approx(1)
+
+
+def test_short_runs_are_repeated_within_a_sample() -> None:
+    work = Work()
+
+    result = compare(
+        "sort",
+        ours=work.side("A", 0.03),
+        peer=work.side("B", 0.06),
+        digest=str,
+        rounds=1,
+        cpu_clock=work,
+    )
+
+    assert work.done.endswith("AA" + "B" + "AA")
+    assert result.ours_median == pytest.approx(30)
+
+
+@pytest.mark.parametrize(
+    ("control", "noisy"), [(2.69, True), (2.71, False), (3.29, False), (3.31, True)]
+)
+def test_a_control_outside_a_tenth_is_noisy(control: float, noisy: bool) -> None:
+    fields: dict[str, Any] = {**vars(RESULT), "control_median": control}
+
+    assert Result(**fields).noisy is noisy
+
+
+def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(CommandError) as error:
+        benchmarks.run(Console(), "speed", as_json=False)
+
+    assert str(error.value) == (
+        "There is no benchmark 'speed'. There are chunk, docx, pdf, waves, reduce, start."
+    )
+
+
+def test_json_holds_the_results_of_all_with_their_circumstances(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chosen = {name: benchmarks.BENCHMARKS[name] for name in ("docx", "reduce")}
+    tiny = {name: partial(measured, size=9, rounds=1) for name, measured in chosen.items()}
+    monkeypatch.setattr(benchmarks, "BENCHMARKS", tiny)
+
+    outcome = CliRunner().invoke(app, ["bench", "--json"])
+
+    assert outcome.exit_code == 0
+    printed = json.loads(outcome.stdout)
+    assert printed.keys() == {"python", "system", "cpus", "load_average", "packages", "results"}
+    assert [result["name"] for result in printed["results"]] == ["docx", *["reduce"] * 4]
+    for result in printed["results"]:
+        assert result.keys() >= {
+            *("name", "ours", "peer", "unit", "ours_median", "peer_median"),
+            *("ratio", "control_ratio", "noisy", "rounds", "seed"),
+        }
+
+
+@pytest.mark.parametrize(("control", "shown"), [(3.0, "1.00"), (4.5, "1.50 noisy")])
+def test_the_table_shows_both_sides_the_ratio_and_the_control(
+    control: float, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields: dict[str, Any] = {**vars(RESULT), "control_median": control}
+    monkeypatch.setattr(benchmarks, "BENCHMARKS", {"sort": lambda: [Result(**fields)]})
+    console = Console(record=True, width=120)
+
+    status = benchmarks.run(console, "sort", as_json=False)
+
+    rows = [line.split() for line in console.export_text().splitlines()]
+    assert status == 0
+    assert ["sort", "ours", "ms", "CPU", "3", "4", "1.50", *shown.split(), "5", "7"] in rows
+    assert ["theirs", "2", "2.5"] in rows
+
+
+# ------------------------------------------------------------ the workloads
+
+
+def test_the_same_seed_makes_the_same_text_of_exactly_the_size() -> None:
+    text = corpus.text(5_000, seed=1)
+
+    assert len(text) == 5_000
+    assert text == corpus.text(5_000, seed=1)
+    assert text != corpus.text(5_000, seed=2)
+
+
+def test_the_fake_endpoint_answers_different_requests_differently() -> None:
+    bodies = [{"model": "fake", "messages": [{"role": "user", "content": c}]} for c in "aab"]
+
+    with endpoint.running() as port, httpx.Client(trust_env=False) as client:
+        url = f"http://127.0.0.1:{port}/v1/chat/completions"
+        first, again, other = (client.post(url, json=body).json() for body in bodies)
+
+    assert first == again
+    assert first["choices"][0]["message"]["content"] != other["choices"][0]["message"]["content"]
+    assert len(first["choices"][0]["message"]["content"]) == endpoint.ANSWER_CHARACTERS
+
+
+def test_the_virtual_clock_moves_by_what_is_waited_for() -> None:
+    async def work() -> None:
+        await asyncio.gather(asyncio.sleep(3600), asyncio.sleep(7200))
+        await asyncio.sleep(1)
+
+    with asyncio.Runner(loop_factory=reduce.VirtualLoop) as runner:
+        runner.run(work())
+
+        assert runner.get_loop().time() == pytest.approx(7201)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 8, 9, 17, 65, 178])
+def test_barriers_lead_to_the_same_calls(parts: int) -> None:
+    streamed = reduce.streamed(parts, 8, seed=1)
+    with_barriers = reduce.with_barriers(parts, 8, seed=1)
+
+    assert (streamed.text, streamed.calls) == (with_barriers.text, with_barriers.calls)
+    assert (streamed.calls[0].first, max(call.last for call in streamed.calls)) == (0, parts - 1)
+
+
+@pytest.mark.parametrize("schedule", [reduce.streamed, reduce.with_barriers])
+@pytest.mark.parametrize("concurrency", [1, 8, 1000])
+def test_no_schedule_beats_the_bound(
+    schedule: Callable[[int, int, int], reduce.Outcome], concurrency: int
+) -> None:
+    outcome = schedule(178, concurrency, 1)
+
+    assert outcome.seconds >= outcome.bound(concurrency) - 1e-9
+
+
+@pytest.mark.parametrize("concurrency", [1, 1000])
+def test_the_bound_is_reached_one_at_a_time_and_all_at_once(concurrency: int) -> None:
+    outcome = reduce.streamed(178, concurrency, 1)
+
+    assert outcome.seconds == pytest.approx(outcome.bound(concurrency))
