@@ -90,7 +90,7 @@ def plan(text: str, *, context_tokens: int) -> Plan:
             "Set the model's real window: pulumi config set inference_context_tokens ...",
         )
     text = _inert(text)  # before it is measured: this adds characters
-    parts = [text] if estimate_tokens(text) <= room else split(text, room)
+    parts = split(text, room)
     return Plan(parts=parts, calls=_calls(len(parts), fan_in), fan_in=fan_in)
 
 
