@@ -1,11 +1,10 @@
 """The HTTP API and the page: an ASGI application that is the same in every arrangement."""
 
 import base64
-import binascii
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -75,6 +74,7 @@ def create_api(
             Failure: _on_failure,
             HTTPException: _on_http_exception,
             OperationalError: _on_database_error,
+            ClientDisconnect: _on_disconnect,
             Exception: _on_defect,
         },
     )
@@ -328,11 +328,8 @@ def _cursor(entry: Entry) -> str:
 def _parse_cursor(text: str) -> tuple[datetime, UUID]:
     try:
         time, id_ = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
-        moment = datetime.fromisoformat(time)
-        if moment.tzinfo is None:
-            raise ValueError("no time zone")  # noqa: TRY301  # one remedy for every bad cursor
-        return moment, UUID(id_)
-    except (ValueError, binascii.Error) as error:
+        return datetime.fromisoformat(time).astimezone(UTC), UUID(id_)
+    except (ValueError, OverflowError) as error:
         raise Failure(
             Code.BAD_REQUEST,
             f"The cursor {text[:64]!r} is none of ours.",
@@ -387,6 +384,10 @@ async def _on_database_error(request: Request, error: Exception) -> Response:
             "Try again in a moment; /healthz shows when it is back.",
         ),
     )
+
+
+async def _on_disconnect(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=HTTPStatus.BAD_REQUEST)  # which nobody reads
 
 
 async def _on_defect(request: Request, error: Exception) -> Response:

@@ -120,7 +120,7 @@ def _refuse_nothing(text: str, what: str) -> None:
             f"the least that can be summarized is {_LEAST_LETTERS}.",
             remedy="Upload a document that holds text; run text recognition (OCR) on a scan first.",
         )
-    unreadable = len(_UNREADABLE.findall(text))
+    unreadable = len(text) - len(_UNREADABLE.sub("", text))
     if unreadable > len(text) / 10:
         raise Failure(
             code=Code.UNDECODABLE,

@@ -58,6 +58,7 @@ class Entry:
     lost_leases: int
     lease_until: datetime | None
     not_before: datetime | None
+    queued_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
@@ -87,13 +88,18 @@ class Ledger:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, conninfo: str, *, connections: int = 8) -> AsyncIterator["Ledger"]:
-        """Connect, bring the schema up to date, and close the connections at the end."""
+    async def open(
+        cls, conninfo: str, *, connections: int = 8, patience_seconds: float = 10.0
+    ) -> AsyncIterator["Ledger"]:
+        """Connect, bring the schema up to date, and close the connections at the end.
+
+        A method waits so long for a connection before it says that the database is away.
+        """
         async with AsyncConnectionPool(
             conninfo,
             min_size=1,
             max_size=connections,
-            timeout=10,
+            timeout=patience_seconds,
             check=AsyncConnectionPool.check_connection,
             open=False,
         ) as pool:
@@ -167,7 +173,7 @@ class Ledger:
             cursor = connection.cursor(row_factory=class_row(Entry))
             await cursor.execute(
                 """update documents set object_version = %(version)s, size = %(size)s,
-                    status = 'queued', updated_at = now()
+                    status = 'queued', queued_at = now(), updated_at = now()
                 where object_key = %(key)s and prompt_version = %(prompt)s and object_version = ''
                     and not exists (select from documents where object_key = %(key)s
                         and object_version = %(version)s and prompt_version = %(prompt)s)
@@ -178,8 +184,9 @@ class Ledger:
                 return announced
             await cursor.execute(
                 """insert into documents
-                    (id, name, object_key, object_version, prompt_version, size, status)
-                values (%(id)s, %(name)s, %(key)s, %(version)s, %(prompt)s, %(size)s, 'queued')
+                    (id, name, object_key, object_version, prompt_version, size, status, queued_at)
+                values (%(id)s, %(name)s, %(key)s, %(version)s, %(prompt)s, %(size)s, 'queued',
+                    now())
                 on conflict do nothing returning *""",
                 values,
             )
@@ -233,21 +240,24 @@ class Ledger:
         """End a document with an error, or put it back when the failure may pass.
 
         A document is put back for `retry_after` seconds, at least for a back-off that doubles from
-        five seconds to five minutes, until it is 24 hours old.
+        five seconds to five minutes, until 24 hours after it was queued.
         """
         return await self._changed(
             """update documents set lease_until = null, updated_at = now(),
-                status = case when %(retryable)s and created_at > now() - %(give_up)s
+                status = case when %(retryable)s and queued_at > now() - %(give_up)s
                     then 'queued' else 'failed' end,
                 not_before = now() + make_interval(secs => greatest(%(after)s,
                     least(300, 5 * 2 ^ least(attempts - 1, 10)))),
-                error_code = %(code)s, error_message = %(message)s, error_remedy = %(remedy)s
+                error_code = %(code)s, error_message = %(message)s,
+                error_remedy = case when %(retryable)s and queued_at <= now() - %(give_up)s
+                    then %(gave_up)s else %(remedy)s end
             where id = %(id)s and epoch = %(epoch)s and status = 'working'""",
             {
                 "id": entry.id,
                 "epoch": entry.epoch,
                 "retryable": failure.retryable,
                 "give_up": GIVE_UP_AFTER,
+                "gave_up": "It was tried for 24 hours: retry it when this is repaired.",
                 "after": failure.retry_after or 0.0,
                 "code": failure.code.value,
                 "message": failure.message,
@@ -269,6 +279,7 @@ class Ledger:
         return await self._optional(
             """update documents set not_before = null, lost_leases = 0, updated_at = now(),
                 status = case when object_version = '' then 'uploading' else 'queued' end,
+                queued_at = now(),
                 error_code = null, error_message = null, error_remedy = null
             where id = %(id)s and status = 'failed' returning *""",
             {"id": id_},

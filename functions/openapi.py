@@ -18,7 +18,8 @@ class Operation:
 
     Attributes:
         answer: Type of the successful JSON answer; None for plain text.
-        errors: Statuses beside 401, 413 and 503, which every call may give.
+        errors: Statuses beside 401 and 503, which every call with a token may give, and beside 400
+            and 413, which every call with a body may give.
         public: True when no token is asked for.
     """
 
@@ -59,11 +60,11 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
 
 
 def _describe(operation: Operation) -> dict[str, Any]:
-    errors = {HTTPStatus.SERVICE_UNAVAILABLE, *operation.errors}
+    errors = set(operation.errors)
     if operation.request:
         errors |= {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
     if not operation.public:
-        errors.add(HTTPStatus.UNAUTHORIZED)
+        errors |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE}
     described: dict[str, Any] = {
         "operationId": operation.handler.__name__,
         "summary": operation.summary,

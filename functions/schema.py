@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from functions.errors import Code
+
 MAX_DOCUMENT_BYTES = 100 * 1024 * 1024
 """The largest document that an upload may announce, in bytes."""
 
@@ -19,7 +21,6 @@ class UploadRequest(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             min_length=1,
             max_length=255,
-            pattern="^[^\\u0000]*$",  # what PostgreSQL cannot store
             description="File name, for people.",
         ),
     ]
@@ -38,7 +39,7 @@ class Upload(Struct, frozen=True):
 class Error(Struct, frozen=True):
     """Why something failed, and what to do about it."""
 
-    code: str
+    code: Annotated[str, Meta(extra_json_schema={"enum": list(Code)})]
     message: str
     remedy: str
 

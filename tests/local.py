@@ -146,6 +146,12 @@ def settings(**changes: Any) -> Settings:
     return Settings(**{**nowhere, **changes})
 
 
+def database_settings(server: Server) -> Settings:
+    """Settings that point to a fresh database, and nowhere else."""
+    variables: dict[str, Any] = {name.lower(): value for name, value in server.database().items()}
+    return settings(**variables | {"database_port": server.port})
+
+
 def until(found: Callable[[], T | None], *, seconds: float = 30.0) -> T:
     """Ask again until there is an answer.
 

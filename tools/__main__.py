@@ -199,7 +199,7 @@ def main() -> None:
     from tools.workspace import CommandError
 
     try:
-        app()
+        app(prog_name="./seamless")
     except (ClientError, CommandError, EngineError, PlanError, SettingsError) as error:
         errors.print(f"[red]seamless:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)

@@ -194,7 +194,7 @@ def _sign_in_file(stack: str) -> Path:
 
 
 def _line(console: Console) -> Callable[[str], None]:
-    return lambda text: console.print(escape(text))
+    return lambda text: console.print(escape(text), soft_wrap=True)
 
 
 def _shown(path: Path) -> str:

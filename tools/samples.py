@@ -73,5 +73,5 @@ def _print(console: Console, path: Path, document: Document) -> None:
         "cost unknown" if document.cost_usd is None else f"${document.cost_usd:.4f}",
     ]
     shown = escape(" · ".join(fact for fact in facts if fact))
-    console.print(f"\n[green]✓[/] [bold]{escape(path.name)}[/] [dim]{shown}[/]")
+    console.print(f"\n[green]✓[/] [bold]{escape(path.name)}[/] [dim]{shown}[/]", soft_wrap=True)
     console.print(Padding(escape(document.summary or ""), (0, 4)))

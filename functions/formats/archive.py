@@ -3,8 +3,9 @@
 import posixpath
 import zipfile
 import zlib
+from collections.abc import Callable
 from io import BytesIO
-from typing import NoReturn, Protocol
+from typing import NoReturn
 from xml.parsers import expat
 
 from functions.errors import Code, Failure
@@ -29,16 +30,8 @@ _PREFIXES = {  # the usual and the strict namespaces
 }
 
 
-class Reader(Protocol):
-    """What `Archive.parse` tells about a part, in order.
-
-    Tags are like "w:p"; tags of namespaces that carry no text are empty. Attributes have their
-    names without a namespace.
-    """
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None: ...
-    def end(self, tag: str) -> None: ...
-    def text(self, characters: str) -> None: ...
+Start = Callable[[str, dict[str, str]], None]
+"""Takes a tag, such as "w:p", and the attributes, by their names without a namespace."""
 
 
 class Archive:
@@ -72,8 +65,16 @@ class Archive:
             raise _damaged("Two parts of the document have the same name.")
         self._left = MAX_BYTES
 
-    def parse(self, name: str, reader: Reader) -> None:
-        """Tell the reader what an XML part holds.
+    def parse(
+        self,
+        name: str,
+        start: Start,
+        end: Callable[[str], None] | None = None,
+        text: Callable[[str], None] | None = None,
+        *,
+        only: frozenset[str] | None = None,
+    ) -> None:
+        """Tell what an XML part holds, in order; `only` names the tags that `start` is told of.
 
         Raises:
             Failure: DAMAGED (missing, cut, not well-formed, or with a DOCTYPE, which no Office
@@ -81,34 +82,28 @@ class Archive:
         """
         if name not in self.names:
             raise _damaged(f"Part {name} of the document is missing.")
-        parser = expat.ParserCreate(namespace_separator=" ")
-        tags: dict[str, str] = {}
+        tags, locals_ = _Tags(), _LocalNames()
 
-        def tag_of(qualified: str) -> str:
-            namespace, _, local = qualified.rpartition(" ")
-            prefix = _PREFIXES.get(namespace)
-            return tags.setdefault(qualified, prefix + local if prefix else "")
-
-        def start(qualified: str, attributes: dict[str, str]) -> None:
-            tag = tags.get(qualified) or tag_of(qualified)
-            reader.start(tag, {key.rpartition(" ")[2]: attributes[key] for key in attributes})
-
-        def end(qualified: str) -> None:
-            reader.end(tags[qualified])
+        def start_element(qualified: str, attributes: dict[str, str]) -> None:
+            tag = tags[qualified]
+            if only is None or tag in only:
+                start(tag, {locals_[key]: value for key, value in attributes.items()})
 
         def refuse(*_: object) -> NoReturn:
             raise _damaged(f"Part {name} of the document has a DOCTYPE, which may hide an attack.")
 
+        parser = expat.ParserCreate(namespace_separator=" ")
         parser.buffer_text = True
-        parser.StartElementHandler = start
-        parser.EndElementHandler = end
-        parser.CharacterDataHandler = reader.text
+        parser.StartElementHandler = start_element
+        parser.EndElementHandler = end and (lambda qualified: end(tags[qualified]))
+        parser.CharacterDataHandler = text
         parser.StartDoctypeDeclHandler = refuse
         try:
             self._feed(name, parser)
-        except expat.ExpatError as error:
+        except (expat.ExpatError, LookupError):  # the latter where it names an unknown encoding
             raise _damaged(
-                f"Part {name} of the document is not well-formed XML (line {error.lineno:,})."
+                f"Part {name} of the document is not well-formed XML "
+                f"(line {parser.CurrentLineNumber:,})."
             ) from None
         except _BROKEN:
             raise _damaged(f"Part {name} of the document is cut short or broken.") from None
@@ -125,29 +120,35 @@ class Archive:
     def relations(self, part: str) -> dict[str, str]:
         """Return the parts that a part names ("" is the archive itself), by what they are to it."""
         folder, base = posixpath.split(part)
+        targets: dict[str, str] = {}
+
+        def start(tag: str, attributes: dict[str, str]) -> None:
+            if attributes.get("TargetMode") != "External":
+                role = attributes.get("Type", "").rpartition("/")[2]
+                target = posixpath.join("/", folder, attributes.get("Target", ""))
+                targets.setdefault(role, posixpath.normpath(target).lstrip("/"))
+
         name = posixpath.join(folder, "_rels", base + ".rels")
-        reader = _Relations(folder)
         if name in self.names:
-            self.parse(name, reader)
-        return reader.targets
+            self.parse(name, start, only=frozenset(["r:Relationship"]))
+        return targets
 
 
-class _Relations:
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self.targets: dict[str, str] = {}
+class _Tags(dict[str, str]):
+    """Tags by their qualified names, as expat gives them; empty where they carry no text."""
 
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if tag == "r:Relationship" and attributes.get("TargetMode") != "External":
-            role = attributes.get("Type", "").rpartition("/")[2]
-            target = posixpath.join("/", self._folder, attributes.get("Target", ""))
-            self.targets.setdefault(role, posixpath.normpath(target).lstrip("/"))
+    def __missing__(self, qualified: str) -> str:
+        namespace, _, local = qualified.rpartition(" ")
+        tag = self[qualified] = _PREFIXES[namespace] + local if namespace in _PREFIXES else ""
+        return tag
 
-    def end(self, tag: str) -> None:
-        """Nothing to do: all is in the attributes."""
 
-    def text(self, characters: str) -> None:
-        """Nothing to do: all is in the attributes."""
+class _LocalNames(dict[str, str]):
+    """Names of attributes without their namespaces, by their qualified names."""
+
+    def __missing__(self, qualified: str) -> str:
+        local = self[qualified] = qualified.rpartition(" ")[2]
+        return local
 
 
 def _damaged(message: str) -> Failure:

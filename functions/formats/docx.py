@@ -36,26 +36,25 @@ def read(data: bytes) -> str:
     archive = Archive(data)
     other = (kind for name, kind in _OTHERS if any(n.startswith(name) for n in archive.names))
     main = archive.relations("").get("officeDocument", _MAIN)
-    if not main.endswith(".xml") or (main not in archive.names and main != _MAIN):
-        raise signatures.unsupported(next(other, "a ZIP archive"), len(data))
-    if main not in archive.names and not any(n.startswith("word/") for n in archive.names):
+    is_office = main in archive.names or any(n.startswith("word/") for n in archive.names)
+    if not is_office or not main.endswith(".xml"):
         raise signatures.unsupported(next(other, "a ZIP archive"), len(data))
 
     parts = archive.relations(main)
     styles, lists = Styles(), Lists()
     if parts.get("styles") in archive.names:
-        archive.parse(parts["styles"], styles)
+        archive.parse(parts["styles"], styles.start, only=Styles.TAGS)
     if parts.get("numbering") in archive.names:
-        archive.parse(parts["numbering"], lists)
+        archive.parse(parts["numbering"], lists.start)
     body = _Body(styles, lists)
-    archive.parse(main, body)
+    archive.parse(main, body.start, body.end, body.text)
     if not body.is_word:
         raise signatures.unsupported(next(other, "an Office file, but no Word document"), len(data))
     notes: dict[tuple[str, str], str] = {}
     for role in dict.fromkeys(role for role, _ in body.references):
         if parts.get(role) in archive.names:
             reader = _Body(styles, lists)
-            archive.parse(parts[role], reader)
+            archive.parse(parts[role], reader.start, reader.end, reader.text)
             notes |= {(role, number): text for number, text in reader.notes.items()}
     for mark, reference in enumerate(body.references, start=1):
         if reference in notes:
@@ -101,23 +100,30 @@ class _Body:
         self._note = ""
         self._alternatives: list[bool] = []  # whether one has been read already
         self._skipping = 0
-        self._in_paragraph_properties = self._in_run_properties = False
+        self._properties: list[str] = []  # what is open, from w:pPr or w:rPr on
         self._hidden = self._capturing = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if self._skipping or tag in _SKIPPED or self._is_read_already(tag):
+        if self._skipping or tag in _SKIPPED:
             self._skipping += 1
-        elif tag == "w:pPr":
-            self._in_paragraph_properties = True
-        elif tag == "w:rPr":
-            self._in_run_properties = True
-        elif self._in_run_properties:
-            if tag == "w:vanish":
-                self._hidden = attributes.get("val", "1") not in ("0", "false", "off")
-        elif self._in_paragraph_properties:
-            self._property(tag, attributes.get("val", ""))
+        elif self._properties or tag in ("w:pPr", "w:rPr"):
+            self._properties.append(tag)
+            self._property(tag, attributes.get("val"))
+        elif self._is_read_already(tag):
+            self._skipping += 1
         else:
             self._content(tag, attributes)
+
+    def _property(self, tag: str, value: str | None) -> None:
+        if "w:rPr" in self._properties:
+            if tag == "w:vanish":
+                self._hidden = value not in ("0", "false", "off")
+        elif self._paragraphs and value is not None:
+            own = self._paragraphs[-1].own
+            if tag == "w:pStyle":
+                own.based_on = value
+            else:
+                own.note(tag, value)
 
     def _is_read_already(self, tag: str) -> bool:
         """Word writes text boxes twice: for itself, and for programs that know less."""
@@ -128,14 +134,6 @@ class _Body:
                 return True
             self._alternatives[-1] = True
         return False
-
-    def _property(self, tag: str, value: str) -> None:
-        if self._paragraphs:
-            own = self._paragraphs[-1].own
-            if tag == "w:pStyle":
-                own.based_on = value
-            else:
-                own.note(tag, value)
 
     def _content(self, tag: str, attributes: dict[str, str]) -> None:
         match tag:
@@ -176,11 +174,10 @@ class _Body:
         if self._skipping:
             self._skipping -= 1
             return
+        if self._properties:
+            self._properties.pop()
+            return
         match tag:
-            case "w:pPr":
-                self._in_paragraph_properties = False
-            case "w:rPr":
-                self._in_run_properties = False
             case "mc:AlternateContent":
                 self._alternatives.pop()
             case "w:t" | "m:t":

@@ -28,6 +28,8 @@ class Style:
 class Styles:
     """Reads the part with styles; then answers what a style is, with all that it is based on."""
 
+    TAGS = frozenset(["w:style", "w:name", "w:basedOn", "w:outlineLvl", "w:numId", "w:ilvl"])
+
     def __init__(self) -> None:
         self._styles: dict[str, Style] = {}
         self._current = Style()
@@ -42,12 +44,6 @@ class Styles:
             self._current.based_on = value
         else:
             self._current.note(tag, value)
-
-    def end(self, tag: str) -> None:
-        """Nothing to do: all is in the attributes."""
-
-    def text(self, characters: str) -> None:
-        """Nothing to do: all is in the attributes."""
 
     def complete(self, own: Style) -> Style:
         """Return what a paragraph says itself, filled up from its style (`based_on`)."""
@@ -124,12 +120,6 @@ class Lists:
                 self._override = _number(attributes.get("ilvl"))
             case "w:startOverride":
                 self._list.starts[self._override] = _number(value)
-
-    def end(self, tag: str) -> None:
-        """Nothing to do: all is in the attributes."""
-
-    def text(self, characters: str) -> None:
-        """Nothing to do: all is in the attributes."""
 
     def label(self, list_id: str, level: int) -> str:
         """Return what stands before the next item of a list: its number, or a dash."""

@@ -153,4 +153,8 @@ def _is_hidden(node: LexborNode) -> bool:
     if not attributes:
         return False
     style = attributes.get("style") or ""
-    return "hidden" in attributes or bool(re.search(r"display\s*:\s*none", style, re.I))
+    return (
+        "hidden" in attributes
+        or attributes.get("class") == "headerlink"  # the pilcrow behind headings made by Sphinx
+        or bool(re.search(r"display\s*:\s*none", style, re.IGNORECASE))
+    )

@@ -1,6 +1,7 @@
 """Text of a PDF, page by page, by PDFium."""
 
 import re
+from itertools import islice
 
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
@@ -58,8 +59,8 @@ def read(data: bytes, *, max_pages: int, max_characters: int) -> tuple[str, int]
             message=f"{pictures:,} of {count:,} pages of the PDF are pictures without text.",
             remedy="Run text recognition (OCR) on it, and upload the PDF that this gives.",
         )
-    text = _join_hyphens("\n\n".join(pages).replace("\r\n", "\n").replace("\r", ""))
-    return text.translate(_LIGATURES), count
+    text = "\n\n".join(_set_paragraphs_apart(page) for page in pages)
+    return _join_hyphens(text).translate(_LIGATURES), count
 
 
 def _open(data: bytes) -> pypdfium2.PdfDocument:
@@ -87,12 +88,32 @@ def _read_page(document: pypdfium2.PdfDocument, index: int) -> tuple[str, bool]:
         page = document[index]
     textpage = page.get_textpage()
     text = textpage.get_text_range()
-    is_picture = sum(map(str.isalpha, text)) < _BARE_PAGE and any(
+    is_bare = len(list(islice(filter(str.isalpha, text), _BARE_PAGE))) < _BARE_PAGE
+    is_picture = is_bare and any(
         True for _ in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3)
     )
     textpage.close()
     page.close()
     return text, is_picture
+
+
+def _set_paragraphs_apart(page: str) -> str:
+    """Insert the blank lines that a PDF does not have, judging by the lengths of lines.
+
+    A paragraph is a run of full lines and a short one; a heading is short and stands before a full
+    line. Tables and lists, where all lines are short, stay as they are.
+    """
+    lines = page.replace("\r\n", "\n").replace("\r", "").split("\n")
+    width = sorted(map(len, lines))[len(lines) * 9 // 10]
+    is_full = [len(line) >= 0.8 * width for line in lines]
+    result = lines[:1]
+    for index in range(1, len(lines)):
+        was_last = not is_full[index - 1] and index > 1 and is_full[index - 2]
+        was_heading = not is_full[index - 1] and is_full[index]
+        if (was_last or was_heading) and not lines[index][:1].islower():
+            result.append("")
+        result.append(lines[index])
+    return "\n".join(result)
 
 
 def _join_hyphens(text: str) -> str:

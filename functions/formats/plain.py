@@ -59,15 +59,17 @@ _MARKDOWN = tuple(
         r"^#{1,6} \S",  # a heading
         r"^\S.*\n(===+|---+)$",  # a heading, underlined
         r"^ {0,3}(```|~~~)",  # code
-        r"\[[^\]\n]+\]\([^)\s]+\)",  # a link
+        r"\[[^\]\n]{1,200}\]\([^)\s]{1,200}\)",  # a link
         r"^\|?[ :]*---+[ :]*\|",  # a table
-        r"\*\*\w[^*\n]*\*\*",  # bold
+        r"\*\*\w[^*\n]{0,200}\*\*",  # bold
         r"^[-*+] \S",  # a list
-        r"`[^`\n]+`",  # code in a line
+        r"`[^`\n]{1,200}`",  # code in a line
     )
 )
 
 _CONTROLS = re.compile(r"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
+_ESCAPED = re.compile("[\udc80-\udcff]")  # how Python stands for a byte that is not UTF-8
+_NOT_ASCII = re.compile(r"[^\0-\x7f]")
 _SAVE_AS_UTF8 = "Open it in an editor, save it in the encoding UTF-8, and upload that."
 
 
@@ -85,14 +87,13 @@ def decode(data: bytes) -> str:
             return _strictly(data[len(mark) :], encoding, "as its byte order mark says")
     try:
         text = data.decode()
-    except UnicodeDecodeError as error:
-        _refuse_broken_utf8(data, error.start)
+    except UnicodeDecodeError:
         text = _decode_legacy(data)
     else:
         # UTF-16 and the Japanese ISO-2022 may pass for UTF-8 but for the bytes that betray them
-        if _controls(text) > len(text) / 5 or b"\x1b$" in data:
+        if _count(_CONTROLS, text) > len(text) / 5 or b"\x1b$" in data:
             text = _decode_legacy(data)
-    if _controls(text) > len(text) / 50:
+    if _count(_CONTROLS, text) > len(text) / 50:
         raise signatures.unsupported("binary data of an unknown kind", len(data))
     return text
 
@@ -114,19 +115,6 @@ def is_markdown(text: str) -> bool:
     return sum(1 for mark in _MARKDOWN if mark.search(sample)) >= 2
 
 
-def _refuse_broken_utf8(data: bytes, first: int) -> None:
-    """Refuse what is UTF-8 but for a few bytes, lest it be read as something else, all wrong."""
-    text = data.decode(errors="surrogateescape")
-    broken = len(re.findall("[\udc80-\udcff]", text))
-    if broken < len(re.findall("[^\0-\x7f\udc80-\udcff]", text)):
-        raise Failure(
-            code=Code.UNDECODABLE,
-            message=f"The text is UTF-8, but {broken:,} of its {len(data):,} bytes are not; "
-            f"the first is byte {first:,} (0x{data[first]:02x}).",
-            remedy=_SAVE_AS_UTF8,
-        )
-
-
 def _decode_legacy(data: bytes) -> str:
     if match := _DECLARED.search(data[:_SNIFFED]):
         name = (match[1] or match[2]).decode("ascii", "replace").lower()
@@ -137,7 +125,22 @@ def _decode_legacy(data: bytes) -> str:
     guess = chardet.detect(data, max_bytes=len(data), include_encodings=_ENCODINGS)
     if guess["encoding"] is None:
         raise signatures.unsupported("binary data of an unknown kind", len(data))
+    _refuse_broken_utf8(data)
     return _strictly(data, guess["encoding"], "as its bytes suggest")
+
+
+def _refuse_broken_utf8(data: bytes) -> None:
+    """Refuse what is UTF-8 but for a few bytes, lest it be read as something else, all wrong."""
+    text = data.decode(errors="surrogateescape")
+    broken = _count(_ESCAPED, text)
+    if (first := _ESCAPED.search(text)) and broken < _count(_NOT_ASCII, text) - broken:
+        place = len(text[: first.start()].encode())
+        raise Failure(
+            code=Code.UNDECODABLE,
+            message=f"The text is UTF-8, but {broken:,} of its {len(data):,} bytes are not; "
+            f"the first is byte {place:,} (0x{data[place]:02x}).",
+            remedy=_SAVE_AS_UTF8,
+        )
 
 
 def _strictly(data: bytes, encoding: str, reason: str) -> str:
@@ -152,5 +155,5 @@ def _strictly(data: bytes, encoding: str, reason: str) -> str:
         ) from None
 
 
-def _controls(text: str) -> int:
-    return len(_CONTROLS.findall(text))
+def _count(characters: re.Pattern[str], text: str) -> int:
+    return len(text) - len(characters.sub("", text))  # a list of them would take gigabytes

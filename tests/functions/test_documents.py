@@ -8,6 +8,7 @@ test_isolation.py; text that real programs wrote is not shown here.
 import codecs
 import unicodedata
 import zlib
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from functions.errors import Code, Failure
 from tests.functions import files
 from tests.functions.files import docx, page_pdf, paragraph, pdf, run, table
 
+SAMPLES = Path(__file__).parents[2] / "samples"
 TEXT = "The quick brown fox jumps over the lazy dog."
 
 FRENCH = (
@@ -95,6 +97,27 @@ def test_other_kinds_are_refused_by_their_name_and_size(data: bytes, kind: str) 
     assert not failure.retryable
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("general-meeting.docx", "docx", "\n\nTask | Who | Until\nRibbons and notices"),
+        ("incident-review.md", "markdown", "| Stopped in the depot | 1,406 |"),
+        ("river-report.pdf", "pdf", "\n\nHeat and oxygen\n\nBetween 18 July and 9 August"),
+        (
+            "working-from-home-policy.html",
+            "html",
+            "\nA | Catalogue, software, accounting, grants |",
+        ),
+    ],
+)
+def test_the_samples_are_read_completely(name: str, kind: str, words: str) -> None:
+    document = read((SAMPLES / name).read_bytes())
+
+    assert document.kind == kind
+    assert words in document.text
+    assert 900 < len(document.text.split()) < 1500
+
+
 # Nothing comes from nothing
 
 
@@ -139,6 +162,36 @@ def test_the_pages_of_a_pdf_are_read_in_order() -> None:
 
     assert document.text == "The first page.\nIts second line.\n\nThe second page."
     assert document.pages == 2
+
+
+def test_paragraphs_and_headings_of_a_pdf_stand_apart_and_tables_stay_together() -> None:
+    page = """The roof
+When the board met on Tuesday evening, the members discussed
+the repair of the roof. They decided that the work will begin
+in spring.
+The treasurer collects the money before the end of February,
+and the secretary asks three firms for an offer in writing
+by the end of May.
+Name Sum
+Ada 5
+Bert 7"""
+
+    assert (
+        read(pdf([page])).text
+        == """The roof
+
+When the board met on Tuesday evening, the members discussed
+the repair of the roof. They decided that the work will begin
+in spring.
+
+The treasurer collects the money before the end of February,
+and the secretary asks three firms for an offer in writing
+by the end of May.
+
+Name Sum
+Ada 5
+Bert 7"""
+    )
 
 
 def test_form_fields_of_a_pdf_are_text() -> None:
@@ -421,7 +474,7 @@ def test_a_page_is_read_as_a_reader_sees_it() -> None:
     <script>document.write("no")</script></head>
     <body><noscript>no</noscript><template>no</template><p hidden>no</p>
     <div style="display: none">no</div>
-    <h2>Deci<b>sions</b></h2>
+    <h2>Deci<b>sions</b><a class=headerlink href=#d>¶</a></h2>
     <p>The roof
        will be <em>repaired</em>,<br>in 10<sup>2</sup> days.</p>
     <ol start="4"><li><p>Call the firm</p></li><li>Wait<ul><li>long</li></ul></li><li></li></ol>

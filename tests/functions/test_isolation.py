@@ -108,8 +108,8 @@ async def test_the_child_is_killed_when_the_caller_is_cancelled() -> None:
     assert await _children_are_gone()
 
 
-async def test_the_child_has_no_environment_no_files_and_no_threads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_the_child_sees_no_secret_and_may_write_no_file(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DATABASE_PASSWORD", "swordfish")
     reading = asyncio.create_task(read_isolated(SLOW))

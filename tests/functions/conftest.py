@@ -1,0 +1,57 @@
+"""The application in this process: a real PostgreSQL, a folder, and a model that is a function."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from functions.application import Application
+from functions.ledger import Ledger
+from functions.settings import Settings
+from functions.store import open_store
+from tests import local
+from tests.functions.fakes import Model
+
+Sql = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def database(postgres: local.Server) -> Settings:
+    """Settings of the database that the tests of a file share, one after another."""
+    return local.database_settings(postgres)
+
+
+@pytest.fixture
+async def ledger(database: Settings) -> AsyncIterator[Ledger]:
+    """A ledger without rows."""
+    async with Ledger.open(database.database_conninfo, connections=4) as ledger:
+        yield ledger
+    with psycopg.connect(database.database_conninfo) as connection:
+        connection.execute("truncate documents")
+
+
+@pytest.fixture
+def sql(database: Settings, ledger: Ledger) -> Sql:
+    """Change and look at the ledger's rows past the ledger."""
+
+    def run(statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with psycopg.connect(database.database_conninfo) as connection:
+            cursor = connection.execute(statement.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    return run
+
+
+@pytest.fixture
+def core(database: Settings, ledger: Ledger, tmp_path: Path) -> Application:
+    """An application without documents, whose model is good."""
+    settings = replace(
+        database,
+        store_url=tmp_path.as_uri(),
+        inference_input_usd_per_million=0.5,
+        inference_output_usd_per_million=2.0,
+    )
+    return Application(settings=settings, store=open_store(settings), ledger=ledger, model=Model())
