@@ -21,6 +21,7 @@ class UploadRequest(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             min_length=1,
             max_length=255,
+            pattern="^[^\\u0000]*$",  # what PostgreSQL cannot store
             description="File name, for people.",
         ),
     ]

@@ -67,7 +67,7 @@ def _print(console: Console, path: Path, document: Document) -> None:
         document.kind or "",
         document.model or "",
         document.rung or "",
-        f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens in {usage.calls} calls"
+        f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens in {usage.calls} call{'s' * (usage.calls > 1)}"
         if usage
         else "",
         "cost unknown" if document.cost_usd is None else f"${document.cost_usd:.4f}",

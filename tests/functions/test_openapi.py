@@ -38,8 +38,11 @@ FUZZER = """
 [auth.openapi.token]
 bearer = "${TOKEN}"
 
-[generation]
-max-examples = 60
+[phases.fuzzing.generation]
+max-examples = 150
+
+[phases.stateful.generation]
+max-examples = 30
 
 # A cursor is opaque: a string that we did not make is refused, as no pattern can tell.
 # And 1.0, an integer for JSON Schema, is none for us.
