@@ -120,7 +120,7 @@ def outputs(stack: StackName = "local", as_json: Json = False) -> None:
     }
 )
 def pulumi(context: typer.Context) -> None:
-    """Run the plain Pulumi CLI with the engine, state and passphrase that ./seamless uses."""
+    """Run the plain Pulumi CLI with the engine, state and passphrase of this clone."""
     from tools.engine import ensure
     from tools.workspace import ROOT, engine_environment
 

@@ -62,16 +62,11 @@ def _print(console: Console, path: Path, document: Document) -> None:
         console.print(f"\n[red]✗[/] [bold]{escape(path.name)}[/] {document.error.code}")
         console.print(Padding(escape(f"{document.error.message} {document.error.remedy}"), (0, 4)))
         return
-    usage = document.usage
-    facts = [
-        document.kind or "",
-        document.model or "",
-        document.rung or "",
-        f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens in {usage.calls} call{'s' * (usage.calls > 1)}"
-        if usage
-        else "",
-        "cost unknown" if document.cost_usd is None else f"${document.cost_usd:.4f}",
-    ]
+    facts = [document.kind, document.model, document.rung]
+    if usage := document.usage:
+        calls = "1 call" if usage.calls == 1 else f"{usage.calls} calls"
+        facts.append(f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens in {calls}")
+    facts.append("cost unknown" if document.cost_usd is None else f"${document.cost_usd:.4f}")
     shown = escape(" · ".join(fact for fact in facts if fact))
     console.print(f"\n[green]✓[/] [bold]{escape(path.name)}[/] [dim]{shown}[/]", soft_wrap=True)
     console.print(Padding(escape(document.summary or ""), (0, 4)))

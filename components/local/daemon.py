@@ -101,6 +101,7 @@ class Daemon:
                 stubborn.kill()
             if _wait(family):
                 raise DaemonError(f"{self.name} (process {process.pid}) cannot be stopped.")
+        _STARTED[:] = [child for child in _STARTED if child.poll() is None]
         self._identity.unlink(missing_ok=True)
 
     def remove(self) -> None:

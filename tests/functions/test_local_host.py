@@ -1,0 +1,569 @@
+"""The host on this machine, as its own process: from upload to summary, through kills and lies.
+
+The stand-in answers, PostgreSQL and the folder are real. Nobody waits for a lease: it is moved in
+SQL. A browser is in `tests/browser`, the engine in `tests/engine`.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+
+from components.local.daemon import Daemon
+from components.local.server import PROJECT, Program
+from functions.application import Application
+from functions.handlers.local import DOCUMENTS_AT_ONCE, Host
+from functions.schema import MAX_DOCUMENT_BYTES, UploadRequest
+from functions.settings import Settings, variable_names
+from tests import local
+from tests.functions.fakes import SUMMARY, Model
+
+TEXT = b"""The lighthouse on the rock of Skerryvore was lit on the first of February 1844.
+
+Its tower of granite is 48 metres high. The keepers lived on the rock for weeks when the sea was
+rough, and wrote down the weather of every day. Since 1994 nobody lives there any more.
+"""
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def caller(application: local.Application) -> Iterator[httpx.Client]:
+    """A caller of the shared application, with the token."""
+    with application.client() as client:
+        yield client
+
+
+# ---------------------------------------------------------------- the way of a document
+
+
+def test_a_file_becomes_a_summary(caller: httpx.Client, application: local.Application) -> None:
+    id_ = _upload(caller, "Skerryvore.txt", TEXT)
+    completed = caller.post(f"/api/documents/{id_}/complete")
+
+    assert completed.status_code == 202
+    done = _ended(caller, id_)
+
+    assert (done["status"], done["error"]) == ("done", None)
+    assert done["summary"]
+    assert all(sentence in " ".join(TEXT.decode().split()) for sentence in _sentences(done))
+    assert (done["name"], done["kind"], done["size"]) == ("Skerryvore.txt", "text", len(TEXT))
+    assert (done["model"], done["rung"]) == (local.STANDIN, "serverless")
+    assert (done["usage"]["calls"], done["cost_usd"], done["attempts"]) == (1, 0.0, 1)
+    assert done["progress"] == {"done": 1, "total": 1}
+    assert (application.folder / "documents" / "summaries" / f"{id_}.json").is_file()
+
+
+def test_a_document_is_among_the_newest(caller: httpx.Client) -> None:
+    id_ = _upload(caller, "newest.txt", TEXT)
+
+    newest = caller.get("/api/documents").json()["documents"]
+
+    assert newest[0]["id"] == id_
+
+
+def test_a_long_document_is_read_in_parts(caller: httpx.Client) -> None:
+    chapters = (
+        f"Chapter {n}. The keeper saw {n} ships on day {n} of the year.\n\n" for n in range(3000)
+    )
+    id_ = _upload(caller, "log.md", "".join(chapters).encode())
+    caller.post(f"/api/documents/{id_}/complete")
+
+    done = _ended(caller, id_)
+
+    assert done["status"] == "done"
+    assert done["usage"]["calls"] == done["progress"]["total"] == done["progress"]["done"] > 5
+
+
+def test_completing_five_times_makes_one_summary(
+    caller: httpx.Client, application: local.Application
+) -> None:
+    id_ = _upload(caller, "five.txt", TEXT)
+
+    answers = [caller.post(f"/api/documents/{id_}/complete") for _ in range(5)]
+    done = _ended(caller, id_)
+
+    assert [answer.status_code for answer in answers] == [202] * 5
+    assert (done["status"], done["attempts"], done["usage"]["calls"]) == ("done", 1, 1)
+    assert _sql(application, "select count(*) from documents where name = 'five.txt'") == [(1,)]
+
+
+def test_completing_before_the_upload_is_a_conflict(caller: httpx.Client) -> None:
+    upload = caller.post("/api/uploads", json={"name": "early.txt", "size": 1}).json()
+
+    answer = caller.post(f"/api/documents/{upload['document_id']}/complete")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "OBJECT_MISSING")
+    assert caller.get(f"/api/documents/{upload['document_id']}").json()["status"] == "uploading"
+
+
+def test_a_failed_document_is_tried_again_on_request(caller: httpx.Client) -> None:
+    id_ = _upload(caller, "picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(100))
+    caller.post(f"/api/documents/{id_}/complete")
+    failed = _ended(caller, id_)
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "UNSUPPORTED_TYPE")
+
+    assert caller.post(f"/api/documents/{id_}/retry").status_code == 202
+    again = local.until(lambda: _if(_ended(caller, id_), lambda found: found["attempts"] == 2))
+
+    assert again["error"] == failed["error"]
+
+
+def test_a_file_that_is_dropped_into_the_folder_is_found(
+    caller: httpx.Client, application: local.Application
+) -> None:
+    incoming = application.folder / "documents" / "incoming" / "by hand"
+    incoming.mkdir(parents=True)
+
+    (incoming / "Größe 100%.txt").write_bytes(TEXT)
+
+    dropped = local.until(lambda: _named(caller, "Größe 100%.txt"))
+    assert _ended(caller, dropped["id"])["status"] == "done"
+
+
+def test_a_file_with_an_impossible_name_hides_no_other(
+    caller: httpx.Client, application: local.Application
+) -> None:
+    incoming = application.folder / "documents" / "incoming"
+    impossible = incoming / "line\nend.txt"
+    impossible.write_bytes(TEXT)
+    try:
+        (incoming / "after the impossible.txt").write_bytes(TEXT)
+
+        dropped = local.until(lambda: _named(caller, "after the impossible.txt"))
+    finally:
+        impossible.unlink()
+
+    assert _ended(caller, dropped["id"])["status"] == "done"
+
+
+def test_an_object_that_is_overwritten_gets_a_summary_of_its_own(
+    caller: httpx.Client, application: local.Application
+) -> None:
+    upload = caller.post("/api/uploads", json={"name": "twice.txt", "size": len(TEXT)}).json()
+    httpx.put(upload["upload_url"], content=TEXT)
+    caller.post(f"/api/documents/{upload['document_id']}/complete")
+    first = _ended(caller, upload["document_id"])
+
+    httpx.put(upload["upload_url"], content=b"The second text is about a harbour in the south.")
+
+    def found() -> str | None:
+        rows = _sql(
+            application,
+            "select id from documents where object_key = %s and id <> %s",
+            f"incoming/{first['id']}/twice.txt",
+            UUID(first["id"]),
+        )
+        return f"{rows[0][0]}" if rows else None
+
+    second = _ended(caller, local.until(found))
+    assert second["status"] == "done"
+    assert "harbour" in second["summary"]
+    assert _ended(caller, first["id"]) == first
+
+
+# ---------------------------------------------------------------- uploads
+
+
+def test_whoever_has_the_url_may_upload_and_nobody_else(caller: httpx.Client) -> None:
+    upload = caller.post("/api/uploads", json={"name": "a.txt", "size": 5}).json()
+    url = upload["upload_url"]
+
+    for wrong in (
+        url.replace("a.txt", "b.txt"),
+        url.replace("signature=", "signature=0"),
+        url.replace("expires=", "expires=9"),
+        url.partition("&")[0],
+        url.partition("?")[0],
+        url.replace("signature=", "signature=%C3%A4"),
+        url.replace("expires=", "expires=" + "9" * 5000),
+    ):
+        answer = httpx.put(wrong, content=b"hello")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHORIZED")
+    conflict = caller.post(f"/api/documents/{upload['document_id']}/complete")
+    assert conflict.status_code == 409
+
+    assert httpx.put(url, content=b"hello").status_code == 200
+
+
+def test_an_upload_that_is_too_large_is_refused_and_leaves_nothing(caller: httpx.Client) -> None:
+    upload = caller.post("/api/uploads", json={"name": "large.txt", "size": 5}).json()
+    chunk = bytes(1 << 20)
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(MAX_DOCUMENT_BYTES // len(chunk) + 1):
+            yield chunk
+
+    answer = httpx.put(upload["upload_url"], content=endless(), timeout=60)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "TOO_LARGE")
+    conflict = caller.post(f"/api/documents/{upload['document_id']}/complete")
+    assert conflict.status_code == 409
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(
+    caller: httpx.Client, application: local.Application
+) -> None:
+    upload = caller.post("/api/uploads", json={"name": "cut.txt", "size": 100}).json()
+
+    _raw_put(upload["upload_url"], b"only the beginning", content_length=100)
+
+    answer = caller.post(f"/api/documents/{upload['document_id']}/complete")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "OBJECT_MISSING")
+    assert "Traceback" not in _daemon(application).log.read_text()
+
+
+def test_an_upload_ends_where_it_said_it_would(
+    caller: httpx.Client, application: local.Application
+) -> None:
+    upload = caller.post("/api/uploads", json={"name": "more.txt", "size": 5}).json()
+
+    _raw_put(upload["upload_url"], b"hello, and a smuggled request", content_length=5)
+
+    incoming = application.folder / "documents" / "incoming" / upload["document_id"]
+    stored = local.until(lambda: _if(incoming / "more.txt", Path.exists))
+    assert stored.read_bytes() == b"hello"
+
+
+# ---------------------------------------------------------------- kills
+
+
+@pytest.fixture
+def held(
+    tmp_path_factory: pytest.TempPathFactory, postgres: local.Server
+) -> Iterator[tuple[local.Application, Program]]:
+    """An application with one document that is under way, and the stand-in that holds it."""
+    folder = tmp_path_factory.mktemp("held")
+    key = secrets.token_urlsafe(12)
+    slow = Program(
+        name="standin",
+        module="components.local.standin",
+        folder=folder,
+        environment={"STANDIN_API_KEY": key, "STANDIN_DELAY_SECONDS": "600"},
+    )
+    port = slow.start()
+    inference = {
+        "INFERENCE_URL": f"http://127.0.0.1:{port}/v1",
+        "INFERENCE_MODEL": local.STANDIN,
+        "INFERENCE_API_KEY": key,
+    }
+    try:
+        with local.application(folder, postgres.database(), inference) as application:
+            with application.client() as caller:
+                id_ = _upload(caller, "held.txt", TEXT)
+                caller.post(f"/api/documents/{id_}/complete")
+                local.until(lambda: _if(_get(caller, id_), lambda d: d["progress"] is not None))
+            yield application, slow
+    finally:
+        slow.daemon.stop()
+
+
+def test_a_worker_that_is_killed_is_replaced_by_the_next_sweep(
+    held: tuple[local.Application, Program],
+) -> None:
+    application, standin = held
+    pid = _daemon(application).pid()
+    assert pid is not None
+
+    os.kill(pid, signal.SIGKILL)
+    local.until(lambda: True if _daemon(application).pid() is None else None)
+    standin.daemon.stop()
+    _restart(
+        replace(standin, environment={**standin.environment, "STANDIN_DELAY_SECONDS": ""}),
+        f"{application.environment['INFERENCE_URL']}",
+    )
+    state = "select status, attempts, lost_leases, lease_until > now() from documents"
+    assert _sql(application, state) == [("working", 1, 0, True)]
+    _sql(application, "update documents set lease_until = now() - interval '1 s'")
+    _restart(_program(application), application.url)
+
+    with application.client() as caller:
+        (found,) = caller.get("/api/documents").json()["documents"]
+        done = _ended(caller, found["id"])
+    assert (done["status"], done["attempts"]) == ("done", 2)
+    assert _sql(application, "select epoch, lost_leases from documents") == [(2, 1)]
+
+
+def test_a_worker_that_is_asked_to_stop_gives_its_document_back_at_once(
+    held: tuple[local.Application, Program],
+) -> None:
+    application, _ = held
+
+    _daemon(application).stop()
+
+    assert _sql(
+        application,
+        "select status, attempts, lost_leases, lease_until, not_before, error_code from documents",
+    ) == [("queued", 0, 0, None, None, None)]
+    assert "Traceback" not in _daemon(application).log.read_text()
+
+
+# ---------------------------------------------------------------- several at once
+
+
+def test_two_hosts_share_the_work_and_do_none_of_it_twice(
+    tmp_path_factory: pytest.TempPathFactory, postgres: local.Server, standin: dict[str, str]
+) -> None:
+    folder = tmp_path_factory.mktemp("two")
+    incoming = folder / "documents" / "incoming"
+    incoming.mkdir(parents=True)
+    for number in range(30):
+        (incoming / f"{number}.txt").write_bytes(TEXT + b"%d" % number)
+    with (
+        local.application(folder, postgres.database(), standin) as application,
+        _running(replace(_program(application), name="second")),
+    ):
+        counts = "select count(*), sum(attempts), sum(epoch) from documents where status = 'done'"
+
+        local.until(lambda: _if(_sql(application, counts), lambda rows: rows[0][0] == 30))
+
+        assert _sql(application, counts) == [(30, 30, 30)]
+        assert len(list((folder / "documents" / "summaries").iterdir())) == 30
+
+
+@pytest.mark.anyio
+async def test_a_host_works_on_four_documents_at_once(core: Application) -> None:
+    running = most = 0
+    four = asyncio.Barrier(DOCUMENTS_AT_ONCE)
+
+    async def reply() -> str:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await four.wait()
+        running -= 1
+        return SUMMARY
+
+    host = _host(core, reply)
+    async with host.running(), asyncio.timeout(20):
+        for _ in range(2 * DOCUMENTS_AT_ONCE):
+            await host.start(await _queued(core))
+        await _all_done(core, 2 * DOCUMENTS_AT_ONCE)
+
+    assert most == DOCUMENTS_AT_ONCE == 4
+
+
+@pytest.mark.anyio
+async def test_a_document_that_is_under_way_is_not_started_again(core: Application) -> None:
+    asked = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def reply() -> str:
+        asked.set()
+        await go_on.wait()
+        return SUMMARY
+
+    host = _host(core, reply)
+    async with host.running(), asyncio.timeout(20):
+        id_ = await _queued(core)
+        for _ in range(5):
+            await host.start(id_)
+        await asked.wait()
+        assert [task.get_name() for task in asyncio.all_tasks()].count(f"summarize {id_}") == 1
+        go_on.set()
+        await _all_done(core, 1)
+
+
+@pytest.mark.anyio
+async def test_a_sweep_that_breaks_is_not_the_last(
+    core: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sweep = Application.sweep
+    problems: list[Exception] = [psycopg.OperationalError("away"), ZeroDivisionError("a defect")]
+
+    async def breaking(application: Application) -> list[UUID]:
+        if problems:
+            raise problems.pop(0)
+        return await sweep(application)
+
+    monkeypatch.setattr(Application, "sweep", breaking)
+    await _queued(core)
+    hurried = replace(core, settings=replace(core.settings, sweep_interval_seconds=0.01))
+
+    async with Host(hurried).running(), asyncio.timeout(20):
+        await _all_done(core, 1)
+
+    assert "the sweep is put off: OperationalError" in caplog.text
+    assert "ZeroDivisionError: a defect" in caplog.text
+
+
+@pytest.mark.anyio
+async def test_an_outage_of_the_database_ends_no_worker_with_a_trace(
+    core: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = asyncio.Event()
+
+    async def away(*_arguments: object) -> None:
+        tried.set()
+        raise psycopg.OperationalError("away")
+
+    monkeypatch.setattr(Application, "summarize", away)
+    host = _host(core, Model().reply)
+    async with host.running(), asyncio.timeout(20):
+        await host.start(await _queued(core))
+        await tried.wait()
+
+    assert "the database is away (OperationalError)" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+# ---------------------------------------------------------------- starting and telling
+
+
+def test_a_host_without_settings_says_all_that_is_missing() -> None:
+    started = subprocess.run(
+        [sys.executable, "-m", "functions.handlers.local", "--port", "0"],
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"], "API_TOKEN": "hidden\n"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert started.returncode != 0
+    last = started.stderr.strip().splitlines()[-1]
+    assert last.startswith("functions.settings.SettingsError: The environment is not complete: ")
+    assert "DATABASE_HOST is not set" in last
+    assert "API_TOKEN: must be visible ASCII" in last
+    assert "hidden" not in started.stderr
+
+
+def test_a_host_is_told_only_what_settings_know(application: local.Application) -> None:
+    assert set(application.environment) <= variable_names()
+
+
+def test_no_secret_is_in_the_log_or_on_the_command_line(
+    caller: httpx.Client, application: local.Application
+) -> None:
+    id_ = _upload(caller, "a.txt", TEXT)  # its URL is a key for 15 minutes
+    caller.post(f"/api/documents/{id_}/complete")
+    _ended(caller, id_)
+    pid = _daemon(application).pid()
+    shown = _daemon(application).log.read_text() + Path(f"/proc/{pid}/cmdline").read_text()
+
+    assert f"document {id_}: done" in shown
+    assert "signature=" not in shown
+    for name in ("API_TOKEN", "DATABASE_PASSWORD", "INFERENCE_API_KEY"):
+        assert application.environment[name] not in shown
+
+
+# ---------------------------------------------------------------- given
+
+
+def _upload(caller: httpx.Client, name: str, data: bytes) -> str:
+    """Announce and send a document; its id."""
+    answer = caller.post("/api/uploads", json={"name": name, "size": len(data)})
+    assert answer.status_code == 201
+    upload = answer.json()
+    assert httpx.put(upload["upload_url"], content=data).status_code == 200
+    id_: str = upload["document_id"]
+    return id_
+
+
+def _get(caller: httpx.Client, id_: str) -> Json:
+    answer = caller.get(f"/api/documents/{id_}")
+    assert answer.status_code == 200
+    document: Json = answer.json()
+    return document
+
+
+def _ended(caller: httpx.Client, id_: str) -> Json:
+    """The document, when it is done or failed."""
+    return local.until(
+        lambda: _if(_get(caller, id_), lambda found: found["status"] in ("done", "failed"))
+    )
+
+
+def _named(caller: httpx.Client, name: str) -> Json | None:
+    documents: list[Json] = caller.get("/api/documents").json()["documents"]
+    return next((document for document in documents if document["name"] == name), None)
+
+
+def _if(value: local.T, right: Callable[[local.T], bool]) -> local.T | None:
+    return value if right(value) else None
+
+
+def _sentences(document: Json) -> list[str]:
+    return [sentence.strip() for sentence in document["summary"].split(".") if sentence.strip()]
+
+
+def _sql(application: local.Application, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    settings = Settings.read(application.environment)
+    with psycopg.connect(settings.database_conninfo) as connection:
+        cursor = connection.execute(statement.encode(), values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def _raw_put(url: str, body: bytes, *, content_length: int) -> None:
+    """PUT with a length that is a lie, and hang up."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    with socket.create_connection((parts.hostname, parts.port or 80), timeout=10) as connection:
+        connection.sendall(
+            f"PUT {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+            f"Content-Length: {content_length}\r\n\r\n".encode()
+            + body
+        )
+        if len(body) >= content_length:
+            assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+def _daemon(application: local.Application) -> Daemon:
+    return Daemon(folder=application.folder, name="host")
+
+
+def _program(application: local.Application) -> Program:
+    return Program(
+        name="host",
+        module="functions.handlers.local",
+        folder=application.folder,
+        environment=application.environment,
+    )
+
+
+def _restart(program: Program, url: str) -> None:
+    """Start a program at the port where it was."""
+    port = urlsplit(url).port
+    assert port is not None
+    assert program.start(wanted_port=port) == port
+
+
+@contextmanager
+def _running(program: Program) -> Iterator[None]:
+    program.start()
+    try:
+        yield
+    finally:
+        program.daemon.stop()
+
+
+def _host(core: Application, reply: Callable[[], Awaitable[str]]) -> Host:
+    return Host(replace(core, model=Model(reply)))
+
+
+async def _queued(core: Application) -> UUID:
+    entry, _ = await core.announce(UploadRequest(name="a.txt", size=len(TEXT)))
+    await core.store.put(entry.object_key, TEXT)
+    return (await core.complete(entry)).id
+
+
+async def _all_done(core: Application, count: int) -> None:
+    """Wait until so many documents are done, and there are no others."""
+    done = {"done": count}
+    while {status: number for status, number, *_ in await core.ledger.totals()} != done:  # noqa: ASYNC110  # PostgreSQL has no asyncio.Event
+        await asyncio.sleep(0.01)
