@@ -7,6 +7,7 @@ import { pause, problemIn, Refused } from './api.js';
 /** @typedef {import('./api.js').Problem} Problem */
 
 const AT_ONCE = 3; // uploads; more would only share the same line
+const LARGEST = 100 * 2 ** 20; // bytes, as in the API's description
 const TRIES = 4; // to send the bytes, when the store cannot be reached
 const SILENCE = 60_000; // ms without a byte moving before an attempt is given up
 const SET_BY_BROWSER = new Set(['content-length', 'host']); // a page may not set these itself
@@ -73,6 +74,7 @@ export class Uploads {
   /** @param {Transfer} transfer */
   async #send(transfer) {
     try {
+      refuseSize(transfer.file);
       transfer.upload ??= await this.api.upload(transfer.file.name, transfer.file.size);
       await put(this.api.base, transfer.upload, transfer.file, (sent) => {
         transfer.sent = sent;
@@ -86,6 +88,15 @@ export class Uploads {
       this.changed(transfer);
     }
   }
+}
+
+/** What the application would refuse anyway. @param {File} file */
+function refuseSize({ name, size }) {
+  if (size > 0 && size <= LARGEST) return;
+  const problem = size
+    ? { code: 'TOO_LARGE', message: `${name} is larger than 100 MB.`, remedy: 'Split it, and upload its parts.' }
+    : { code: 'EMPTY_DOCUMENT', message: `${name} is empty: 0 bytes.`, remedy: 'Check the file.' };
+  throw new Refused(0, problem);
 }
 
 /**
