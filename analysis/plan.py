@@ -210,6 +210,9 @@ def _config(name: str, overrides: Mapping[str, str]) -> tuple[str, dict[str, str
         f"{prefix}:{key}": str(entry.get("default", "")) for key, entry in project["config"].items()
     }
     secret_keys = [key for key, value in given.items() if isinstance(value, dict)]
+    # Nobody needs a key to see a plan.
+    secret_keys.append(f"{prefix}:inference_api_key")
+    values[f"{prefix}:inference_api_key"] = SECRET
     values |= {key: SECRET if key in secret_keys else str(value) for key, value in given.items()}
     values |= {f"{prefix}:{key}": value for key, value in overrides.items()}
     # A key on the command line of a plan is never a real one: it is only marked as secret.

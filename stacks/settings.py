@@ -9,9 +9,28 @@ import pulumi
 from pulumi.runtime.config import is_config_secret
 
 from components.contracts import ExternalInference, Rung
+from components.providers import PROVIDERS, Provider
 
-Arrangement = Literal["local"]
+Arrangement = Literal["integrated", "split", "local"]
 Environment = Literal["dev", "prod"]
+
+_PROVIDER: dict[Arrangement, str] = {
+    "integrated": "digitalocean",
+    "split": "fireworks",
+    "local": "",
+}
+"""The inference provider of an arrangement that has none of its own."""
+
+_OWN_ENDPOINT = Provider(
+    base_url="",
+    model="",
+    context_tokens=8192,
+    input_usd_per_million=None,
+    output_usd_per_million=None,
+    source="",
+    seen=None,
+)
+"""What is known of an endpoint that nobody described."""
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -38,6 +57,12 @@ class Settings:
     environment: Environment
     inference: Rung
     external_inference: ExternalInference | None
+    region: str
+    """Of the cloud; empty takes the arrangement's default."""
+    monthly_budget_usd: int
+    """A budget alarm is raised above it."""
+    alert_email: str
+    """Who hears of alarms; empty is nobody."""
     data_folder: Path
     page_port: int
 
@@ -54,21 +79,35 @@ class Settings:
             SettingsError: for the first value that breaks its rule.
         """
         stack = pulumi.get_stack()
+        arrangement = _choice(config, "arrangement", get_args(Arrangement), "local")
         folder = _text(config, "data_folder") or f".seamless/stacks/{stack}"
         return cls(
             stack=stack,
-            arrangement=_choice(config, "arrangement", get_args(Arrangement), "local"),
+            arrangement=arrangement,
             environment=_choice(config, "environment", get_args(Environment), "dev"),
             inference=_choice(config, "inference", get_args(Rung), "serverless"),
-            external_inference=_external_inference(config),
+            external_inference=_external_inference(config, _PROVIDER[arrangement]),
+            region=_text(config, "region"),
+            monthly_budget_usd=_integer(config, "monthly_budget_usd", 1, 1_000_000, default=200),
+            alert_email=_text(config, "alert_email"),
             data_folder=(PROJECT / Path(folder).expanduser()).resolve(),
             page_port=_integer(config, "page_port", 0, 65_535, default=0),
         )
 
 
-def _external_inference(config: pulumi.Config) -> ExternalInference | None:
-    url = _text(config, "inference_url")
-    if not url:
+def _external_inference(config: pulumi.Config, default: str) -> ExternalInference | None:
+    """The endpoint at `inference_url`, else that of a provider in our table, else None."""
+    url, name = _text(config, "inference_url"), _text(config, "inference_provider") or default
+    if url:
+        row = _OWN_ENDPOINT
+    elif name in PROVIDERS:
+        row = PROVIDERS[name]
+        url = row.base_url.format(region=_text(config, "region") or "us-east-1")
+    elif name:
+        raise SettingsError(
+            "inference_provider", repr(name), f"it must be one of {', '.join(PROVIDERS)}", default
+        )
+    else:
         return None
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc or not url.endswith("/v1"):
@@ -78,26 +117,32 @@ def _external_inference(config: pulumi.Config) -> ExternalInference | None:
             "it must be an http or https URL that ends in /v1",
             "https://inference.do-ai.run/v1",
         )
-    model = _text(config, "inference_model")
+    model = _text(config, "inference_model") or row.model
     if not model:
         raise SettingsError(
             "inference_model", "not set", "inference_url needs the model to ask for", "MODEL"
         )
     if not _text(config, "inference_api_key"):
-        raise SettingsError(
-            "inference_api_key", "not set", "inference_url needs a key", "", secret=True
-        )
+        raise SettingsError("inference_api_key", "not set", f"{url} needs a key", "", secret=True)
     if not is_config_secret(config.full_key("inference_api_key")):
         raise SettingsError(
             "inference_api_key", "in plain text", "a key must be encrypted", "", secret=True
         )
+    # The table's prices are for its model only.
+    priced = row if model == row.model else _OWN_ENDPOINT
     return ExternalInference(
         base_url=pulumi.Output.from_input(url),
         model=pulumi.Output.from_input(model),
         api_key=config.require_secret("inference_api_key"),
-        context_tokens=_integer(config, "inference_context_tokens", 2048, 10_000_000, default=8192),
-        input_usd_per_million=_price(config, "inference_input_usd_per_million"),
-        output_usd_per_million=_price(config, "inference_output_usd_per_million"),
+        context_tokens=_integer(
+            config, "inference_context_tokens", 2048, 10_000_000, default=row.context_tokens
+        ),
+        input_usd_per_million=_price(
+            config, "inference_input_usd_per_million", priced.input_usd_per_million
+        ),
+        output_usd_per_million=_price(
+            config, "inference_output_usd_per_million", priced.output_usd_per_million
+        ),
     )
 
 
@@ -124,10 +169,10 @@ def _integer(config: pulumi.Config, key: str, low: int, high: int, *, default: i
     return int(text)
 
 
-def _price(config: pulumi.Config, key: str) -> float | None:
+def _price(config: pulumi.Config, key: str, default: float | None) -> float | None:
     text = _text(config, key)
     if not text:
-        return None
+        return default
     try:
         price = float(text)
     except ValueError:
