@@ -8,6 +8,7 @@ import asyncio
 import runpy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,22 @@ from pulumi.runtime.stack import run_in_stack
 from rich.markup import escape
 from rich.tree import Tree
 
-PROJECT = Path(__file__).resolve().parents[1]
+from analysis.policies import verdicts
+from analysis.resources import SECRET, UNKNOWN, PlannedResource
+from policies.verdict import Environment, Verdict
 
-SECRET = "[secret]"  # noqa: S105  # what is shown in place of one
-UNKNOWN = "[unknown until deployed]"
+__all__ = [
+    "SECRET",
+    "UNKNOWN",
+    "Plan",
+    "PlanError",
+    "PlannedResource",
+    "make",
+    "parse_overrides",
+    "tree",
+]
+
+PROJECT = Path(__file__).resolve().parents[1]
 
 
 class PlanError(ValueError):
@@ -33,36 +46,15 @@ class PlanError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedResource:
-    """One resource that the program asks for.
-
-    Attributes:
-        type: Pulumi's type token.
-        name: Logical name, unique for its type.
-        parent: Logical name of the parent, None at the top.
-        inputs: Exact inputs; a secret is shown as `[secret]`, what only the cloud knows as unknown.
-        protect: True refuses to delete it.
-        secret_inputs: Names of the inputs that hold a secret, at any depth, as paths.
-    """
-
-    type: str
-    name: str
-    parent: str | None
-    inputs: dict[str, Any]
-    protect: bool
-    secret_inputs: list[str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a stack consists of. Policies, seams and cost are empty until their analysis exists."""
+    """What a stack consists of, and which rules it breaks. Seams and cost are still empty."""
 
     stack: str
     arrangement: str
     rung: str
     resources: list[PlannedResource]
     outputs: dict[str, Any]
-    policies: list[dict[str, Any]] = field(default_factory=list)
+    policies: list[Verdict] = field(default_factory=list)
     seams: list[dict[str, Any]] = field(default_factory=list)
     cost: list[dict[str, Any]] = field(default_factory=list)
 
@@ -99,12 +91,15 @@ def make(name: str, overrides: Mapping[str, str] | None = None) -> Plan:
 
     asyncio.run(run())
     outputs = monitor.stack_outputs
+    # The settings took it: it is one of the two.
+    environment: Environment = "prod" if config[f"{project}:environment"] == "prod" else "dev"
     return Plan(
         stack=name,
         arrangement=str(outputs.get("arrangement")),
         rung=str(outputs.get("rung")),
         resources=sorted(monitor.planned, key=lambda r: (r.type, r.name)),
         outputs=outputs,
+        policies=verdicts(monitor.planned, environment=environment, today=datetime.now(UTC).date()),
     )
 
 
@@ -121,8 +116,9 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def tree(plan: Plan) -> Tree:
-    """The plan as a tree to read."""
+    """The plan as a tree to read: what breaks a rule, then what there is."""
     top = Tree(f"[bold]{plan.stack}[/]: {plan.arrangement}, {plan.rung}")
+    _add_policies(top.add("policies"), plan.policies)
     nodes: dict[str | None, Tree] = {None: top}
     waiting = list(plan.resources)
     while waiting:
@@ -139,6 +135,17 @@ def tree(plan: Plan) -> Tree:
     for name, value in plan.outputs.items():
         outputs.add(f"{name}: {escape(str(value))}")
     return top
+
+
+def _add_policies(branch: Tree, found: Sequence[Verdict]) -> None:
+    if not found:
+        branch.add("[green]every rule holds[/]")
+    for verdict in found:
+        color = "red" if verdict.enforcement == "mandatory" else "yellow"
+        branch.add(
+            f"[{color}]{verdict.enforcement}[/] [bold]{verdict.id}[/] {verdict.severity}: "
+            f"{escape(verdict.resource)}: {escape(verdict.message)}"
+        ).add(f"[dim]remedy: {escape(verdict.remedy)}[/]")
 
 
 def _program() -> None:
@@ -183,6 +190,11 @@ class _Monitor(mocks.MockMonitor):
                 inputs=_plain(inputs),
                 protect=request.protect,
                 secret_inputs=list(_secrets(inputs)),
+                uses={
+                    key: sorted(urn.rsplit("::", 1)[-1] for urn in made_from.urns)
+                    for key, made_from in sorted(request.propertyDependencies.items())
+                    if made_from.urns
+                },
             )
         )
         return answer

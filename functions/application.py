@@ -72,6 +72,22 @@ class Application:
 
     # ------------------------------------------------------------ summarize
 
+    async def arrived(self, key: str) -> UUID | None:
+        """Queue an object that the store told of; return its document, None if the object is gone.
+
+        What was told only says where to look: events repeat, and overtake one another.
+        """
+        try:
+            stored = await self.store.head(key)
+        except Failure as failure:
+            if failure.code is Code.OBJECT_MISSING:
+                return None
+            raise
+        entry = await self._enqueue(stored, *_adopted(stored))
+        if entry is None:  # the upload-complete call was faster, or the event is a repetition
+            entry = await self.ledger.find(stored.key, stored.version, PROMPT_VERSION)
+        return entry.id if entry else None
+
     async def summarize(self, id_: UUID) -> None:
         """Work on one document, if it is due: the ledger says how it ended."""
         lease = timedelta(seconds=self.settings.document_deadline_seconds) + LEASE_SLACK
@@ -176,11 +192,10 @@ class Application:
         unknown = await self.ledger.unknown([(o.key, o.version) for o in batch])
         for stored in batch:
             if (stored.key, stored.version) in unknown:
-                id_ = uuid5(_OBJECTS, f"{stored.key}\n{stored.version}")
-                await self._enqueue(stored, id_, PurePosixPath(stored.key).name)
+                await self._enqueue(stored, *_adopted(stored))
 
-    async def _enqueue(self, stored: StoredObject, id_: UUID, name: str) -> None:
-        await self.ledger.enqueue(
+    async def _enqueue(self, stored: StoredObject, id_: UUID, name: str) -> Entry | None:
+        return await self.ledger.enqueue(
             id_,
             name=name,
             object_key=stored.key,
@@ -200,6 +215,11 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             ledger=await stack.enter_async_context(Ledger.open(settings.database_conninfo)),
             model=await stack.enter_async_context(Inference(settings)),
         )
+
+
+def _adopted(stored: StoredObject) -> tuple[UUID, str]:
+    """Id and name of a document that nobody announced: always the same for the same version."""
+    return uuid5(_OBJECTS, f"{stored.key}\n{stored.version}"), PurePosixPath(stored.key).name
 
 
 def _safe(name: str) -> str:

@@ -346,6 +346,14 @@ class Ledger:
         """One document."""
         return await self._optional("select * from documents where id = %(id)s", {"id": id_})
 
+    async def find(self, object_key: str, object_version: str, prompt_version: str) -> Entry | None:
+        """The document of an object version."""
+        return await self._optional(
+            """select * from documents where object_key = %(key)s
+                and object_version = %(version)s and prompt_version = %(prompt)s""",
+            {"key": object_key, "version": object_version, "prompt": prompt_version},
+        )
+
     async def page(self, *, limit: int, before: tuple[datetime, UUID] | None = None) -> list[Entry]:
         """Documents, newest first, from after the given (created_at, id)."""
         condition: LiteralString = "where (created_at, id) < (%(time)s, %(id)s)" if before else ""

@@ -71,7 +71,10 @@ def plan(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what a stack consists of: no account, no engine, in a second."""
+    """Show what a stack consists of and which rules it breaks: no account, no engine, in a second.
+
+    It ends with 0 also when a rule is broken; `preview` and `up` refuse what is mandatory.
+    """
     from analysis import plan as planning
 
     planned = planning.make(stack, planning.parse_overrides(config or []))

@@ -10,12 +10,13 @@ from typing import Any
 import typer
 from pulumi import automation
 from pulumi.automation.errors import CommandError as EngineCommandError
-from pulumi.automation.events import OpType
+from pulumi.automation.events import EngineEvent, OpType
 from rich.console import Console
 from rich.markup import escape
 
 from stacks import arrangement
 from tools.progress import Progress, readable
+from tools.violations import Violations, pack_options
 from tools.workspace import (
     HOME,
     CommandError,
@@ -34,21 +35,37 @@ def up(console: Console, stack: str, *, yes: bool) -> dict[str, Any]:
     """Deploy a stack and return its outputs, secrets included.
 
     Raises:
-        CommandError: when the engine fails, or nobody is there to say yes to what needs a yes.
+        CommandError: when the engine fails, a policy refuses, or nobody is there to say yes to what
+            needs a yes.
     """
     workspace = create_workspace(stack, _line(console))
+    if not is_free(stack):
+        # Rules about resources together are judged at the end of an update: too late to refuse.
+        console.print(f"Checking stack {stack} against the policies")
+        _run(Console(quiet=True), workspace, "", workspace.stack.preview, preview=True, judge=True)
     if not yes and (question := _question(console, workspace, stack)):
         _confirm(question, "up", stack)
-    progress, done = _run(console, workspace, f"Deploying stack {stack}", workspace.stack.up)
+    progress, done = _run(
+        console, workspace, f"Deploying stack {stack}", workspace.stack.up, judge=True
+    )
     console.print(f"[green]✓[/] {progress.summary()}")
     return {name: output.value for name, output in done.outputs.items()}
 
 
 def preview(console: Console, stack: str) -> Progress:
-    """Show what `up` would change."""
+    """Show what `up` would change, and which rules that breaks.
+
+    Raises:
+        CommandError: when the engine fails, or a policy would refuse to deploy.
+    """
     workspace = create_workspace(stack, _line(console))
     progress, _ = _run(
-        console, workspace, f"Previewing stack {stack}", workspace.stack.preview, preview=True
+        console,
+        workspace,
+        f"Previewing stack {stack}",
+        workspace.stack.preview,
+        preview=True,
+        judge=True,
     )
     console.print(f"{progress.summary()}")
     return progress
@@ -134,14 +151,24 @@ def _run(
     operation: Callable[..., Any],
     *,
     preview: bool = False,
+    judge: bool = False,
 ) -> tuple[Progress, Any]:
-    progress = Progress(console, preview=preview)
+    """Let the engine work; with `judge` under the policies, of which a preview shows advice too."""
+    progress, violations = Progress(console, preview=preview), Violations()
+
+    def listen(event: EngineEvent) -> None:
+        progress(event)
+        violations(event)
+
+    policies = pack_options(_environment(workspace.stack.name)) if judge else {}
     try:
         with progress.live(title):
-            result = operation(on_event=progress)
+            result = operation(on_event=listen, **policies)
     except (EngineCommandError, automation.InlineSourceRuntimeError) as error:
         if workspace.program.problem:
             raise CommandError(str(workspace.program.problem)) from error
+        if violations.refusal:
+            raise CommandError(f"Refused by policy:\n{violations.refusal}") from error
         if "currently locked" in str(error):
             raise CommandError(
                 f"Another command works on stack {workspace.stack.name}, or was cut off. "
@@ -149,6 +176,8 @@ def _run(
             ) from error
         problems = list(dict.fromkeys(progress.errors)) or [readable(str(error))]
         raise CommandError("\n".join(problems)) from error
+    if preview:
+        violations.show(console)
     return progress, result
 
 
@@ -187,6 +216,10 @@ def _resources(workspace: Workspace) -> list[Any]:
 def _arrangement(stack: str) -> Any:
     name = stack_config(stack).get(f"{project_name()}:arrangement", "local")
     return arrangement(str(name))
+
+
+def _environment(stack: str) -> str:
+    return str(stack_config(stack).get(f"{project_name()}:environment", "dev"))
 
 
 def _sign_in_file(stack: str) -> Path:

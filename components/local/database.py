@@ -7,8 +7,8 @@ from typing import Any, Literal
 import pulumi
 from pulumi import dynamic
 
+from components.generated import GeneratedSecret
 from components.local.daemon import remove_if_empty
-from components.local.generated import GeneratedSecret
 from components.local.postgres import Postgres
 
 _INPUTS = ("folder", "database", "admin_password", "password")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pulumi
 
 from components.contracts import Database, Inference, Rung, Store, application_environment
-from components.local.generated import GeneratedSecret
+from components.generated import GeneratedSecret
 from components.local.server import PROJECT, Server
 
 

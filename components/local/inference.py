@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.local.generated import GeneratedSecret
+from components.generated import GeneratedSecret
 from components.local.server import PROJECT, Server
 
 MODEL = "extractive-standin"

@@ -10,7 +10,7 @@ from analysis.plan import SECRET, UNKNOWN, PlanError, make, parse_overrides, tre
 
 
 def test_a_plan_is_json_with_every_key_that_it_promises() -> None:
-    """Policies, seams and cost are empty until their analysis exists."""
+    """Seams and cost are empty until their analysis exists."""
     plan = json.loads(json.dumps(make("local").as_dict()))
 
     assert plan.keys() == {
@@ -23,7 +23,15 @@ def test_a_plan_is_json_with_every_key_that_it_promises() -> None:
         "seams",
         "cost",
     }
-    assert plan["policies"] == plan["seams"] == plan["cost"] == []
+    assert plan["seams"] == plan["cost"] == []
+    assert {key for verdict in plan["policies"] for key in verdict} == {
+        "id",
+        "severity",
+        "enforcement",
+        "resource",
+        "message",
+        "remedy",
+    }
     assert {key for resource in plan["resources"] for key in resource} == {
         "type",
         "name",
@@ -31,6 +39,7 @@ def test_a_plan_is_json_with_every_key_that_it_promises() -> None:
         "inputs",
         "protect",
         "secret_inputs",
+        "uses",
     }
 
 

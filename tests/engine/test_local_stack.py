@@ -5,118 +5,25 @@ its own.
 """
 
 import json
-import os
-import shutil
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 import pytest
 
+from tests.engine import clone as clones
+from tests.engine.clone import Clone
 from tests.local import runs, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
-PROJECT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Clone:
-    """A copy of the project, and the commands that a person runs in it."""
-
-    root: Path
-
-    def run(self, *command: str, expect: int = 0) -> str:
-        """Run `./seamless COMMAND`, check its status and return what it printed."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")}
-        # A login of whoever runs the tests is nothing to us.
-        environment |= {"PYTHONPATH": str(self.root), "PULUMI_HOME": str(self.root / "home")}
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "tools", *command],
-            cwd=self.root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-        assert done.returncode == expect, done.stdout
-        return done.stdout
-
-    def outputs(self) -> dict[str, str]:
-        """The stack's outputs, secrets included."""
-        found: dict[str, str] = json.loads(self.run("outputs", "--json"))
-        return found
-
-    def resources(self) -> dict[str, dict[str, Any]]:
-        """The resources in the stack's state, by logical name."""
-        state = self.root / ".seamless" / "state" / ".pulumi" / "stacks" / "seamless" / "local.json"
-        resources = json.loads(state.read_text())["checkpoint"]["latest"]["resources"]
-        return {resource["urn"].rsplit("::", 1)[-1]: resource for resource in resources}
-
-    def pid(self, name: str) -> int:
-        """The process of a program of this stack."""
-        identity: dict[str, Any] = json.loads((self.data / "run" / f"{name}.json").read_text())
-        return int(identity["pid"])
-
-    @property
-    def data(self) -> Path:
-        """The data folder."""
-        return self.root / ".seamless" / "stacks" / "local"
-
-    def processes(self) -> list[psutil.Process]:
-        """Every process whose command line or folder lies in this clone."""
-        found = []
-        for process in psutil.process_iter(["cmdline", "cwd"]):
-            where = [*(process.info["cmdline"] or []), process.info["cwd"] or ""]
-            if any(str(self.root) in part for part in where):
-                found.append(process)
-        return found
-
-    def documents(self) -> list[dict[str, Any]]:
-        """The application's documents, newest first."""
-        outputs = self.outputs()
-        answer = httpx.get(
-            f"{outputs['page_url']}api/documents",
-            headers={"Authorization": f"Bearer {outputs['api_token']}"},
-        )
-        documents: list[dict[str, Any]] = answer.json()["documents"]
-        return documents
-
-    def health(self) -> dict[str, str]:
-        """What the application says about itself."""
-        found: dict[str, str] = httpx.get(f"{self.outputs()['page_url']}healthz").json()
-        return found
-
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    """A copy of what git knows of the project, taken down at the end whatever happens."""
-    root = tmp_path_factory.mktemp("clone")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (PROJECT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(PROJECT / name, root / name)
-    (root / ".venv").symlink_to(PROJECT / ".venv")
-    copy = Clone(root=root)
-    yield copy
-    for process in copy.processes():
-        process.kill()
+    """A copy of the project, taken down at the end whatever happens."""
+    with clones.clone(tmp_path_factory.mktemp("clone"), "local") as copy:
+        yield copy
 
 
 @pytest.fixture(scope="module")

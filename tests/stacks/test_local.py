@@ -92,11 +92,30 @@ def test_an_endpoint_of_ones_own_takes_the_place_of_the_stand_in() -> None:
     assert host.inputs["environment"]["INFERENCE_OUTPUT_USD_PER_MILLION"] == "0.7"
 
 
+def test_a_plan_needs_no_key() -> None:
+    """Only a deployment does."""
+    plan = make("local", {"inference_url": "http://127.0.0.1:9/v1", "inference_model": "m"})
+
+    (host,) = (r for r in plan.resources if r.name == "functions-host")
+    assert host.inputs["environment"]["INFERENCE_API_KEY"] == "[secret]"
+
+
 def test_in_prod_what_holds_data_is_protected() -> None:
     """And nothing else is."""
     plan = make("local", {"environment": "prod"})
 
     assert {r.name for r in plan.resources if r.protect} == {"store-folder", "database-server"}
+    assert plan.policies == []
+
+
+def test_in_dev_the_only_advice_is_to_protect_what_holds_data() -> None:
+    """It refuses nothing."""
+    found = [(v.id, v.enforcement, v.resource) for v in make("local").policies]
+
+    assert found == [
+        ("X-01", "advisory", "database-server"),
+        ("X-01", "advisory", "store-folder"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -114,8 +133,8 @@ def test_in_prod_what_holds_data_is_protected() -> None:
         ),
         (
             {"arrangement": "moon"},
-            "Config arrangement is 'moon', but it must be one of local. "
-            "Set it: pulumi config set arrangement local",
+            "Config arrangement is 'moon', but it must be one of integrated, split, local. "
+            "Set it: pulumi config set arrangement integrated",
         ),
         (
             {"page_port": "99999"},
@@ -134,8 +153,12 @@ def test_in_prod_what_holds_data_is_protected() -> None:
             "Set it: pulumi config set inference_model MODEL",
         ),
         (
-            {"inference_url": "http://127.0.0.1:11434/v1", "inference_model": "m"},
-            "Config inference_api_key is not set, but inference_url needs a key. "
+            {
+                "inference_url": "http://127.0.0.1:11434/v1",
+                "inference_model": "m",
+                "inference_api_key": "",
+            },
+            "Config inference_api_key is not set, but http://127.0.0.1:11434/v1 needs a key. "
             "Set it: pulumi config set --secret inference_api_key",
         ),
         (

@@ -1,4 +1,4 @@
-"""A secret that is made once, on this machine, and kept in the stack's encrypted state."""
+"""A secret that is made once, where the program runs, and kept in the stack's encrypted state."""
 
 import secrets
 from typing import Any

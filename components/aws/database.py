@@ -1,0 +1,101 @@
+"""The database of the split arrangement: an RDS PostgreSQL instance that only functions reach."""
+
+from typing import Literal
+
+import pulumi
+from pulumi_aws import rds
+
+from components.aws.iam import Statement, allow
+from components.aws.network import Network
+
+NAME = "summarizer"
+
+
+class Database(pulumi.ComponentResource):
+    """A private, encrypted PostgreSQL (see `components.contracts.Database`).
+
+    It is an instance, not a Multi-AZ cluster, whose replicas may show what was never committed
+    (jepsen.io, 2025-04-29). The application's role is the instance's master user: RDS makes, keeps
+    and rotates its password in Secrets Manager, so that no program ever holds one.
+    """
+
+    host: pulumi.Output[str]
+    port: pulumi.Output[int]
+    name: pulumi.Output[str]
+    user: pulumi.Output[str]
+    password: pulumi.Output[str]
+    """Empty: nobody outside AWS knows it. Functions take it by `password_reference`."""
+    password_reference: pulumi.Output[str]
+    """`ARN:KEY::` of the password that RDS keeps, as ECS writes it."""
+    sslmode: Literal["disable", "require", "verify-full"] = "verify-full"
+    identifier: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        network: Network,
+        protect: bool,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Args:
+        protect: True takes the larger size in two zones, keeps backups for 14 days instead of one,
+            and refuses to delete the data.
+        """
+        super().__init__("seamless:aws:Database", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        subnets = rds.SubnetGroup(
+            f"{name}-subnets", subnet_ids=network.private_subnet_ids, opts=child
+        )
+        parameters = rds.ParameterGroup(
+            f"{name}-parameters",
+            family="postgres17",
+            parameters=[rds.ParameterGroupParameterArgs(name="rds.force_ssl", value="1")],
+            opts=child,
+        )
+        instance = rds.Instance(
+            f"{name}-instance",
+            engine="postgres",
+            engine_version="17",
+            instance_class="db.t4g.small" if protect else "db.t4g.micro",
+            allocated_storage=20,
+            max_allocated_storage=100,
+            storage_type="gp3",
+            storage_encrypted=True,
+            ca_cert_identifier="rds-ca-rsa2048-g1",  # the functions trust it: handlers/aws_rds.pem
+            db_name=NAME,
+            port=5432,
+            username=NAME,
+            manage_master_user_password=True,
+            multi_az=protect,
+            publicly_accessible=False,
+            db_subnet_group_name=subnets.name,
+            vpc_security_group_ids=[network.database_group_id],
+            parameter_group_name=parameters.name,
+            backup_retention_period=14 if protect else 1,
+            copy_tags_to_snapshot=True,
+            auto_minor_version_upgrade=True,
+            maintenance_window="sun:04:00-sun:05:00",
+            backup_window="02:30-03:30",
+            enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
+            deletion_protection=protect,
+            skip_final_snapshot=not protect,
+            # A name that a second installation does not have as well.
+            final_snapshot_identifier=pulumi.Output.concat(parameters.name, "-final")
+            if protect
+            else None,
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+        )
+        self._secret_arn: pulumi.Output[str] = instance.master_user_secrets.apply(
+            lambda secrets: secrets[0].secret_arn
+        )
+        self.host, self.port = instance.address, instance.port
+        self.name, self.user = instance.db_name, instance.username
+        self.password = pulumi.Output.secret("")
+        self.password_reference = pulumi.Output.concat(self._secret_arn, ":password::")
+        self.identifier = instance.identifier
+        self.register_outputs({"host": self.host, "port": self.port, "name": self.name})
+
+    def grant_password(self) -> Statement:
+        """May read the password."""
+        return allow("secretsmanager:GetSecretValue", on=[self._secret_arn])

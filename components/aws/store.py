@@ -1,0 +1,189 @@
+"""The object store of the split arrangement: a bucket that tells a queue what arrived."""
+
+import pulumi
+from pulumi_aws import kms, s3
+
+from components.aws.iam import Statement, allow, policy
+from components.aws.queue import Queue
+
+INCOMING, SUMMARIES = "incoming/", "summaries/"
+"""Keys of `functions.store`; only the first is announced, so that no summary calls the worker."""
+
+
+class Store(pulumi.ComponentResource):
+    """A private, encrypted, versioned bucket (see `components.contracts.Store`).
+
+    The functions reach it by their roles: there is no access key.
+    """
+
+    url: pulumi.Output[str]
+    bucket: pulumi.Output[str]
+    endpoint: pulumi.Output[str]
+    region: pulumi.Output[str]
+    access_key_id: pulumi.Output[str]
+    secret_access_key: pulumi.Output[str]
+    arrivals: Queue
+    """Has a message for every object that is written under `incoming/`."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        region: str,
+        protect: bool,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Args:
+        protect: True refuses to delete the documents and their key, and keeps replaced versions
+            for 90 days instead of 7.
+        """
+        super().__init__("seamless:aws:Store", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        kept = pulumi.ResourceOptions(parent=self, protect=protect)
+        self._key = kms.Key(
+            f"{name}-key",
+            description="Documents and summaries",
+            enable_key_rotation=True,
+            deletion_window_in_days=30,
+            opts=kept,
+        )
+        self._bucket = s3.Bucket(f"{name}-bucket", force_destroy=not protect, opts=kept)
+        self._name = name
+        self._close(child)
+        self._keep(90 if protect else 7, child)
+        self.arrivals = Queue(f"{name}-arrivals", bucket_arn=self._bucket.arn, opts=child)
+        s3.BucketNotification(
+            f"{name}-notification",
+            bucket=self._bucket.id,
+            queues=[
+                s3.BucketNotificationQueueArgs(
+                    queue_arn=self.arrivals.arn,
+                    events=["s3:ObjectCreated:*"],
+                    filter_prefix=INCOMING,
+                )
+            ],
+            # S3 tries the queue when it is told of it, so the queue must allow it by then.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.arrivals.ready]),
+        )
+        nothing = pulumi.Output.from_input("")
+        self.bucket = self._bucket.bucket
+        self.url = pulumi.Output.concat("s3://", self._bucket.bucket)
+        self.region = pulumi.Output.from_input(region)
+        self.endpoint = self.access_key_id = nothing
+        self.secret_access_key = pulumi.Output.secret("")
+        self.register_outputs({"url": self.url, "bucket": self.bucket})
+
+    def allow_uploads_from(self, origin: pulumi.Output[str]) -> None:
+        """Let the page at this origin send documents; no other page may."""
+        s3.BucketCorsConfiguration(
+            f"{self._name}-cors",
+            bucket=self._bucket.id,
+            cors_rules=[
+                s3.BucketCorsConfigurationCorsRuleArgs(
+                    allowed_methods=["PUT"],
+                    allowed_origins=[origin],
+                    allowed_headers=["content-type"],
+                    max_age_seconds=3600,
+                )
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def grant_uploads(self) -> list[Statement]:
+        """May hand out uploads, and look whether they came."""
+        return [
+            allow("s3:PutObject", "s3:GetObject", on=[self._objects(INCOMING)]),
+            # Without it S3 says "forbidden" of an object that is not there.
+            allow("s3:ListBucket", on=[self._bucket.arn]),
+            allow("kms:GenerateDataKey", on=[self._key.arn]),
+        ]
+
+    def grant_work(self) -> list[Statement]:
+        """May list and read documents and write summaries."""
+        return [
+            allow("s3:ListBucket", on=[self._bucket.arn]),
+            allow("s3:GetObject", on=[self._objects(INCOMING)]),
+            allow("s3:PutObject", on=[self._objects(SUMMARIES)]),
+            allow("kms:Decrypt", "kms:GenerateDataKey", on=[self._key.arn]),
+        ]
+
+    def _objects(self, prefix: str) -> pulumi.Output[str]:
+        return pulumi.Output.concat(self._bucket.arn, "/", prefix, "*")
+
+    def _close(self, child: pulumi.ResourceOptions) -> None:
+        """Encrypt by our key, take no other owner, show nothing to the world, insist on TLS."""
+        name, bucket = self._name, self._bucket
+        s3.BucketServerSideEncryptionConfiguration(
+            f"{name}-encryption",
+            bucket=bucket.id,
+            rules=[
+                s3.BucketServerSideEncryptionConfigurationRuleArgs(
+                    apply_server_side_encryption_by_default=s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
+                        sse_algorithm="aws:kms", kms_master_key_id=self._key.arn
+                    ),
+                    bucket_key_enabled=True,  # else every object costs a call to KMS
+                )
+            ],
+            opts=child,
+        )
+        s3.BucketOwnershipControls(
+            f"{name}-ownership",
+            bucket=bucket.id,
+            rule=s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+            opts=child,
+        )
+        closed = s3.BucketPublicAccessBlock(
+            f"{name}-private",
+            bucket=bucket.id,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=child,
+        )
+        s3.BucketPolicy(
+            f"{name}-policy",
+            bucket=bucket.id,
+            policy=policy(
+                [
+                    {
+                        "Effect": "Deny",
+                        "Principal": "*",
+                        "Action": "s3:*",
+                        "Resource": [bucket.arn, pulumi.Output.concat(bucket.arn, "/*")],
+                        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                    }
+                ]
+            ),
+            # S3 refuses two changes to a bucket's access at the same time.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[closed]),
+        )
+
+    def _keep(self, noncurrent_days: int, child: pulumi.ResourceOptions) -> None:
+        """Keep what is replaced for a while, and nothing that was begun and left."""
+        versioning = s3.BucketVersioning(
+            f"{self._name}-versioning",
+            bucket=self._bucket.id,
+            versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(
+                status="Enabled"
+            ),
+            opts=child,
+        )
+        s3.BucketLifecycleConfiguration(
+            f"{self._name}-lifecycle",
+            bucket=self._bucket.id,
+            rules=[
+                s3.BucketLifecycleConfigurationRuleArgs(
+                    id="leftovers",
+                    status="Enabled",
+                    filter=s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+                    abort_incomplete_multipart_upload=s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
+                        days_after_initiation=7
+                    ),
+                    noncurrent_version_expiration=s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
+                        noncurrent_days=noncurrent_days
+                    ),
+                )
+            ],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+        )

@@ -1,0 +1,26 @@
+"""AWS-LAM-01: one bad message does not send its whole batch round again."""
+
+from collections.abc import Iterator
+
+from policies.rule import Resource, ResourceRule, one_of
+from policies.values import is_undecided, listed
+
+_WANTED = "ReportBatchItemFailures"
+
+
+def _check(mapping: Resource) -> Iterator[str]:
+    types = mapping.props.get("functionResponseTypes")
+    if not is_undecided(types) and _WANTED not in listed(types):
+        yield f"functionResponseTypes lacks {_WANTED}."
+
+
+RULE = ResourceRule(
+    id="AWS-LAM-01",
+    title="An event source mapping takes partial batch responses.",
+    severity="high",
+    enforcement="mandatory",
+    remedy=f'Set functionResponseTypes to ["{_WANTED}"] on the event source mapping.',
+    source="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html",
+    applies=one_of("aws:lambda/eventSourceMapping:EventSourceMapping"),
+    check=_check,
+)

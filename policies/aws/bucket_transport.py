@@ -1,0 +1,54 @@
+"""AWS-S3-02: nobody talks to a bucket without TLS."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from policies.aws.bucket_access import BUCKETS
+from policies.aws.documents import conditions, is_everybody, statements
+from policies.rule import Breach, Resource, StackRule
+from policies.values import is_undecided, listed
+
+_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
+
+
+def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
+    policies = [resource for resource in resources if resource.type == _POLICY]
+    for bucket in resources:
+        if bucket.type not in BUCKETS:
+            continue
+        own = [policy for policy in policies if policy.may_mean("bucket", bucket)]
+        if not own:
+            yield Breach(resource=bucket, message="The bucket has no policy, so it takes http.")
+        elif not any(_refuses_plain_http(policy.props.get("policy")) for policy in own):
+            yield Breach(resource=bucket, message=f"Its policy {own[0].name} does not refuse http.")
+
+
+def _refuses_plain_http(document: Any) -> bool:
+    """True also for a document that nobody can read in full yet."""
+    return is_undecided(document) or any(map(_denies_http, statements(document)))
+
+
+def _denies_http(statement: Mapping[str, Any]) -> bool:
+    return (
+        statement.get("Effect") == "Deny"
+        and is_everybody(statement.get("Principal"))
+        and any(action in ("s3:*", "*") for action in listed(statement.get("Action")))
+        and any(
+            operator in ("bool", "boolifexists")
+            and key == "aws:securetransport"
+            and "false" in [str(item).lower() for item in listed(value)]
+            for operator, key, value in conditions(statement)
+        )
+    )
+
+
+RULE = StackRule(
+    id="AWS-S3-02",
+    title="Every bucket refuses requests without TLS.",
+    severity="high",
+    enforcement="mandatory",
+    remedy='Give the bucket a BucketPolicy that denies s3:* to everybody ("Principal": "*") where '
+    "aws:SecureTransport is false.",
+    source="AWS FSBP S3.5; CIS AWS 3.1.1; https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html",
+    check=_check,
+)

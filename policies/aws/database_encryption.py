@@ -1,0 +1,27 @@
+"""AWS-RDS-02: what a database writes to disk is encrypted."""
+
+from collections.abc import Iterator
+
+from policies.rule import Resource, ResourceRule, one_of
+from policies.values import Hidden
+
+
+def _check(database: Resource) -> Iterator[str]:
+    encrypted = database.props.get("storageEncrypted")
+    if encrypted is None:
+        yield "storageEncrypted is not set, and AWS's default is false."
+    elif encrypted is not True and not isinstance(encrypted, Hidden):
+        yield "storageEncrypted is false."
+
+
+RULE = ResourceRule(
+    id="AWS-RDS-02",
+    title="Every database's storage is encrypted.",
+    severity="critical",
+    enforcement="mandatory",
+    remedy="Set storageEncrypted to true. It can only be set when the database is made: an old one "
+    "is copied through an encrypted snapshot.",
+    source="AWS FSBP RDS.3; CIS AWS 3.2.1; https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html",
+    applies=one_of("aws:rds/instance:Instance", "aws:rds/cluster:Cluster"),
+    check=_check,
+)

@@ -1,0 +1,75 @@
+"""AWS-SQS-02: a message that cannot be handled is kept, and seen."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from policies.rule import Breach, Resource, StackRule, may_name
+from policies.values import Hidden, mapped
+
+QUEUE = "aws:sqs/queue:Queue"
+_TO_DEAD_LETTERS = ("redrivePolicy", "deadLetterConfig")
+"""Properties that name a queue of dead letters, whoever has them."""
+_TRIES = range(5, 11)
+
+
+def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
+    queues = [resource for resource in resources if resource.type == QUEUE]
+    for queue in queues:
+        policy = _redrive_policy(queue, resources)
+        if policy is None:
+            if not _holds_dead_letters(queue, resources):
+                message = "The queue has no queue for its dead letters."
+                yield Breach(resource=queue, message=message)
+        elif not isinstance(policy, Hidden):
+            target, tries = policy.get("deadLetterTargetArn"), policy.get("maxReceiveCount")
+            if not any(may_name(target, other) for other in queues if other is not queue):
+                message = f"Its dead letters go to {target}, outside this stack."
+                yield Breach(resource=queue, message=message)
+            if str(tries) not in map(str, _TRIES):
+                message = f"maxReceiveCount is {tries}: it must be {_TRIES[0]} to {_TRIES[-1]}."
+                yield Breach(resource=queue, message=message)
+
+
+def _redrive_policy(queue: Resource, resources: Sequence[Resource]) -> Any:
+    """The queue's policy as data, of its own or as a resource by itself; None without one."""
+    holders = [queue, *(other for other in resources if other.may_mean("queueUrl", queue))]
+    values = (holder.props.get("redrivePolicy") for holder in holders)
+    return next((_parsed(value) for value in values if value), None)
+
+
+def _holds_dead_letters(queue: Resource, resources: Sequence[Resource]) -> bool:
+    return any(
+        queue.name in resource.uses.get(key, ())
+        or (key not in resource.uses and _leads_to(_parsed(resource.props.get(key)), queue))
+        for resource in resources
+        for key in _TO_DEAD_LETTERS
+    )
+
+
+def _leads_to(config: Any, queue: Resource) -> bool:
+    if isinstance(config, Hidden):
+        return True
+    return any(may_name(config.get(key), queue) for key in ("deadLetterTargetArn", "targetArn"))
+
+
+def _parsed(value: Any) -> Any:
+    """A policy, which is JSON, as data; empty when it is none."""
+    if isinstance(value, Hidden):
+        return value
+    try:
+        return mapped(json.loads(value) if isinstance(value, str) else value)
+    except json.JSONDecodeError:
+        return {}
+
+
+RULE = StackRule(
+    id="AWS-SQS-02",
+    title="Every queue sends what failed 5 to 10 times to a dead-letter queue of the same stack.",
+    severity="high",
+    enforcement="mandatory",
+    remedy="Give the queue a redrivePolicy with the ARN of a queue of this stack as "
+    "deadLetterTargetArn and a maxReceiveCount of 5 to 10.",
+    source="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html (5 or more)",
+    check=_check,
+)

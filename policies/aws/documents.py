@@ -1,0 +1,35 @@
+"""Policy documents of AWS: statements, whichever way they are written."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from policies.values import listed, mapped
+
+
+def statements(document: Any) -> list[Mapping[str, Any]]:
+    """The statements of a document given as text or as data; none of one that cannot be read."""
+    if isinstance(document, str):
+        try:
+            document = json.loads(document)
+        except json.JSONDecodeError:
+            return []  # AWS refuses it
+    if not isinstance(document, Mapping):
+        return []
+    return [part for part in listed(document.get("Statement")) if isinstance(part, Mapping)]
+
+
+def is_everybody(principal: Any) -> bool:
+    """True for `*` and `{"AWS": "*"}`."""
+    if isinstance(principal, Mapping):
+        return "*" in listed(principal.get("AWS"))
+    return bool(principal == "*")
+
+
+def conditions(statement: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    """Operator, key and value of each condition; operator and key in lower case."""
+    return [
+        (operator.lower(), key.lower(), value)
+        for operator, tests in mapped(statement.get("Condition")).items()
+        for key, value in mapped(tests).items()
+    ]

@@ -1,0 +1,42 @@
+"""AWS-SQS-03: no message is handed out again while a function still works on it."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from policies.aws.dead_letters import QUEUE
+from policies.rule import Breach, Resource, StackRule
+
+FUNCTION = "aws:lambda/function:Function"
+MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
+_FACTOR = 6
+_DEFAULT_VISIBILITY, _DEFAULT_TIMEOUT = 30, 3
+"""AWS's defaults, in seconds."""
+
+
+def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
+    mappings = [resource for resource in resources if resource.type == MAPPING]
+    queues = [resource for resource in resources if resource.type == QUEUE]
+    functions = [resource for resource in resources if resource.type == FUNCTION]
+    for mapping, queue, function in product(mappings, queues, functions):
+        if mapping.means("eventSourceArn", queue) and mapping.means("functionName", function):
+            visible = queue.props.get("visibilityTimeoutSeconds", _DEFAULT_VISIBILITY)
+            timeout = function.props.get("timeout", _DEFAULT_TIMEOUT)
+            if not isinstance(visible, int | float) or not isinstance(timeout, int | float):
+                continue  # nobody knows yet
+            if visible < _FACTOR * timeout:
+                yield Breach(
+                    resource=queue,
+                    message=f"visibilityTimeoutSeconds is {visible:g}, less than {_FACTOR} times "
+                    f"the {timeout:g} s that function {function.name} may take.",
+                )
+
+
+RULE = StackRule(
+    id="AWS-SQS-03",
+    title="A queue hides a message for at least six times as long as its function may take.",
+    severity="high",
+    enforcement="mandatory",
+    remedy="Set the queue's visibilityTimeoutSeconds to six times the function's timeout or more.",
+    source="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html",
+    check=_check,
+)

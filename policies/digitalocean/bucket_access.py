@@ -1,0 +1,27 @@
+"""DO-SP-01: no bucket and no object is public."""
+
+from collections.abc import Iterator
+
+from policies.rule import Resource, ResourceRule, one_of
+from policies.values import Hidden
+
+
+def _check(resource: Resource) -> Iterator[str]:
+    acl = resource.props.get("acl", "private")  # DigitalOcean's default
+    if acl != "private" and not isinstance(acl, Hidden):
+        yield f"acl is {acl}."
+
+
+RULE = ResourceRule(
+    id="DO-SP-01",
+    title="Every Spaces bucket and object is private.",
+    severity="critical",
+    enforcement="mandatory",
+    remedy='Set acl to "private"; hand out presigned URLs where somebody must read.',
+    source="CKV_DIO_3; Trivy DIG-0006; https://docs.digitalocean.com/products/spaces/how-to/set-file-permissions/",
+    applies=one_of(
+        "digitalocean:index/spacesBucket:SpacesBucket",
+        "digitalocean:index/spacesBucketObject:SpacesBucketObject",
+    ),
+    check=_check,
+)

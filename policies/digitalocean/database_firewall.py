@@ -1,0 +1,41 @@
+"""DO-DB-02: a database cluster lets in only whom it names."""
+
+from collections.abc import Iterator, Sequence
+
+from policies.rule import Breach, Resource, StackRule
+from policies.values import Hidden, listed, mapped
+
+_CLUSTER = "digitalocean:index/databaseCluster:DatabaseCluster"
+_FIREWALL = "digitalocean:index/databaseFirewall:DatabaseFirewall"
+_ANYWHERE = ("0.0.0.0/0", "::/0")
+
+
+def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
+    firewalls = [resource for resource in resources if resource.type == _FIREWALL]
+    for cluster in resources:
+        if cluster.type != _CLUSTER:
+            continue
+        own = [firewall for firewall in firewalls if firewall.may_mean("clusterId", cluster)]
+        if not own:
+            yield Breach(resource=cluster, message="Every address of the internet may connect.")
+        for firewall in own:
+            rules = firewall.props.get("rules")
+            values = [mapped(rule).get("value") for rule in listed(rules)]
+            if any(value in _ANYWHERE for value in values):
+                yield Breach(
+                    resource=cluster, message=f"Its firewall {firewall.name} lets everybody in."
+                )
+            elif not values and not isinstance(rules, Hidden):
+                yield Breach(resource=cluster, message=f"Its firewall {firewall.name} is empty.")
+
+
+RULE = StackRule(
+    id="DO-DB-02",
+    title="Every database cluster has a firewall that names who may connect.",
+    severity="critical",
+    enforcement="mandatory",
+    remedy="Give the cluster a DatabaseFirewall with the droplets, apps, tags or addresses that "
+    "need it.",
+    source="https://docs.digitalocean.com/products/databases/postgresql/how-to/secure/",
+    check=_check,
+)

@@ -1,0 +1,60 @@
+"""DO-DB-07: a function knows whom it talks to before it sends the database's password."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from policies.rule import Resource, ResourceRule
+from policies.values import leaves
+
+_URLS = ("DATABASE_URL", "DATABASE_DSN")
+_MODE = "DATABASE_SSLMODE"
+_AUTHORITIES = ("DATABASE_CERTIFICATE", "DATABASE_SSLROOTCERT", "PGSSLROOTCERT")
+
+
+def _check(resource: Resource) -> Iterator[str]:
+    for variables in _environments(resource.props):
+        authority = any(variables.get(name) for name in _AUTHORITIES)
+        for name in _URLS:
+            if isinstance(url := variables.get(name), str):
+                query = parse_qs(urlsplit(url).query)
+                mode = query.get("sslmode", [None])[0]
+                yield from _verdict(f"sslmode of {name}", mode, authority or "sslrootcert" in query)
+        if "DATABASE_HOST" in variables or _MODE in variables:
+            yield from _verdict(_MODE, variables.get(_MODE), authority)
+
+
+def _verdict(what: str, mode: Any, authority: bool) -> Iterator[str]:
+    if mode is None:
+        yield f"{what} is not set, so any server may answer."
+    elif isinstance(mode, str) and mode != "verify-full" and not (mode == "require" and authority):
+        yield f"{what} is {mode}, which does not check who answers."
+
+
+def _environments(props: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each set of environment variables in a resource, by where it stands."""
+    found: dict[str, dict[str, Any]] = {}
+    for path, name, value in leaves(props):
+        # An entry of a list of variables belongs to the list.
+        where = re.sub(r"(\[\d+\])?\.$", "", path.removesuffix(name))
+        found.setdefault(where, {})[name] = value
+    return list(found.values())
+
+
+def _is_digitalocean(token: str) -> bool:
+    """Also the resources of our own provider, which DigitalOcean's lacks."""
+    return token.startswith(("digitalocean:", "pulumi-python:dynamic/digitalocean"))
+
+
+RULE = ResourceRule(
+    id="DO-DB-07",
+    title="Functions and apps verify the database server that they connect to.",
+    severity="high",
+    enforcement="mandatory",
+    remedy=f"Set {_MODE} to verify-full (and sslmode=verify-full in a URL), with the cluster's CA "
+    "certificate where the system does not know it.",
+    source="https://www.postgresql.org/docs/current/libpq-ssl.html; https://docs.digitalocean.com/products/databases/postgresql/how-to/connect/",
+    applies=_is_digitalocean,
+    check=_check,
+)

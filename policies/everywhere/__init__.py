@@ -1,0 +1,1 @@
+"""Promises about every resource, wherever it is."""

@@ -1,0 +1,31 @@
+"""X-02: no secret lies open in a property, where state, logs and consoles show it."""
+
+from collections.abc import Iterator
+
+from policies.rule import Resource, ResourceRule
+from policies.secrets import is_reference, kind_of_secret, names_secret
+from policies.values import leaves
+
+
+def _check(resource: Resource) -> Iterator[str]:
+    # The message names the property and never holds its value.
+    for path, key, value in leaves(resource.props):
+        if not isinstance(value, str) or is_reference(value):
+            continue
+        if kind := kind_of_secret(key, value):
+            yield f"{path} looks like {kind} and is not marked as secret."
+        elif names_secret(key):
+            yield f"{path} is named like a secret and is not marked as one."
+
+
+RULE = ResourceRule(
+    id="X-02",
+    title="No property holds a secret that is not marked as one.",
+    severity="critical",
+    enforcement="mandatory",
+    remedy="Take the value from secret config (pulumi config set --secret) or from a resource that "
+    "marks it, or wrap it in pulumi.Output.secret; a key that was committed must be revoked.",
+    source="CKV_SECRET family; https://www.pulumi.com/docs/iac/concepts/secrets/",
+    applies=lambda _: True,
+    check=_check,
+)

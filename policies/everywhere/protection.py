@@ -1,0 +1,24 @@
+"""X-01: what holds data is not deleted by mistake."""
+
+from collections.abc import Iterator
+
+from policies.everywhere.stateful import STATEFUL
+from policies.rule import Resource, ResourceRule
+
+
+def _check(resource: Resource) -> Iterator[str]:
+    if not resource.protect:
+        yield "It holds data and is not protected from deletion."
+
+
+RULE = ResourceRule(
+    id="X-01",
+    title="Every resource that holds data is protected from deletion.",
+    severity="high",
+    enforcement="mandatory in prod",
+    remedy="Make the resource with pulumi.ResourceOptions(protect=True), as the stacks do when "
+    "their environment is prod.",
+    source="https://www.pulumi.com/docs/iac/concepts/resources/options/protect/",
+    applies=STATEFUL.__contains__,
+    check=_check,
+)

@@ -1,0 +1,75 @@
+"""A verdict: one breach of one rule, with what it means for this stack today."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from policies.rule import Breach, Resource, Rule, Severity
+from policies.waivers import WAIVERS, Waiver, find
+
+Environment = Literal["dev", "prod"]
+_ORDER = ("critical", "high", "medium", "low")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A breach as a person reads it.
+
+    Attributes:
+        enforcement: `mandatory` refuses to deploy.
+        resource: Logical name.
+    """
+
+    id: str
+    severity: Severity
+    enforcement: Literal["mandatory", "advisory"]
+    resource: str
+    message: str
+    remedy: str
+
+
+def judge(
+    rules: Sequence[Rule],
+    resources: Sequence[Resource],
+    *,
+    environment: Environment,
+    today: date,
+    waivers: Sequence[Waiver] = WAIVERS,
+) -> list[Verdict]:
+    """Apply rules to a stack; what refuses to deploy comes first, the worst of it on top."""
+    verdicts = [
+        _verdict(rule, breach, environment, find(rule.id, breach.resource.name, today, waivers))
+        for rule in rules
+        for breach in rule.breaches(resources)
+    ]
+    return sorted(
+        verdicts,
+        key=lambda v: (v.enforcement != "mandatory", _ORDER.index(v.severity), v.id, v.resource),
+    )
+
+
+def waived(waiver: Waiver, message: str) -> str:
+    """The message of a breach that a waiver allows."""
+    return f"{message} Waived until {waiver.expires}: {waiver.reason}"
+
+
+def is_mandatory(rule: Rule, environment: Environment) -> bool:
+    """True when a breach refuses to deploy in this environment."""
+    return rule.enforcement == "mandatory" or (
+        rule.enforcement == "mandatory in prod" and environment == "prod"
+    )
+
+
+def _verdict(
+    rule: Rule, breach: Breach, environment: Environment, waiver: Waiver | None
+) -> Verdict:
+    mandatory = is_mandatory(rule, environment) and not waiver
+    return Verdict(
+        id=rule.id,
+        severity=rule.severity,
+        enforcement="mandatory" if mandatory else "advisory",
+        resource=breach.resource.name,
+        message=waived(waiver, breach.message) if waiver else breach.message,
+        remedy=rule.remedy,
+    )

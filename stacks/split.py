@@ -1,0 +1,82 @@
+"""split: the application at AWS, with an inference provider elsewhere."""
+
+from components.aws.database import Database
+from components.aws.functions import Functions
+from components.aws.network import Network
+from components.aws.provider import in_region
+from components.aws.regions import DEFAULT, REGIONS
+from components.aws.store import Store
+from components.aws.watching import Watching
+from components.bundle import bundle
+from components.contracts import Inference
+from stacks.outputs import Outputs
+from stacks.settings import Settings, SettingsError
+
+FREE = False
+"""Its parts cost money from the first hour, so `./seamless up` asks before it goes ahead."""
+
+STATEFUL = frozenset({"aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:rds/instance:Instance"})
+"""Types of the resources that hold what a person cannot make again."""
+
+
+def deploy(settings: Settings) -> Outputs:
+    """Run the summarizer at AWS."""
+    region, inference = _region(settings), _inference(settings)
+    protect = settings.protect
+    aws = in_region(region, stack=settings.stack, environment=settings.environment)
+    network = Network("network", region=region, flow_logs=protect, opts=aws)
+    store = Store("store", region=region, protect=protect, opts=aws)
+    database = Database("database", network=network, protect=protect, opts=aws)
+    functions = Functions(
+        "functions",
+        code=bundle("aws"),
+        network=network,
+        store=store,
+        database=database,
+        inference=inference,
+        rung=settings.inference,
+        protect=protect,
+        opts=aws,
+    )
+    Watching(
+        "watching",
+        arrivals=store.arrivals,
+        functions=functions,
+        database=database,
+        region=region,
+        stack=settings.stack,
+        monthly_budget_usd=settings.monthly_budget_usd,
+        alert_email=settings.alert_email,
+        opts=aws,
+    )
+    return Outputs(
+        page_url=functions.page_url,
+        api_token=functions.api_token,
+        bucket=store.bucket,
+        database_host=database.host,
+        inference_url=inference.base_url,
+        inference_model=inference.model,
+        rung=settings.inference,
+        arrangement=settings.arrangement,
+    )
+
+
+def _region(settings: Settings) -> str:
+    region = settings.region or DEFAULT
+    if region not in REGIONS:
+        raise SettingsError(
+            "region", repr(region), f"split runs in {', '.join(sorted(REGIONS))}", DEFAULT
+        )
+    return region
+
+
+def _inference(settings: Settings) -> Inference:
+    """The provider's endpoint, whichever rung it stands for."""
+    if settings.inference == "cluster" or settings.external_inference is None:
+        raise SettingsError(
+            "inference",
+            repr(settings.inference),
+            "split has serverless and dedicated, both at a provider: it runs no model itself",
+            "serverless",
+        )
+    return settings.external_inference

@@ -1,0 +1,71 @@
+"""What no SDK says about a resource type: how its names, ids and outputs look, what replaces it."""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ACCOUNT = "123456789012"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One row of a cloud's table. Texts are templates: inputs by name, and `Facts.words`."""
+
+    id: str
+    replace: tuple[str, ...] = ()
+    """Inputs whose change makes a new resource."""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Outputs that are there only when an input is true: `{input: outputs}`."""
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The only values that the cloud takes for an input."""
+    between: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """The lowest and the highest number that the cloud takes for an input."""
+    name: str = "name"
+    """The input that the provider fills with a name of its own when it is not given."""
+    unique: bool = False
+    """True when somebody else in the world may have taken the name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the outputs of one resource are computed from, so that they are the same every time."""
+
+    token: str
+    logical: str
+    region: str
+    inputs: Mapping[str, Any]
+    salt: int = 0
+
+    def words(self) -> dict[str, Any]:
+        """The words of a template: every text input, and what the cloud adds."""
+        digest = hashlib.sha256(
+            repr((self.token, self.logical, sorted(self.inputs.items()), self.salt)).encode()
+        ).hexdigest()
+        given = {key: value for key, value in self.inputs.items() if isinstance(value, str)}
+        return {
+            "name": self.logical,
+            "region": self.region,
+            **given,
+            "account": ACCOUNT,
+            "hex": digest[:17],
+            "uuid": str(uuid.UUID(digest[:32])),
+            "logical": self.logical,
+        }
+
+
+def fill(template: Any, words: Mapping[str, Any]) -> Any:
+    """Fill the texts of a template, at any depth.
+
+    Raises:
+        KeyError: when a template needs an input that was not given.
+    """
+    if isinstance(template, str):
+        return template.format_map(words)
+    if isinstance(template, Mapping):
+        return {key: fill(value, words) for key, value in template.items()}
+    if isinstance(template, list):
+        return [fill(value, words) for value in template]
+    return template

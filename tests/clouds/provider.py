@@ -1,0 +1,280 @@
+"""A provider plugin that speaks the engine's protocol and manages a simulated cloud."""
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import count
+from typing import Any, NoReturn
+
+import grpc  # type: ignore[import-untyped]  # it ships no types
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.rpc import UNKNOWN
+
+from tests.clouds.kinds import Facts, Kind, fill
+from tests.clouds.schema import Schema, UnknownTypeError, schema, sdk
+from tests.clouds.world import Operation, World
+
+Properties = dict[str, Any]
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    """Checks, makes, changes, deletes and reads resources of the types in one table."""
+
+    def __init__(self, package: str, kinds: Mapping[str, Kind], region: str) -> None:
+        self._package = package
+        self._kinds = kinds
+        self._region = region
+        self._tags: Properties = {}
+        self._world = World.here(package)
+
+    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Say what this plugin understands: no secrets, the engine marks them itself."""
+        return provider_pb2.ProviderHandshakeResponse()
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Say that this is the version that the installed SDK wants."""
+        info = json.loads((sdk(self._package) / "pulumi-plugin.json").read_text())
+        return plugin_pb2.PluginInfo(version=info["version"])
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Take every configuration."""
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Never replace a provider; another region or other tags are told to its resources."""
+        changes = provider_pb2.DiffResponse.DiffChanges
+        changed = _plain(request.old_inputs) != _plain(request.news)
+        return provider_pb2.DiffResponse(
+            changes=changes.DIFF_SOME if changed else changes.DIFF_NONE
+        )
+
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Take the region and the tags of everything; there are no credentials to check."""
+        given = _plain(request.args)
+        self._region = str(given.get("region") or self._region)
+        # Bridged providers receive what is nested as JSON.
+        tags = given.get("defaultTags") or "{}"
+        self._tags = (json.loads(tags) if isinstance(tags, str) else tags).get("tags") or {}
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Name what has no name, and refuse what the cloud would refuse."""
+        kind, known = self._kind(request.urn, context)
+        olds, news = _plain(request.olds), _plain(request.news)
+        if kind.name in known.inputs - known.required and not (
+            kind.name in news or f"{kind.name}Prefix" in news
+        ):
+            suffix = hashlib.sha256(request.randomSeed).hexdigest()[:7]
+            news[kind.name] = olds.get(kind.name) or f"{_name(request.urn)}-{suffix}"
+        failures = [
+            provider_pb2.CheckFailure(property=name, reason=reason)
+            for name, reason in self._refusals(kind, known, olds, news)
+        ]
+        return provider_pb2.CheckResponse(inputs=_struct(news), failures=failures)
+
+    def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Compare inputs, the provider's tags and its region: what cannot be changed replaces."""
+        kind, known = self._kind(request.urn, context)
+        olds, news = _plain(request.old_inputs), _plain(request.news)
+        outputs = _plain(request.olds)
+        changed = {
+            key
+            for key in (olds.keys() | news.keys()) - set(request.ignoreChanges)
+            if olds.get(key) != news.get(key)
+        }
+        for key, value in self._of_provider(known, news).items():
+            changed |= {key} if outputs.get(key) != value else set()
+        fixed = {*kind.replace, "region"}
+        changes = provider_pb2.DiffResponse.DiffChanges
+        return provider_pb2.DiffResponse(
+            changes=changes.DIFF_SOME if changed else changes.DIFF_NONE,
+            diffs=sorted(changed),
+            replaces=sorted(changed & fixed),
+        )
+
+    def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Make a resource; a preview leaves open what only the cloud can say."""
+        kind, known = self._kind(request.urn, context)
+        token, name, inputs = _type(request.urn), _name(request.urn), _plain(request.properties)
+        if request.preview:
+            unknown = dict.fromkeys(self._computed(kind, known, inputs), UNKNOWN)
+            return provider_pb2.CreateResponse(properties=_struct(unknown | inputs))
+        self._fail_if_planned(token, name, "create", context)
+        facts = Facts(token=token, logical=name, region=self._region, inputs=inputs)
+        with self._world.change() as resources:
+            identity = ""
+            for salt in count():
+                facts = replace(facts, salt=salt)
+                again, identity = identity, fill(kind.id, facts.words())
+                if f"{token} {identity}" not in resources:
+                    break
+                if again == identity:
+                    _abort(context, grpc.StatusCode.ALREADY_EXISTS, f"{identity} exists already")
+            outputs = self._outputs(kind, known, facts, identity)
+            resources[f"{token} {identity}"] = {
+                "type": token,
+                "name": name,
+                "id": identity,
+                "outputs": outputs,
+            }
+        return provider_pb2.CreateResponse(id=identity, properties=_struct(outputs))
+
+    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Change a resource in place: what the cloud decided stays."""
+        _, known = self._kind(request.urn, context)
+        token, name, news = _type(request.urn), _name(request.urn), _plain(request.news)
+        dropped = _plain(request.old_inputs).keys() - news.keys() - known.always.keys()
+        olds = {key: value for key, value in _plain(request.olds).items() if key not in dropped}
+        outputs = olds | news | self._of_provider(known, news)
+        if not request.preview:
+            self._fail_if_planned(token, name, "update", context)
+            with self._world.change() as resources:
+                found = resources.get(f"{token} {request.id}")
+                if found is None:
+                    _abort(context, grpc.StatusCode.NOT_FOUND, f"{token} {request.id} is gone")
+                found["outputs"] = outputs
+        return provider_pb2.UpdateResponse(properties=_struct(outputs))
+
+    def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Delete a resource; one that is gone already is fine."""
+        token = _type(request.urn)
+        self._fail_if_planned(token, _name(request.urn), "delete", context)
+        with self._world.change() as resources:
+            found = resources.get(f"{token} {request.id}", {"outputs": {}})
+            if found["outputs"].get("deletionProtection"):
+                _abort(
+                    context,
+                    grpc.StatusCode.FAILED_PRECONDITION,
+                    f"{request.id} is not deleted: deletionProtection is on",
+                )
+            resources.pop(f"{token} {request.id}", None)
+        return empty_pb2.Empty()
+
+    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Say what is there now; nothing when the resource is gone."""
+        _, known = self._kind(request.urn, context)
+        found = self._world.resources().get(f"{_type(request.urn)} {request.id}")
+        if found is None:
+            return provider_pb2.ReadResponse()
+        outputs = found["outputs"]
+        names = _plain(request.inputs).keys() or known.inputs
+        inputs = {name: outputs[name] for name in names if name in outputs}
+        return provider_pb2.ReadResponse(
+            id=request.id, properties=_struct(outputs), inputs=_struct(inputs)
+        )
+
+    def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Refuse: our stacks ask a cloud nothing."""
+        _abort(context, grpc.StatusCode.UNIMPLEMENTED, f"{request.tok} is not simulated")
+
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Every operation is short, so there is nothing to cancel."""
+        return empty_pb2.Empty()
+
+    def _kind(self, urn: str, context: Any) -> tuple[Kind, Schema]:
+        token = _type(urn)
+        try:
+            return self._kinds[token], schema(token)
+        except (KeyError, UnknownTypeError):
+            _abort(
+                context,
+                grpc.StatusCode.UNIMPLEMENTED,
+                f"{token} is not simulated: add a row to tests/clouds/{self._package}.py",
+            )
+
+    def _refusals(
+        self, kind: Kind, known: Schema, olds: Properties, news: Properties
+    ) -> Iterator[tuple[str, str]]:
+        """What the cloud would refuse, as pairs of property and reason."""
+        for name in sorted(known.required - news.keys()):
+            yield name, "is required and missing"
+        for name in sorted(news.keys() - known.inputs):
+            yield name, "is no input of this type"
+        for name, allowed in kind.choices.items():
+            if name in news and news[name] not in (*allowed, UNKNOWN):
+                yield name, f"{news[name]!r} is none of {', '.join(allowed)}"
+        for name, (low, high) in kind.between.items():
+            if name in news and news[name] != UNKNOWN and not low <= news[name] <= high:
+                yield name, f"{news[name]:g} is not between {low} and {high}"
+        if kind.unique and (value := news.get(kind.name)) != olds.get(kind.name):
+            if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", str(value)):
+                yield kind.name, f"{value!r} is no bucket name: 3 to 63 of a-z, 0-9, . and -"
+            elif self._world.is_taken(str(value)):
+                yield kind.name, f"{value!r} is taken by another account"
+
+    def _computed(self, kind: Kind, known: Schema, inputs: Properties) -> set[str]:
+        """Names of the outputs that only the cloud can say."""
+        conditional = {
+            key for when, outputs in kind.given.items() if inputs.get(when) for key in outputs
+        }
+        return (known.always.keys() | kind.outputs.keys() | conditional) - inputs.keys()
+
+    def _outputs(self, kind: Kind, known: Schema, facts: Facts, identity: str) -> Properties:
+        words = facts.words() | {"id": identity}
+        outputs = {
+            # What could have been given and was not is empty where no row says otherwise.
+            name: known.filler(name, "" if name in known.inputs else f"{name}-{words['hex']}")
+            for name in known.always
+            if not name.endswith("Prefix")
+        }
+        for template in [
+            kind.outputs,
+            *(more for when, more in kind.given.items() if facts.inputs.get(when)),
+        ]:
+            outputs |= fill(template, words)
+        outputs |= facts.inputs
+        outputs |= self._of_provider(known, facts.inputs)
+        return outputs | self._world.answers(facts.token, facts.logical)
+
+    def _of_provider(self, known: Schema, inputs: Mapping[str, Any]) -> Properties:
+        """What a resource has from the provider's configuration."""
+        found: Properties = {}
+        if "tagsAll" in known.always:
+            found["tagsAll"] = self._tags | (inputs.get("tags") or {})
+        if "region" in known.always and self._package == "aws":
+            found["region"] = inputs.get("region") or self._region
+        return found
+
+    def _fail_if_planned(self, token: str, name: str, what: Operation, context: Any) -> None:
+        if message := self._world.failure(token, name, what):
+            _abort(context, grpc.StatusCode.INTERNAL, message)
+
+
+def serve(package: str, kinds: Mapping[str, Kind], region: str) -> None:
+    """Serve until the engine ends this process; prints the port, as the engine expects."""
+    server = grpc.server(ThreadPoolExecutor(max_workers=8))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(
+        Provider(package, kinds, region), server
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    server.wait_for_termination()
+
+
+def _abort(context: Any, code: grpc.StatusCode, message: str) -> NoReturn:
+    context.abort(code, message)
+    raise AssertionError("abort raises")
+
+
+def _plain(properties: struct_pb2.Struct) -> Properties:
+    found: Properties = json_format.MessageToDict(properties)
+    return {key: value for key, value in found.items() if not key.startswith("__")}
+
+
+def _struct(properties: Mapping[str, Any]) -> struct_pb2.Struct:
+    return json_format.ParseDict(dict(properties), struct_pb2.Struct())
+
+
+def _type(urn: str) -> str:
+    return urn.split("::")[2].rsplit("$", 1)[-1]
+
+
+def _name(urn: str) -> str:
+    return urn.rsplit("::", 1)[-1]

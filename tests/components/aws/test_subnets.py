@@ -1,0 +1,40 @@
+"""The address plan is right for every range that it takes, and refuses the others. No cloud."""
+
+from ipaddress import IPv4Network
+from itertools import combinations
+
+import pytest
+
+from components.aws.subnets import subnets
+
+
+@pytest.mark.parametrize("prefix", range(16, 21))
+@pytest.mark.parametrize("zones", [1, 2, 3])
+def test_no_two_subnets_overlap_and_all_lie_in_the_range(prefix: int, zones: int) -> None:
+    cidr = f"10.20.0.0/{prefix}"
+    cut = subnets(cidr, zones)
+    all_ = [IPv4Network(text) for text in cut.private + cut.public]
+
+    assert (len(cut.private), len(cut.public)) == (zones, zones)
+    assert all(subnet.subnet_of(IPv4Network(cidr)) for subnet in all_)
+    assert not any(one.overlaps(other) for one, other in combinations(all_, 2))
+
+
+def test_a_private_subnet_is_a_quarter_and_a_public_one_has_256_addresses() -> None:
+    cut = subnets("10.20.0.0/16", 2)
+
+    assert cut.private == ("10.20.0.0/18", "10.20.64.0/18")
+    assert cut.public == ("10.20.192.0/24", "10.20.193.0/24")
+
+
+@pytest.mark.parametrize(
+    ("cidr", "zones"), [("10.20.0.0/15", 2), ("10.20.0.0/21", 2), ("10.20.0.0/16", 4)]
+)
+def test_a_range_that_cannot_be_cut_is_refused(cidr: str, zones: int) -> None:
+    with pytest.raises(ValueError, match=f"CIDR {cidr} over {zones} zones cannot be cut: give"):
+        subnets(cidr, zones)
+
+
+def test_a_range_with_host_bits_is_refused() -> None:
+    with pytest.raises(ValueError, match="host bits set"):
+        subnets("10.20.0.1/16", 2)

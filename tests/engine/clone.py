@@ -1,0 +1,133 @@
+"""A copy of the project for the tests that run the real engine on one of its stacks."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clone:
+    """A copy of the project, and the commands that a person runs in it."""
+
+    root: Path
+    stack: str
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+
+    def run(self, *command: str, expect: int = 0) -> str:
+        """Run `./seamless COMMAND`, check its status and return what it printed."""
+        environment = {k: v for k, v in self.environment.items() if not k.startswith("PULUMI_")}
+        # A login of whoever runs the tests is nothing to us.
+        environment |= {"PYTHONPATH": str(self.root), "PULUMI_HOME": str(self.root / "home")}
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "tools", *command],
+            cwd=self.root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        assert done.returncode == expect, done.stdout
+        return done.stdout
+
+    def configure(self, key: str, value: str | None, *, secret: bool = False) -> None:
+        """Set a config value of the stack, or take it back."""
+        flag = ("--secret",) if secret else ()
+        change = ("rm", key) if value is None else ("set", *flag, key, value)
+        self.run("pulumi", "config", *change, "--stack", self.stack)
+
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs, secrets included."""
+        found: dict[str, str] = json.loads(self.run("outputs", self.stack, "--json"))
+        return found
+
+    def state(self) -> list[dict[str, Any]]:
+        """The resources in the stack's state; none when there is no such stack."""
+        folder = self.root / ".seamless" / "state" / ".pulumi" / "stacks" / "seamless"
+        file = folder / f"{self.stack}.json"
+        latest = json.loads(file.read_text())["checkpoint"]["latest"] if file.exists() else {}
+        resources: list[dict[str, Any]] = (latest or {}).get("resources") or []
+        return resources
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """The resources in the stack's state, by logical name."""
+        return {resource["urn"].rsplit("::", 1)[-1]: resource for resource in self.state()}
+
+    def pid(self, name: str) -> int:
+        """The process of a program of this stack."""
+        identity: dict[str, Any] = json.loads((self.data / "run" / f"{name}.json").read_text())
+        return int(identity["pid"])
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.root / ".seamless" / "stacks" / self.stack
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process whose command line or folder lies in this clone."""
+        found = []
+        for process in psutil.process_iter(["cmdline", "cwd"]):
+            where = [*(process.info["cmdline"] or []), process.info["cwd"] or ""]
+            if any(str(self.root) in part for part in where):
+                found.append(process)
+        return found
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The application's documents, newest first."""
+        outputs = self.outputs()
+        answer = httpx.get(
+            f"{outputs['page_url']}api/documents",
+            headers={"Authorization": f"Bearer {outputs['api_token']}"},
+        )
+        documents: list[dict[str, Any]] = answer.json()["documents"]
+        return documents
+
+    def health(self) -> dict[str, str]:
+        """What the application says about itself."""
+        found: dict[str, str] = httpx.get(f"{self.outputs()['page_url']}healthz").json()
+        return found
+
+
+@contextmanager
+def clone(root: Path, stack: str, environment: Mapping[str, str] | None = None) -> Iterator[Clone]:
+    """Copy what git knows of the project to a folder; no process of it is left at the end.
+
+    Args:
+        root: The folder to copy to.
+        stack: The stack that the tests are about.
+        environment: Of the commands; that of this process when there is none.
+    """
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (PROJECT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, root / name)
+    (root / ".venv").symlink_to(PROJECT / ".venv")
+    copy = Clone(
+        root=root, stack=stack, environment=os.environ if environment is None else environment
+    )
+    try:
+        yield copy
+    finally:
+        for process in copy.processes():
+            process.kill()

@@ -1,0 +1,353 @@
+"""Both cloud arrangements on a real Pulumi engine, at simulated clouds: from `up` to `down`.
+
+The tests of one arrangement are one story and run in its order, on a copy of the project. What the
+clouds hold is compared with what the engine believes after every step that could part them. Nothing
+here leaves the machine, so what the real clouds think of these stacks is not shown.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pytest
+
+from stacks.outputs import Outputs
+from tests import local
+from tests.clouds import launch
+from tests.clouds.world import World
+from tests.components.digitalocean import cloud as functions_api
+from tests.engine.clone import Clone, clone
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+INFERENCE_KEY = "key-that-nobody-may-read"
+
+_STEP = re.compile(r"^  ([+~±-]) (\S+) +(\S+) +(?:would be )?(created|updated|deleted|replaced)")
+
+Steps = Mapping[str, set[str]]
+"""Logical names by what happened to them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """What is particular about an arrangement.
+
+    Attributes:
+        resources: How many there are, the stack itself included.
+        breaks: The resource that cannot be created at first.
+        database: The resource that cannot be updated at first.
+        stays: The resource that cannot be deleted at first.
+        drifts: A resource that somebody changes, with the output and its value.
+        vanishes: A resource that somebody deletes.
+        protected: What `environment: prod` protects.
+        changes: What a preview says of a config value: `{(key, value): steps}`.
+        elsewhere: Another region.
+        moves: What must be replaced to get there.
+    """
+
+    stack: str
+    cloud: str
+    resources: int
+    breaks: str
+    database: str
+    stays: str
+    drifts: tuple[str, str, Any]
+    vanishes: str
+    protected: frozenset[str]
+    changes: Mapping[tuple[str, str], Steps]
+    elsewhere: str
+    moves: frozenset[str]
+
+
+FUNCTIONS = {"functions-api", "functions-summarize", "functions-sweep"}
+
+SPLIT = Story(
+    stack="split",
+    cloud="aws",
+    resources=89,
+    breaks="database-instance",
+    database="database-instance",
+    stays="network-vpc",
+    drifts=("store-arrivals-queue", "visibilityTimeoutSeconds", 30),
+    vanishes="watching-dead-letters",
+    protected=frozenset({"store-key", "store-bucket", "database-instance"}),
+    changes={
+        ("monthly_budget_usd", "50"): {"updated": {"watching-budget"}},
+        ("alert_email", "you@example.com"): {"created": {"watching-email"}},
+        ("inference_model", "another/model"): {"updated": FUNCTIONS},
+    },
+    elsewhere="us-west-2",
+    moves=frozenset({"store-bucket", "database-instance", "network-vpc"}) | FUNCTIONS,
+)
+INTEGRATED = Story(
+    stack="integrated",
+    cloud="digitalocean",
+    resources=23,
+    breaks="database-pool",
+    database="database-cluster",
+    stays="store-bucket",
+    drifts=("database-cluster", "nodeCount", 2),
+    vanishes="watching-check",
+    protected=frozenset({"store-bucket", "database-cluster", "database-database"}),
+    changes={
+        # No API of DigitalOcean makes the alarm of a bill.
+        ("monthly_budget_usd", "50"): {},
+        ("alert_email", "you@example.com"): {
+            "created": {
+                "watching-down",
+                "watching-database-cpu",
+                "watching-database-disk",
+                "watching-database-memory",
+            }
+        },
+        ("inference_model", "another/model"): {"updated": FUNCTIONS},
+    },
+    elsewhere="ams3",
+    # The cluster moves without losing what it holds.
+    moves=frozenset({"store-bucket", "functions-namespace"}) | FUNCTIONS,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """An arrangement in a copy of the project, and the cloud that it is deployed to."""
+
+    story: Story
+    clone: Clone
+    world: World
+    api: functions_api.Cloud
+
+    def run(self, command: str, *, expect: int = 0) -> str:
+        """`./seamless COMMAND STACK`, with the yes that costs need."""
+        yes = ["--yes"] if command in ("up", "down") else []
+        return self.clone.run(command, self.story.stack, *yes, expect=expect)
+
+    def would(self, key: str, value: str) -> Steps:
+        """What a preview says of a config value, which is taken back."""
+        self.clone.configure(key, value)
+        try:
+            return steps(self.run("preview"))
+        finally:
+            self.clone.configure(key, None)
+
+    def in_cloud(self) -> set[tuple[str, str]]:
+        """Type and id of everything that exists."""
+        return {(item["type"], item["id"]) for item in self.world.resources().values()}
+
+    def in_state(self) -> set[tuple[str, str]]:
+        """Type and id of everything that the engine believes to exist there."""
+        return {
+            (resource["type"], resource["id"])
+            for resource in self.clone.state()
+            if resource["type"].startswith(f"{self.story.cloud}:")
+        }
+
+    def of(self, name: str) -> dict[str, Any]:
+        """What the cloud knows of a resource."""
+        (found,) = [item for item in self.world.resources().values() if item["name"] == name]
+        outputs: dict[str, Any] = found["outputs"]
+        return outputs
+
+    def agrees(self) -> bool:
+        """True when the cloud holds what the engine believes, no more and no less."""
+        return self.in_cloud() == self.in_state()
+
+
+def steps(printed: str) -> Steps:
+    """The steps in what a command printed."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for line in printed.splitlines():
+        if match := _STEP.match(line):
+            found[match[4]].add(match[2])
+    return dict(found)
+
+
+@pytest.fixture(scope="module", params=[SPLIT, INTEGRATED], ids=lambda story: story.stack)
+def deployment(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres: local.Server,
+) -> Iterator[Deployment]:
+    """A copy of the project beside simulated clouds; nothing is deployed yet."""
+    story, folder = request.param, tmp_path_factory.mktemp(request.param.stack)
+    world = World(folder=folder / "clouds", cloud=story.cloud)
+    environment = launch.environment(world.folder)
+    with (
+        functions_api.running() as api,
+        clone(folder / "clone", story.stack, environment) as copy,
+    ):
+        environment |= {
+            "COLUMNS": "250",  # a step in a line
+            "DIGITALOCEAN_API_URL": api.url,
+            "DIGITALOCEAN_TOKEN": api.token,
+            "PGSSLMODE": "disable",
+        }
+        _let_the_cluster_be(postgres, world)
+        copy.run("pulumi", "stack", "init", story.stack)
+        copy.configure("inference_api_key", INFERENCE_KEY, secret=True)
+        yield Deployment(story=story, clone=copy, world=world, api=api)
+
+
+def _let_the_cluster_be(postgres: local.Server, world: World) -> None:
+    """Let the simulated cluster answer with a real PostgreSQL, for what is done inside of it."""
+    postgres.postgres.create_database(
+        port=postgres.port,
+        admin_password=postgres.admin_password,
+        name="summarizer",
+        password="password-of-a-test",
+    )
+    world.answer(
+        "database-cluster",
+        host="127.0.0.1",
+        port=postgres.port,
+        user="postgres",
+        password=postgres.admin_password,
+    )
+
+
+def test_a_preview_makes_nothing_and_up_asks_before_it_costs(deployment: Deployment) -> None:
+    """Everything would be created; without a yes it is not."""
+    printed = deployment.run("preview")
+    asked = deployment.clone.run("up", deployment.story.stack, expect=1)
+
+    assert f"{deployment.story.resources} created" in printed
+    assert "costs money" in asked
+    assert deployment.in_cloud() == set()
+
+
+def test_an_up_that_fails_in_the_middle_leaves_no_orphan_and_the_next_completes_it(
+    deployment: Deployment,
+) -> None:
+    """Nothing that was made is forgotten, and nothing is made twice."""
+    story = deployment.story
+    deployment.world.fail(story.breaks, "create", "the cloud is tired")
+
+    failed = deployment.run("up", expect=1)
+    after_failure = deployment.in_cloud()
+    agreed = deployment.agrees()
+    completed = deployment.run("up")
+
+    assert "the cloud is tired" in failed
+    assert "Traceback" not in failed
+    assert after_failure
+    assert agreed
+    assert after_failure < deployment.in_cloud()
+    assert deployment.agrees()
+    made, then = steps(failed)["created"], steps(completed)["created"]
+    assert story.breaks in then
+    assert not made & then
+
+
+def test_a_second_up_changes_nothing(deployment: Deployment) -> None:
+    """Neither does a preview see a change."""
+    assert f"{deployment.story.resources} unchanged" in deployment.run("up")
+    assert f"{deployment.story.resources} unchanged" in deployment.run("preview")
+
+
+def test_the_outputs_are_complete_and_no_secret_lies_in_the_state(deployment: Deployment) -> None:
+    """The key that was configured and the token that was generated are encrypted."""
+    outputs = deployment.clone.outputs()
+
+    assert set(outputs) == {field.name for field in fields(Outputs)}
+    assert outputs["arrangement"] == deployment.story.stack
+    for secret in (INFERENCE_KEY, outputs["api_token"]):
+        readable = [
+            file
+            for file in (deployment.clone.root / ".seamless").rglob("*")
+            if file.is_file() and secret.encode() in file.read_bytes()
+        ]
+        # The one file that signs a browser in is for its owner's eyes only.
+        assert [file for file in readable if file.stat().st_mode & 0o077] == []
+
+
+def test_a_config_value_changes_what_it_should(deployment: Deployment) -> None:
+    """Each value alone, as a preview sees it."""
+    seen = {change: deployment.would(*change) for change in deployment.story.changes}
+
+    assert seen == deployment.story.changes
+
+
+def test_another_region_replaces_what_lies_in_one(deployment: Deployment) -> None:
+    """The data too: a move is no update."""
+    seen = deployment.would("region", deployment.story.elsewhere)
+
+    assert seen["replaced"] >= deployment.story.moves
+
+
+def test_a_refresh_sees_drift_and_the_next_up_mends_it(deployment: Deployment) -> None:
+    """Somebody changed one resource and deleted another in the control panel."""
+    story = deployment.story
+    name, output, wrong = story.drifts
+    right = deployment.of(name)[output]
+    with deployment.world.change() as resources:
+        for key, item in list(resources.items()):
+            if item["name"] == name:
+                item["outputs"][output] = wrong
+            elif item["name"] == story.vanishes:
+                del resources[key]
+
+    deployment.clone.run("pulumi", "refresh", "--yes", "--stack", story.stack)
+    agreed = deployment.agrees()
+    mended = steps(deployment.run("up"))
+
+    assert agreed
+    assert name in mended["updated"]
+    assert story.vanishes in mended["created"]
+    assert "replaced" not in mended
+    assert deployment.of(name)[output] == right
+    assert deployment.agrees()
+    assert f"{story.resources} unchanged" in deployment.run("up")
+
+
+def test_an_update_that_fails_is_completed_by_the_next_up(deployment: Deployment) -> None:
+    """`environment: prod` changes the database, which refuses at first."""
+    story = deployment.story
+    deployment.world.fail(story.database, "update", "the cloud is tired")
+    deployment.clone.configure("environment", "prod")
+
+    failed = deployment.run("up", expect=1)
+    agreed = deployment.agrees()
+    completed = steps(deployment.run("up"))
+
+    assert "the cloud is tired" in failed
+    assert agreed
+    assert story.database in completed["updated"]
+    assert "replaced" not in completed
+    assert deployment.agrees()
+
+
+def test_in_prod_the_data_is_protected_even_from_a_yes(deployment: Deployment) -> None:
+    """What is protected stays, and so does what it stands on."""
+    kept = {name: deployment.of(name) for name in deployment.story.protected}
+
+    printed = deployment.run("down", expect=1)
+
+    protected = {r["urn"].rsplit("::", 1)[-1] for r in deployment.clone.state() if r.get("protect")}
+    assert protected == deployment.story.protected
+    assert "protect" in printed
+    assert {name: deployment.of(name) for name in kept} == kept
+    assert deployment.agrees()
+
+
+def test_down_that_fails_in_the_middle_is_completed_until_nothing_is_left(
+    deployment: Deployment,
+) -> None:
+    """Neither in the cloud, nor at the Functions, nor in the state."""
+    story = deployment.story
+    deployment.clone.configure("environment", None)
+    deployment.run("up")
+    deployment.world.fail(story.stays, "delete", "the cloud is tired")
+
+    failed = deployment.run("down", expect=1)
+    agreed, left = deployment.agrees(), deployment.in_cloud()
+    deployment.run("down")
+
+    assert "the cloud is tired" in failed
+    assert agreed
+    assert left
+    assert deployment.in_cloud() == set()
+    assert deployment.api.namespaces == {}
+    assert deployment.clone.state() == []
+    assert "nothing to take down" in deployment.run("down")

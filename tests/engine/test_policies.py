@@ -1,0 +1,113 @@
+"""The policy pack on a real Pulumi engine: what it refuses is refused before it is made.
+
+Each test works on a copy of the project with a fault that somebody could make.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tests.clouds import launch
+from tests.clouds.world import World
+from tests.engine.clone import Clone, clone
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+KEY = "fw_3ZkQ8vR2mN7xL4pT9sYcW1"
+
+
+def _spoil(copy: Clone, file: str, right: str, wrong: str) -> None:
+    """Make a mistake in one place of the copy."""
+    path = copy.root / file
+    text = path.read_text()
+    assert text.count(right) == 1
+    path.write_text(text.replace(right, wrong))
+
+
+def _words(printed: str) -> str:
+    return " ".join(printed.split())
+
+
+def test_an_unprotected_database_advises_in_dev_and_is_refused_in_prod(tmp_path: Path) -> None:
+    """By the rule's name and with its remedy; it is never made."""
+    remedy = "remedy: Make the resource with pulumi.ResourceOptions(protect=True)"
+    with clone(tmp_path, "local") as copy:
+        _spoil(copy, "components/local/database.py", "protect=protect)", "protect=False)")
+
+        in_dev = _words(copy.run("preview"))
+        file = copy.root / "stacks" / "Pulumi.local.yaml"
+        file.write_text(f"{file.read_text()}  seamless:environment: prod\n")
+        in_prod = _words(copy.run("preview", expect=1))
+        deployed = _words(copy.run("up", expect=1))
+
+        made = copy.resources()
+    assert "advisory X-01 high: database-server: It holds data" in in_dev
+    assert "advisory X-01 high: store-folder: It holds data" in in_dev
+    for printed in (in_prod, deployed):
+        assert "Refused by policy: X-01 high: database-server: It holds data" in printed
+        assert remedy in printed
+        assert "store-folder: It holds data" not in printed
+        assert "Traceback" not in printed
+    assert "database-server" not in made
+
+
+def test_a_key_in_plain_text_is_refused_and_not_printed(tmp_path: Path) -> None:
+    """The message names the property."""
+    with clone(tmp_path, "local") as copy:
+        _spoil(
+            copy,
+            "components/local/inference.py",
+            '"STANDIN_API_KEY": self.api_key',
+            f'"STANDIN_API_KEY": "{KEY}"',
+        )
+
+        printed = copy.run("preview", expect=1)
+
+    assert (
+        "X-02 critical: serverless-server: environment.STANDIN_API_KEY looks like a Fireworks key "
+        "and is not marked as secret."
+    ) in _words(printed)
+    assert KEY not in printed
+
+
+def test_a_split_stack_with_three_faults_is_refused_by_plan_preview_and_up(tmp_path: Path) -> None:
+    """A bucket that can be made public, an open database, a key in a variable; nothing is made."""
+    world = World(folder=tmp_path / "clouds", cloud="aws")
+    environment = launch.environment(world.folder) | {"COLUMNS": "250"}
+    with clone(tmp_path / "clone", "split", environment) as copy:
+        _spoil(
+            copy,
+            "components/aws/store.py",
+            "block_public_policy=True",
+            "block_public_policy=False",
+        )
+        _spoil(
+            copy,
+            "components/aws/database.py",
+            "publicly_accessible=False",
+            "publicly_accessible=True",
+        )
+        _spoil(
+            copy,
+            "components/aws/functions.py",
+            "variables=self._environment",
+            f'variables={{**self._environment, "INFERENCE_API_KEY": "{KEY}"}}',
+        )
+        copy.run("pulumi", "stack", "init", "split")
+        copy.configure("inference_api_key", "configured-key", secret=True)
+
+        planned = copy.run("plan", "split")
+        previewed = copy.run("preview", "split", expect=1)
+        deployed = copy.run("up", "split", "--yes", expect=1)
+
+        made = world.resources()
+    for printed in (planned, previewed, deployed):
+        for rule, resource, remedy in (
+            ("AWS-S3-01", "store-bucket", "Give the bucket a BucketPublicAccessBlock"),
+            ("AWS-RDS-01", "database-instance", "Set publiclyAccessible to false"),
+            ("AWS-LAM-06", "functions-api", "Keep the value in Secrets Manager"),
+        ):
+            assert f"{rule} critical: {resource}: " in _words(printed)
+            assert f"remedy: {remedy}" in _words(printed)
+        assert KEY not in printed
+    assert made == {}

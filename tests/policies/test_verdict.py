@@ -1,0 +1,72 @@
+"""Verdicts: what refuses, what advises, and what a waiver allows until its day."""
+
+from datetime import date
+
+import pytest
+
+from policies.catalogue import RULES
+from policies.rule import Resource
+from policies.verdict import Environment, judge
+from policies.waivers import WAIVERS, Waiver
+
+TODAY = date(2026, 11, 22)
+BUCKET = Resource(type="aws:s3/bucket:Bucket", name="documents", props={})
+DATABASE = Resource(type="aws:rds/instance:Instance", name="database", props={}, protect=True)
+
+
+@pytest.mark.parametrize(("environment", "level"), [("dev", "advisory"), ("prod", "mandatory")])
+def test_what_is_mandatory_in_prod_only_advises_in_dev(
+    environment: Environment, level: str
+) -> None:
+    """X-01: unprotected data."""
+    (verdict,) = (
+        v for v in judge(RULES, [BUCKET], environment=environment, today=TODAY) if v.id == "X-01"
+    )
+
+    assert (verdict.enforcement, verdict.severity, verdict.resource) == (level, "high", "documents")
+
+
+def test_what_refuses_comes_first_and_the_worst_of_it_on_top() -> None:
+    """Then by id."""
+    found = judge(RULES, [BUCKET, DATABASE], environment="dev", today=TODAY)
+
+    assert [(v.id, v.severity, v.enforcement) for v in found] == [
+        ("AWS-RDS-02", "critical", "mandatory"),
+        ("AWS-S3-01", "critical", "mandatory"),
+        ("AWS-S3-02", "high", "mandatory"),
+        ("X-01", "high", "advisory"),
+    ]
+
+
+def _waiver(expires: date, resource: str = "data*") -> Waiver:
+    return Waiver(policy="AWS-RDS-02", resource=resource, reason="It is empty.", expires=expires)
+
+
+def test_a_waived_breach_advises_with_its_reason() -> None:
+    """Until the day before it expires."""
+    waiver = _waiver(date(2026, 11, 23))
+
+    (verdict,) = judge(RULES, [DATABASE], environment="prod", today=TODAY, waivers=[waiver])
+
+    assert verdict.enforcement == "advisory"
+    assert verdict.message == (
+        "storageEncrypted is not set, and AWS's default is false. "
+        "Waived until 2026-11-23: It is empty."
+    )
+
+
+@pytest.mark.parametrize("waiver", [_waiver(TODAY), _waiver(date(2030, 1, 1), "documents")])
+def test_an_expired_waiver_and_one_of_something_else_allow_nothing(waiver: Waiver) -> None:
+    """The breach is a violation again."""
+    (verdict,) = judge(RULES, [DATABASE], environment="prod", today=TODAY, waivers=[waiver])
+
+    assert verdict.enforcement == "mandatory"
+    assert "Waived" not in verdict.message
+
+
+@pytest.mark.parametrize("waiver", WAIVERS, ids=lambda w: f"{w.policy} {w.resource}")
+def test_every_waiver_names_a_rule_and_a_reason(waiver: Waiver) -> None:
+    """A waiver of a rule that does not exist would be forgotten."""
+    assert waiver.policy in {rule.id for rule in RULES}
+    assert waiver.reason.endswith(".")
+    assert waiver.resource.strip("*")

@@ -1,0 +1,126 @@
+"""The integrated stack's plan: what it consists of, and what a config value changes."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from analysis.plan import PlannedResource, make
+from functions.settings import variable_names
+from stacks.settings import SettingsError
+from tests.stacks.test_local import inventory, missing, names
+
+INVENTORY = Path(__file__).with_name("integrated.yaml")
+
+# Importing the SDK warns of its own old names.
+pytestmark = pytest.mark.filterwarnings("ignore:digitalocean[.]:DeprecationWarning")
+
+PLATFORM_VARIABLES = {"DATABASE_CERTIFICATE", "SUMMARIZE_KEY", "SUMMARIZE_URL"}
+
+
+def planned(name: str, overrides: dict[str, str] | None = None) -> PlannedResource:
+    """One resource of the plan."""
+    (found,) = (r for r in make("integrated", overrides).resources if r.name == name)
+    return found
+
+
+def test_the_plan_meets_its_inventory() -> None:
+    """Every count, and the inputs that matter."""
+    expected, actual = yaml.safe_load(INVENTORY.read_text()), inventory(make("integrated"))
+
+    assert expected["counts"] == actual["counts"]
+    assert missing(expected, actual) == [], yaml.safe_dump(actual)
+
+
+def test_every_arrangement_exports_the_same_names() -> None:
+    """What stands on the outputs need not know the arrangement."""
+    assert make("integrated").outputs.keys() == make("local").outputs.keys()
+
+
+def test_the_functions_are_told_what_the_application_reads_and_three_things_of_the_platform() -> (
+    None
+):
+    """`functions.settings` reads the rest."""
+    told = {
+        r.name: set(r.inputs["environment"])
+        for r in make("integrated").resources
+        if r.type.endswith(":Function")
+    }
+
+    assert told["functions-api"] == told["functions-sweep"]
+    assert told["functions-api"] - variable_names() == PLATFORM_VARIABLES
+    assert told["functions-api"] - told["functions-summarize"] == {"SUMMARIZE_KEY", "SUMMARIZE_URL"}
+
+
+def test_prod_protects_the_data_and_takes_two_nodes_and_changes_nothing_else_but_names() -> None:
+    """One place decides it."""
+    plan = make("integrated", {"environment": "prod"})
+
+    assert {r.name for r in plan.resources if r.protect} == {
+        "store-bucket",
+        "database-cluster",
+        "database-database",
+    }
+    cluster = planned("database-cluster", {"environment": "prod"}).inputs
+    assert (cluster["size"], cluster["nodeCount"]) == ("db-s-2vcpu-4gb", 2)
+    assert planned("database-pool", {"environment": "prod"}).inputs["size"] == 90
+    assert planned("store-bucket", {"environment": "prod"}).inputs["forceDestroy"] is False
+    assert names(plan) == names(make("integrated"))
+
+
+def test_an_address_for_alarms_adds_the_alarms_and_nothing_else() -> None:
+    """Without one there is nobody to tell."""
+    before, after = make("integrated"), make("integrated", {"alert_email": "you@example.com"})
+
+    assert names(after) - names(before) == {
+        "watching-down",
+        "watching-database-cpu",
+        "watching-database-disk",
+        "watching-database-memory",
+    }
+    assert names(before) <= names(after)
+
+
+def test_another_region_moves_everything() -> None:
+    """Nothing stays behind in the default."""
+    resources = make("integrated", {"region": "ams3"}).resources
+
+    regions = {r.inputs["region"] for r in resources if isinstance(r.inputs.get("region"), str)}
+    assert regions == {"ams3"}
+    told = planned("functions-api", {"region": "ams3"}).inputs["environment"]
+    assert told["STORE_ENDPOINT"] == "https://ams3.digitaloceanspaces.com"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            {"region": "nyc2"},
+            "Config region is 'nyc2', but DigitalOcean runs Functions only in ams3, blr1, fra1, "
+            "lon1, nyc1, sfo3, sgp1, syd1, tor1. Set it: pulumi config set region tor1",
+        ),
+        (
+            {"inference_api_key": ""},
+            "Config inference_api_key is not set, but https://inference.do-ai.run/v1 needs a key. "
+            "Set it: pulumi config set --secret inference_api_key",
+        ),
+        (
+            {"inference": "dedicated"},
+            "Config inference is 'dedicated', but integrated has only serverless so far. "
+            "Set it: pulumi config set inference serverless",
+        ),
+        (
+            {"inference_provider": "nobody"},
+            "Config inference_provider is 'nobody', but it must be one of digitalocean, fireworks, "
+            "baseten, together, bedrock. Set it: pulumi config set inference_provider digitalocean",
+        ),
+    ],
+)
+def test_a_value_that_breaks_its_rule_is_refused_with_the_line_that_mends_it(
+    overrides: dict[str, str], message: str
+) -> None:
+    """Before anything is created: key, value, rule and remedy."""
+    with pytest.raises(SettingsError) as refused:
+        make("integrated", overrides)
+
+    assert str(refused.value) == message

@@ -1,0 +1,187 @@
+"""The split stack's plan: what it consists of, and what a config value changes.
+
+No engine runs and no account is asked: a plan fails at the first question that only AWS can answer.
+That AWS takes these inputs is not shown here.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from analysis.plan import Plan, PlannedResource, make
+from functions.settings import variable_names
+from stacks.settings import SettingsError
+from tests.stacks.test_local import inventory, missing, names
+
+INVENTORY = Path(__file__).with_name("split.yaml")
+
+
+@cache
+def plan(**overrides: str) -> Plan:
+    """The plan with these config values."""
+    return make("split", overrides)
+
+
+def by_name(planned: Plan) -> dict[str, PlannedResource]:
+    """The resources of a plan; a name is unique here, whatever the type."""
+    return {resource.name: resource for resource in planned.resources}
+
+
+def inputs(name: str, **overrides: str) -> dict[str, Any]:
+    """Inputs of one resource."""
+    return by_name(plan(**overrides))[name].inputs
+
+
+def test_the_plan_meets_its_inventory() -> None:
+    expected, actual = yaml.safe_load(INVENTORY.read_text()), inventory(plan())
+
+    assert expected["counts"] == actual["counts"]
+    assert missing(expected, actual) == [], yaml.safe_dump(actual)
+
+
+def test_the_outputs_are_those_of_the_local_stack() -> None:
+    assert plan().outputs.keys() == make("local").outputs.keys()
+
+
+def test_no_function_is_told_a_secret_but_each_where_it_lies() -> None:
+    """And what they are told are the application's variables, and nothing else."""
+    told = [inputs(f"functions-{what}")["environment"]["variables"] for what in _FUNCTIONS]
+
+    assert told[0] == told[1] == told[2]
+    assert "[secret]" not in told[0].values()
+    references = {name for name in told[0] if name.endswith("_SECRET_ARN")}
+    assert references == {
+        "API_TOKEN_SECRET_ARN",
+        "DATABASE_PASSWORD_SECRET_ARN",
+        "INFERENCE_API_KEY_SECRET_ARN",
+    }
+    known = {name.removesuffix("_SECRET_ARN") for name in told[0]}
+    assert known <= variable_names()
+
+
+def test_secrets_are_in_nothing_but_secrets_manager() -> None:
+    holders = {r.name: r.secret_inputs for r in plan().resources if r.secret_inputs}
+
+    assert holders == {
+        "functions-api-token-version": ["secretString"],
+        "functions-inference-key-version": ["secretString"],
+    }
+
+
+def test_in_prod_what_holds_data_is_protected() -> None:
+    protected = {r.name for r in plan(environment="prod").resources if r.protect}
+
+    assert protected == {"store-bucket", "store-key", "database-instance"}
+    assert not any(r.protect for r in plan().resources)
+
+
+def test_prod_has_a_second_zone_longer_memory_and_a_record_of_traffic() -> None:
+    before, after = plan(), plan(environment="prod")
+
+    assert names(after) - names(before) == {
+        "network-flow",
+        "network-flow-logs",
+        "network-flow-policy",
+        "network-flow-role",
+    }
+    assert names(before) - names(after) == set()
+    database = inputs("database-instance", environment="prod")
+    assert database["multiAz"] is True
+    assert database["instanceClass"] == "db.t4g.small"
+    assert database["backupRetentionPeriod"] == 14
+    assert database["deletionProtection"] is True
+    assert database["skipFinalSnapshot"] is False
+    assert "finalSnapshotIdentifier" in database
+    assert inputs("store-bucket", environment="prod")["forceDestroy"] is False
+    (rule,) = inputs("store-lifecycle", environment="prod")["rules"]
+    assert rule["noncurrentVersionExpiration"] == {"noncurrentDays": 90}
+    assert inputs("functions-api-logs", environment="prod")["retentionInDays"] == 90
+    assert inputs("functions-api-token-secret", environment="prod")["recoveryWindowInDays"] == 30
+    assert inputs("functions-arrivals", environment="prod")["scalingConfig"] == {
+        "maximumConcurrency": 16
+    }
+
+
+def test_the_database_is_open_to_the_functions_group_and_nothing_else() -> None:
+    rules = [r for r in plan().resources if r.type.endswith("SecurityGroupIngressRule")]
+
+    assert [r.name for r in rules] == ["network-database-postgres"]
+    assert "referencedSecurityGroupId" in rules[0].inputs
+    assert "cidrIpv4" not in rules[0].inputs
+    assert "cidrIpv6" not in rules[0].inputs
+
+
+def test_a_queue_waits_six_times_as_long_as_the_worker_works() -> None:
+    worker = inputs("functions-summarize")
+
+    assert inputs("store-arrivals-queue")["visibilityTimeoutSeconds"] == 6 * worker["timeout"]
+    deadline = float(worker["environment"]["variables"]["DOCUMENT_DEADLINE_SECONDS"])
+    assert deadline < worker["timeout"] - 15
+
+
+def test_a_region_moves_everything_that_names_one() -> None:
+    moved = plan(region="eu-central-1")
+
+    named = {
+        r.name
+        for r in moved.resources
+        if "us-east-1" in str(r.inputs) and r.name != "functions-token"
+    }
+    assert named == set()
+    assert inputs("aws", region="eu-central-1")["region"] == "eu-central-1"
+    assert inputs("network-private-b", region="eu-central-1")["availabilityZone"] == "eu-central-1b"
+
+
+def test_an_address_hears_of_alarms() -> None:
+    before, after = plan(), plan(alert_email="ops@example.com", monthly_budget_usd="50")
+
+    assert names(after) - names(before) == {"watching-email"}
+    email = by_name(after)["watching-email"]
+    assert (email.inputs["protocol"], email.inputs["endpoint"]) == ("email", "ops@example.com")
+    assert by_name(after)["watching-budget"].inputs["limitAmount"] == "50"
+
+
+def test_another_provider_changes_what_the_functions_are_told_and_nothing_else() -> None:
+    before, after = by_name(plan()), by_name(plan(inference_provider="baseten"))
+
+    assert {name for name in before if before[name] != after[name]} == {
+        f"functions-{what}" for what in _FUNCTIONS
+    }
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            {"region": "mars-north-1"},
+            r"Config region is 'mars-north-1', but split runs in af-south-1, .*, us-west-2\. "
+            r"Set it: pulumi config set region us-east-1",
+        ),
+        (
+            {"inference": "cluster"},
+            r"Config inference is 'cluster', but split has serverless and dedicated, both at a "
+            r"provider: it runs no model itself\. Set it: pulumi config set inference serverless",
+        ),
+        (
+            {"inference_provider": "acme"},
+            r"Config inference_provider is 'acme', but it must be one of .*fireworks.*\. "
+            r"Set it: pulumi config set inference_provider fireworks",
+        ),
+        (
+            {"inference_api_key": ""},
+            r"Config inference_api_key is not set, but https://api.fireworks.ai/inference/v1 needs "
+            r"a key\. Set it: pulumi config set --secret inference_api_key",
+        ),
+    ],
+)
+def test_a_value_that_breaks_its_rule_is_refused_before_anything_is_planned(
+    overrides: dict[str, str], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^{message}$"):
+        make("split", overrides)
+
+
+_FUNCTIONS = ("api", "summarize", "sweep")

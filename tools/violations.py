@@ -1,0 +1,70 @@
+"""What the policy pack reports while the engine works, as a person reads it."""
+
+from dataclasses import dataclass, field
+
+from pulumi.automation.events import EngineEvent
+from rich.console import Console
+from rich.markup import escape
+
+from policies.catalogue import RULES
+from tools.workspace import ROOT
+
+PACK = ROOT / "policies"
+DEV = PACK / "dev.json"
+"""Lowers what is mandatory in prod only."""
+
+_SEVERITY = {rule.id: rule.severity for rule in RULES}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    """One breach of one rule, reported by the engine."""
+
+    id: str
+    resource: str
+    message: str
+    remedy: str
+    mandatory: bool
+
+    def __str__(self) -> str:
+        severity = _SEVERITY.get(self.id.removesuffix("-waived"), "")
+        return f"{self.id} {severity}: {self.resource}: {self.message}\n  remedy: {self.remedy}"
+
+
+@dataclass
+class Violations:
+    """Takes the engine's events and keeps the violations, each once."""
+
+    found: dict[Violation, None] = field(default_factory=dict)
+
+    def __call__(self, event: EngineEvent) -> None:
+        """Take one event of the engine."""
+        if not (reported := event.policy_event):
+            return
+        # The rule's title, then what `policies.pack` reports: the message and the remedy.
+        _, message, remedy = [*reported.message.strip().splitlines(), "", ""][:3]
+        violation = Violation(
+            id=reported.policy_name,
+            resource=(reported.resource_urn or "the stack").rsplit("::", 1)[-1],
+            message=message,
+            remedy=remedy,
+            mandatory=reported.enforcement_level == "mandatory",
+        )
+        self.found[violation] = None
+
+    @property
+    def refusal(self) -> str:
+        """Why the engine refuses to deploy; empty when it does not."""
+        return "\n".join(str(violation) for violation in self.found if violation.mandatory)
+
+    def show(self, console: Console) -> None:
+        """Print what only advises."""
+        for violation in self.found:
+            if not violation.mandatory:
+                console.print(f"[yellow]advisory[/] {escape(str(violation))}", soft_wrap=True)
+
+
+def pack_options(environment: str) -> dict[str, list[str]]:
+    """Arguments of the engine's `preview` and `up` that apply the policies."""
+    configs = [] if environment == "prod" else [str(DEV)]
+    return {"policy_packs": [str(PACK)], "policy_pack_configs": configs}
