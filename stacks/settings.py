@@ -95,7 +95,7 @@ def _external_inference(config: pulumi.Config) -> ExternalInference | None:
         base_url=pulumi.Output.from_input(url),
         model=pulumi.Output.from_input(model),
         api_key=config.require_secret("inference_api_key"),
-        context_tokens=_integer(config, "inference_context_tokens", 2048, 10_000_000, default=8192),
+        context_tokens=_integer(config, "inference_context_tokens", 4096, 10_000_000, default=8192),
         input_usd_per_million=_price(config, "inference_input_usd_per_million"),
         output_usd_per_million=_price(config, "inference_output_usd_per_million"),
     )
