@@ -120,16 +120,18 @@ def outputs(stack: StackName = "local", as_json: Json = False) -> None:
     }
 )
 def pulumi(context: typer.Context) -> None:
-    """Run the plain Pulumi CLI with the engine, state and passphrase of this clone."""
+    """Run the plain Pulumi CLI with the engine, state and passphrase of this clone.
+
+    It works on the stack that --stack or PULUMI_STACK names, else on `local`.
+    """
     from tools.engine import ensure
     from tools.workspace import ROOT, engine_environment
 
     engine = ensure(lambda line: errors.print(escape(line)))
     environment, _ = engine_environment(engine, language_host=True)
+    environment = {"PULUMI_STACK": "local", **os.environ, **environment}
     command = [str(engine.command), *context.args]
-    raise typer.Exit(
-        subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
-    )
+    raise typer.Exit(subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode)
 
 
 @app.command()

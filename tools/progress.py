@@ -63,9 +63,11 @@ class Progress:
             yield
 
     def summary(self) -> str:
-        """For example `9 created, 2 unchanged`."""
-        words = {"same": "unchanged", "create": "created", "update": "updated", "delete": "deleted"}
-        counts = [f"{n} {words.get(op, f'{op}d')}" for op, n in sorted(self.changes.items()) if n]
+        """For example `9 created, 2 unchanged`, or of a preview `9 to create, 2 unchanged`."""
+        counts = []
+        for op, count in sorted(self.changes.items()):
+            verb = f"to {op}" if self.preview else f"{op}d"
+            counts.append(f"{count} {'unchanged' if op == 'same' else verb}")
         return ", ".join(counts) or "nothing to do"
 
     def _begin(self, step: StepEventMetadata) -> None:
