@@ -264,18 +264,29 @@ def _guarded(
     return handler
 
 
-async def _body(request: Request, kind: type[Body]) -> Body:
+async def read_body(request: Request, *, limit: int, remedy: str) -> bytes:
+    """The request's body, no longer than `limit` bytes.
+
+    Raises:
+        Failure: TOO_LARGE, with this remedy, as soon as the body is longer.
+    """
     content = bytearray()
     async for part in request.stream():
         content += part
-        if len(content) > MAX_BODY_BYTES:
-            raise Failure(
-                Code.TOO_LARGE,
-                f"The request's body is larger than {MAX_BODY_BYTES:,} bytes.",
-                "Send the document itself to `upload_url`, not here.",
-            )
+        if len(content) > limit:
+            message = f"The request's body is larger than {limit:,} bytes."
+            raise Failure(Code.TOO_LARGE, message, remedy)
+    return bytes(content)
+
+
+async def _body(request: Request, kind: type[Body]) -> Body:
+    content = await read_body(
+        request,
+        limit=MAX_BODY_BYTES,
+        remedy="Send the document itself to `upload_url`, not here.",
+    )
     try:
-        return msgspec.json.decode(bytes(content), type=kind)
+        return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Failure(
             Code.BAD_REQUEST,

@@ -101,6 +101,8 @@ class Ledger:
             max_size=connections,
             timeout=patience_seconds,
             check=AsyncConnectionPool.check_connection,
+            # A pooler that hands out connections by transaction knows no prepared statements.
+            kwargs={"prepare_threshold": None},
             open=False,
         ) as pool:
             ledger = cls(pool)

@@ -135,7 +135,7 @@ def _external_inference(config: pulumi.Config, default: str) -> ExternalInferenc
         model=pulumi.Output.from_input(model),
         api_key=config.require_secret("inference_api_key"),
         context_tokens=_integer(
-            config, "inference_context_tokens", 2048, 10_000_000, default=row.context_tokens
+            config, "inference_context_tokens", 4096, 10_000_000, default=row.context_tokens
         ),
         input_usd_per_million=_price(
             config, "inference_input_usd_per_million", priced.input_usd_per_million

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -123,16 +124,22 @@ def outputs(stack: StackName = "local", as_json: Json = False) -> None:
     }
 )
 def pulumi(context: typer.Context) -> None:
-    """Run the plain Pulumi CLI with the engine, state and passphrase of this clone."""
-    from tools.engine import ensure
-    from tools.workspace import ROOT, engine_environment
+    """Run the plain Pulumi CLI with the engine, state and passphrase of this clone.
 
-    engine = ensure(lambda line: errors.print(escape(line)))
+    It works on the stack that --stack or PULUMI_STACK names, else on `local`; a stack that has a
+    file but was never up is made, so that its config can be set.
+    """
+    from tools.engine import ensure
+    from tools.workspace import ROOT, create_workspace, engine_environment, stack_names
+
+    stack = _stack_of(context.args)
+    if stack in stack_names() and context.args[:1] == ["config"]:
+        create_workspace(stack, _progress)
+    engine = ensure(_progress)
     environment, _ = engine_environment(engine, language_host=True)
+    environment = {"PULUMI_STACK": stack, **os.environ, **environment}
     command = [str(engine.command), *context.args]
-    raise typer.Exit(
-        subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
-    )
+    raise typer.Exit(subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode)
 
 
 @app.command()
@@ -191,6 +198,20 @@ def docs() -> None:
 
     for path in documentation.write():
         console.print(f"wrote {path}")
+
+
+def _progress(line: str) -> None:
+    errors.print(escape(line), soft_wrap=True)
+
+
+def _stack_of(arguments: list[str]) -> str:
+    """The stack that a command line of Pulumi's names, as Pulumi reads it."""
+    for flag, value in pairwise([*arguments, ""]):
+        if flag in ("--stack", "-s"):
+            return value
+        if flag.startswith("--stack="):
+            return flag.removeprefix("--stack=")
+    return os.environ.get("PULUMI_STACK", "local")
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from stacks import arrangement
-from tools.progress import Progress, readable
+from tools.progress import Progress, logical_name, readable
 from tools.violations import Violations, pack_options
 from tools.workspace import (
     HOME,
@@ -82,6 +82,12 @@ def down(console: Console, stack: str, *, yes: bool) -> None:
     if not workspace or not resources:
         console.print(f"Stack {stack} has no resources: there is nothing to take down.")
         return
+    if kept := sorted(logical_name(r["urn"]) for r in resources if r.get("protect")):
+        # The engine would delete everything else before it met the first of them.
+        raise CommandError(
+            f"Stack {stack} protects {', '.join(kept)}. To give that up: pulumi config set "
+            f"environment dev --stack {stack}, then ./seamless up {stack}"
+        )
     if not yes:
         outputs = workspace.stack.outputs()
         where = outputs["bucket"].value if "bucket" in outputs else "its store"
@@ -190,9 +196,7 @@ def _question(console: Console, workspace: Workspace, stack: str) -> str | None:
     quiet = Console(quiet=True)
     planned = _run(quiet, workspace, "", workspace.stack.preview, preview=True)[0].steps
     stateful = _arrangement(stack).STATEFUL
-    lost = {
-        s.urn.rsplit("::", 1)[-1] for s in planned if s.op in _LOSES_DATA and s.type in stateful
-    }
+    lost = {logical_name(s.urn) for s in planned if s.op in _LOSES_DATA and s.type in stateful}
     if not lost:
         return None
     return f"This deletes or replaces {', '.join(sorted(lost))}, with everything in it."

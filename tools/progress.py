@@ -63,9 +63,11 @@ class Progress:
             yield
 
     def summary(self) -> str:
-        """For example `9 created, 2 unchanged`."""
-        words = {"same": "unchanged", "create": "created", "update": "updated", "delete": "deleted"}
-        counts = [f"{n} {words.get(op, f'{op}d')}" for op, n in sorted(self.changes.items()) if n]
+        """For example `9 created, 2 unchanged`, or of a preview `9 to create, 2 unchanged`."""
+        counts = []
+        for op, count in sorted(self.changes.items()):
+            verb = f"to {op}" if self.preview else f"{op}d"
+            counts.append(f"{count} {'unchanged' if op == 'same' else verb}")
         return ", ".join(counts) or "nothing to do"
 
     def _begin(self, step: StepEventMetadata) -> None:
@@ -81,7 +83,8 @@ class Progress:
         _, began = self._running.pop(step.urn, ("", time.monotonic()))
         took = time.monotonic() - began
         self.console.print(
-            f"  [{color}]{sign}[/] {_name(step.urn):32} [dim]{escape(_kind(step.type)):24}[/] "
+            f"  [{color}]{sign}[/] {logical_name(step.urn):32} "
+            f"[dim]{escape(_kind(step.type)):24}[/] "
             f"{'would be ' if self.preview else ''}{done}"
             + (f" [dim]({took:.1f} s)[/]" if took >= 0.1 else "")
         )
@@ -90,7 +93,7 @@ class Progress:
     def _show(self) -> None:
         if self._status:
             under_way = ", ".join(
-                f"{verb} {_name(urn)}" for urn, (verb, _) in self._running.items()
+                f"{verb} {logical_name(urn)}" for urn, (verb, _) in self._running.items()
             )
             self._status.update(under_way or "working")
 
@@ -107,7 +110,8 @@ def _shown(step: StepEventMetadata) -> bool:
     return step.op in _VERBS and not step.type.startswith("pulumi:providers:")
 
 
-def _name(urn: str) -> str:
+def logical_name(urn: str) -> str:
+    """The name that the program gave a resource."""
     return urn.rsplit("::", 1)[-1]
 
 

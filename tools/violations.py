@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from policies.catalogue import RULES
+from tools.progress import logical_name
 from tools.workspace import ROOT
 
 PACK = ROOT / "policies"
@@ -45,7 +46,7 @@ class Violations:
         _, message, remedy = [*reported.message.strip().splitlines(), "", ""][:3]
         violation = Violation(
             id=reported.policy_name,
-            resource=(reported.resource_urn or "the stack").rsplit("::", 1)[-1],
+            resource=logical_name(reported.resource_urn or "the stack"),
             message=message,
             remedy=remedy,
             mandatory=reported.enforcement_level == "mandatory",

@@ -132,11 +132,14 @@ def engine_environment(
 
 
 def forget_backend() -> None:
-    """Remove our own backend, with its history and backups, when it has no stack any more."""
+    """Remove our own backend, history and backups included, when it has no stack any more."""
     stacks = HOME / "state" / ".pulumi" / "stacks"
     if not any(stacks.rglob("*.json")):
         for folder in (HOME / "state", HOME / "workspace"):
             shutil.rmtree(folder, ignore_errors=True)
+    data = HOME / "stacks"
+    if data.is_dir() and not any(data.iterdir()):
+        data.rmdir()
 
 
 def project_name() -> str:

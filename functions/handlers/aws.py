@@ -8,7 +8,6 @@ import asyncio
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import cache, lru_cache
@@ -18,12 +17,12 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote_plus
 from uuid import UUID
 
-import certifi
 from psycopg import OperationalError
 from starlette.applications import Starlette
 
 from functions.api import create_api
 from functions.application import Application, open_application
+from functions.handlers.authorities import trust
 from functions.handlers.aws_http import respond
 from functions.secrets_aws import Read, resolve, secrets_manager
 from functions.settings import Settings
@@ -96,18 +95,8 @@ class Process:
 @cache
 def process() -> Process:
     """The one of this process."""
-    trust(Path(__file__).with_name("aws_rds.pem"))
+    trust(Path(__file__).with_name("aws_rds.pem").read_bytes())
     return Process(os.environ, secrets_manager)
-
-
-def trust(authorities: Path) -> None:
-    """Have OpenSSL's "system" authorities be the usual ones and these, in every library.
-
-    Lambda has none where the database's client looks for them, and RDS has authorities of its own.
-    """
-    with tempfile.NamedTemporaryFile("wb", suffix=".pem", delete=False) as file:
-        file.write(Path(certifi.where()).read_bytes() + b"\n" + authorities.read_bytes())
-    os.environ["SSL_CERT_FILE"] = file.name
 
 
 # ---------------------------------------------------------------- api

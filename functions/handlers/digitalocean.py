@@ -8,16 +8,13 @@ import asyncio
 import base64
 import logging
 import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-import certifi
 import httpx
 import msgspec
 from psycopg import OperationalError
@@ -27,6 +24,7 @@ from functions.api import create_api
 from functions.application import Application, open_application
 from functions.errors import Code
 from functions.handlers import asgi
+from functions.handlers.authorities import trust
 from functions.schema import Error, ErrorBody
 from functions.settings import Settings
 
@@ -85,7 +83,7 @@ class Functions:
         self._application: Application | None = None
         self._api: ASGIApp | None = None
         if platform.database_certificate:
-            trust(platform.database_certificate)
+            trust(platform.database_certificate.encode())
 
     def call(self, function: str, event: Event) -> Result:
         """Do what the function of this name does.
@@ -169,17 +167,6 @@ def main(event: Event, context: Context) -> Result:
         logging.getLogger("httpx").setLevel(logging.WARNING)
         _functions = Functions(Settings.read(), Platform.read())
     return _functions.call(context.function_name.rsplit("/", 1)[-1], event)
-
-
-def trust(certificate: str) -> None:
-    """Have this process trust an authority beside the public ones.
-
-    The database's certificate is signed by an authority of its own cluster. libpq and httpx read
-    the same variable, so the public authorities are in the file as well.
-    """
-    with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
-        file.write(f"{Path(certifi.where()).read_text()}\n{certificate}")
-    os.environ["SSL_CERT_FILE"] = file.name
 
 
 def _request(http: Mapping[str, Any]) -> asgi.Request:

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from functions.api import create_api
+from functions.api import create_api, read_body
 from functions.application import Application, open_application
 from functions.errors import Code, Failure
 from functions.schema import MAX_DOCUMENT_BYTES
@@ -92,16 +92,10 @@ def uploads(application: Application) -> Route:
                 "The upload's signature is wrong, or its 15 minutes are over.",
                 "Announce the document again: POST /api/uploads.",
             )
-        data = bytearray()
-        async for part in request.stream():
-            data += part
-            if len(data) > MAX_DOCUMENT_BYTES:
-                raise Failure(
-                    Code.TOO_LARGE,
-                    f"The upload is larger than {MAX_DOCUMENT_BYTES:,} bytes.",
-                    "Split the document and upload its parts.",
-                )
-        await application.store.put(key, bytes(data))
+        data = await read_body(
+            request, limit=MAX_DOCUMENT_BYTES, remedy="Split the document and upload its parts."
+        )
+        await application.store.put(key, data)
         return Response(status_code=200)
 
     return Route("/uploads/{key:path}", put, methods=["PUT"])

@@ -13,9 +13,12 @@ Open = Callable[..., Page]
 """Opens the page in a browser profile of its own; takes Playwright's context options."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A running Chromium. Where there is none, CI fails, and a person is told what was skipped."""
+    """A running Chromium. Where there is none, CI fails, and a person is told what was skipped.
+
+    Not for the whole session: Playwright holds the event loop that asynchronous tests need.
+    """
     program = chromium.find()
     if program is None:
         missing = "no Chromium: apt-get install chromium, or set CHROMIUM to one"

@@ -1,8 +1,8 @@
 """The simulated AWS: a row for each resource type that the split stack may use.
 
-Inputs, required ones and types of outputs come from the installed SDK. What replaces a resource is
-as in the provider's schema (ForceNew), formats of names are as in AWS's service authorization
-reference; both seen 2026-11-22.
+Inputs, required ones and types of outputs come from the installed SDK. What replaces a resource
+and what its names look like was written from general knowledge of the provider and was not looked
+up: a simulation, not a source of facts.
 """
 
 from tests.clouds.kinds import ACCOUNT, Kind

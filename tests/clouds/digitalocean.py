@@ -1,14 +1,13 @@
 """The simulated DigitalOcean: a row for each resource type that the integrated stack may use.
 
-Inputs, required ones and types of outputs come from the installed SDK. What replaces a resource is
-as in the provider's schema (ForceNew), seen 2026-11-22.
+Inputs, required ones and types of outputs come from the installed SDK. What replaces a resource
+was written from general knowledge of the provider and was not looked up: a simulation, not a source
+of facts.
 """
 
 from tests.clouds.kinds import Kind
 
 REGION = "tor1"
-
-# https://docs.digitalocean.com/platform/regional-availability/, seen 2026-11-22
 _REGIONS = (
     "nyc1",
     "nyc2",

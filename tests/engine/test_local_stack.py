@@ -7,6 +7,7 @@ its own.
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import psutil
@@ -14,7 +15,7 @@ import pytest
 
 from tests.engine import clone as clones
 from tests.engine.clone import Clone
-from tests.local import runs, until
+from tests.local import runs, standin, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -108,7 +109,7 @@ def test_the_rung_switch_replaces_neither_store_nor_database_nor_function(
     """One config value: another server answers, everything else is where it was."""
     assert first_up
     before, documents, url = clone.resources(), clone.documents(), clone.outputs()["page_url"]
-    clone.run("pulumi", "config", "set", "inference", "dedicated", "--stack", "local")
+    clone.run("pulumi", "config", "set", "inference", "dedicated")
 
     clone.run("up")
 
@@ -126,6 +127,31 @@ def test_the_rung_switch_replaces_neither_store_nor_database_nor_function(
     assert clone.documents() == documents
     (answer,) = json.loads(clone.run("summarize", "--json", str(clone.root / "CHANGELOG.md")))
     assert (answer["status"], answer["rung"]) == ("done", "dedicated")
+
+
+def test_any_endpoint_of_the_dialect_takes_the_place_of_the_stand_in(
+    clone: Clone, first_up: str, tmp_path: Path
+) -> None:
+    """Three values; a cost that nobody knows is shown as unknown. Afterwards all is as before."""
+    assert first_up
+    config = clone.root / "stacks" / "Pulumi.local.yaml"
+    before = config.read_text()
+    with standin(tmp_path, "elsewhere") as endpoint:
+        url, key = endpoint["INFERENCE_URL"], endpoint["INFERENCE_API_KEY"]
+        for pair in (("inference_url", url), ("inference_model", endpoint["INFERENCE_MODEL"])):
+            clone.run("pulumi", "config", "set", *pair)
+        clone.run("pulumi", "config", "set", "--secret", "inference_api_key", key)
+
+        clone.run("up")
+        printed = clone.run("summarize", str(clone.root / "CONTRIBUTING.md"))
+        outputs, resources = clone.outputs(), clone.resources()
+        config.write_text(before)
+        clone.run("up")
+
+    assert outputs["inference_url"] == url
+    assert not any("standin" in name or name.startswith("dedicated") for name in resources)
+    assert "cost unknown" in printed
+    assert clone.outputs()["inference_url"] != url
 
 
 @pytest.mark.parametrize("name", ["functions-host", "dedicated-server", "postgres"])

@@ -93,7 +93,6 @@ def test_a_split_stack_with_three_faults_is_refused_by_plan_preview_and_up(tmp_p
             "variables=self._environment",
             f'variables={{**self._environment, "INFERENCE_API_KEY": "{KEY}"}}',
         )
-        copy.run("pulumi", "stack", "init", "split")
         copy.configure("inference_api_key", "configured-key", secret=True)
 
         planned = copy.run("plan", "split")

@@ -30,7 +30,7 @@ async def ledger(database: Settings) -> AsyncIterator[Ledger]:
     async with Ledger.open(database.database_conninfo, connections=4) as ledger:
         yield ledger
     with psycopg.connect(database.database_conninfo) as connection:
-        connection.execute("truncate documents")
+        connection.execute("delete from documents")
 
 
 @pytest.fixture

@@ -298,28 +298,25 @@ async def test_a_cursor_that_somebody_made_up_breaks_nothing(
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
-@pytest.mark.parametrize(
-    "authorization",
-    [
-        None,
-        "",
-        "Bearer",
-        "Bearer ",
-        "Bearer wrong",
-        "Basic token-of-a-test",
-        "token-of-a-test",
-        "Bearer ü",
-    ],
-)
 async def test_whoever_has_no_token_is_told_so(
-    core: Application, started: Started, method: str, path: str, authorization: str | None
+    core: Application, started: Started, method: str, path: str
 ) -> None:
-    headers = [(b"Authorization", authorization.encode())] if authorization is not None else []
     async with calling(core, started) as nobody:
-        answer = await nobody.request(method, path, headers=headers)
+        for authorization in (
+            None,
+            b"",
+            b"Bearer",
+            b"Bearer ",
+            b"Bearer wrong",
+            b"Bearer \xff",
+            f"Basic {core.settings.api_token}".encode(),
+            core.settings.api_token.encode(),
+        ):
+            headers = [] if authorization is None else [(b"Authorization", authorization)]
+            answer = await nobody.request(method, path, headers=headers)
 
-    _is_error(answer, 401, "UNAUTHORIZED")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+            _is_error(answer, 401, "UNAUTHORIZED")
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer  "])
@@ -397,19 +394,17 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read_to_the_end(
 
 
 @pytest.mark.parametrize(
-    "id_",
-    ["nonsense", "0", f"{uuid4()}", f"{uuid4()}x", "%00", "%ff", "..%2f..", "🗿", "x" * 5000],
-)
-@pytest.mark.parametrize(
     ("method", "action"), [("GET", ""), ("POST", "/complete"), ("POST", "/retry")]
 )
 async def test_an_unknown_document_is_not_found(
-    api: httpx.AsyncClient, method: str, id_: str, action: str
+    api: httpx.AsyncClient, method: str, action: str
 ) -> None:
-    answer = await api.request(method, f"/api/documents/{id_}{action}")
+    unknown = ["nonsense", "0", "%00", "%ff", "..%2f..", "🗿", "x" * 5000]
+    for id_ in [f"{uuid4()}", f"{uuid4()}x", *unknown]:
+        answer = await api.request(method, f"/api/documents/{id_}{action}")
 
-    _is_error(answer, 404, "NOT_FOUND")
-    assert len(answer.content) < 1000 + len(id_)
+        _is_error(answer, 404, "NOT_FOUND")
+        assert len(answer.content) < 1000 + len(id_)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ import pytest
 
 from components.aws.regions import REGIONS
 from functions.handlers import aws
+from functions.handlers.authorities import trust
 from functions.secrets_aws import resolve, secrets_manager
 from tests import local
 
@@ -361,7 +362,7 @@ def test_openssl_trusts_the_usual_authorities_and_those_of_rds(
     monkeypatch.setenv("SSL_CERT_FILE", "")
     authorities = Path(aws.__file__).with_name("aws_rds.pem")
 
-    aws.trust(authorities)
+    trust(authorities.read_bytes())
 
     trusted = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
     names = {dict(pair for ((pair),) in c["subject"])["commonName"] for c in _named(trusted)}

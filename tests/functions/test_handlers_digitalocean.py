@@ -36,6 +36,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from functions.handlers import asgi, digitalocean
+from functions.handlers.authorities import trust
 from functions.handlers.digitalocean import MAX_PAYLOAD_BYTES, Functions, Platform
 from functions.ledger import Ledger
 from functions.settings import Settings
@@ -448,7 +449,7 @@ def test_the_database_s_authority_is_trusted_beside_the_public_ones(
         conninfo = replace(settings, database_port=port).database_conninfo
         with pytest.raises(psycopg.OperationalError, match="certificate verify failed"):
             psycopg.connect(conninfo)
-        digitalocean.trust(authority)
+        trust(authority.encode())
         with pytest.raises(psycopg.OperationalError, match=r"unexpected eof|closed the conn"):
             psycopg.connect(conninfo)
 

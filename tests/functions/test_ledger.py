@@ -405,6 +405,20 @@ async def test_an_outage_of_a_day_ends_a_document(ledger: Ledger, sql: Sql) -> N
     assert failed.error_remedy == "It was tried for 24 hours: retry it when this is repaired."
 
 
+async def test_an_announced_document_has_its_day_from_when_it_was_uploaded(
+    ledger: Ledger, sql: Sql
+) -> None:
+    announced = await _announced(ledger, "incoming/a.pdf")
+    sql("update documents set created_at = now() - interval '25 hours'")
+    await _enqueue(ledger, "incoming/a.pdf", "v1")
+    entry = await ledger.claim(announced.id, lease=LEASE)
+    assert entry is not None
+
+    await ledger.fail(entry, PASSING)
+
+    assert (await _get(ledger, entry.id)).status == "queued"
+
+
 async def test_a_document_that_is_retried_gets_another_day(ledger: Ledger, sql: Sql) -> None:
     entry = await _claimed(ledger)
     sql("update documents set queued_at = now() - interval '25 hours'")

@@ -39,10 +39,10 @@ FUZZER = """
 bearer = "${TOKEN}"
 
 [phases.fuzzing.generation]
-max-examples = 150
+max-examples = 70
 
 [phases.stateful.generation]
-max-examples = 30
+max-examples = 20
 
 # A cursor is opaque: a string that we did not make is refused, as no pattern can tell.
 # And 1.0, an integer for JSON Schema, is none for us.

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from functions.handlers import aws
+from functions.handlers.authorities import trust
 from tests import local
 
 REFUSAL = b"SFATAL\0C28000\0Mthe login is refused\0\0"
@@ -101,7 +101,7 @@ def test_with_our_authorities_it_is_known(
     conninfo: str, authority: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "")
-    aws.trust(authority)
+    trust(authority.read_bytes())
 
     with pytest.raises(psycopg.OperationalError, match="the login is refused"):
         psycopg.connect(conninfo)

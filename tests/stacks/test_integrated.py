@@ -13,7 +13,6 @@ from tests.stacks.test_local import inventory, missing, names
 INVENTORY = Path(__file__).with_name("integrated.yaml")
 
 # Importing the SDK warns of its own old names.
-pytestmark = pytest.mark.filterwarnings("ignore:digitalocean[.]:DeprecationWarning")
 
 PLATFORM_VARIABLES = {"DATABASE_CERTIFICATE", "SUMMARIZE_KEY", "SUMMARIZE_URL"}
 

@@ -61,7 +61,7 @@ def test_every_command_has_help(name: str) -> None:
     ("command", "message"),
     [
         (["plan", "moon"], "There is no stack 'moon'"),
-        (["up", "moon"], "There is no stack 'moon': stacks/ has local."),
+        (["up", "moon"], "There is no stack 'moon': stacks/ has integrated, local, split."),
         (["plan", "--config", "rung=x"], "--config rung: there is no such key."),
         (["plan", "--config", "inference=cluster"], "pulumi config set inference serverless"),
         (["test", "everything"], "There is no part 'everything' of the tests."),

@@ -1,17 +1,21 @@
 """The local dynamic resources without an engine: what they create, see, heal and delete."""
 
 import base64
+import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import dill  # type: ignore[import-untyped]  # it has no types
+import psutil
 import psycopg
 import pytest
 from pulumi.dynamic import ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
 
-from components.local import database, generated, server, store
+from components import generated
+from components.local import database, server, store
 from components.local.daemon import DaemonError
 from components.local.postgres import Postgres
 from tests.local import until
@@ -134,6 +138,27 @@ class TestPostgres:
 
         assert postgres.daemon.pid() is None
         assert (postgres.data / "PG_VERSION").read_text().strip() == "18"
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root has a user to become")
+    def test_as_root_without_user_namespaces_it_runs_as_nobody(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As in most containers; a folder that nobody can reach is refused before anything."""
+        monkeypatch.setattr("components.local.postgres._NAMESPACE", ["false"])
+        with tempfile.TemporaryDirectory() as folder:
+            server = Postgres(folder=Path(folder) / "data")
+            with pytest.raises(DaemonError, match="the user nobody cannot reach"):
+                server.start(password="secret")
+            assert server.daemon.pid() is None
+
+            Path(folder).chmod(0o755)
+            server.start(password="secret")
+            try:
+                pid = server.daemon.pid()
+                assert pid is not None
+                assert psutil.Process(pid).username() == "nobody"
+            finally:
+                server.daemon.stop()
 
     def _connect(self, outs: dict[str, Any]) -> psycopg.Connection[tuple[Any, ...]]:
         return psycopg.connect(
