@@ -45,6 +45,7 @@ class SettingsError(ValueError):
         super().__init__(
             f"Config {key} is {value}, but {rule}. "
             f"Set it: pulumi config set {flag}{key} {example}".rstrip()
+            + f" --stack {pulumi.get_stack()}"
         )
 
 

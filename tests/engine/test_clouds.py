@@ -211,7 +211,7 @@ def test_a_preview_makes_nothing_and_up_asks_before_it_costs(deployment: Deploym
     printed = deployment.run("preview")
     asked = deployment.clone.run("up", deployment.story.stack, expect=1)
 
-    assert f"{deployment.story.resources} created" in printed
+    assert f"{deployment.story.resources} to create" in printed
     assert "costs money" in asked
     assert deployment.in_cloud() == set()
 

@@ -122,4 +122,4 @@ def test_a_value_that_breaks_its_rule_is_refused_with_the_line_that_mends_it(
     with pytest.raises(SettingsError) as refused:
         make("integrated", overrides)
 
-    assert str(refused.value) == message
+    assert str(refused.value) == f"{message} --stack integrated"

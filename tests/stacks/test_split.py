@@ -180,7 +180,7 @@ def test_another_provider_changes_what_the_functions_are_told_and_nothing_else()
 def test_a_value_that_breaks_its_rule_is_refused_before_anything_is_planned(
     overrides: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(SettingsError, match=f"^{message}$"):
+    with pytest.raises(SettingsError, match=f"^{message} --stack split$"):
         make("split", overrides)
 
 
