@@ -6,7 +6,7 @@ remembers exactly what it was asked: types, parents, inputs, protection, which i
 
 import asyncio
 import runpy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from google.protobuf import empty_pb2
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.proto import resource_pb2
@@ -30,10 +31,12 @@ from policies.verdict import Environment, Verdict
 __all__ = [
     "SECRET",
     "UNKNOWN",
+    "Monitor",
     "Plan",
     "PlanError",
     "PlannedResource",
     "make",
+    "observe",
     "parse_overrides",
     "tree",
 ]
@@ -71,25 +74,7 @@ def make(name: str, overrides: Mapping[str, str] | None = None) -> Plan:
         SettingsError: when a value breaks its rule.
     """
     project, config, secret_keys = _config(name, overrides or {})
-    monitor = _Monitor()
-
-    async def run() -> None:
-        # As `set_mocks` does, but without its own root stack, which would take our outputs.
-        features = set(monitor.GetDeploymentInfo(None).supportedFeatures)  # type: ignore[no-untyped-call]
-        configure(
-            mocks.MockSettings(  # type: ignore[no-untyped-call]
-                monitor=monitor,
-                monitor_features=features,
-                engine=mocks.MockEngine(None),
-                project=project,
-                stack=name,
-                dry_run=True,
-            )
-        )
-        set_all_config(config, secret_keys)
-        await run_in_stack(_program)
-
-    asyncio.run(run())
+    monitor = observe(_program, project=project, stack=name, config=config, secrets=secret_keys)
     outputs = monitor.stack_outputs
     # The settings took it: it is one of the two.
     environment: Environment = "prod" if config[f"{project}:environment"] == "prod" else "dev"
@@ -101,6 +86,42 @@ def make(name: str, overrides: Mapping[str, str] | None = None) -> Plan:
         outputs=outputs,
         policies=verdicts(monitor.planned, environment=environment, today=datetime.now(UTC).date()),
     )
+
+
+def observe(
+    program: Callable[[], None],
+    *,
+    project: str,
+    stack: str,
+    config: Mapping[str, str] | None = None,
+    secrets: Sequence[str] = (),
+) -> "Monitor":
+    """Run a program as a preview would and return what it asked for.
+
+    Args:
+        config: Values by full key.
+        secrets: The full keys in it that are secret.
+    """
+    monitor = Monitor()
+
+    async def run() -> None:
+        # As `set_mocks` does, but without its own root stack, which would take our outputs.
+        features = set(monitor.GetDeploymentInfo(None).supportedFeatures)  # type: ignore[no-untyped-call]
+        configure(
+            mocks.MockSettings(  # type: ignore[no-untyped-call]
+                monitor=monitor,
+                monitor_features=features,
+                engine=mocks.MockEngine(None),
+                project=project,
+                stack=stack,
+                dry_run=True,
+            )
+        )
+        set_all_config(dict(config or {}), list(secrets))
+        await run_in_stack(program)
+
+    asyncio.run(run())
+    return monitor
 
 
 def parse_overrides(pairs: Sequence[str]) -> dict[str, str]:
@@ -152,7 +173,7 @@ def _program() -> None:
     runpy.run_path(str(PROJECT / "__main__.py"), run_name="__main__")
 
 
-class _Monitor(mocks.MockMonitor):
+class Monitor(mocks.MockMonitor):
     """Remembers every registration and answers it as a preview does.
 
     What the program gave is known, what a provider would add is unknown; no cloud is asked.
@@ -174,6 +195,8 @@ class _Monitor(mocks.MockMonitor):
         if request.type == "pulumi:pulumi:Stack":
             self._stack_urn = answer.urn
             return answer
+        if request.type.startswith("kubernetes:"):
+            _name_object(answer.object, request.name)
         for name in request.additionalSecretOutputs:
             answer.object[name] = {
                 rpc._special_sig_key: rpc._special_secret_sig,
@@ -230,6 +253,13 @@ def _config(name: str, overrides: Mapping[str, str]) -> tuple[str, dict[str, str
     # A key on the command line of a plan is never a real one: it is only marked as secret.
     secret_keys += [f"{prefix}:{key}" for key in overrides if key.endswith("_api_key")]
     return prefix, values, secret_keys
+
+
+def _name_object(answered: Struct, name: str) -> None:
+    """Give a Kubernetes object its name, as that provider does before anything is created."""
+    metadata = answered.get_or_create_struct("metadata")
+    if "name" not in metadata:
+        metadata["name"] = f"{name}-{'0' * 8}"
 
 
 def _is_secret(value: Any) -> bool:

@@ -3,9 +3,9 @@
 A component of any cloud satisfies a contract by having the attributes; it inherits nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import pulumi
 
@@ -90,6 +90,53 @@ class Inference(Protocol):
     @property
     def output_usd_per_million(self) -> float | None:
         """Price of a million answer tokens in US dollars; None is unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrance:
+    """How a cluster lets callers in from outside, in the terms of a Kubernetes Service.
+
+    Attributes:
+        service_type: `LoadBalancer` where the cloud makes the balancer of a Service; `NodePort`
+            where a balancer of ours forwards to the nodes.
+        annotations: Of the Service; the cloud reads them.
+        node_port: Of the Service, where a balancer of ours forwards to it.
+        address: Host name or IP of the balancer; None where the Service will tell.
+        sources: CIDRs that may come in; empty lets everybody try.
+    """
+
+    service_type: Literal["LoadBalancer", "NodePort"]
+    annotations: Mapping[str, str]
+    node_port: int | None
+    address: pulumi.Output[str] | None
+    sources: Sequence[pulumi.Input[str]]
+
+
+class Cluster(Protocol):
+    """Kubernetes with a pool of GPU nodes: what a model server needs to know of it."""
+
+    @property
+    def provider(self) -> pulumi.ProviderResource:
+        """Through which its objects are made."""
+
+    @property
+    def gpu_labels(self) -> Mapping[str, str]:
+        """On every GPU node, and on no other."""
+
+    @property
+    def gpu_taint(self) -> str:
+        """Key of the taint on every GPU node."""
+
+    @property
+    def gpu_resource(self) -> str:
+        """What a container asks for to get a GPU: `nvidia.com/gpu`."""
+
+    @property
+    def weights_volume(self) -> Mapping[str, Any]:
+        """Source of a PersistentVolume that many nodes can mount at once: `{"nfs": {…}}`."""
+
+    @property
+    def entrance(self) -> Entrance: ...
 
 
 class Functions(Protocol):

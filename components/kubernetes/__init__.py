@@ -1,0 +1,1 @@
+"""A model on any Kubernetes cluster with a pool of GPU nodes; nothing here knows a cloud."""

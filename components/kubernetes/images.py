@@ -1,0 +1,51 @@
+"""The container images that we run, each pinned by digest: one tested set."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One image.
+
+    Attributes:
+        repository: Registry and name.
+        version: Tag, for people; the digest decides what runs.
+        digest: Of the multi-platform index, `sha256:…`.
+        user: Numeric user that its processes run as; never 0.
+        source: Where the digest was read.
+        seen: When.
+    """
+
+    repository: str
+    version: str
+    digest: str
+    user: int
+    source: str
+    seen: date
+
+    @property
+    def reference(self) -> str:
+        """What a container asks for: tag and digest, of which the digest decides."""
+        return f"{self.repository}:{self.version}@{self.digest}"
+
+
+VLLM = Image(
+    repository="docker.io/vllm/vllm-openai",
+    version="v0.28.0",
+    digest="sha256:61fc8a896b0a4fbbbdc063bc4b0dbc25ce98e02b5050c24aeb7830ac02039b14",
+    user=2000,
+    source="hub.docker.com/v2/repositories/vllm/vllm-openai/tags/v0.28.0, as pinned in several "
+    "public repositories",
+    seen=date(2026, 9, 8),
+)
+"""vLLM's own image for NVIDIA; any numeric user can run it (vllm-project/vllm#40275)."""
+
+GATEWAY = Image(
+    repository="docker.io/nginxinc/nginx-unprivileged",
+    version="1.30.5-alpine",
+    digest="sha256:ed04ec1ff34502c339ee5c3ae3f855442398edc1d05591e2b98981dcbbd20b1e",
+    user=101,
+    source="Docker Hub, as pinned in several public repositories",
+    seen=date(2026, 10, 3),
+)

@@ -1,0 +1,72 @@
+"""The rung `cluster`: a model on our own GPU nodes, as the contract `Inference` wants it."""
+
+import pulumi
+
+from components.contracts import Cluster
+from components.generated import GeneratedSecret
+from components.kubernetes.gateway import GATEWAY, Gateway
+from components.kubernetes.model_server import LEADER, PORT, ModelServer
+from components.kubernetes.serving import Serving
+from components.kubernetes.space import Space
+from components.kubernetes.weights import Weights
+
+
+class ClusterInference(pulumi.ComponentResource):
+    """A model server with its weights behind a gateway."""
+
+    base_url: pulumi.Output[str]
+    model: pulumi.Output[str]
+    api_key: pulumi.Output[str]
+    certificate_authority: pulumi.Output[str]
+    context_tokens: int
+    input_usd_per_million: float | None = None
+    """Unknown: a node is paid by the hour, whatever it answers."""
+    output_usd_per_million: float | None = None
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        cluster: Cluster,
+        serving: Serving,
+        hugging_face_token: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("seamless:kubernetes:ClusterInference", name, None, opts)
+        # Every object below is made through the cluster's own provider.
+        inside = pulumi.ResourceOptions(parent=self, providers=[cluster.provider])
+        key = GeneratedSecret(f"{name}-key", opts=pulumi.ResourceOptions(parent=self))
+        space = Space(name, opts=inside)
+        weights = Weights(
+            f"{name}-weights",
+            cluster=cluster,
+            serving=serving,
+            namespace=space.namespace,
+            hugging_face_token=hugging_face_token,
+            opts=inside,
+        )
+        server = ModelServer(
+            f"{name}-server",
+            cluster=cluster,
+            serving=serving,
+            namespace=space.namespace,
+            weights=weights,
+            api_key=key.value,
+            callers=GATEWAY,
+            opts=inside,
+        )
+        gateway = Gateway(
+            f"{name}-gateway",
+            entrance=cluster.entrance,
+            namespace=space.namespace,
+            upstream=server.service,
+            upstream_labels=LEADER,
+            upstream_port=PORT,
+            opts=inside,
+        )
+        self.base_url = gateway.base_url
+        self.certificate_authority = gateway.certificate_authority
+        self.model = pulumi.Output.from_input(serving.model)
+        self.api_key = key.value
+        self.context_tokens = serving.context_tokens
+        self.register_outputs({"base_url": self.base_url, "model": self.model})

@@ -1,0 +1,37 @@
+"""What a model server is asked to serve, and with how much."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """One model on one shape of replica.
+
+    Attributes:
+        model: Logical name; what clients ask for, whoever serves it.
+        repository: Of the weights at Hugging Face.
+        revision: Commit of the weights; None takes the newest.
+        weights_gib: Size of the weights on disk.
+        context_tokens: Prompt and answer together fit in so many tokens.
+        concurrency: Requests that one replica works on at a time; more wait.
+        gpus: Of one node; tensor parallelism runs over them.
+        nodes: Of one replica; pipeline parallelism runs over them.
+        memory_utilization: Share of GPU memory that vLLM takes.
+        kv_cache: Format of the KV cache; `auto` is the model's own.
+        minimum: Replicas that always run; 0 lets the last one go when nothing waits.
+        maximum: Replicas that may run.
+    """
+
+    model: str
+    repository: str
+    revision: str | None
+    weights_gib: int
+    context_tokens: int
+    concurrency: int
+    gpus: int
+    nodes: int = 1
+    memory_utilization: float = 0.9
+    kv_cache: Literal["auto", "fp8"] = "auto"
+    minimum: int = 1
+    maximum: int = 1

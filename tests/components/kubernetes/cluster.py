@@ -1,0 +1,76 @@
+"""A cluster that is only described, and the objects that a component asks of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from analysis.plan import PlannedResource, observe
+from components.contracts import Entrance
+from components.kubernetes.serving import Serving
+
+SMALL = Serving(
+    model="llama-3.1-8b",
+    repository="meta-llama/Llama-3.1-8B-Instruct",
+    revision="0e9e39f249a16976918f6564b8830bc894c89659",
+    weights_gib=15,
+    context_tokens=16_384,
+    concurrency=16,
+    gpus=1,
+)
+"""One GPU is enough."""
+
+WIDE = replace(SMALL, model="llama-3.1-405b", weights_gib=760, gpus=8, nodes=2)
+"""Needs two nodes of eight."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribedCluster:
+    """Facts of a cluster that nobody runs."""
+
+    provider: pulumi.ProviderResource
+    gpu_labels: dict[str, str]
+    gpu_taint: str
+    gpu_resource: str
+    weights_volume: dict[str, Any]
+    entrance: Entrance
+
+
+def described(gpu: str = "nvidia.com/gpu") -> DescribedCluster:
+    """A cluster as one of ours would describe itself; only in a program."""
+    return DescribedCluster(
+        provider=kubernetes.Provider("cluster", kubeconfig="{}"),
+        gpu_labels={"seamless.dev/pool": "gpu"},
+        gpu_taint=gpu,
+        gpu_resource=gpu,
+        weights_volume={"nfs": {"server": "10.20.0.9", "path": "/weights"}},
+        entrance=Entrance(
+            service_type="NodePort",
+            annotations={},
+            node_port=30443,
+            address=pulumi.Output.from_input("model.internal"),
+            sources=["10.20.0.0/16"],
+        ),
+    )
+
+
+def objects(program: Callable[[], object]) -> list[PlannedResource]:
+    """What a program asks for that Kubernetes would keep."""
+
+    def run() -> None:
+        program()
+
+    asked = observe(run, project="seamless", stack="test").planned
+    return [resource for resource in asked if resource.type.startswith("kubernetes:")]
+
+
+def manifest(resource: PlannedResource) -> dict[str, Any]:
+    """The object as the API server would get it."""
+    body = dict(resource.inputs)
+    body["metadata"] = {"name": f"{resource.name}-00000000", **body.get("metadata", {})}
+    if "stringData" in body:
+        # The whole of it is hidden in a plan; what it holds does not matter to its shape.
+        body["stringData"] = {"hidden": "hidden"}
+    return body

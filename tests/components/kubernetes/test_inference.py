@@ -1,0 +1,233 @@
+"""Proves what a model on GPU nodes consists of: placement, isolation, drain, and who may talk."""
+
+from dataclasses import replace
+from typing import Any
+
+import kubernetes_validate
+import pulumi
+import pytest
+
+from analysis.plan import SECRET, PlannedResource
+from components.kubernetes import gateway, model_server
+from components.kubernetes.images import GATEWAY, VLLM
+from components.kubernetes.inference import ClusterInference
+from components.kubernetes.serving import Serving
+from tests.components.kubernetes.cluster import SMALL, WIDE, described, manifest, objects
+
+KUBERNETES = "1.36"
+WORKLOADS = {"Deployment", "Job"}
+
+
+def asked(serving: Serving = SMALL, **cluster: Any) -> list[PlannedResource]:
+    return objects(
+        lambda: ClusterInference(
+            "model",
+            cluster=replace(described(), **cluster),
+            serving=serving,
+            hugging_face_token=pulumi.Output.secret("hf_token"),
+        )
+    )
+
+
+def one(resources: list[PlannedResource], kind: str, name: str) -> dict[str, Any]:
+    (found,) = [r for r in resources if r.inputs.get("kind") == kind and r.name == name]
+    return manifest(found)
+
+
+def pod_specs(resources: list[PlannedResource]) -> dict[str, dict[str, Any]]:
+    specs = {}
+    for resource in resources:
+        spec = resource.inputs.get("spec", {})
+        if resource.inputs.get("kind") in WORKLOADS:
+            specs[resource.name] = spec["template"]["spec"]
+        elif resource.inputs.get("kind") == "LeaderWorkerSet":
+            for role in ("leaderTemplate", "workerTemplate"):
+                specs[role] = spec["leaderWorkerTemplate"][role]["spec"]
+    return specs
+
+
+@pytest.mark.parametrize("serving", [SMALL, WIDE], ids=["one node", "two nodes"])
+def test_every_object_is_what_kubernetes_defines_without_an_unknown_field(
+    serving: Serving,
+) -> None:
+    bodies = [manifest(r) for r in asked(serving) if not r.type.startswith("pulumi:")]
+    known = [body for body in bodies if body["kind"] != "LeaderWorkerSet"]
+    assert len(known) == 21
+    for body in known:
+        kubernetes_validate.validate(body, KUBERNETES, strict=True)
+
+
+def test_the_server_runs_on_gpu_nodes_and_on_no_other() -> None:
+    spec = pod_specs(asked())["model-server"]
+    assert spec["nodeSelector"] == {"seamless.dev/pool": "gpu"}
+    assert spec["tolerations"] == [
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    ]
+    (server,) = spec["containers"]
+    assert server["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert "nodeSelector" not in pod_specs(asked())["model-gateway"]
+
+
+def test_another_vendor_s_gpu_is_asked_for_by_its_own_name() -> None:
+    spec = pod_specs(asked(gpu_taint="amd.com/gpu", gpu_resource="amd.com/gpu"))["model-server"]
+    assert spec["containers"][0]["resources"]["limits"]["amd.com/gpu"] == "1"
+    assert [toleration["key"] for toleration in spec["tolerations"]] == ["amd.com/gpu"]
+
+
+def test_clients_ask_for_the_logical_name_and_get_the_context_that_was_sized() -> None:
+    (server,) = pod_specs(asked())["model-server"]["containers"]
+    assert server["args"][:4] == [
+        "/weights/llama-3.1-8b",
+        "--served-model-name=llama-3.1-8b",
+        "--max-model-len=16384",
+        "--max-num-seqs=16",
+    ]
+
+
+def test_every_pod_passes_the_level_restricted() -> None:
+    for name, spec in {**pod_specs(asked()), **pod_specs(asked(WIDE))}.items():
+        security = spec["securityContext"]
+        assert security["runAsNonRoot"] is True, name
+        assert security["runAsUser"] > 0, name
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert not {"hostNetwork", "hostIPC", "hostPID"} & spec.keys(), name
+        assert not any("hostPath" in volume for volume in spec["volumes"]), name
+        for container in spec["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+                "readOnlyRootFilesystem": True,
+            }, name
+
+
+def test_no_pod_gets_kubernetes_variables_or_a_service_account_token() -> None:
+    for name, spec in pod_specs(asked()).items():
+        assert spec["enableServiceLinks"] is False, name
+        assert spec["automountServiceAccountToken"] is False, name
+
+
+def test_images_are_pinned_by_digest() -> None:
+    images = {
+        container["image"]
+        for spec in pod_specs(asked()).values()
+        for container in spec["containers"]
+    }
+    assert images == {VLLM.reference, GATEWAY.reference}
+    assert all("@sha256:" in image for image in images)
+
+
+def test_a_pod_has_time_to_finish_what_it_answers() -> None:
+    spec = pod_specs(asked())["model-server"]
+    (server,) = spec["containers"]
+    assert f"--shutdown-timeout={model_server.DRAIN_SECONDS}" in server["args"]
+    wait = server["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert spec["terminationGracePeriodSeconds"] > wait + model_server.DRAIN_SECONDS
+    assert gateway.DRAIN_SECONDS > model_server.DRAIN_SECONDS
+
+
+def test_a_start_has_as_long_as_the_engine_waits_for_it() -> None:
+    (server,) = pod_specs(asked())["model-server"]["containers"]
+    probe = server["startupProbe"]
+    patience = probe["periodSeconds"] * probe["failureThreshold"]
+    deployment = one(asked(), "Deployment", "model-server")
+    assert patience == deployment["spec"]["progressDeadlineSeconds"] == 3600
+
+
+def test_the_namespace_is_closed_but_for_four_ways() -> None:
+    policies = {
+        r.name: r.inputs["spec"] for r in asked() if r.inputs.get("kind") == "NetworkPolicy"
+    }
+    assert policies.pop("model-closed") == {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+    }
+    assert sorted(policies) == [
+        "model-dns",
+        "model-gateway-callers",
+        "model-gateway-models",
+        "model-server-callers",
+        "model-weights-download",
+    ]
+    assert policies["model-server-callers"]["ingress"] == [
+        {
+            "ports": [{"protocol": "TCP", "port": 8000}],
+            "from": [{"podSelector": {"matchLabels": gateway.GATEWAY}}],
+        }
+    ]
+    assert policies["model-gateway-callers"]["ingress"][0]["from"] == [
+        {"ipBlock": {"cidr": "10.20.0.0/16"}}
+    ]
+    (download,) = policies["model-weights-download"]["egress"]
+    assert "169.254.169.254/32" in download["to"][0]["ipBlock"]["except"]
+
+
+def test_only_the_download_holds_the_token_of_the_weights() -> None:
+    holders = {
+        name
+        for name, spec in pod_specs(asked()).items()
+        for variable in spec["containers"][0].get("env", [])
+        if variable["name"] == "HF_TOKEN"
+    }
+    assert holders == {"model-weights-download"}
+    (server,) = pod_specs(asked())["model-server"]["containers"]
+    assert {"name": "HF_HUB_OFFLINE", "value": "1"} in server["env"]
+
+
+def test_secrets_are_marked_and_stand_in_no_argument() -> None:
+    secrets = [r for r in asked() if r.inputs.get("kind") == "Secret"]
+    assert {r.name for r in secrets} == {"model-weights-token", "model-server-key", "model-gateway"}
+    assert all(r.inputs["stringData"] == SECRET for r in secrets)
+
+
+def test_a_replica_of_two_nodes_is_a_group_whose_leader_answers() -> None:
+    resources = asked(WIDE)
+    group = one(resources, "LeaderWorkerSet", "model-server")["spec"]["leaderWorkerTemplate"]
+    assert group["size"] == 2
+    assert group["restartPolicy"] == "RecreateGroupOnPodRestart"
+    leader = group["leaderTemplate"]["spec"]["containers"][0]["args"]
+    worker = group["workerTemplate"]["spec"]["containers"][0]
+    assert "--pipeline-parallel-size=2" in leader
+    assert "--headless" not in leader
+    assert worker["args"] == [*leader, "--headless"]
+    assert "readinessProbe" not in worker
+    service = one(resources, "Service", "model-server")
+    assert service["spec"]["selector"] == model_server.LEADER
+    assert group["workerTemplate"]["metadata"]["labels"][model_server.ROLE] == "worker"
+
+
+def test_the_gateway_asks_its_balancer_s_address_of_the_service_where_the_cloud_makes_one() -> None:
+    given = one(asked(), "Service", "model-gateway")
+    assert given["spec"]["type"] == "NodePort"
+    assert given["spec"]["ports"][0]["nodePort"] == 30443
+
+    def program() -> ClusterInference:
+        cluster = described()
+        entrance = replace(
+            cluster.entrance, service_type="LoadBalancer", node_port=None, address=None, sources=[]
+        )
+        return ClusterInference("model", cluster=replace(cluster, entrance=entrance), serving=SMALL)
+
+    made = one(objects(program), "Service", "model-gateway")
+    assert made["metadata"]["annotations"] == {
+        "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}"
+    }
+    callers = one(objects(program), "NetworkPolicy", "model-gateway-callers")
+    assert callers["spec"]["ingress"] == [{"ports": [{"protocol": "TCP", "port": gateway.PORT}]}]
+
+
+def test_the_volume_outlives_its_claim_and_has_room_for_the_next_model() -> None:
+    volume = one(asked(replace(SMALL, weights_gib=65)), "PersistentVolume", "model-weights")
+    assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
+    assert volume["spec"]["capacity"] == {"storage": "140Gi"}
+    assert volume["spec"]["nfs"] == {"server": "10.20.0.9", "path": "/weights"}
+
+
+def test_replicas_mount_the_weights_and_cannot_change_them() -> None:
+    spec = pod_specs(asked())["model-server"]
+    assert spec["volumes"][0] == {
+        "name": "weights",
+        "persistentVolumeClaim": {"claimName": "model-weights-00000000", "readOnly": True},
+    }
+    assert {"name": "weights", "mountPath": "/weights", "readOnly": True} in spec["containers"][0][
+        "volumeMounts"
+    ]
