@@ -1,124 +1,17 @@
-"""Right-sizing: which machines hold a model at a context and a concurrency, cheapest first.
+"""Right-sizing: what holds a model at a context and a concurrency, cheapest first.
 
-The arithmetic is vLLM's, per GPU and in whole bytes:
-
-    room for the cache = utilisation x memory - weights - peak of a step - what is outside of torch
-
-which vLLM measures when it starts (`gpu_worker.py`, "Available KV cache memory") and this module
-foretells. A token of cache is 2 (key, value) x layers x heads x head size x bytes; tensor
-parallelism divides the heads and, once they run out, copies them; a page is 16 tokens. A sliding
-window holds its window and one prefill step (`SlidingWindowSpec.max_admission_blocks_per_request`).
-The allowances below err towards promising less; docs/sizing.md has them beside published figures.
+size("gpt-oss-120b", context_tokens=32_768, concurrency=8, machines=machines("aws")).chosen
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from components.gpu import Gpu, Machine, gpu
+from components.fitting import Ask, Refusal, answers
+from components.gpu import Machine
+from components.memory import Fit, KvCache
 from components.models import MODELS, Model, model
 
-KvCache = Literal["auto", "fp8"]
-
-GIB = 2**30
-PAGE_TOKENS = 16
-"""vLLM's default block size."""
-
-_VISIBLE_PER_MILLE = 985
-"""What the driver leaves of the counted memory: 39.50 of 40 GiB on an A100 (vllm#12330), 44.42 of
-44.70 on an L40S, 95.01 of 96 on an RTX PRO 6000."""
-_OUTSIDE_TORCH = GIB
-"""CUDA context, NCCL's buffers and fragmentation: 0.2 to 0.4 GiB in logs of one GPU, more of eight."""
-_CUDA_GRAPHS = GIB
-"""Captured graphs: 0.5 to 1.9 GiB in logs."""
-_SAMPLER_BYTES = 16
-"""Per sequence and word of the vocabulary, while sampling: logits, their sorted copy, its indices."""
-_MOST_NODES = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """A term of the arithmetic, in bytes of one GPU."""
-
-    what: str
-    size: int
-
-    def __str__(self) -> str:
-        return f"{self.size / GIB:9.2f} GiB  {self.what}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fit:
-    """A model on `nodes` machines of one kind, as one server.
-
-    Attributes:
-        tensor_parallel: GPUs of a machine that share each layer.
-        nodes: Machines that share the layers (pipeline parallelism); 1 unless eight GPUs are too few.
-        replicas_per_machine: Servers of this size that the machine has GPUs for; 0 with `nodes` > 1
-            is impossible, it is 1 then.
-        max_num_batched_tokens: Pass it to the server: the arithmetic depends on it.
-        max_num_seqs: Likewise.
-        available_bytes: Room for the cache in each GPU; below zero where not even the weights fit.
-        request_bytes: Cache in each GPU for one request as long as the context.
-        max_concurrency: Requests as long as the context that the cache holds at once.
-        kv_tokens: Tokens that the cache holds, as vLLM logs them ("GPU KV cache size").
-        notes: What a person should know: kernels that stand in for missing hardware.
-    """
-
-    machine: Machine
-    gpu: Gpu
-    tensor_parallel: int
-    nodes: int
-    kv_cache: KvCache
-    max_num_batched_tokens: int
-    max_num_seqs: int
-    lines: tuple[Line, ...]
-    available_bytes: int
-    request_bytes: int
-    context_tokens: int
-    notes: tuple[str, ...] = ()
-
-    @property
-    def replicas_per_machine(self) -> int:
-        return 1 if self.nodes > 1 else self.machine.count // self.tensor_parallel
-
-    @property
-    def max_concurrency(self) -> int:
-        return max(0, self.available_bytes) // self.request_bytes
-
-    @property
-    def kv_tokens(self) -> int:
-        return max(0, self.available_bytes) * self.context_tokens // self.request_bytes
-
-    @property
-    def usd_hour(self) -> float | None:
-        """Price of an hour of all the machines in US dollars; None is unknown."""
-        hour = self.machine.usd_hour
-        return None if hour is None else round(hour * self.nodes, 4)
-
-    @property
-    def text(self) -> str:
-        """The arithmetic, a line a term."""
-        price = "price unknown" if self.usd_hour is None else f"${self.usd_hour:.2f}/h"
-        nodes = f"{self.nodes} x " if self.nodes > 1 else ""
-        head = (
-            f"{nodes}{self.machine.slug} ({self.machine.count} x {self.gpu.product}), {price},"
-            f" tensor parallel {self.tensor_parallel}; per GPU:"
-        )
-        holds = (
-            f"holds {self.kv_tokens:,} tokens: {self.max_concurrency} requests of"
-            f" {self.context_tokens:,} at once"
-        )
-        return "\n".join([head, *map(str, self.lines), holds, *self.notes])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
-    """A machine that does not hold the model, and why: `fit` is None if memory is not the reason."""
-
-    machine: Machine
-    reason: str
-    fit: Fit | None = None
+_CONTEXT_STEP = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,14 +26,14 @@ class Sizing:
 
     @property
     def chosen(self) -> Fit:
+        """The cheapest."""
         return self.fits[0]
 
     @property
     def text(self) -> str:
         """The choice with its arithmetic, and what else would do."""
         others = ", ".join(fit.machine.slug for fit in self.fits[1:]) or "nothing"
-        ask = _ask(self.model, self.context_tokens, self.concurrency)
-        return f"{ask}\n{self.chosen.text}\nwould do as well, dearer: {others}"
+        return f"{self.model.name}: {self.chosen.text}\nwould do as well, dearer: {others}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,11 +52,12 @@ class Choice:
 
     @property
     def text(self) -> str:
+        """The change, the machine that then holds the model, and the lines that make it."""
         lines = [f"  pulumi config set {key} {value}" for key, value in self.settings.items()]
         return "\n".join([f"- {self.what}: {self.fit.machine.slug}", *lines])
 
 
-class DoesNotFit(ValueError):  # noqa: N818  # it is an answer, and reads so where it is raised
+class DoesNotFit(ValueError):  # noqa: N818
     """No machine, or not the wanted one, holds the model as asked; the message has the arithmetic.
 
     Attributes:
@@ -198,29 +92,29 @@ def size(
         kv_cache: `fp8` halves the cache; needs hardware with FP8.
         gpu_memory_utilization: Share of a GPU's memory that the server takes.
         max_num_seqs: Requests in one step; the concurrency unless given.
-        max_num_batched_tokens: Tokens in one step; vLLM's default for the GPU unless given.
+        max_num_batched_tokens: Tokens in one step; `step_tokens` of the GPU unless given.
 
     Raises:
         DoesNotFit: Nothing holds it, or not what was wanted.
         ValueError: An argument makes no sense.
     """
-    asked = _Ask(
+    ask = Ask(
         model=model(wanted) if isinstance(wanted, str) else wanted,
         context_tokens=_positive("inference_context_tokens", context_tokens),
         concurrency=_positive("inference_concurrency", concurrency),
         kv_cache=kv_cache,
-        utilization_per_mille=_per_mille(gpu_memory_utilization),
+        gpu_memory_utilization=gpu_memory_utilization,
         max_num_seqs=max_num_seqs,
         max_num_batched_tokens=max_num_batched_tokens,
     )
     candidates = tuple(machines)
-    chosen = tuple(_only(candidates, gpu_or_machine))
-    fits, refusals = _answers(asked, chosen)
+    allowed = _allowed(candidates, gpu_or_machine)
+    fits, refusals = answers(ask, allowed)
     if not fits:
-        choices = tuple(_choices(asked, chosen, candidates))
-        raise DoesNotFit(_refusal(asked, gpu_or_machine, refusals, choices), refusals, choices)
+        choices = tuple(_choices(ask, allowed, candidates))
+        raise DoesNotFit(_message(ask, gpu_or_machine, refusals, choices), refusals, choices)
     return Sizing(
-        model=asked.model,
+        model=ask.model,
         context_tokens=context_tokens,
         concurrency=concurrency,
         fits=fits,
@@ -228,50 +122,114 @@ def size(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Ask:
-    """A question, complete."""
-
-    model: Model
-    context_tokens: int
-    concurrency: int
-    kv_cache: KvCache
-    utilization_per_mille: int
-    max_num_seqs: int | None
-    max_num_batched_tokens: int | None
-
-
-def _answers(ask: _Ask, machines: Iterable[Machine]) -> tuple[tuple[Fit, ...], tuple[Refusal, ...]]:
-    """Every machine, as a fit or as a refusal; several nodes only if one of none is enough."""
-    machines = tuple(machines)
-    if ask.context_tokens > ask.model.context_tokens:
-        reason = f"{ask.model.name} reads {ask.model.context_tokens:,} tokens at most"
-        return (), tuple(Refusal(machine=row, reason=reason) for row in machines)
-    tried = [_on(ask, row, (1,)) for row in machines]
-    if not any(isinstance(answer, Fit) for answer in tried):
-        nodes = range(2, _MOST_NODES + 1)
-        wide = [_on(ask, row, nodes) for row in machines if row.fabric and row.count >= 8]
-        tried += [answer for answer in wide if isinstance(answer, Fit)]
-    fits = [answer for answer in tried if isinstance(answer, Fit)]
-    return tuple(sorted(fits, key=_cost)), tuple(a for a in tried if isinstance(a, Refusal))
+def _allowed(candidates: tuple[Machine, ...], name: str | None) -> tuple[Machine, ...]:
+    if not candidates:
+        raise ValueError("Right-sizing needs at least one machine to choose from; it got none.")
+    rows = tuple(row for row in candidates if name in (None, row.gpu, row.slug))
+    if not rows:
+        known = sorted({row.gpu for row in candidates} | {row.slug for row in candidates})
+        raise ValueError(
+            f"inference_gpu is {name!r}: it must be a GPU or a machine among {', '.join(known)}."
+            f" Mend it: pulumi config set inference_gpu {candidates[0].slug}"
+        )
+    return rows
 
 
-def _cost(fit: Fit) -> tuple[bool, float, int, str]:
-    return fit.usd_hour is None, fit.usd_hour or 0.0, fit.nodes, fit.machine.slug
+def _choices(
+    ask: Ask, allowed: tuple[Machine, ...], candidates: tuple[Machine, ...]
+) -> Iterator[Choice]:
+    """Changes that do fit: another machine; else, or besides, a smaller question."""
+    near = [
+        *(_choice("another machine", ask, candidates, allowed) if allowed != candidates else ()),
+        *_smaller(ask, allowed, allowed),
+    ]
+    yield from near or _smaller(ask, candidates, allowed)
 
 
-def _on(ask: _Ask, row: Machine, nodes: Iterable[int]) -> Fit | Refusal:
-    """The smallest server on such machines that holds what is asked, or the largest that does not."""
-    card = gpu(row.gpu)
-    reason = _unsuited(ask, card)
-    if reason:
-        return Refusal(machine=row, reason=reason)
-    fit = None
-    for count in nodes:
-        for parallel in _tensor_parallel(ask.model, row, all_gpus=count > 1):
-            fit = arithmetic(ask.model, row, card, ask, tensor_parallel=parallel, nodes=count)
-            if fit.max_concurrency >= ask.concurrency:
-                return fit
-    assert fit is not None  # noqa: S101  # one GPU always divides the heads
-    reason = f"room for {fit.max_concurrency} requests of {ask.context_tokens:,} tokens"
-    return Refusal(machine=row, reason=reason, fit=fit)
+def _smaller(ask: Ask, rows: tuple[Machine, ...], allowed: tuple[Machine, ...]) -> Iterator[Choice]:
+    def fits(question: Ask) -> bool:
+        return bool(answers(question, rows)[0])
+
+    if ask.kv_cache == "auto":
+        yield from _choice("an FP8 cache (kv_cache)", replace(ask, kv_cache="fp8"), rows, allowed)
+    fewer = _most(lambda n: fits(replace(ask, concurrency=n)), ask.concurrency - 1)
+    if fewer:
+        yield from _choice(
+            "fewer requests at once",
+            replace(ask, concurrency=fewer),
+            rows,
+            allowed,
+            inference_concurrency=fewer,
+        )
+    longest = min(ask.context_tokens - 1, ask.model.context_tokens)
+    steps = _most(
+        lambda n: fits(replace(ask, context_tokens=n * _CONTEXT_STEP)), longest // _CONTEXT_STEP
+    )
+    if steps:
+        tokens = steps * _CONTEXT_STEP
+        yield from _choice(
+            "a shorter context",
+            replace(ask, context_tokens=tokens),
+            rows,
+            allowed,
+            inference_context_tokens=tokens,
+        )
+    for other in MODELS.values():
+        if other.base == ask.model.base and other.resident_bytes < ask.model.resident_bytes:
+            yield from _choice(
+                f"{other.format} weights",
+                replace(ask, model=other),
+                rows,
+                allowed,
+                inference_model=other.name,
+            )
+
+
+def _choice(
+    what: str,
+    ask: Ask,
+    rows: tuple[Machine, ...],
+    allowed: tuple[Machine, ...],
+    **settings: object,
+) -> Iterator[Choice]:
+    """The cheapest answer to the changed question, if it has one."""
+    fits, _ = answers(ask, rows)
+    if fits:
+        changed = {key: str(value) for key, value in settings.items()}
+        if fits[0].machine not in allowed:
+            changed["inference_gpu"] = fits[0].machine.slug
+        yield Choice(what=what, settings=changed, kv_cache=ask.kv_cache, fit=fits[0])
+
+
+def _most(holds: Callable[[int], bool], most: int) -> int:
+    """A number up to `most` for which it holds, the greatest if it holds below that; 0 if none."""
+    least = 0
+    while least < most:
+        middle = (least + most + 1) // 2
+        least, most = (middle, most) if holds(middle) else (least, middle - 1)
+    return least
+
+
+def _message(
+    ask: Ask, name: str | None, refusals: tuple[Refusal, ...], choices: tuple[Choice, ...]
+) -> str:
+    where = f"on inference_gpu {name}" if name else f"any of {len(refusals)} machines"
+    closest = max(
+        (refusal.fit for refusal in refusals if refusal.fit),
+        key=lambda fit: (fit.max_concurrency, fit.available_bytes),
+        default=None,
+    )
+    reasons = sorted({refusal.reason for refusal in refusals if not refusal.fit})
+    parts = [f"{ask} does not fit {where}.", *(f"{reason}." for reason in reasons)]
+    if closest:
+        parts += ["The closest:", closest.text]
+    parts += ["What fits:", *(choice.text for choice in choices)] if choices else ["Nothing near."]
+    return "\n".join(parts)
+
+
+def _positive(key: str, value: int) -> int:
+    if value < 1:
+        raise ValueError(
+            f"{key} is {value}: it must be at least 1. Mend it: pulumi config set {key} 8"
+        )
+    return value
