@@ -11,6 +11,7 @@ from pathlib import Path
 import typer.main
 import yaml
 
+from tools import sizing
 from tools.workspace import ROOT, CommandError
 
 _PART = re.compile(r"(<!-- begin (?P<name>[\w-]+) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
@@ -110,9 +111,26 @@ def _described(file: Path, name: str) -> Iterator[list[str]]:
             yield [f"`{line.target.id}`", str(below.value.value)]
 
 
+def _sizing() -> str:
+    return _table(
+        ["model", "context", "platform", "cheapest", "TP", "USD/h", "GiB for cache", "requests"],
+        sizing.answers(),
+    )
+
+
+def _sizing_published() -> str:
+    head = ["model", "server, utilization", "tokens logged", "tokens computed"]
+    return _table(
+        [*head, "GiB logged", "GiB foretold", "source, date"],
+        sizing.comparisons(),
+    )
+
+
 _PARTS: dict[str, Callable[[], str]] = {
     "commands": _commands,
     "config": _config,
     "outputs": _outputs,
+    "sizing": _sizing,
+    "sizing-published": _sizing_published,
     "variables": _variables,
 }
