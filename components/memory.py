@@ -96,12 +96,16 @@ class Fit:
         return None if hour is None else round(hour * self.nodes, 4)
 
     @property
+    def price(self) -> str:
+        """The price, or that it is unknown, to show."""
+        return "price unknown" if self.usd_hour is None else f"${self.usd_hour:.2f}/h"
+
+    @property
     def text(self) -> str:
         """The arithmetic, a line a term."""
-        price = "price unknown" if self.usd_hour is None else f"${self.usd_hour:.2f}/h"
         nodes = f"{self.nodes} x " if self.nodes > 1 else ""
         head = (
-            f"{nodes}{self.machine.slug} ({self.machine.count} x {self.gpu.product}), {price},"
+            f"{nodes}{self.machine.slug} ({self.machine.count} x {self.gpu.product}), {self.price},"
             f" tensor parallel {self.tensor_parallel}; per GPU:"
         )
         holds = (
@@ -163,7 +167,7 @@ def arithmetic(
         ),
         Line(
             what=f"weights ({wanted.format}) over {tensor_parallel * nodes} GPUs",
-            size=-(-wanted.resident_bytes // -(tensor_parallel * nodes)),
+            size=-wanted.resident_bytes // (tensor_parallel * nodes),
         ),
         Line(
             what=f"peak of a step of {step:,} tokens and {max_num_seqs} sequences",

@@ -32,8 +32,8 @@ class Sizing:
     @property
     def text(self) -> str:
         """The choice with its arithmetic, and what else would do."""
-        others = ", ".join(fit.machine.slug for fit in self.fits[1:]) or "nothing"
-        return f"{self.model.name}: {self.chosen.text}\nwould do as well, dearer: {others}"
+        others = ", ".join(f"{fit.machine.slug} ({fit.price})" for fit in self.fits[1:])
+        return f"{self.model.name}: {self.chosen.text}\nwould do as well: {others or 'nothing'}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +100,8 @@ def size(
     """
     ask = Ask(
         model=model(wanted) if isinstance(wanted, str) else wanted,
-        context_tokens=_positive("inference_context_tokens", context_tokens),
-        concurrency=_positive("inference_concurrency", concurrency),
+        context_tokens=_positive("inference_context_tokens", context_tokens, such_as=32_768),
+        concurrency=_positive("inference_concurrency", concurrency, such_as=8),
         kv_cache=kv_cache,
         gpu_memory_utilization=gpu_memory_utilization,
         max_num_seqs=max_num_seqs,
@@ -227,9 +227,9 @@ def _message(
     return "\n".join(parts)
 
 
-def _positive(key: str, value: int) -> int:
+def _positive(key: str, value: int, *, such_as: int) -> int:
     if value < 1:
         raise ValueError(
-            f"{key} is {value}: it must be at least 1. Mend it: pulumi config set {key} 8"
+            f"{key} is {value}: it must be at least 1. Mend it: pulumi config set {key} {such_as}"
         )
     return value

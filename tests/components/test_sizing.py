@@ -231,6 +231,13 @@ def test_more_requests_than_one_machine_holds_are_no_reason_for_two_machines() -
     assert all(choice.fit.nodes == 1 for choice in refused.value.choices)
 
 
+def test_the_text_has_the_choice_its_terms_and_the_prices_of_the_others() -> None:
+    text = _size("gpt-oss-120b", "aws").text
+    assert text.startswith("gpt-oss-120b: g7e.2xlarge (1 x RTX PRO 6000 Blackwell Server Edition)")
+    assert "$3.36/h" in text.splitlines()[0]
+    assert "p5e.48xlarge (price unknown)" in text.splitlines()[-1]
+
+
 # Refusing
 
 
