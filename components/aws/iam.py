@@ -25,20 +25,25 @@ def policy(statements: Sequence[Statement]) -> pulumi.Output[str]:
     return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def trust(service: str) -> str:
-    """The document that lets a service of AWS take on a role."""
+def trust(service: str, *more: str) -> str:
+    """The document that lets a service of AWS take on a role, and do `more` as it does."""
     return json.dumps(
         {
             "Version": "2012-10-17",
             "Statement": [
                 {
                     "Effect": "Allow",
-                    "Action": "sts:AssumeRole",
+                    "Action": ["sts:AssumeRole", *more] if more else "sts:AssumeRole",
                     "Principal": {"Service": service},
                 }
             ],
         }
     )
+
+
+def managed(name: str) -> str:
+    """ARN of a policy that AWS keeps."""
+    return f"arn:aws:iam::aws:policy/{name}"
 
 
 def account(arn: pulumi.Output[str]) -> pulumi.Output[str]:

@@ -21,6 +21,8 @@ class Network(pulumi.ComponentResource):
     endpoint, which is free (same source).
     """
 
+    vpc_id: pulumi.Output[str]
+    cidr: str = CIDR
     private_subnet_ids: list[pulumi.Output[str]]
     functions_group_id: pulumi.Output[str]
     """Security group of the functions: out to HTTPS and to the database, nothing in."""
@@ -47,6 +49,7 @@ class Network(pulumi.ComponentResource):
             enable_dns_support=True,
             opts=child,
         )
+        self.vpc_id = self._vpc.id
         # Without rules it is closed: AWS puts what names no group of its own into it.
         ec2.DefaultSecurityGroup(
             f"{name}-default-group", vpc_id=self._vpc.id, ingress=[], egress=[], opts=child

@@ -72,5 +72,8 @@ def manifest(resource: PlannedResource) -> dict[str, Any]:
     body["metadata"] = {"name": f"{resource.name}-00000000", **body.get("metadata", {})}
     if "stringData" in body:
         # The whole of it is hidden in a plan; what it holds does not matter to its shape.
-        body["stringData"] = {"hidden": "hidden"}
+        keys = (
+            ["tls.crt", "tls.key"] if body.get("type") == "kubernetes.io/tls" else ["key", "token"]
+        )
+        body["stringData"] = dict.fromkeys(keys, "hidden")
     return body

@@ -1,0 +1,86 @@
+"""The rung `dedicated` at DigitalOcean: a model on GPUs of our own that DigitalOcean runs.
+
+Arguments are those of the provider's own acceptance tests (terraform-provider-digitalocean v2.99.1,
+2026-08); the example in its documentation disagrees with the API's schema.
+"""
+
+import pulumi
+import pulumi_digitalocean as digitalocean
+
+from components.gpu import Machine
+
+REGIONS = ("atl1", "nyc2", "tor1")
+"""Regions of Dedicated Inference: digitalocean/openapi, 2026-08-07."""
+
+
+class DedicatedInference(pulumi.ComponentResource):
+    """A Dedicated Inference endpoint with a token of its own, as the contract wants it.
+
+    Public, since Functions have no VPC; its certificate is a public authority's, so there is no
+    authority to trust beside. Billed by the GPU-hour until it is destroyed: there is no autoscaling
+    and no scale to zero.
+    """
+
+    base_url: pulumi.Output[str]
+    model: pulumi.Output[str]
+    api_key: pulumi.Output[str]
+    certificate_authority: pulumi.Output[str]
+    context_tokens: int
+    input_usd_per_million: float | None = None
+    """Unknown: the endpoint is paid by the hour, whatever it answers."""
+    output_usd_per_million: float | None = None
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        region: str,
+        machine: Machine,
+        model: str,
+        repository: str,
+        context_tokens: int,
+        replicas: int,
+        hugging_face_token: pulumi.Input[str] | None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Args:
+        machine: What each replica runs on.
+        model: Name that clients ask for.
+        repository: Of the weights at Hugging Face.
+        context_tokens: Prompt and answer together fit in so many tokens.
+        replicas: That always run.
+        """
+        super().__init__("seamless:digitalocean:DedicatedInference", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        vpc = digitalocean.Vpc(name, region=region, opts=child)
+        endpoint = digitalocean.DedicatedInference(
+            name,
+            region=region,
+            vpc_uuid=vpc.id,
+            enable_public_endpoint=True,
+            model_deployments=[
+                {
+                    "model_slug": model,
+                    "model_provider": "hugging_face",
+                    "provider_model_id": repository,
+                    "accelerators": [
+                        {
+                            "accelerator_slug": machine.slug,
+                            "scale": replicas,
+                            "type": "prefill_decode",
+                        }
+                    ],
+                }
+            ],
+            hugging_face_token=hugging_face_token,
+            opts=child,
+        )
+        token = digitalocean.DedicatedInferenceToken(
+            name, dedicated_inference_id=endpoint.id, opts=child
+        )
+        self.base_url = endpoint.public_endpoint_fqdn.apply(lambda host: f"https://{host}/v1")
+        self.model = pulumi.Output.from_input(model)
+        self.api_key = pulumi.Output.secret(token.token)
+        self.certificate_authority = pulumi.Output.from_input("")
+        self.context_tokens = context_tokens
+        self.register_outputs({"base_url": self.base_url, "model": self.model})

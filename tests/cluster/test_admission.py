@@ -1,0 +1,105 @@
+"""Proves that a real API server takes every object of ours, and places it where it should be."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from components.kubernetes.inference import ClusterInference
+from components.kubernetes.serving import Serving
+from tests.cluster.control_plane import Api, RefusedError
+from tests.components.kubernetes.cluster import SMALL, described, manifest, objects
+from tests.local import until
+
+pytestmark = pytest.mark.cluster
+
+GPU = "nvidia.com/gpu"
+
+
+def node(api: Api, name: str, *, gpus: int = 0) -> None:
+    """A node that KWOK plays, as the clouds label and taint it."""
+    size = {"cpu": "16", "memory": "256Gi", "pods": "110", "ephemeral-storage": "500Gi"}
+    size |= {GPU: str(gpus)} if gpus else {}
+    api.post(
+        "/api/v1/nodes",
+        {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {
+                "name": name,
+                "labels": {
+                    "kubernetes.io/hostname": name,
+                    "seamless.dev/pool": "gpu" if gpus else "system",
+                },
+            },
+            "spec": {"taints": [{"key": GPU, "value": "present", "effect": "NoSchedule"}]}
+            if gpus
+            else {},
+            "status": {"capacity": size, "allocatable": size},
+        },
+    )
+
+
+def applied(api: Api, serving: Serving, name: str) -> str:
+    """Apply what a model consists of; return its namespace."""
+    asked = objects(lambda: ClusterInference(name, cluster=described(), serving=serving))
+    bodies = [manifest(resource) for resource in asked if not resource.type.startswith("pulumi:")]
+    for body in sorted(bodies, key=lambda body: body["kind"] != "Namespace"):
+        if body["kind"] == "Service" and body["spec"].get("type") == "NodePort":
+            body["spec"]["ports"][0].pop("nodePort")  # one control plane, many tests
+        api.apply(body)
+    (namespace,) = [body["metadata"]["name"] for body in bodies if body["kind"] == "Namespace"]
+    return str(namespace)
+
+
+def pods(api: Api, namespace: str, app: str) -> list[dict[str, Any]]:
+    selector = f"labelSelector=app.kubernetes.io/name={app}"
+    items: list[dict[str, Any]] = api.get(f"/api/v1/namespaces/{namespace}/pods?{selector}")[
+        "items"
+    ]
+    return items
+
+
+def test_a_replica_runs_on_a_gpu_node_and_the_next_waits_for_one(api: Api) -> None:
+    node(api, "gpu-1", gpus=1)
+    node(api, "system-1")
+    namespace = applied(api, replace(SMALL, minimum=2, maximum=2), "placed")
+
+    def settled() -> list[dict[str, Any]] | None:
+        found = pods(api, namespace, "model-server")
+        bound = [pod for pod in found if pod["spec"].get("nodeName")]
+        told = [
+            condition["message"]
+            for pod in found
+            for condition in pod["status"].get("conditions", [])
+            if condition["type"] == "PodScheduled" and condition["status"] == "False"
+        ]
+        ready = len(found) == 2 and len(bound) == 1 and told
+        return [*bound, {"told": told}] if ready else None
+
+    bound, waiting = until(settled, seconds=60)
+    assert bound["spec"]["nodeName"] == "gpu-1"
+    assert "Insufficient nvidia.com/gpu" in waiting["told"][0]
+    gateways = until(
+        lambda: (
+            found
+            if len(found := pods(api, namespace, "gateway")) == 2
+            and all(pod["spec"].get("nodeName") for pod in found)
+            else None
+        ),
+        seconds=60,
+    )
+    assert {pod["spec"]["nodeName"] for pod in gateways} == {"system-1"}
+
+
+def test_a_pod_with_more_privileges_than_ours_is_refused(api: Api) -> None:
+    namespace = applied(api, SMALL, "restricted")
+    with pytest.raises(RefusedError, match='violates PodSecurity "restricted:latest"'):
+        api.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": "root", "namespace": namespace},
+                "spec": {"hostIPC": True, "containers": [{"name": "root", "image": "busybox"}]},
+            }
+        )
