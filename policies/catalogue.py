@@ -13,8 +13,17 @@ from policies.aws import (
     visibility,
 )
 from policies.digitalocean import bucket_access as spaces_access
-from policies.digitalocean import bucket_keys, database_firewall, database_transport
+from policies.digitalocean import bucket_keys, database_firewall, database_transport, gpu_pool
 from policies.everywhere import plain_secrets, protection
+from policies.kubernetes import (
+    drain,
+    exposure,
+    isolation,
+    model_server,
+    privileges,
+    resources,
+    user,
+)
 from policies.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -32,6 +41,14 @@ RULES: tuple[Rule, ...] = (
     bucket_keys.RULE,
     database_firewall.RULE,
     database_transport.RULE,
+    gpu_pool.RULE,
+    user.RULE,
+    privileges.RULE,
+    resources.RULE,
+    isolation.RULE,
+    exposure.RULE,
+    drain.RULE,
+    model_server.RULE,
     protection.RULE,
     plain_secrets.RULE,
 )

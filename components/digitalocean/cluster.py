@@ -28,6 +28,9 @@ CLUSTER_SUBNET, SERVICE_SUBNET = "10.244.0.0/16", "10.245.0.0/19"
 POOL = "seamless.dev/pool"
 """Our own label of a node pool; the full list of DOKS' `gpu-model` values is not published."""
 
+SPILLS_OVER = "seamless.dev/spills-over-to"
+"""Our own label of the GPU pool: the rung that answers while it cannot."""
+
 WEIGHTS_GIB = 500
 """Of the share that holds the weights."""
 
@@ -57,6 +60,7 @@ class Cluster(pulumi.ComponentResource):
         minimum: int,
         maximum: int,
         partition: str | None,
+        spills_over_to: str | None,
         version: str,
         tags: Sequence[str],
         protect: bool,
@@ -67,6 +71,7 @@ class Cluster(pulumi.ComponentResource):
         minimum: GPU nodes that always run.
         maximum: GPU nodes that may run.
         partition: AMD partition mode of the GPU nodes; None leaves each GPU whole.
+        spills_over_to: Rung that answers while no GPU node does; None is nobody.
         version: Of Kubernetes, `1.35`; empty takes ours.
         protect: True keeps a second control plane, and refuses to delete the weights.
         """
@@ -109,7 +114,7 @@ class Cluster(pulumi.ComponentResource):
             auto_scale=True,
             min_nodes=minimum,
             max_nodes=maximum,
-            labels={POOL: "gpu"},
+            labels={POOL: "gpu", **({SPILLS_OVER: spills_over_to} if spills_over_to else {})},
             gpu_partition_mode=partition,
             tags=list(tags),
             # The autoscaler owns the count, DOKS its own taint.

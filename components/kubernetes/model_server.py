@@ -182,7 +182,12 @@ def _pod(
         VLLM,
         resources={
             "requests": {"cpu": "2", "memory": "16Gi", **gpus},
-            "limits": {"ephemeral-storage": "40Gi", **gpus},
+            # Weights pass through the node's memory on their way to the GPU.
+            "limits": {
+                "memory": f"{32 + serving.weights_gib}Gi",
+                "ephemeral-storage": "40Gi",
+                **gpus,
+            },
         },
         command=["vllm", "serve"],
         args=arguments(serving, weights.path),

@@ -1,6 +1,7 @@
 """Proves what a model on GPU nodes consists of: placement, isolation, drain, and who may talk."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import kubernetes_validate
@@ -8,6 +9,7 @@ import pulumi
 import pytest
 
 from analysis.plan import SECRET, PlannedResource
+from analysis.policies import verdicts
 from components.kubernetes import gateway, model_server
 from components.kubernetes.images import GATEWAY, VLLM
 from components.kubernetes.inference import ClusterInference
@@ -55,6 +57,19 @@ def test_every_object_is_what_kubernetes_defines_without_an_unknown_field(
     assert len(known) == 21
     for body in known:
         kubernetes_validate.validate(body, KUBERNETES, strict=True)
+
+
+@pytest.mark.parametrize("serving", [SMALL, WIDE], ids=["one node", "two nodes"])
+def test_every_rule_about_kubernetes_holds(serving: Serving) -> None:
+    found = verdicts(asked(serving), environment="prod", today=date(2026, 11, 22))
+    assert [(v.id, v.resource, v.message) for v in found] == []
+
+
+def test_weights_of_no_pinned_revision_break_a_rule() -> None:
+    found = verdicts(
+        asked(replace(SMALL, revision=None)), environment="dev", today=date(2026, 11, 22)
+    )
+    assert [(v.id, v.resource) for v in found] == [("K8S-21", "model-weights-download")]
 
 
 def test_the_server_runs_on_gpu_nodes_and_on_no_other() -> None:

@@ -1,0 +1,1 @@
+"""Promises about objects in a Kubernetes cluster."""

@@ -1,0 +1,57 @@
+"""K8S-18: a model server that must go finishes what it answers."""
+
+from collections.abc import Iterator
+
+from policies.kubernetes.pods import (
+    containers,
+    flag,
+    makes_pods,
+    named,
+    pod_specs,
+    serves_vllm,
+)
+from policies.rule import Resource, ResourceRule
+from policies.values import Hidden, is_undecided, mapped
+
+_DEFAULT_GRACE = 30
+"""Seconds that Kubernetes gives a pod that asks for none."""
+
+
+def _check(resource: Resource) -> Iterator[str]:
+    for spec in pod_specs(resource):
+        grace = spec.get("terminationGracePeriodSeconds", _DEFAULT_GRACE)
+        for container in containers(spec):
+            if not serves_vllm(container) or _undecided(container):
+                continue
+            drain = flag(container, "--shutdown-timeout")
+            if not drain or not drain.isdecimal() or int(drain) == 0:
+                yield f"{named(container)} cuts off what it answers: --shutdown-timeout is {drain}."
+                continue
+            wait = mapped(mapped(container.get("lifecycle")).get("preStop")).get("sleep")
+            seconds = mapped(wait).get("seconds", 0)
+            if not isinstance(grace, int | float) or not isinstance(seconds, int | float):
+                continue
+            needed = int(drain) + int(seconds)
+            if grace < needed:
+                yield f"{named(container)} needs {needed} s to drain and is killed after {grace:g}."
+
+
+def _undecided(container: object) -> bool:
+    keys = ("command", "args", "lifecycle")
+    values = [mapped(container).get(key) for key in keys]
+    return any(value is not None and is_undecided(value) for value in values) or isinstance(
+        container, Hidden
+    )
+
+
+RULE = ResourceRule(
+    id="K8S-18",
+    title="A model server has time to finish every answer before its pod is killed.",
+    severity="high",
+    enforcement="mandatory",
+    remedy="Give vLLM --shutdown-timeout as long as its longest answer, and the pod a "
+    "terminationGracePeriodSeconds of at least that and the preStop sleep together.",
+    source="https://github.com/vllm-project/vllm/pull/43208 (2026-05)",
+    applies=makes_pods,
+    check=_check,
+)

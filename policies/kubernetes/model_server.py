@@ -1,0 +1,66 @@
+"""K8S-21: a model server asks for a key, knows its context, and runs nobody else's code."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from policies.kubernetes.pods import (
+    containers,
+    flag,
+    makes_pods,
+    named,
+    pod_specs,
+    serves_vllm,
+    words,
+)
+from policies.rule import Resource, ResourceRule
+from policies.values import Hidden, is_undecided, listed, mapped
+
+
+def _check(resource: Resource) -> Iterator[str]:
+    for spec in pod_specs(resource):
+        for container in containers(spec):
+            if any(is_undecided(container.get(key)) for key in ("command", "args")):
+                continue
+            if serves_vllm(container):
+                yield from _server(container)
+            elif words(container)[:2] == ["hf", "download"] and not flag(container, "--revision"):
+                yield f"{named(container)} downloads whatever is newest: it has no --revision."
+
+
+def _server(container: Mapping[str, Any]) -> Iterator[str]:
+    name = named(container)
+    if flag(container, "--api-key") is not None:
+        yield f"{name} has its key among its arguments, where every process of the node reads it."
+    elif not _has_variable(container, "VLLM_API_KEY"):
+        yield f"{name} answers everybody: it has no VLLM_API_KEY."
+    if not flag(container, "--max-model-len"):
+        yield f"{name} has no --max-model-len: it takes the model's own, or does not start."
+    if flag(container, "--trust-remote-code") is not None:
+        yield f"{name} runs code that comes with the weights: --trust-remote-code."
+    said = words(container)
+    model = flag(container, "--model") or (said[2] if len(said) > 2 else "")
+    if not model.startswith("/") and not flag(container, "--revision"):
+        yield f"{name} serves whatever is newest of {model}: it has no --revision."
+
+
+def _has_variable(container: Mapping[str, Any], name: str) -> bool:
+    variables = container.get("env")
+    if isinstance(variables, Hidden):
+        return True
+    return any(
+        isinstance(variable, Hidden) or mapped(variable).get("name") in (name, Hidden.UNKNOWN)
+        for variable in listed(variables)
+    )
+
+
+RULE = ResourceRule(
+    id="K8S-21",
+    title="vLLM asks for a key, has a context length, trusts no remote code, serves one revision.",
+    severity="high",
+    enforcement="mandatory",
+    remedy="Take VLLM_API_KEY from a Secret, set --max-model-len, drop --trust-remote-code, and "
+    "pin the weights: pulumi config set inference_model_revision COMMIT.",
+    source="https://docs.vllm.ai/en/stable/usage/security/ (2026)",
+    applies=makes_pods,
+    check=_check,
+)
