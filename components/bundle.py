@@ -59,6 +59,8 @@ _USELESS = re.compile(
     r"|^pypdfium2_cli/|^anyio/(pytest_plugin|_backends/_trio)\.py$"
     r"|^chardet/models/training_metadata\.yaml$"
 )
+# anyio reads its own source to load its parts late: without it, an import loads them all.
+_WITH_SOURCE = [("functions",), ("anyio",)]
 _BUILDER = ["components/bundle.py", "components/shared_library.py"]
 _INSTALL_SECONDS = 300
 _KEPT_SECONDS = 30 * 24 * 3600
@@ -309,7 +311,7 @@ def _drop_sources_of_packages(root: Path) -> None:
     """Leave only bytecode of packages: a traceback then names their lines without showing them."""
     for bytecode in sorted(root.rglob("__pycache__/*.pyc")):
         folder, module = bytecode.parent.parent, bytecode.name.partition(".")[0]
-        if not folder.is_relative_to(root / "functions"):
+        if folder.relative_to(root).parts[:1] not in _WITH_SOURCE:
             (folder / f"{module}.py").unlink()
             bytecode.replace(folder / f"{module}.pyc")
 
