@@ -1,8 +1,8 @@
 """The bundle: the application and its dependencies as one zip file per platform.
 
 Both zips come from the same sources and the same `uv.lock`, and equal inputs give equal bytes. They
-are cached by content in the user's cache folder. Why Python 3.13, whoever builds:
-docs/decisions/004-the-bundle-is-for-python-3-13.md.
+are cached by content in the user's cache folder. Why Python 3.13, whoever builds, and what happens
+where there is none: docs/decisions/004-the-bundle-is-for-python-3-13.md.
 """
 
 import hashlib
@@ -15,12 +15,17 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import pulumi
+from pulumi.runtime.proto.engine_pb2_grpc import EngineStub
+from pulumi.runtime.settings import get_engine
+
+from components.shared_library import trim
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -38,7 +43,6 @@ ROOTS = {
     "psycopg[binary,pool]": ["psycopg", "psycopg_pool"],
     "pypdfium2": ["pypdfium2"],
     "selectolax": ["selectolax"],
-    "semantic-text-splitter": ["semantic_text_splitter"],
     "sniffio": [],  # httpcore looks for it at every call, which costs most where it is missing
     "starlette": ["starlette"],
 }
@@ -49,8 +53,15 @@ NOT_SHIPPED = frozenset({"functions/handlers/local.py"})
 
 _USELESS = re.compile(
     r"^bin/|^\.lock$|(^|/)(__pycache__|tests?)/|(^|/)py\.typed$|\.(pyc|pyi|pyx|pxd|pxi|c|h)$"
-    r"|\.dist-info/(?!METADATA$)"  # importlib.metadata reads names and versions there
+    # importlib.metadata reads names and versions in METADATA; licences travel with what they cover
+    r"|\.dist-info/(?!METADATA$|licenses/|LICEN[CS]E|COPYING|NOTICE)"
+    # A command line, a plugin of pytest, another event loop, notes on how statistics were made
+    r"|^pypdfium2_cli/|^anyio/(pytest_plugin|_backends/_trio)\.py$"
+    r"|^chardet/models/training_metadata\.yaml$"
 )
+# anyio reads its own source to load its parts late: without it, an import loads them all.
+_WITH_SOURCE = [("functions",), ("anyio",)]
+_BUILDER = ["components/bundle.py", "components/shared_library.py"]
 _INSTALL_SECONDS = 300
 _KEPT_SECONDS = 30 * 24 * 3600
 
@@ -95,13 +106,12 @@ TARGETS: dict[Platform, Target] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """A zip file for one platform, or only its key where a preview has not built it.
+    """A zip file for one platform, or only its key where a plan has not built it.
 
     Attributes:
         path: The zip file; None where it is not built.
-        key: SHA-256 of all that decides the contents. It is known before the zip is built and the
-            same in a preview and in the `up` that follows, so it, and nothing read from the zip,
-            belongs into the inputs of resources: else a preview without changes would show one.
+        key: SHA-256 of all that decides the contents. It is known before the zip is built, so it,
+            and nothing read from the zip, belongs into the inputs of resources.
         bytes_packed: Size of the zip file; 0 where it is not built.
         bytes_unpacked: Size of all files in it; 0 where it is not built.
         runtime: What the platform calls the Python that runs it.
@@ -115,11 +125,6 @@ class Bundle:
     runtime: str
     compiled: bool
 
-    @property
-    def sha256(self) -> str:
-        """The key, by what it is: never the zip's own, which a preview may not know."""
-        return self.key
-
 
 def bundle(
     platform: Platform, *, build: bool | None = None, report: Report | None = None
@@ -127,7 +132,8 @@ def bundle(
     """Return the bundle for a platform: the cached one, else a new one.
 
     Args:
-        build: Whether to build one that is not cached; by default not in a preview.
+        build: Whether to build one that is not cached; by default where a real engine runs the
+            program. A preview compares what `up` would upload, and a plan never waits for a build.
         report: Receives lines of progress; by default they go to Pulumi's log.
 
     Raises:
@@ -135,21 +141,24 @@ def bundle(
     """
     target = TARGETS[platform]
     tell = report or pulumi.info
-    compiler = find_python(target.python)
+    if build is None:
+        build = isinstance(get_engine(), EngineStub)
+    compiler = find_python(target.python, install=build)
     key = content_key(target, compiled=compiler is not None)
     path = _cache_folder() / "bundles" / f"{platform}-{key}.zip"
-    if build is None:
-        build = not pulumi.runtime.is_dry_run()
     if not path.is_file() and build:
         _forget_old(path.parent)
         started = time.monotonic()
-        tell(f"building the bundle for {platform}, Python {target.python}")
-        write(target, path, compiler=compiler, report=tell)
-        size, unpacked = path.stat().st_size / 1e6, _unpacked(path) / 1e6
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        tell(f"bundle {platform}: building for Python {target.python}")
+        if compiler is None:
+            tell(
+                f"bundle {platform}: without bytecode, so it starts slower: there is no Python "
+                f"{target.python} on this machine. To get one: uv python install {target.python}"
+            )
+        write(target, path, compiler=compiler)
         tell(
-            f"the bundle for {platform} is ready after {time.monotonic() - started:.0f} s: "
-            f"{size:.1f} MB, unpacked {unpacked:.1f} MB, SHA-256 {digest}"
+            f"bundle {platform}: {path.stat().st_size / 1e6:.1f} MB packed, "
+            f"{_unpacked(path) / 1e6:.1f} MB unpacked, {time.monotonic() - started:.0f} s"
         )
     built = path.is_file()
     return Bundle(
@@ -162,14 +171,11 @@ def bundle(
     )
 
 
-def write(target: Target, path: Path, *, compiler: Path | None, report: Report) -> None:
+def write(target: Target, path: Path, *, compiler: Path | None) -> None:
     """Build a bundle into the file `path`: packages at the root, beside `functions/`.
 
-    Processes may do so at the same time: each works in a folder of its own, and the last one to
-    finish puts equal bytes in the place of equal bytes.
-
     Args:
-        compiler: A Python of the target's version, which makes the bytecode; None for none.
+        compiler: A Python of the target's version that makes bytecode; None for no bytecode.
 
     Raises:
         BundleError: As `bundle`.
@@ -177,25 +183,21 @@ def write(target: Target, path: Path, *, compiler: Path | None, report: Report) 
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".building-") as folder:
         packages, root, archive = (Path(folder) / name for name in ("packages", "root", "zip"))
-        report(f"  installing wheels for {target.uv_platform} from uv.lock")
         _install(target, packages)
         found = {file.relative_to(packages).as_posix(): file for file in packages.rglob("*")}
         found |= {name: PROJECT / name for name in sources()}
+        machine_code = {name.partition(".")[0] for name in found if name.endswith(".so")}
         for name, file in found.items():
-            if file.is_file() and not _USELESS.search(name):
+            # Python takes machine code before a source of the same name.
+            shadowed = name.endswith(".py") and name.removesuffix(".py") in machine_code
+            if file.is_file() and not shadowed and not _USELESS.search(name):
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, root / name)
+                (root / name).write_bytes(trim(file.read_bytes()))
         if compiler:
-            report("  compiling to bytecode")
             _compile(compiler, root)
-        else:
-            report(
-                f"  without bytecode, so it starts slower: there is no Python {target.python} on "
-                f"this machine. To get one: uv python install {target.python}"
-            )
+            _drop_sources_of_packages(root)
         if target.entry:
             (root / "__main__.py").write_text(target.entry)
-        report("  packing")
         _zip(root, archive)
         archive.replace(path)
 
@@ -211,22 +213,29 @@ def sources() -> Iterator[str]:
 def content_key(target: Target, *, compiled: bool) -> str:
     """Return the SHA-256 of all that decides what is in a bundle, without building it."""
     digest = hashlib.sha256(f"{target} {compiled}".encode())
-    for name in [*sources(), "uv.lock", "components/bundle.py"]:
+    for name in [*sources(), "uv.lock", *_BUILDER]:
         content = (PROJECT / name).read_bytes()
         digest.update(f"\n{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()
 
 
 @cache
-def find_python(version: str) -> Path | None:
-    """Return a Python of this version, such as `3.13`: this one, else uv's find, else None."""
+def find_python(version: str, *, install: bool) -> Path | None:
+    """Return a Python of this version, such as `3.13`: this one, else one that uv finds, else None.
+
+    Args:
+        install: Whether uv may download one where there is none, into its own folder.
+    """
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return Path(sys.executable)
-    try:
-        found = _uv("python", "find", version, "--no-project", "--no-python-downloads").strip()
-    except BundleError:
-        return None
-    return Path(found)
+    find = ("python", "find", version, "--no-project", "--no-python-downloads")
+    with suppress(BundleError):
+        return Path(_uv(*find).strip())
+    if install:
+        with suppress(BundleError):
+            _uv("python", "install", version, "--no-bin")
+            return Path(_uv(*find).strip())
+    return None
 
 
 def _install(target: Target, into: Path) -> None:
@@ -296,6 +305,15 @@ def _compile(python: Path, root: Path) -> None:
             f"{python} does not compile the bundle; the code must be valid in Python {PYTHON}:\n"
             f"{done.stdout}{done.stderr}"
         )
+
+
+def _drop_sources_of_packages(root: Path) -> None:
+    """Leave only bytecode of packages: a traceback then names their lines without showing them."""
+    for bytecode in sorted(root.rglob("__pycache__/*.pyc")):
+        folder, module = bytecode.parent.parent, bytecode.name.partition(".")[0]
+        if folder.relative_to(root).parts[:1] not in _WITH_SOURCE:
+            (folder / f"{module}.py").unlink()
+            bytecode.replace(folder / f"{module}.pyc")
 
 
 def _zip(root: Path, path: Path) -> None:

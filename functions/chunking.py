@@ -6,9 +6,8 @@ and errs on the high side.
 """
 
 import string
-from collections.abc import Iterator
 
-from semantic_text_splitter import TextSplitter
+from functions.boundaries import last_boundary
 
 MIN_BUDGET = 64
 """The smallest budget that `split` accepts, in tokens: less is no sentence."""
@@ -67,6 +66,9 @@ _BASE64_ALPHABET = (string.ascii_letters + string.digits + "+/").encode()
 _BASE64 = bytes(ord("x") if c in _BASE64_ALPHABET else ord(" ") for c in range(256))
 _ENGLISH_WORDS = (b" the ", b" and ")
 
+# A piece is looked for until its estimate lies between these parts of the budget and the whole.
+_FULL, _AIM = 0.9, 0.97
+
 
 def estimate_tokens(text: str) -> int:
     """Return a number of tokens that common BPE tokenizers will hardly exceed for this text.
@@ -109,38 +111,38 @@ def split(text: str, budget: int) -> list[str]:
             f"budget is {budget} tokens, the least is {MIN_BUDGET}; "
             "use a model with a longer context, or ask for a shorter summary"
         )
-    pieces: list[tuple[str, int]] = []
-    for part, tokens in _parts(text.strip(), budget):
-        if pieces and pieces[-1][1] + tokens <= budget:  # the rest of a part that was cut again
-            joined = pieces[-1][0] + part
-            if (total := estimate_tokens(joined)) <= budget:
-                pieces[-1] = (joined, total)
-                continue
-        pieces.append((part, tokens))
-    return [stripped for piece, _ in pieces if (stripped := piece.strip())]
-
-
-def _parts(text: str, budget: int) -> Iterator[tuple[str, int]]:
-    """Cut text so that the parts, joined, are the text again; yield each with its tokens."""
-    tokens = estimate_tokens(text)
-    if tokens <= budget:
-        yield text, tokens
-        return
-    # Counting characters is far cheaper than counting tokens at every boundary. The text's own
-    # ratio, less a tenth, makes most parts fit; a part that is denser than the rest is cut again.
-    capacity = max(1, int(0.9 * len(text) * budget / tokens))
-    splitter = TextSplitter(capacity, trim=False)
-    for window in _windows(text, 32 * capacity):
-        for part in splitter.chunks(window):
-            yield from _parts(part, budget)
-
-
-def _windows(text: str, size: int) -> Iterator[str]:
-    """Cut text roughly, for the splitter's time is quadratic where it finds no boundary."""
-    start = 0
-    while len(text) - start > size:
-        ends = (text.rfind(mark, start + size // 2, start + size) for mark in ("\n\n", "\n", " "))
-        end = next((end for end in ends if end > 0), start + size)
-        yield text[start:end]
+    text = text.strip()
+    if estimate_tokens(text) <= budget:
+        return [text] if text else []
+    pieces: list[str] = []
+    start, size = 0, budget
+    while start < len(text):
+        size = _fitting(text, start, size, budget)
+        end = start + size
+        if end < len(text):
+            end = last_boundary(text, start, end)
+        while estimate_tokens(text[start:end].strip()) > budget:
+            # A part may cost more than the whole: that one had more English in it.
+            end = last_boundary(text, start, start + max(1, (end - start) * 3 // 4))
+        if piece := text[start:end].strip():
+            pieces.append(piece)
         start = end
-    yield text[start:]
+    return pieces
+
+
+def _fitting(text: str, start: int, size: int, budget: int) -> int:
+    """Return how many characters from `start` on fill the budget well, beginning with a guess.
+
+    The guess is the last piece's: one document has about one density, and the work for a piece
+    stays in proportion to the piece.
+    """
+    rest = len(text) - start
+    size = min(size, rest)
+    tokens = estimate_tokens(text[start : start + size])
+    while tokens < _FULL * budget and size < rest:
+        size = min(rest, 2 * size, int(size * _AIM * budget / tokens) + 1)
+        tokens = estimate_tokens(text[start : start + size])
+    while tokens > budget and size > 1:
+        size = max(1, int(size * _AIM * budget / tokens))
+        tokens = estimate_tokens(text[start : start + size])
+    return size

@@ -42,7 +42,7 @@ def up(console: Console, stack: str, *, yes: bool) -> dict[str, Any]:
     if not is_free(stack):
         # Rules about resources together are judged at the end of an update: too late to refuse.
         console.print(f"Checking stack {stack} against the policies")
-        _run(Console(quiet=True), workspace, "", workspace.stack.preview, preview=True, judge=True)
+        _run(console, workspace, "", workspace.stack.preview, preview=True, judge=True, quiet=True)
     if not yes and (question := _question(console, workspace, stack)):
         _confirm(question, "up", stack)
     progress, done = _run(
@@ -158,9 +158,14 @@ def _run(
     *,
     preview: bool = False,
     judge: bool = False,
+    quiet: bool = False,
 ) -> tuple[Progress, Any]:
-    """Let the engine work; with `judge` under the policies, of which a preview shows advice too."""
-    progress, violations = Progress(console, preview=preview), Violations()
+    """Let the engine work; with `judge` under the policies, of which a preview shows advice too.
+
+    With `quiet` only what the program tells is shown, such as the building of a bundle.
+    """
+    progress = Progress(console, preview=preview, steps_shown=not quiet)
+    violations = Violations()
 
     def listen(event: EngineEvent) -> None:
         progress(event)
@@ -182,7 +187,7 @@ def _run(
             ) from error
         problems = list(dict.fromkeys(progress.errors)) or [readable(str(error))]
         raise CommandError("\n".join(problems)) from error
-    if preview:
+    if preview and not quiet:
         violations.show(console)
     return progress, result
 
@@ -193,8 +198,8 @@ def _question(console: Console, workspace: Workspace, stack: str) -> str | None:
         return f"This deploys stack {stack}, and what it deploys costs money."
     if not _resources(workspace):
         return None
-    quiet = Console(quiet=True)
-    planned = _run(quiet, workspace, "", workspace.stack.preview, preview=True)[0].steps
+    preview = workspace.stack.preview
+    planned = _run(console, workspace, "", preview, preview=True, quiet=True)[0].steps
     stateful = _arrangement(stack).STATEFUL
     lost = {logical_name(s.urn) for s in planned if s.op in _LOSES_DATA and s.type in stateful}
     if not lost:

@@ -27,10 +27,16 @@ _ANY_ERROR = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception): ", re.MULTILINE)
 
 @dataclass
 class Progress:
-    """Turns the engine's events into lines, and remembers what changed and what failed."""
+    """Turns the engine's events into lines, and remembers what changed and what failed.
+
+    Attributes:
+        preview: Whether nothing is done yet.
+        steps_shown: Whether a person reads the steps; what the program tells is always shown.
+    """
 
     console: Console
     preview: bool = False
+    steps_shown: bool = True
     changes: dict[str, int] = field(default_factory=dict)
     steps: list[StepEventMetadata] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -47,6 +53,8 @@ class Progress:
             self._end(event.res_outputs_event.metadata)
         elif event.diagnostic_event and event.diagnostic_event.severity == "error":
             self.errors.append(readable(event.diagnostic_event.message))
+        elif event.diagnostic_event and event.diagnostic_event.severity == "info":
+            self.console.print(f"  [dim]{escape(event.diagnostic_event.message.strip())}[/]")
         elif event.summary_event:
             self.changes = {
                 str(op): count for op, count in event.summary_event.resource_changes.items()
@@ -55,6 +63,9 @@ class Progress:
     @contextmanager
     def live(self, title: str) -> Iterator[None]:
         """Show what is under way beside a spinner, where there is a terminal."""
+        if not self.steps_shown:
+            yield
+            return
         if not self.console.is_terminal:
             self.console.print(title)
             yield
@@ -81,6 +92,8 @@ class Progress:
         self.steps.append(step)
         sign, color, _, done = _VERBS[step.op]
         _, began = self._running.pop(step.urn, ("", time.monotonic()))
+        if not self.steps_shown:
+            return
         took = time.monotonic() - began
         self.console.print(
             f"  [{color}]{sign}[/] {logical_name(step.urn):32} "

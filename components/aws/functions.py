@@ -250,7 +250,7 @@ def _in_vpc() -> Statement:
 
 
 def _archive(code: Bundle) -> pulumi.Archive:
-    """The bundle, or its key where a preview has not built it: an engine reads what it is given."""
+    """The bundle, or its key where a plan has not built it: an engine reads what it is given."""
     if code.path:
         return pulumi.FileArchive(str(code.path))
     return pulumi.AssetArchive({"key": pulumi.StringAsset(code.key)})

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from rich.tree import Tree
@@ -54,6 +55,19 @@ def test_what_only_a_deployment_knows_is_shown_as_unknown_and_a_secret_as_secret
 def test_a_plan_of_the_same_program_is_the_same() -> None:
     """One plan leaves nothing behind for the next."""
     assert make("local") == make("local")
+
+
+@pytest.mark.parametrize("stack", ["integrated", "split"])
+def test_a_plan_never_builds_a_bundle(
+    stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a second on a machine that has none, and needs no network."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    planned = make(stack)
+
+    assert {r.name for r in planned.resources} >= {"functions-api", "functions-summarize"}
+    assert list(tmp_path.rglob("*.zip")) == []
 
 
 def test_a_stack_that_does_not_exist_is_refused() -> None:

@@ -1,6 +1,12 @@
 """What a person reads of the engine's events and errors."""
 
-from tools.progress import readable
+from io import StringIO
+
+import pytest
+from pulumi.automation.events import DiagnosticEvent, EngineEvent
+from rich.console import Console
+
+from tools.progress import Progress, readable
 
 TRACEBACK = """Exception calling application: Traceback (most recent call last):
   File "dynamic/__main__.py", line 94, in wrapper
@@ -33,3 +39,29 @@ def test_of_a_foreign_traceback_what_was_raised_last_is_shown() -> None:
 def test_a_message_without_a_traceback_is_shown_as_it_is() -> None:
     """The engine's own messages are for people already."""
     assert readable("  resource is protected \n") == "resource is protected"
+
+
+def told(severity: str, message: str) -> EngineEvent:
+    """What the engine passes on from the program."""
+    return EngineEvent(
+        sequence=1,
+        timestamp=1,
+        diagnostic_event=DiagnosticEvent(message=message, color="never", severity=severity),
+    )
+
+
+@pytest.mark.parametrize("steps_shown", [True, False])
+def test_what_the_program_tells_is_shown_even_where_steps_are_not(steps_shown: bool) -> None:
+    """A bundle takes seconds to build, mostly while `up` checks the policies."""
+    console = Console(file=StringIO(), width=100)
+    progress = Progress(console, preview=True, steps_shown=steps_shown)
+
+    with progress.live("Previewing"):
+        progress(told("info", "bundle aws: 17 MB packed, 46 MB [unpacked], 6 s\n"))
+        progress(told("debug", "too much"))
+        progress(told("error", "remembered"))
+
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    line = "  bundle aws: 17 MB packed, 46 MB [unpacked], 6 s\n"
+    assert shown == ("Previewing\n" if steps_shown else "") + line
+    assert progress.errors == ["remembered"]
