@@ -143,9 +143,12 @@ def bundle(
     tell = report or pulumi.info
     if build is None:
         build = isinstance(get_engine(), EngineStub)
-    compiler = find_python(target.python, install=build)
-    key = content_key(target, compiled=compiler is not None)
-    path = _cache_folder() / "bundles" / f"{platform}-{key}.zip"
+    compiler = find_python(target.python, install=False)
+    path, key = _place(platform, compiler)
+    if compiler is None and build and not path.is_file():
+        # Once per bundle: where no Python can be had, asking takes seconds.
+        compiler = find_python(target.python, install=True)
+        path, key = _place(platform, compiler)
     if not path.is_file() and build:
         _forget_old(path.parent)
         started = time.monotonic()
@@ -169,6 +172,12 @@ def bundle(
         runtime=target.runtime,
         compiled=compiler is not None,
     )
+
+
+def _place(platform: Platform, compiler: Path | None) -> tuple[Path, str]:
+    """Where a bundle is kept, and its key."""
+    key = content_key(TARGETS[platform], compiled=compiler is not None)
+    return _cache_folder() / "bundles" / f"{platform}-{key}.zip", key
 
 
 def write(target: Target, path: Path, *, compiler: Path | None) -> None:

@@ -358,18 +358,27 @@ def test_a_plan_builds_nothing_and_knows_the_same_key(
     )
     assert again == built
     assert built.path is not None
-    assert asked == [False, True, False]
+    assert asked == [False, False, False]
 
 
 def test_a_bundle_without_bytecode_says_so_and_is_another(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It names the command that changes it."""
+    """It names the command that changes it, and asks for a Python only where it builds."""
     with_bytecode = bundle("aws", build=True, report=lambda line: None)
-    monkeypatch.setattr(bundles, "find_python", lambda version, *, install: None)
+    asked: list[bool] = []
+
+    def find(version: str, *, install: bool) -> None:
+        asked.append(install)
+
+    monkeypatch.setattr(bundles, "find_python", find)
     lines: list[str] = []
 
     without = bundle("aws", build=True, report=lines.append)
+
+    assert asked == [False, True]
+    assert bundle("aws", build=True, report=lines.append) == without
+    assert asked == [False, True, False]
 
     assert without.key != with_bytecode.key
     assert lines[1].startswith("bundle aws: without bytecode, so it starts slower")
