@@ -119,7 +119,7 @@ class Gateway(pulumi.ComponentResource):
             volumeMounts=[
                 {"name": "configuration", "mountPath": "/etc/gateway", "readOnly": True},
                 {"name": "certificate", "mountPath": "/etc/tls", "readOnly": True},
-                {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
+                {"name": "tmp", "mountPath": "/tmp"},
             ],
         )
         kubernetes.apps.v1.Deployment(

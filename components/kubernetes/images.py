@@ -11,7 +11,7 @@ class Image:
     Attributes:
         repository: Registry and name.
         version: Tag, for people; the digest decides what runs.
-        digest: Of the multi-platform index, `sha256:…`.
+        digest: Of the index of all platforms, or of the one that there is: `sha256:…`.
         user: Numeric user that its processes run as; never 0.
         source: Where the digest was read.
         seen: When.
@@ -49,3 +49,13 @@ GATEWAY = Image(
     source="Docker Hub, as pinned in several public repositories",
     seen=date(2026, 10, 3),
 )
+
+ROUTER = Image(
+    repository="docker.io/lmcache/lmstack-router",
+    version="v0.1.12",
+    digest="sha256:d8cfaf022f0179ba3f9d2bbcb95c602bd639b700f7a6ac409626758d1a366483",
+    user=1000,
+    source="Docker Hub's amd64 manifest, as recorded in one public repository",
+    seen=date(2026, 9, 12),
+)
+"""The router of vLLM's production stack 0.1.12; x86-64 only."""

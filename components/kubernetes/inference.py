@@ -4,6 +4,7 @@ import pulumi
 
 from components.contracts import Cluster
 from components.generated import GeneratedSecret
+from components.kubernetes import router
 from components.kubernetes.gateway import GATEWAY, Gateway
 from components.kubernetes.model_server import LEADER, PORT, ModelServer
 from components.kubernetes.serving import Serving
@@ -45,6 +46,7 @@ class ClusterInference(pulumi.ComponentResource):
             hugging_face_token=hugging_face_token,
             opts=inside,
         )
+        several = serving.maximum > 1
         server = ModelServer(
             f"{name}-server",
             cluster=cluster,
@@ -52,16 +54,31 @@ class ClusterInference(pulumi.ComponentResource):
             namespace=space.namespace,
             weights=weights,
             api_key=key.value,
-            callers=GATEWAY,
+            callers=router.ROUTER if several else GATEWAY,
             opts=inside,
         )
+        upstream, labels, port = server.service, LEADER, PORT
+        if several:
+            upstream, labels, port = (
+                router.Router(
+                    f"{name}-router",
+                    namespace=space.namespace,
+                    servers=LEADER,
+                    server_port=PORT,
+                    api_key=key.value,
+                    callers=GATEWAY,
+                    opts=inside,
+                ).service,
+                router.ROUTER,
+                router.PORT,
+            )
         gateway = Gateway(
             f"{name}-gateway",
             entrance=cluster.entrance,
             namespace=space.namespace,
-            upstream=server.service,
-            upstream_labels=LEADER,
-            upstream_port=PORT,
+            upstream=upstream,
+            upstream_labels=labels,
+            upstream_port=port,
             opts=inside,
         )
         self.base_url = gateway.base_url

@@ -211,8 +211,8 @@ def _pod(
         volumeMounts=[
             {"name": "weights", "mountPath": MOUNT, "readOnly": True},
             {"name": "cache", "mountPath": "/cache"},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
-            {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108
+            {"name": "tmp", "mountPath": "/tmp"},
+            {"name": "shared-memory", "mountPath": "/dev/shm"},
         ],
     )
     return pod(

@@ -63,7 +63,7 @@ class Weights(pulumi.ComponentResource):
             opts=child,
         )
         self.claim = claim.metadata["name"]
-        environment: dict[str, object] = {"HF_HOME": "/tmp/hf", "HOME": "/tmp"}  # noqa: S108 - a volume of the pod's own
+        environment: dict[str, object] = {"HF_HOME": "/tmp/hf", "HOME": "/tmp"}
         if hugging_face_token is not None:
             token = kubernetes.core.v1.Secret(
                 f"{name}-token",
@@ -92,7 +92,7 @@ class Weights(pulumi.ComponentResource):
             env=variables(environment),
             volumeMounts=[
                 {"name": "weights", "mountPath": MOUNT},
-                {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+                {"name": "tmp", "mountPath": "/tmp"},
             ],
         )
         kubernetes.batch.v1.Job(

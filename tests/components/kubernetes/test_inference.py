@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 import kubernetes_validate
@@ -20,6 +21,7 @@ KUBERNETES = "1.36"
 WORKLOADS = {"Deployment", "Job"}
 
 
+@cache
 def asked(serving: Serving = SMALL, **cluster: Any) -> list[PlannedResource]:
     return objects(
         lambda: ClusterInference(
@@ -59,7 +61,11 @@ def test_every_object_is_what_kubernetes_defines_without_an_unknown_field(
         kubernetes_validate.validate(body, KUBERNETES, strict=True)
 
 
-@pytest.mark.parametrize("serving", [SMALL, WIDE], ids=["one node", "two nodes"])
+@pytest.mark.parametrize(
+    "serving",
+    [SMALL, replace(SMALL, maximum=3), WIDE],
+    ids=["one replica", "three replicas", "two nodes"],
+)
 def test_every_rule_about_kubernetes_holds(serving: Serving) -> None:
     found = verdicts(asked(serving), environment="prod", today=date(2026, 11, 22))
     assert [(v.id, v.resource, v.message) for v in found] == []
@@ -228,6 +234,33 @@ def test_the_gateway_asks_its_balancer_s_address_of_the_service_where_the_cloud_
     }
     callers = one(objects(program), "NetworkPolicy", "model-gateway-callers")
     assert callers["spec"]["ingress"] == [{"ports": [{"protocol": "TCP", "port": gateway.PORT}]}]
+
+
+def test_several_replicas_are_reached_by_a_router_that_knows_their_caches() -> None:
+    resources = asked(replace(SMALL, maximum=3))
+    router = pod_specs(resources)["model-router"]
+    (container,) = router["containers"]
+    assert "--routing-logic=prefixaware" in container["args"]
+    assert (
+        "--k8s-label-selector=app.kubernetes.io/name=model-server,seamless.dev/role=leader"
+        in container["args"]
+    )
+    role = one(resources, "Role", "model-router")
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}
+    ]
+    policies = {
+        r.name: r.inputs["spec"] for r in resources if r.inputs.get("kind") == "NetworkPolicy"
+    }
+    assert policies["model-server-callers"]["ingress"][0]["from"] == [
+        {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "router"}}}
+    ]
+    assert policies["model-gateway-models"]["egress"][0]["ports"] == [
+        {"protocol": "TCP", "port": 8001}
+    ]
+    for body in map(manifest, resources):
+        if "kind" in body:
+            kubernetes_validate.validate(body, KUBERNETES, strict=True)
 
 
 def test_the_volume_outlives_its_claim_and_has_room_for_the_next_model() -> None:
