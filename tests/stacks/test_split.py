@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis.plan import Plan, PlannedResource, make
+from analysis.plan import UNKNOWN, Plan, PlannedResource, make
 from functions.settings import variable_names
 from stacks.settings import SettingsError
 from tests.stacks.test_local import inventory, missing, names
@@ -112,6 +112,24 @@ def test_the_database_is_open_to_the_functions_group_and_nothing_else() -> None:
     assert "referencedSecurityGroupId" in rules[0].inputs
     assert "cidrIpv4" not in rules[0].inputs
     assert "cidrIpv6" not in rules[0].inputs
+
+
+def test_the_plan_shows_who_may_do_what_before_any_name_is_known() -> None:
+    """Only the names are unknown: the policies can read the rest."""
+    (statement,) = inputs("store-policy")["policy"]["Statement"]
+    assert statement == {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [UNKNOWN, UNKNOWN],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    (statement,) = inputs("store-arrivals-policy")["policy"]["Statement"]
+    assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": UNKNOWN}
+    documents = [r.inputs["policy"] for r in plan().resources if r.type.endswith("RolePolicy")]
+    assert len(documents) == 3
+    assert UNKNOWN not in documents
 
 
 def test_a_queue_waits_six_times_as_long_as_the_worker_works() -> None:
