@@ -1,5 +1,6 @@
 """The functions of the split arrangement: three Lambdas from one bundle."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 import pulumi
@@ -21,6 +22,28 @@ API_SECONDS = 29
 SWEEP_EVERY = "rate(5 minutes)"
 
 DOCUMENT_SECONDS = WORKER_SECONDS - 60
+
+REQUEST_LOG = json.dumps(
+    {
+        name: f"$context.{variable}"
+        for name, variable in {
+            "time": "requestTime",
+            "request": "requestId",
+            "caller": "identity.sourceIp",
+            "method": "httpMethod",
+            "path": "path",
+            "status": "status",
+            "bytes": "responseLength",
+            "milliseconds": "responseLatency",
+            "error": "error.message",
+            "function_error": "integrationErrorMessage",
+        }.items()
+    }
+)
+"""A line per request: no header and no query, so no token.
+
+Variables: docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+"""
 
 _REFERRED = frozenset({"API_TOKEN", "DATABASE_PASSWORD", "INFERENCE_API_KEY"})
 _UNUSED = frozenset({"STORE_ENDPOINT", "STORE_ACCESS_KEY_ID", "STORE_SECRET_ACCESS_KEY"})
@@ -89,6 +112,7 @@ class Functions(pulumi.ComponentResource):
             opts=child,
         )
         self._name, self._code, self._network = name, code, network
+        to_inference = network.way_to(f"{name}-inference", inference.base_url)
         self._log_days = 90 if protect else 14
         self._environment = {
             **environment(
@@ -110,19 +134,25 @@ class Functions(pulumi.ComponentResource):
         }
         secrets = [token.grant_read(), key.grant_read(), database.grant_password()]
         api = self._function(
-            "api", seconds=API_SECONDS, megabytes=1024, may=[*store.grant_uploads(), *secrets]
+            "api",
+            seconds=API_SECONDS,
+            megabytes=1024,
+            may=[*store.grant_uploads(), store.arrivals.grant_send(), *secrets],
+            told={"ARRIVALS_URL": store.arrivals.url},
         )
         summarize = self._function(
             "summarize",
             seconds=WORKER_SECONDS,
             megabytes=2048,
             may=[*store.grant_work(), store.arrivals.grant_receive(), *secrets],
+            reaches=[to_inference],
         )
         sweep = self._function(
             "sweep",
             seconds=WORKER_SECONDS,
             megabytes=2048,
             may=[*store.grant_work(), *secrets],
+            reaches=[to_inference],
         )
         lambda_.EventSourceMapping(
             f"{name}-arrivals",
@@ -143,9 +173,21 @@ class Functions(pulumi.ComponentResource):
         self.register_outputs({"page_url": self.page_url, "api_token": self.api_token})
 
     def _function(
-        self, what: str, *, seconds: int, megabytes: int, may: Sequence[Statement]
+        self,
+        what: str,
+        *,
+        seconds: int,
+        megabytes: int,
+        may: Sequence[Statement],
+        reaches: Sequence[pulumi.Input[str]] = (),
+        told: Mapping[str, pulumi.Input[str]] | None = None,
     ) -> lambda_.Function:
-        """A function with its log and its role."""
+        """A function with its log and its role.
+
+        Args:
+            reaches: Security groups beside the one of all functions.
+            told: What this function alone is told.
+        """
         name, child = f"{self._name}-{what}", pulumi.ResourceOptions(parent=self)
         logs = cloudwatch.LogGroup(f"{name}-logs", retention_in_days=self._log_days, opts=child)
         role = iam.Role(
@@ -169,10 +211,12 @@ class Functions(pulumi.ComponentResource):
             source_code_hash=self._code.key,
             timeout=seconds,
             memory_size=megabytes,
-            environment=lambda_.FunctionEnvironmentArgs(variables=self._environment),
+            environment=lambda_.FunctionEnvironmentArgs(
+                variables={**self._environment, **(told or {})}
+            ),
             vpc_config=lambda_.FunctionVpcConfigArgs(
                 subnet_ids=self._network.private_subnet_ids,
-                security_group_ids=[self._network.functions_group_id],
+                security_group_ids=[self._network.functions_group_id, *reaches],
             ),
             logging_config=lambda_.FunctionLoggingConfigArgs(
                 log_format="JSON", application_log_level="INFO", log_group=logs.name
@@ -198,6 +242,9 @@ class Functions(pulumi.ComponentResource):
         """Put an HTTP API in front of a function; return its scheme and host."""
         name, child = f"{self._name}-http", pulumi.ResourceOptions(parent=self)
         gateway = apigatewayv2.Api(name, protocol_type="HTTP", opts=child)
+        requests = cloudwatch.LogGroup(
+            f"{name}-requests", retention_in_days=self._log_days, opts=child
+        )
         integration = apigatewayv2.Integration(
             f"{name}-integration",
             api_id=gateway.id,
@@ -219,6 +266,9 @@ class Functions(pulumi.ComponentResource):
             api_id=gateway.id,
             name="$default",
             auto_deploy=True,
+            access_log_settings=apigatewayv2.StageAccessLogSettingsArgs(
+                destination_arn=requests.arn, format=REQUEST_LOG
+            ),
             default_route_settings=apigatewayv2.StageDefaultRouteSettingsArgs(
                 throttling_rate_limit=20, throttling_burst_limit=40
             ),

@@ -107,7 +107,7 @@ def _changed(plan: Plan, name: str, **inputs: Any) -> list[tuple[str, str, str]]
 def test_a_split_stack_with_a_fault_is_refused_by_the_rule_and_with_its_remedy(
     token: str, inputs: dict[str, Any], rule: str, remedy: str
 ) -> None:
-    """A public bucket, an open database, a key in a variable, too wide a right, http, a queue without patience."""
+    """Something public, a key in a variable, too wide a right, http, a queue without patience."""
     plan = make("split")
     name = next(r.name for r in reversed(plan.resources) if r.type == token)
 

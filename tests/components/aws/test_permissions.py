@@ -166,7 +166,7 @@ QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 @pytest.mark.parametrize(
     ("what", "actions"),
     [
-        ("api", {"kms:GenerateDataKey"}),
+        ("api", {"kms:GenerateDataKey", "sqs:SendMessage"}),
         ("summarize", {"kms:Decrypt", "kms:GenerateDataKey"} | QUEUE),
         ("sweep", {"kms:Decrypt", "kms:GenerateDataKey"}),
     ],
@@ -201,6 +201,21 @@ def test_the_api_writes_documents_and_the_workers_write_summaries(cloud: Cloud) 
     for what in ("summarize", "sweep"):
         assert allowed(cloud, what)["s3:GetObject"] == {documents}
         assert allowed(cloud, what)["s3:PutObject"] == {summaries}
+
+
+def test_only_the_api_asks_the_worker_and_only_by_the_queue(cloud: Cloud) -> None:
+    queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:store-arrivals-queue"
+
+    assert allowed(cloud, "api")["sqs:SendMessage"] == {queue}
+    told = {
+        what: cloud.inputs[f"functions-{what}"]["environment"]["variables"].get("ARRIVALS_URL")
+        for what in ("api", "summarize", "sweep")
+    }
+    assert told == {
+        "api": "https://sqs/store-arrivals-queue",
+        "summarize": None,
+        "sweep": None,
+    }
 
 
 def test_every_role_is_for_one_service(cloud: Cloud) -> None:
