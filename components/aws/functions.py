@@ -1,4 +1,4 @@
-"""The functions of the split arrangement: three Lambdas from one bundle."""
+"""The functions of the split arrangement: Lambdas from one bundle."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -67,7 +67,8 @@ def environment(
 class Functions(pulumi.ComponentResource):
     """The application on Lambda (see `components.contracts.Functions`).
 
-    Each function has a role of its own that may do what its relations need and no more.
+    Each function has a role of its own that may do what its relations need and no more. Beside
+    the three there is `own`, which hands the database to the application's role.
     """
 
     page_url: pulumi.Output[str]
@@ -132,27 +133,33 @@ class Functions(pulumi.ComponentResource):
             ),
             "DOCUMENT_DEADLINE_SECONDS": str(DOCUMENT_SECONDS),
         }
+        handed_over = self._hand_over(database)
         secrets = [token.grant_read(), key.grant_read(), database.grant_password()]
         api = self._function(
             "api",
             seconds=API_SECONDS,
             megabytes=1024,
             may=[*store.grant_uploads(), store.arrivals.grant_send(), *secrets],
-            told={"ARRIVALS_URL": store.arrivals.url},
+            told={**self._environment, "ARRIVALS_URL": store.arrivals.url},
+            after=[handed_over],
         )
         summarize = self._function(
             "summarize",
             seconds=WORKER_SECONDS,
             megabytes=2048,
             may=[*store.grant_work(), store.arrivals.grant_receive(), *secrets],
+            told=self._environment,
             reaches=[to_inference],
+            after=[handed_over],
         )
         sweep = self._function(
             "sweep",
             seconds=WORKER_SECONDS,
             megabytes=2048,
             may=[*store.grant_work(), *secrets],
+            told=self._environment,
             reaches=[to_inference],
+            after=[handed_over],
         )
         lambda_.EventSourceMapping(
             f"{name}-arrivals",
@@ -179,14 +186,18 @@ class Functions(pulumi.ComponentResource):
         seconds: int,
         megabytes: int,
         may: Sequence[Statement],
+        told: Mapping[str, pulumi.Input[str]],
         reaches: Sequence[pulumi.Input[str]] = (),
-        told: Mapping[str, pulumi.Input[str]] | None = None,
+        after: Sequence[pulumi.Resource] = (),
+        module: str = "aws",
     ) -> lambda_.Function:
         """A function with its log and its role.
 
         Args:
+            told: Its environment.
             reaches: Security groups beside the one of all functions.
-            told: What this function alone is told.
+            after: What must be there before it is called.
+            module: Of `functions.handlers`, where it is found by its name.
         """
         name, child = f"{self._name}-{what}", pulumi.ResourceOptions(parent=self)
         logs = cloudwatch.LogGroup(f"{name}-logs", retention_in_days=self._log_days, opts=child)
@@ -206,14 +217,12 @@ class Functions(pulumi.ComponentResource):
             role=role.arn,
             runtime=self._code.runtime,
             architectures=["arm64"],
-            handler=f"functions.handlers.aws.{what}",
+            handler=f"functions.handlers.{module}.{what}",
             code=_archive(self._code),
             source_code_hash=self._code.key,
             timeout=seconds,
             memory_size=megabytes,
-            environment=lambda_.FunctionEnvironmentArgs(
-                variables={**self._environment, **(told or {})}
-            ),
+            environment=lambda_.FunctionEnvironmentArgs(variables=dict(told)),
             vpc_config=lambda_.FunctionVpcConfigArgs(
                 subnet_ids=self._network.private_subnet_ids,
                 security_group_ids=[self._network.functions_group_id, *reaches],
@@ -221,7 +230,36 @@ class Functions(pulumi.ComponentResource):
             logging_config=lambda_.FunctionLoggingConfigArgs(
                 log_format="JSON", application_log_level="INFO", log_group=logs.name
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed, *self._network.way_out]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[allowed, *self._network.way_out, *after]
+            ),
+        )
+
+    def _hand_over(self, database: Database) -> lambda_.Invocation:
+        """Have the database belong to the application's role, whenever its password is new."""
+        own = self._function(
+            "own",
+            module="aws_database",
+            seconds=60,
+            megabytes=256,
+            may=[database.grant_password(), database.grant_master_password()],
+            told={
+                "DATABASE_HOST": database.host,
+                "DATABASE_PORT": database.port.apply(lambda port: f"{int(port)}"),
+                "DATABASE_NAME": database.name,
+                "DATABASE_USER": database.user,
+                "DATABASE_PASSWORD_SECRET_ARN": database.password_reference,
+                "DATABASE_SSLMODE": database.sslmode,
+                "MASTER_USER": database.master,
+                "MASTER_PASSWORD_SECRET_ARN": database.master_password_reference,
+            },
+        )
+        return lambda_.Invocation(
+            f"{self._name}-hand-over",
+            function_name=own.name,
+            input="{}",
+            triggers={"host": database.host, "password": database.password_reference},
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _schedule(self, sweep: lambda_.Function) -> None:

@@ -83,7 +83,7 @@ class Process:
     async def _open(self) -> Application:
         """The application; opened anew, with secrets read anew, if it lost the database.
 
-        RDS changes the password from time to time, and a sleeping process loses its connections.
+        A sleeping process loses its connections, and the password may be another one by now.
         """
         old = self._application
         if old and await old.ledger.ping():

@@ -70,6 +70,7 @@ def test_secrets_are_in_nothing_but_secrets_manager() -> None:
     assert holders == {
         "functions-api-token-version": ["secretString"],
         "functions-inference-key-version": ["secretString"],
+        "database-role-version": ["secretString"],
     }
 
 
@@ -130,7 +131,7 @@ def test_the_plan_shows_who_may_do_what_before_any_name_is_known() -> None:
     assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
     assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": UNKNOWN}
     documents = [r.inputs["policy"] for r in plan().resources if r.type.endswith("RolePolicy")]
-    assert len(documents) == 3
+    assert len(documents) == 4
     assert UNKNOWN not in documents
 
 

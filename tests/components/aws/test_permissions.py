@@ -186,7 +186,7 @@ def test_only_network_interfaces_cannot_be_named(cloud: Cloud, what: str) -> Non
     assert may["secretsmanager:GetSecretValue"] == {
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:functions-api-token-secret",
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:functions-inference-key-secret",
-        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:rds",
+        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:database-role-secret",
     }
     assert may["logs:PutLogEvents"] == {
         f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:functions-{what}-logs:*"
@@ -216,6 +216,25 @@ def test_only_the_api_asks_the_worker_and_only_by_the_queue(cloud: Cloud) -> Non
         "summarize": None,
         "sweep": None,
     }
+
+
+def test_only_one_function_reads_the_master_users_password_and_may_do_nothing_else(
+    cloud: Cloud,
+) -> None:
+    may = allowed(cloud, "own")
+
+    assert set(may) == NETWORK | LOGS | SECRETS
+    assert may["secretsmanager:GetSecretValue"] == {
+        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:rds",
+        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:database-role-secret",
+    }
+    told = cloud.inputs["functions-own"]["environment"]["variables"]
+    assert told["MASTER_USER"] == "postgres"
+    assert told["DATABASE_USER"] == "summarizer"
+    assert (
+        cloud.inputs["functions-hand-over"]["triggers"]["password"]
+        == (told["DATABASE_PASSWORD_SECRET_ARN"])
+    )
 
 
 def test_every_role_is_for_one_service(cloud: Cloud) -> None:
@@ -276,7 +295,8 @@ def test_a_function_is_told_where_its_secrets_lie(cloud: Cloud, what: str) -> No
 
     assert told["API_TOKEN_SECRET_ARN"] == f"{prefix}:functions-api-token-secret:::v1"
     assert told["INFERENCE_API_KEY_SECRET_ARN"] == f"{prefix}:functions-inference-key-secret:::v1"
-    assert told["DATABASE_PASSWORD_SECRET_ARN"] == f"{prefix}:rds:password::"
+    assert told["DATABASE_PASSWORD_SECRET_ARN"] == f"{prefix}:database-role-secret:::v1"
+    assert not any(":rds" in str(value) for value in told.values())
     assert "of-a-test" not in told.values()
     assert "key-51d0" not in told.values()
 
