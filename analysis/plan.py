@@ -5,6 +5,7 @@ remembers exactly what it was asked: types, parents, inputs, protection, which i
 """
 
 import asyncio
+import json
 import runpy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -42,6 +43,10 @@ __all__ = [
 ]
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+
+_SHAPED = {"log_destinations": json.dumps([{"logtail": {"token": SECRET}}])}
+"""What stands in the place of a secret that is checked for its form."""
 
 
 class PlanError(ValueError):
@@ -197,6 +202,10 @@ class Monitor(mocks.MockMonitor):
             return answer
         if request.type.startswith("kubernetes:"):
             _name_object(answer.object, request.name)
+        for name, value in request.object.items():
+            if isinstance(value, Struct) and "Statement" in value:
+                # A policy document given as data: the AWS provider answers with its text.
+                answer.object[name] = rpc.UNKNOWN
         for name in request.additionalSecretOutputs:
             answer.object[name] = {
                 rpc._special_sig_key: rpc._special_secret_sig,
@@ -248,10 +257,17 @@ def _config(name: str, overrides: Mapping[str, str]) -> tuple[str, dict[str, str
     # Nobody needs a key to see a plan.
     secret_keys.append(f"{prefix}:inference_api_key")
     values[f"{prefix}:inference_api_key"] = SECRET
-    values |= {key: SECRET if key in secret_keys else str(value) for key, value in given.items()}
+    values |= {
+        key: _SHAPED.get(key.removeprefix(f"{prefix}:"), SECRET)
+        if key in secret_keys
+        else str(value)
+        for key, value in given.items()
+    }
     values |= {f"{prefix}:{key}": value for key, value in overrides.items()}
     # A key on the command line of a plan is never a real one: it is only marked as secret.
-    secret_keys += [f"{prefix}:{key}" for key in overrides if key.endswith("_api_key")]
+    secret_keys += [
+        f"{prefix}:{key}" for key in overrides if key.endswith("_api_key") or key in _SHAPED
+    ]
     return prefix, values, secret_keys
 
 

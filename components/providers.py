@@ -18,6 +18,8 @@ class Provider:
         context_tokens: Prompt and answer together fit in so many tokens.
         source: Where the row comes from.
         seen: When the source was written or last changed.
+        deployment: How one's own deployment of the model is named at `base_url`; empty where it
+            has a URL of its own, or where we know of none.
     """
 
     base_url: str
@@ -27,6 +29,7 @@ class Provider:
     output_usd_per_million: float | None
     source: str
     seen: date | None
+    deployment: str = ""
 
 
 PROVIDERS = {
@@ -47,6 +50,8 @@ PROVIDERS = {
         output_usd_per_million=0.60,
         source="docs.fireworks.ai/serverless/pricing",
         seen=date(2026, 6, 16),
+        # fireworks.ai/docs/models/deploying, read 2026-11-22
+        deployment="accounts/fireworks/models/gpt-oss-120b#accounts/ACCOUNT/deployments/ID",
     ),
     "baseten": Provider(
         base_url="https://inference.baseten.co/v1",

@@ -54,10 +54,20 @@ Start = Callable[[UUID], Awaitable[None]]
 
 
 def create_api(
-    application: Application, start: Start, *, routes: Sequence[BaseRoute] = ()
+    application: Application,
+    start: Start,
+    *,
+    store_tells: bool = False,
+    routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """Build the ASGI application; `routes` are served beside it without the API's token."""
-    api = _Api(application, start)
+    """Build the ASGI application.
+
+    Args:
+        store_tells: True where the store itself starts the work on what arrives, so that only a
+            retry needs `start`.
+        routes: Served beside the API, without its token.
+    """
+    api = _Api(application, start, store_tells=store_tells)
     return Starlette(
         routes=[
             *(
@@ -83,8 +93,9 @@ def create_api(
 class _Api:
     """The handlers, and the table that routes and describes them."""
 
-    def __init__(self, application: Application, start: Start) -> None:
+    def __init__(self, application: Application, start: Start, *, store_tells: bool) -> None:
         self._application = application
+        self._store_tells = store_tells
         self._start = start
         unknown, conflict = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT
         self.operations = [
@@ -161,7 +172,7 @@ class _Api:
 
     async def complete(self, request: Request) -> Response:
         entry = await self._application.complete(await self._entry(request))
-        if entry.status == "queued":
+        if entry.status == "queued" and not self._store_tells:
             await self._start(entry.id)
         return _json(_document(entry), HTTPStatus.ACCEPTED)
 

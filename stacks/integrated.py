@@ -1,5 +1,7 @@
 """integrated: the application at one cloud, DigitalOcean."""
 
+import pulumi
+
 from components.bundle import bundle
 from components.contracts import Inference
 from components.digitalocean.database import Database
@@ -8,7 +10,7 @@ from components.digitalocean.regions import DEFAULT, FUNCTIONS
 from components.digitalocean.store import Store
 from components.digitalocean.watching import Watching
 from stacks.outputs import Outputs
-from stacks.settings import Settings, SettingsError
+from stacks.settings import MONTHLY_BUDGET_USD, Settings, SettingsError
 
 FREE = False
 """What is deployed is billed, so `./seamless up` asks first."""
@@ -23,9 +25,17 @@ STATEFUL = frozenset(
 """Types of the resources that hold what a person cannot make again."""
 
 
+_NO_BUDGET = (
+    "monthly_budget_usd has no effect here: no API of DigitalOcean makes a billing alert. "
+    "Set it by hand: cloud.digitalocean.com/account/billing"
+)
+
+
 def deploy(settings: Settings) -> Outputs:
     """Run the summarizer at DigitalOcean."""
     region, inference = _region(settings), _inference(settings)
+    if settings.monthly_budget_usd != MONTHLY_BUDGET_USD:
+        pulumi.log.warn(_NO_BUDGET)
     title = f"seamless-{settings.stack}"
     tags = ["app:seamless", f"env:{settings.environment}", f"stack:{settings.stack}"]
     store = Store("store", region=region, protect=settings.protect)
@@ -39,6 +49,7 @@ def deploy(settings: Settings) -> Outputs:
         database=database,
         inference=inference,
         rung=settings.inference,
+        log_destinations=settings.log_destinations,
     )
     Watching(
         "watching",

@@ -9,6 +9,7 @@ import pulumi
 from pulumi.runtime.config import is_config_secret
 
 from components.contracts import ExternalInference, Rung
+from components.log_destinations import EXAMPLE, SERVICES, problem
 from components.providers import PROVIDERS, Provider
 
 Arrangement = Literal["integrated", "split", "local"]
@@ -31,6 +32,9 @@ _OWN_ENDPOINT = Provider(
     seen=None,
 )
 """What is known of an endpoint that nobody described."""
+
+MONTHLY_BUDGET_USD = 200
+"""What nobody has decided on."""
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -66,6 +70,12 @@ class Settings:
     """Who hears of alarms; empty is nobody."""
     data_folder: Path
     page_port: int
+    inference_provider: str
+    """Whose URL of our table is taken; empty where there is none."""
+    inference_model: str
+    """Empty takes the provider's."""
+    log_destinations: pulumi.Output[str] | None
+    """Secret. Where functions send their logs to, as JSON; None is nowhere but their own place."""
 
     @property
     def protect(self) -> bool:
@@ -89,10 +99,17 @@ class Settings:
             inference=_choice(config, "inference", get_args(Rung), "serverless"),
             external_inference=_external_inference(config, _PROVIDER[arrangement]),
             region=_text(config, "region"),
-            monthly_budget_usd=_integer(config, "monthly_budget_usd", 1, 1_000_000, default=200),
+            monthly_budget_usd=_integer(
+                config, "monthly_budget_usd", 1, 1_000_000, default=MONTHLY_BUDGET_USD
+            ),
             alert_email=_text(config, "alert_email"),
             data_folder=(PROJECT / Path(folder).expanduser()).resolve(),
             page_port=_integer(config, "page_port", 0, 65_535, default=0),
+            inference_provider=""
+            if _text(config, "inference_url")
+            else _text(config, "inference_provider") or _PROVIDER[arrangement],
+            inference_model=_text(config, "inference_model"),
+            log_destinations=_log_destinations(config),
         )
 
 
@@ -145,6 +162,20 @@ def _external_inference(config: pulumi.Config, default: str) -> ExternalInferenc
             config, "inference_output_usd_per_million", priced.output_usd_per_million
         ),
     )
+
+
+def _log_destinations(config: pulumi.Config) -> pulumi.Output[str] | None:
+    key = "log_destinations"
+    text = _text(config, key)
+    if not text:
+        return None
+    if not is_config_secret(config.full_key(key)):
+        rule = "the tokens in it must be encrypted"
+        raise SettingsError(key, "in plain text", rule, EXAMPLE, secret=True)
+    if wrong := problem(text):
+        rule = f"it must be a JSON list of destinations: {', '.join(SERVICES)}"
+        raise SettingsError(key, wrong, rule, EXAMPLE, secret=True)
+    return config.require_secret(key)
 
 
 def _text(config: pulumi.Config, key: str) -> str:

@@ -9,6 +9,7 @@ from components.aws.store import Store
 from components.aws.watching import Watching
 from components.bundle import bundle
 from components.contracts import Inference
+from components.providers import PROVIDERS
 from stacks.outputs import Outputs
 from stacks.settings import Settings, SettingsError
 
@@ -79,4 +80,20 @@ def _inference(settings: Settings) -> Inference:
             "split has serverless and dedicated, both at a provider: it runs no model itself",
             "serverless",
         )
+    if settings.inference == "dedicated" and settings.inference_provider:
+        _refuse_what_everybody_shares(settings)
     return settings.external_inference
+
+
+def _refuse_what_everybody_shares(settings: Settings) -> None:
+    """A deployment of one's own is another model at the provider's URL, or has its own URL."""
+    name, model = settings.inference_provider, settings.inference_model
+    provider = PROVIDERS[name]
+    if not provider.deployment:
+        rule = f"a dedicated deployment at {name} is reached by a URL of its own"
+        raise SettingsError("inference_url", "not set", rule, "https://HOST/v1")
+    if model in ("", provider.model):
+        rule = f"dedicated needs a deployment of yours, and {provider.model} is everybody's"
+        raise SettingsError(
+            "inference_model", repr(model) if model else "not set", rule, provider.deployment
+        )

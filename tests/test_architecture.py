@@ -38,7 +38,11 @@ FORBIDDEN = {
 
 SHIPPED = ["functions", "components", "stacks"]
 
-PROVIDED = {("functions/secrets_aws.py", "boto3")}
+PROVIDED = {
+    ("functions/secrets_aws.py", "boto3"),
+    ("functions/queue_aws.py", "boto3"),
+    ("functions/queue_aws.py", "botocore"),
+}
 """What a platform's runtime brings: by file, because nothing else may count on it."""
 
 PLACES = {"integrated", "split", "local", "aws", "digitalocean"}

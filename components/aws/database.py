@@ -7,16 +7,22 @@ from pulumi_aws import rds
 
 from components.aws.iam import Statement, allow
 from components.aws.network import Network
+from components.aws.secrets import Secret
+from components.generated import GeneratedSecret
 
 NAME = "summarizer"
+"""Of the database and of the application's role."""
+
+MASTER = "postgres"
 
 
 class Database(pulumi.ComponentResource):
     """A private, encrypted PostgreSQL (see `components.contracts.Database`).
 
     It is an instance, not a Multi-AZ cluster, whose replicas may show what was never committed
-    (jepsen.io, 2025-04-29). The application's role is the instance's master user: RDS makes, keeps
-    and rotates its password in Secrets Manager, so that no program ever holds one.
+    (jepsen.io, 2025-04-29). RDS makes, keeps and rotates the master user's password; the
+    application has a role of its own, which owns the database and nothing else
+    (`functions.handlers.aws_database` makes it, since RDS does not).
     """
 
     host: pulumi.Output[str]
@@ -24,8 +30,12 @@ class Database(pulumi.ComponentResource):
     name: pulumi.Output[str]
     user: pulumi.Output[str]
     password: pulumi.Output[str]
-    """Empty: nobody outside AWS knows it. Functions take it by `password_reference`."""
+    """Secret. Functions take it by `password_reference`."""
     password_reference: pulumi.Output[str]
+    """Where it lies, as ECS writes it."""
+    master: pulumi.Output[str]
+    """The role that makes roles."""
+    master_password_reference: pulumi.Output[str]
     """`ARN:KEY::` of the password that RDS keeps, as ECS writes it."""
     sslmode: Literal["disable", "require", "verify-full"] = "verify-full"
     identifier: pulumi.Output[str]
@@ -65,7 +75,7 @@ class Database(pulumi.ComponentResource):
             ca_cert_identifier="rds-ca-rsa2048-g1",  # the functions trust it: handlers/aws_rds.pem
             db_name=NAME,
             port=5432,
-            username=NAME,
+            username=MASTER,
             manage_master_user_password=True,
             multi_az=protect,
             publicly_accessible=False,
@@ -86,16 +96,29 @@ class Database(pulumi.ComponentResource):
             else None,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
-        self._secret_arn: pulumi.Output[str] = instance.master_user_secrets.apply(
+        self.password = GeneratedSecret(f"{name}-password", opts=child).value
+        self._secret = Secret(
+            f"{name}-role",
+            value=self.password,
+            description="Password of the application's role in the database",
+            recovery_days=30 if protect else 0,
+            opts=child,
+        )
+        self._master_arn: pulumi.Output[str] = instance.master_user_secrets.apply(
             lambda secrets: secrets[0].secret_arn
         )
         self.host, self.port = instance.address, instance.port
-        self.name, self.user = instance.db_name, instance.username
-        self.password = pulumi.Output.secret("")
-        self.password_reference = pulumi.Output.concat(self._secret_arn, ":password::")
+        self.name, self.user = instance.db_name, pulumi.Output.from_input(NAME)
+        self.password_reference = self._secret.reference
+        self.master = instance.username
+        self.master_password_reference = pulumi.Output.concat(self._master_arn, ":password::")
         self.identifier = instance.identifier
         self.register_outputs({"host": self.host, "port": self.port, "name": self.name})
 
     def grant_password(self) -> Statement:
-        """May read the password."""
-        return allow("secretsmanager:GetSecretValue", on=[self._secret_arn])
+        """May read the password of the application's role."""
+        return self._secret.grant_read()
+
+    def grant_master_password(self) -> Statement:
+        """May read the password of the master user."""
+        return allow("secretsmanager:GetSecretValue", on=[self._master_arn])

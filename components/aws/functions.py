@@ -1,5 +1,6 @@
-"""The functions of the split arrangement: three Lambdas from one bundle."""
+"""The functions of the split arrangement: Lambdas from one bundle."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 import pulumi
@@ -21,6 +22,28 @@ API_SECONDS = 29
 SWEEP_EVERY = "rate(5 minutes)"
 
 DOCUMENT_SECONDS = WORKER_SECONDS - 60
+
+REQUEST_LOG = json.dumps(
+    {
+        name: f"$context.{variable}"
+        for name, variable in {
+            "time": "requestTime",
+            "request": "requestId",
+            "caller": "identity.sourceIp",
+            "method": "httpMethod",
+            "path": "path",
+            "status": "status",
+            "bytes": "responseLength",
+            "milliseconds": "responseLatency",
+            "error": "error.message",
+            "function_error": "integrationErrorMessage",
+        }.items()
+    }
+)
+"""A line per request: no header and no query, so no token.
+
+Variables: docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+"""
 
 _REFERRED = frozenset({"API_TOKEN", "DATABASE_PASSWORD", "INFERENCE_API_KEY"})
 _UNUSED = frozenset({"STORE_ENDPOINT", "STORE_ACCESS_KEY_ID", "STORE_SECRET_ACCESS_KEY"})
@@ -44,7 +67,8 @@ def environment(
 class Functions(pulumi.ComponentResource):
     """The application on Lambda (see `components.contracts.Functions`).
 
-    Each function has a role of its own that may do what its relations need and no more.
+    Each function has a role of its own that may do what its relations need and no more. Beside
+    the three there is `own`, which hands the database to the application's role.
     """
 
     page_url: pulumi.Output[str]
@@ -89,6 +113,7 @@ class Functions(pulumi.ComponentResource):
             opts=child,
         )
         self._name, self._code, self._network = name, code, network
+        to_inference = network.way_to(f"{name}-inference", inference.base_url)
         self._log_days = 90 if protect else 14
         self._environment = {
             **environment(
@@ -108,21 +133,33 @@ class Functions(pulumi.ComponentResource):
             ),
             "DOCUMENT_DEADLINE_SECONDS": str(DOCUMENT_SECONDS),
         }
+        handed_over = self._hand_over(database)
         secrets = [token.grant_read(), key.grant_read(), database.grant_password()]
         api = self._function(
-            "api", seconds=API_SECONDS, megabytes=1024, may=[*store.grant_uploads(), *secrets]
+            "api",
+            seconds=API_SECONDS,
+            megabytes=1024,
+            may=[*store.grant_uploads(), store.arrivals.grant_send(), *secrets],
+            told={**self._environment, "ARRIVALS_URL": store.arrivals.url},
+            after=[handed_over],
         )
         summarize = self._function(
             "summarize",
             seconds=WORKER_SECONDS,
             megabytes=2048,
             may=[*store.grant_work(), store.arrivals.grant_receive(), *secrets],
+            told=self._environment,
+            reaches=[to_inference],
+            after=[handed_over],
         )
         sweep = self._function(
             "sweep",
             seconds=WORKER_SECONDS,
             megabytes=2048,
             may=[*store.grant_work(), *secrets],
+            told=self._environment,
+            reaches=[to_inference],
+            after=[handed_over],
         )
         lambda_.EventSourceMapping(
             f"{name}-arrivals",
@@ -143,9 +180,25 @@ class Functions(pulumi.ComponentResource):
         self.register_outputs({"page_url": self.page_url, "api_token": self.api_token})
 
     def _function(
-        self, what: str, *, seconds: int, megabytes: int, may: Sequence[Statement]
+        self,
+        what: str,
+        *,
+        seconds: int,
+        megabytes: int,
+        may: Sequence[Statement],
+        told: Mapping[str, pulumi.Input[str]],
+        reaches: Sequence[pulumi.Input[str]] = (),
+        after: Sequence[pulumi.Resource] = (),
+        module: str = "aws",
     ) -> lambda_.Function:
-        """A function with its log and its role."""
+        """A function with its log and its role.
+
+        Args:
+            told: Its environment.
+            reaches: Security groups beside the one of all functions.
+            after: What must be there before it is called.
+            module: Of `functions.handlers`, where it is found by its name.
+        """
         name, child = f"{self._name}-{what}", pulumi.ResourceOptions(parent=self)
         logs = cloudwatch.LogGroup(f"{name}-logs", retention_in_days=self._log_days, opts=child)
         role = iam.Role(
@@ -164,20 +217,49 @@ class Functions(pulumi.ComponentResource):
             role=role.arn,
             runtime=self._code.runtime,
             architectures=["arm64"],
-            handler=f"functions.handlers.aws.{what}",
+            handler=f"functions.handlers.{module}.{what}",
             code=_archive(self._code),
             source_code_hash=self._code.key,
             timeout=seconds,
             memory_size=megabytes,
-            environment=lambda_.FunctionEnvironmentArgs(variables=self._environment),
+            environment=lambda_.FunctionEnvironmentArgs(variables=dict(told)),
             vpc_config=lambda_.FunctionVpcConfigArgs(
                 subnet_ids=self._network.private_subnet_ids,
-                security_group_ids=[self._network.functions_group_id],
+                security_group_ids=[self._network.functions_group_id, *reaches],
             ),
             logging_config=lambda_.FunctionLoggingConfigArgs(
                 log_format="JSON", application_log_level="INFO", log_group=logs.name
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed, *self._network.way_out]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[allowed, *self._network.way_out, *after]
+            ),
+        )
+
+    def _hand_over(self, database: Database) -> lambda_.Invocation:
+        """Have the database belong to the application's role, whenever its password is new."""
+        own = self._function(
+            "own",
+            module="aws_database",
+            seconds=60,
+            megabytes=256,
+            may=[database.grant_password(), database.grant_master_password()],
+            told={
+                "DATABASE_HOST": database.host,
+                "DATABASE_PORT": database.port.apply(lambda port: f"{int(port)}"),
+                "DATABASE_NAME": database.name,
+                "DATABASE_USER": database.user,
+                "DATABASE_PASSWORD_SECRET_ARN": database.password_reference,
+                "DATABASE_SSLMODE": database.sslmode,
+                "MASTER_USER": database.master,
+                "MASTER_PASSWORD_SECRET_ARN": database.master_password_reference,
+            },
+        )
+        return lambda_.Invocation(
+            f"{self._name}-hand-over",
+            function_name=own.name,
+            input="{}",
+            triggers={"host": database.host, "password": database.password_reference},
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _schedule(self, sweep: lambda_.Function) -> None:
@@ -198,6 +280,9 @@ class Functions(pulumi.ComponentResource):
         """Put an HTTP API in front of a function; return its scheme and host."""
         name, child = f"{self._name}-http", pulumi.ResourceOptions(parent=self)
         gateway = apigatewayv2.Api(name, protocol_type="HTTP", opts=child)
+        requests = cloudwatch.LogGroup(
+            f"{name}-requests", retention_in_days=self._log_days, opts=child
+        )
         integration = apigatewayv2.Integration(
             f"{name}-integration",
             api_id=gateway.id,
@@ -219,6 +304,9 @@ class Functions(pulumi.ComponentResource):
             api_id=gateway.id,
             name="$default",
             auto_deploy=True,
+            access_log_settings=apigatewayv2.StageAccessLogSettingsArgs(
+                destination_arn=requests.arn, format=REQUEST_LOG
+            ),
             default_route_settings=apigatewayv2.StageDefaultRouteSettingsArgs(
                 throttling_rate_limit=20, throttling_burst_limit=40
             ),

@@ -1,6 +1,10 @@
-"""IAM documents as plain data: statements, the policies and the trust that they make up."""
+"""IAM documents as plain data: statements, the policies and the trust that they make up.
 
-import json
+The AWS provider takes a document as data and makes it text itself (pulumi-aws,
+provider/resources.go: TransformJSONDocument). So where a preview does not know an ARN yet, that ARN
+alone is unknown, and the policies still read who may do what.
+"""
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,25 +24,15 @@ def allow(
     return {**statement, "Condition": dict(when)} if when else statement
 
 
-def policy(statements: Sequence[Statement]) -> pulumi.Output[str]:
-    """A policy document as JSON."""
-    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
+def policy(statements: Sequence[Statement]) -> dict[str, Any]:
+    """A policy document."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def trust(service: str, *more: str) -> str:
+def trust(service: str, *more: str) -> dict[str, Any]:
     """The document that lets a service of AWS take on a role, and do `more` as it does."""
-    return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Action": ["sts:AssumeRole", *more] if more else "sts:AssumeRole",
-                    "Principal": {"Service": service},
-                }
-            ],
-        }
-    )
+    actions = ["sts:AssumeRole", *more] if more else "sts:AssumeRole"
+    return policy([{"Effect": "Allow", "Action": actions, "Principal": {"Service": service}}])
 
 
 def managed(name: str) -> str:

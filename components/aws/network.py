@@ -3,6 +3,7 @@
 import pulumi
 from pulumi_aws import cloudwatch, ec2, iam, vpc
 
+from components.aws.endpoint import cidr, port
 from components.aws.iam import allow, policy, trust
 from components.aws.regions import zones
 from components.aws.subnets import subnets
@@ -25,7 +26,7 @@ class Network(pulumi.ComponentResource):
     cidr: str = CIDR
     private_subnet_ids: list[pulumi.Output[str]]
     functions_group_id: pulumi.Output[str]
-    """Security group of the functions: out to HTTPS and to the database, nothing in."""
+    """Security group of the functions: out to AWS by HTTPS, to the database, nothing in."""
     database_group_id: pulumi.Output[str]
     """Security group of the database: PostgreSQL in from the functions, nothing out."""
     way_out: list[pulumi.Resource]
@@ -59,6 +60,24 @@ class Network(pulumi.ComponentResource):
         if flow_logs:
             self._flow_logs(name, child)
         self.register_outputs({"private_subnet_ids": self.private_subnet_ids})
+
+    def way_to(self, name: str, url: pulumi.Output[str]) -> pulumi.Output[str]:
+        """A security group that lets out to the host and port of a URL, and to nothing else."""
+        child = pulumi.ResourceOptions(parent=self)
+        group = ec2.SecurityGroup(
+            name, vpc_id=self._vpc.id, description="Out to one endpoint.", opts=child
+        )
+        vpc.SecurityGroupEgressRule(
+            f"{name}-out",
+            security_group_id=group.id,
+            cidr_ipv4=url.apply(cidr),
+            ip_protocol="tcp",
+            from_port=url.apply(port),
+            to_port=url.apply(port),
+            opts=child,
+        )
+        group_id: pulumi.Output[str] = group.id
+        return group_id
 
     def _subnets(self, name: str, region: str, child: pulumi.ResourceOptions) -> None:
         self.way_out = []

@@ -23,6 +23,7 @@ class Queue(pulumi.ComponentResource):
     """Messages of a bucket, and a dead-letter queue for those received too often."""
 
     arn: pulumi.Output[str]
+    url: pulumi.Output[str]
     name: pulumi.Output[str]
     dead_letters_name: pulumi.Output[str]
     ready: pulumi.Resource
@@ -81,8 +82,13 @@ class Queue(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        self.arn, self.name, self.dead_letters_name = queue.arn, queue.name, dead_letters.name
+        self.arn, self.url, self.name = queue.arn, queue.url, queue.name
+        self.dead_letters_name = dead_letters.name
         self.register_outputs({"arn": self.arn})
+
+    def grant_send(self) -> Statement:
+        """May put a message into the queue, as the bucket does."""
+        return allow("sqs:SendMessage", on=[self.arn])
 
     def grant_receive(self) -> Statement:
         """May take messages and delete them, which Lambda does on the worker's behalf."""

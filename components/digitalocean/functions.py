@@ -39,12 +39,15 @@ class Functions(pulumi.ComponentResource):
         database: Database,
         inference: Inference,
         rung: Rung,
+        log_destinations: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
         label: Of the namespace, unique in the account.
         region: One of `regions.FUNCTIONS`.
         code: The zip of all three.
+        log_destinations: Secret. Who takes the functions' logs (`components.log_destinations`);
+            without it they stay at DigitalOcean, for three days.
         """
         super().__init__("seamless:digitalocean:Functions", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -63,6 +66,7 @@ class Functions(pulumi.ComponentResource):
                 inference=inference,
             ),
             "DATABASE_CERTIFICATE": database.certificate,
+            **({"LOG_DESTINATIONS": log_destinations} if log_destinations else {}),
         }
         may_invoke = {
             **environment,

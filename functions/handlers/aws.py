@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -24,6 +24,7 @@ from functions.api import create_api
 from functions.application import Application, open_application
 from functions.handlers.authorities import trust
 from functions.handlers.aws_http import respond
+from functions.queue_aws import QueueError, Send, sender
 from functions.secrets_aws import Read, resolve, secrets_manager
 from functions.settings import Settings
 
@@ -38,6 +39,9 @@ FEWEST_SECONDS = 120.0
 
 DOCUMENTS_AT_ONCE = 2
 """Each may take 1 GiB of the function's memory while it is read."""
+
+DOCUMENT = "document_id"
+"""What our own messages say, beside those of S3."""
 
 Event = dict[str, Any]
 T = TypeVar("T")
@@ -63,6 +67,11 @@ class Process:
         """Do some work with the application."""
         return self._runner.run(self._run(work))
 
+    @cached_property
+    def ask_worker(self) -> Send:
+        """Puts a message into the worker's queue."""
+        return sender(self._environment["ARRIVALS_URL"])
+
     def close(self) -> None:
         """Let go of everything."""
         self._runner.run(self._stack.aclose())
@@ -74,7 +83,7 @@ class Process:
     async def _open(self) -> Application:
         """The application; opened anew, with secrets read anew, if it lost the database.
 
-        RDS changes the password from time to time, and a sleeping process loses its connections.
+        A sleeping process loses its connections, and the password may be another one by now.
         """
         old = self._application
         if old and await old.ledger.ping():
@@ -113,11 +122,15 @@ def api(event: Event, _context: Context) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _asgi(application: Application) -> Starlette:
-    return create_api(application, _nobody)
+    return create_api(application, start, store_tells=True)
 
 
-async def _nobody(_id: UUID) -> None:
-    """The bucket's event starts the work, or else the sweep."""
+async def start(id_: UUID) -> None:
+    """Ask the worker for a document that no event of the bucket tells of: one that is retried."""
+    try:
+        await asyncio.to_thread(process().ask_worker, json.dumps({DOCUMENT: str(id_)}))
+    except QueueError as error:
+        log.warning("document %s: left to the sweep (%s)", id_, error)
 
 
 # ---------------------------------------------------------------- summarize
@@ -133,7 +146,10 @@ def summarize(event: Event, context: Context) -> dict[str, list[dict[str, str]]]
         failures, documents = [], dict[UUID, None]()
         for message in event["Records"]:
             try:
-                for key in keys(message["body"]):
+                body = json.loads(message["body"])
+                if DOCUMENT in body:
+                    documents[UUID(body[DOCUMENT])] = None
+                for key in keys(body):
                     if id_ := await application.arrived(key):
                         documents[id_] = None
             except Exception as error:  # whatever it is, the message must not be lost
@@ -145,12 +161,11 @@ def summarize(event: Event, context: Context) -> dict[str, list[dict[str, str]]]
     return {"batchItemFailures": process().run(work)}
 
 
-def keys(body: str) -> list[str]:
+def keys(body: Event) -> list[str]:
     """Keys of the objects that a message of S3 tells of; none for the test that S3 begins with."""
-    records = json.loads(body).get("Records", [])
     return [
         unquote_plus(record["s3"]["object"]["key"])
-        for record in records
+        for record in body.get("Records", [])
         if record["eventName"].startswith("ObjectCreated:")
     ]
 

@@ -6,7 +6,7 @@ from typing import Any
 from policies.aws.bucket_access import BUCKETS
 from policies.aws.documents import conditions, is_everybody, statements
 from policies.rule import Breach, Resource, StackRule
-from policies.values import is_undecided, listed
+from policies.values import Hidden, is_undecided, listed, mapped
 
 _POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 
@@ -24,8 +24,14 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
 
 
 def _refuses_plain_http(document: Any) -> bool:
-    """True also for a document that nobody can read in full yet."""
-    return is_undecided(document) or any(map(_denies_http, statements(document)))
+    """True also where nobody can read yet what decides it; which bucket is meant does not."""
+    parts = mapped(document).get("Statement")
+    if any(isinstance(part, Hidden) for part in (document, parts, *listed(parts))):
+        return True
+    return any(
+        _denies_http(statement) or is_undecided({**statement, "Resource": None})
+        for statement in statements(document)
+    )
 
 
 def _denies_http(statement: Mapping[str, Any]) -> bool:

@@ -16,12 +16,17 @@ _TRIES = range(5, 11)
 def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
     queues = [resource for resource in resources if resource.type == QUEUE]
     for queue in queues:
-        policy = _redrive_policy(queue, resources)
+        holder, policy = _redrive_policy(queue, resources)
         if policy is None:
             if not _holds_dead_letters(queue, resources):
                 message = "The queue has no queue for its dead letters."
                 yield Breach(resource=queue, message=message)
-        elif not isinstance(policy, Hidden):
+        elif isinstance(policy, Hidden):
+            made_from = holder.uses.get("redrivePolicy")
+            if made_from and made_from.isdisjoint(q.name for q in queues if q is not queue):
+                message = "Its dead letters go to no other queue of this stack."
+                yield Breach(resource=queue, message=message)
+        else:
             target, tries = policy.get("deadLetterTargetArn"), policy.get("maxReceiveCount")
             if not any(may_name(target, other) for other in queues if other is not queue):
                 message = f"Its dead letters go to {target}, outside this stack."
@@ -31,11 +36,11 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
                 yield Breach(resource=queue, message=message)
 
 
-def _redrive_policy(queue: Resource, resources: Sequence[Resource]) -> Any:
-    """The queue's policy as data, of its own or as a resource by itself; None without one."""
+def _redrive_policy(queue: Resource, resources: Sequence[Resource]) -> tuple[Resource, Any]:
+    """The queue's policy as data and who has it, itself or a resource of its own; else None."""
     holders = [queue, *(other for other in resources if other.may_mean("queueUrl", queue))]
-    values = (holder.props.get("redrivePolicy") for holder in holders)
-    return next((_parsed(value) for value in values if value), None)
+    values = ((holder, holder.props.get("redrivePolicy")) for holder in holders)
+    return next(((holder, _parsed(value)) for holder, value in values if value), (queue, None))
 
 
 def _holds_dead_letters(queue: Resource, resources: Sequence[Resource]) -> bool:

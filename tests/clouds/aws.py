@@ -189,6 +189,9 @@ KINDS: dict[str, Kind] = {
         name="statementId",
         replace=("action", "function", "principal", "sourceArn", "sourceAccount", "statementId"),
     ),
+    "aws:lambda/invocation:Invocation": Kind(
+        id="{functionName}_{hex}", replace=("functionName", "input", "qualifier", "triggers")
+    ),
     "aws:iam/role:Role": Kind(
         id="{name}",
         replace=("name", "namePrefix", "path"),

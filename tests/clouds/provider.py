@@ -65,7 +65,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Name what has no name, and refuse what the cloud would refuse."""
         kind, known = self._kind(request.urn, context)
-        olds, news = _plain(request.olds), _plain(request.news)
+        olds = _plain(request.olds)
+        news = {key: _document_as_text(value) for key, value in _plain(request.news).items()}
         if kind.name in known.inputs - known.required and not (
             kind.name in news or f"{kind.name}Prefix" in news
         ):
@@ -261,6 +262,14 @@ def serve(package: str, kinds: Mapping[str, Kind], region: str) -> None:
 def _abort(context: Any, code: grpc.StatusCode, message: str) -> NoReturn:
     context.abort(code, message)
     raise AssertionError("abort raises")
+
+
+def _document_as_text(value: Any) -> Any:
+    """A policy document as the bridged provider takes it: text, unknown if anything in it is."""
+    if not isinstance(value, dict) or "Statement" not in value:
+        return value
+    text = json.dumps(value, sort_keys=True)
+    return UNKNOWN if UNKNOWN in text else text
 
 
 def _plain(properties: struct_pb2.Struct) -> Properties:

@@ -131,6 +131,23 @@ def bucket(name: str) -> None:
     aws.s3.Bucket("store", bucket=name)
 
 
+def test_a_policy_document_given_as_data_is_text_at_the_cloud(small: Small) -> None:
+    """As the bridged provider makes it, also where an ARN is unknown at first."""
+
+    def program() -> None:
+        jobs = aws.sqs.Queue("jobs", name="jobs")
+        statement = {"Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": [jobs.arn]}
+        document = {"Version": "2012-10-17", "Statement": [statement]}
+        told = aws.sqs.QueuePolicy("told", queue_url=jobs.url, policy=document)
+        pulumi.export("policy", told.policy)
+
+    (statement,) = json.loads(small.up(program)["policy"])["Statement"]
+    small.up(program)
+
+    assert statement["Resource"] == [small.outputs("jobs")["arn"]]
+    assert small.changes == {"same": 3}
+
+
 @pytest.mark.parametrize("token", [*AWS, *DIGITALOCEAN])
 def test_a_row_of_a_table_names_only_what_the_installed_sdk_has(token: str) -> None:
     """A property that is misspelled would never replace, refuse or answer anything."""

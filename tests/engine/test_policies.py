@@ -90,8 +90,8 @@ def test_a_split_stack_with_three_faults_is_refused_by_plan_preview_and_up(tmp_p
         _spoil(
             copy,
             "components/aws/functions.py",
-            "variables=self._environment",
-            f'variables={{**self._environment, "INFERENCE_API_KEY": "{KEY}"}}',
+            "variables=dict(told)",
+            f'variables={{**told, "INFERENCE_API_KEY": "{KEY}"}}',
         )
         copy.configure("inference_api_key", "configured-key", secret=True)
 

@@ -197,6 +197,7 @@ def cloud(
         "API_TOKEN_SECRET_ARN": f"{token['ARN']}:::{token['VersionId']}",
         "INFERENCE_API_KEY_SECRET_ARN": f"{key['ARN']}:::{key['VersionId']}",
         "DATABASE_PASSWORD_SECRET_ARN": f"{password['ARN']}:password::",
+        "ARRIVALS_URL": queue,
     }
     with running(environment, monkeypatch):
         yield Cloud(
@@ -292,7 +293,7 @@ def test_the_message_that_s3_tests_a_queue_with_is_taken_and_forgotten() -> None
         "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR+YstdA6Knx4Ip8EXAMPLE",
     }
 
-    assert aws.keys(json.dumps(body)) == []
+    assert aws.keys(body) == []
 
 
 def test_what_no_event_told_of_is_found_by_the_sweep(cloud: Cloud) -> None:
@@ -301,6 +302,45 @@ def test_what_no_event_told_of_is_found_by_the_sweep(cloud: Cloud) -> None:
     assert aws.sweep({}, Invocation()) == {"due": 1}
     assert cloud.documents()["missed.txt"]["status"] == "done"
     assert aws.sweep({}, Invocation()) == {"due": 0}
+
+
+def _failed(cloud: Cloud) -> str:
+    """A document that failed, and whose event is out of the queue."""
+    cloud.put("incoming/empty.txt", b"")
+    aws.summarize(cloud.messages(), Invocation())
+    cloud.sqs.purge_queue(QueueUrl=cloud.queue)
+    document = cloud.documents()["empty.txt"]
+    assert document["status"] == "failed"
+    return str(document["id"])
+
+
+def test_a_retry_by_hand_asks_the_worker_at_once(cloud: Cloud) -> None:
+    id_ = _failed(cloud)
+
+    retried = cloud.call("POST", f"/api/documents/{id_}/retry")
+    answer = aws.summarize(cloud.messages(), Invocation())
+
+    assert retried["status"] == "queued"
+    assert answer == {"batchItemFailures": []}
+    assert cloud.documents()["empty.txt"]["attempts"] == 2
+
+
+def test_a_retry_that_the_queue_does_not_take_is_left_to_the_sweep(cloud: Cloud) -> None:
+    id_ = _failed(cloud)
+    cloud.sqs.delete_queue(QueueUrl=cloud.queue)
+
+    assert cloud.call("POST", f"/api/documents/{id_}/retry")["status"] == "queued"
+    assert aws.sweep({}, Invocation()) == {"due": 1}
+
+
+def test_the_bucket_starts_the_work_on_what_arrives_and_nobody_else_does(cloud: Cloud) -> None:
+    upload = cloud.call("POST", "/api/uploads", {"name": "once.txt", "size": len(TEXT)})
+    httpx.put(upload["upload_url"], content=TEXT).raise_for_status()
+    cloud.call("POST", f"/api/documents/{upload['document_id']}/complete")
+
+    bodies = [json.loads(message["body"]) for message in cloud.messages()["Records"]]
+    assert [key for body in bodies for key in aws.keys(body)]
+    assert not any(aws.DOCUMENT in body for body in bodies)
 
 
 def test_without_time_a_document_is_recorded_and_left_to_the_sweep(cloud: Cloud) -> None:
@@ -461,7 +501,7 @@ def test_keys_come_url_encoded_and_only_of_what_was_written() -> None:
         ]
     }
 
-    assert aws.keys(json.dumps(body)) == ["incoming/happy face+1 (ü).txt", "incoming/large.pdf"]
+    assert aws.keys(body) == ["incoming/happy face+1 (ü).txt", "incoming/large.pdf"]
 
 
 # ---------------------------------------------------------------- secrets by reference

@@ -286,6 +286,18 @@ def test_completing_five_times_makes_one_summary(caller: httpx.Client) -> None:
     assert (done["status"], done["attempts"], done["usage"]["calls"]) == ("done", 1, 1)
 
 
+def test_a_retry_by_hand_starts_the_worker_at_once(caller: httpx.Client, host: Host) -> None:
+    id_ = upload(caller, "again.txt", b" \n ")
+    caller.post(f"api/documents/{id_}/complete")
+    assert ended(caller, id_)["status"] == "failed"
+
+    answer = caller.post(f"api/documents/{id_}/retry")
+
+    assert answer.status_code == 202
+    assert host.started.count(id_) == 2
+    host.join()
+
+
 def test_completing_before_the_upload_is_a_conflict(caller: httpx.Client) -> None:
     announced = caller.post("api/uploads", json={"name": "early.txt", "size": 1}).json()
 

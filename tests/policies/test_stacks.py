@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analysis.plan import Plan, make
+from analysis.plan import UNKNOWN, Plan, make
 from analysis.policies import verdicts
 from policies.everywhere.stateful import STATEFUL
 from stacks import arrangement
@@ -67,8 +67,38 @@ def _changed(plan: Plan, name: str, **inputs: Any) -> list[tuple[str, str, str]]
             "Keep the value in Secrets Manager",
         ),
         (
+            "aws:iam/rolePolicy:RolePolicy",
+            {
+                "policy": {
+                    "Statement": [
+                        {"Effect": "Allow", "Action": "logs:*", "Resource": UNKNOWN},
+                        {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": ["*"]},
+                    ]
+                }
+            },
+            "AWS-IAM-01",
+            "Use roles in place of access keys, name actions and resources",
+        ),
+        (
+            "aws:s3/bucketPolicy:BucketPolicy",
+            {
+                "policy": {
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"AWS": "1"},
+                            "Action": "s3:*",
+                            "Resource": [UNKNOWN],
+                        }
+                    ]
+                }
+            },
+            "AWS-S3-02",
+            "Give the bucket a BucketPolicy that denies s3:*",
+        ),
+        (
             "aws:sqs/queue:Queue",
-            {"visibilityTimeoutSeconds": 30, "redrivePolicy": "[unknown until deployed]"},
+            {"visibilityTimeoutSeconds": 30, "redrivePolicy": UNKNOWN},
             "AWS-SQS-03",
             "Set the queue's visibilityTimeoutSeconds to six times",
         ),
@@ -77,7 +107,7 @@ def _changed(plan: Plan, name: str, **inputs: Any) -> list[tuple[str, str, str]]
 def test_a_split_stack_with_a_fault_is_refused_by_the_rule_and_with_its_remedy(
     token: str, inputs: dict[str, Any], rule: str, remedy: str
 ) -> None:
-    """A public bucket, an open database, a key in a variable, a queue without patience."""
+    """Something public, a key in a variable, too wide a right, http, a queue without patience."""
     plan = make("split")
     name = next(r.name for r in reversed(plan.resources) if r.type == token)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from analysis.plan import PlannedResource, make
+from analysis.plan import SECRET, PlannedResource, make
 from functions.settings import variable_names
 from stacks.settings import SettingsError
 from tests.stacks.test_local import inventory, missing, names
@@ -90,6 +90,39 @@ def test_another_region_moves_everything() -> None:
     assert told["STORE_ENDPOINT"] == "https://ams3.digitaloceanspaces.com"
 
 
+LOGS = '[{"name": "logs", "logtail": {"token": "token-of-a-test"}}]'
+
+
+def test_log_destinations_are_told_to_every_function_and_to_nobody_as_plain_text() -> None:
+    """Without them there is no such variable."""
+    before, after = make("integrated"), make("integrated", {"log_destinations": LOGS})
+
+    told = {
+        r.name: r.inputs["environment"] for r in after.resources if r.type.endswith(":Function")
+    }
+    assert {name: variables["LOG_DESTINATIONS"] for name, variables in told.items()} == {
+        "functions-api": SECRET,
+        "functions-summarize": SECRET,
+        "functions-sweep": SECRET,
+    }
+    assert "LOG_DESTINATIONS" not in str(before.resources)
+    assert "token-of-a-test" not in str(after)
+
+
+def test_a_budget_that_somebody_sets_is_said_to_have_no_effect(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The default is nobody's wish, so nothing is said of it."""
+    make("integrated")
+    silent = caplog.messages[:]
+    make("integrated", {"monthly_budget_usd": "50"})
+
+    assert silent == []
+    assert [m.partition(":")[0] for m in caplog.messages] == [
+        "monthly_budget_usd has no effect here"
+    ]
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -107,6 +140,12 @@ def test_another_region_moves_everything() -> None:
             {"inference": "dedicated"},
             "Config inference is 'dedicated', but integrated has only serverless so far. "
             "Set it: pulumi config set inference serverless",
+        ),
+        (
+            {"log_destinations": '[{"syslog": {"token": "token-of-a-test"}}]'},
+            "Config log_destinations is with 0 services in place 1, but it must be a JSON list of "
+            "destinations: datadog, logtail, papertrail. Set it: pulumi config set --secret "
+            """log_destinations '[{"name": "logs", "logtail": {"token": "TOKEN"}}]'""",
         ),
         (
             {"inference_provider": "nobody"},

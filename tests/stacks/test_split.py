@@ -4,6 +4,7 @@ No engine runs and no account is asked: a plan fails at the first question that 
 That AWS takes these inputs is not shown here.
 """
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis.plan import Plan, PlannedResource, make
+from analysis.plan import UNKNOWN, Plan, PlannedResource, make
 from functions.settings import variable_names
 from stacks.settings import SettingsError
 from tests.stacks.test_local import inventory, missing, names
@@ -50,6 +51,7 @@ def test_no_function_is_told_a_secret_but_each_where_it_lies() -> None:
     """And what they are told are the application's variables, and nothing else."""
     told = [inputs(f"functions-{what}")["environment"]["variables"] for what in _FUNCTIONS]
 
+    assert told[0].pop("ARRIVALS_URL") == UNKNOWN  # the api alone asks the worker
     assert told[0] == told[1] == told[2]
     assert "[secret]" not in told[0].values()
     references = {name for name in told[0] if name.endswith("_SECRET_ARN")}
@@ -68,6 +70,7 @@ def test_secrets_are_in_nothing_but_secrets_manager() -> None:
     assert holders == {
         "functions-api-token-version": ["secretString"],
         "functions-inference-key-version": ["secretString"],
+        "database-role-version": ["secretString"],
     }
 
 
@@ -114,6 +117,24 @@ def test_the_database_is_open_to_the_functions_group_and_nothing_else() -> None:
     assert "cidrIpv6" not in rules[0].inputs
 
 
+def test_the_plan_shows_who_may_do_what_before_any_name_is_known() -> None:
+    """Only the names are unknown: the policies can read the rest."""
+    (statement,) = inputs("store-policy")["policy"]["Statement"]
+    assert statement == {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [UNKNOWN, UNKNOWN],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    (statement,) = inputs("store-arrivals-policy")["policy"]["Statement"]
+    assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": UNKNOWN}
+    documents = [r.inputs["policy"] for r in plan().resources if r.type.endswith("RolePolicy")]
+    assert len(documents) == 4
+    assert UNKNOWN not in documents
+
+
 def test_a_queue_waits_six_times_as_long_as_the_worker_works() -> None:
     worker = inputs("functions-summarize")
 
@@ -135,6 +156,50 @@ def test_a_region_moves_everything_that_names_one() -> None:
     assert inputs("network-private-b", region="eu-central-1")["availabilityZone"] == "eu-central-1b"
 
 
+@pytest.mark.parametrize(
+    ("url", "address", "port"),
+    [
+        ("https://api.example.com/v1", "0.0.0.0/0", 443),
+        ("http://10.20.3.4:8000/v1", "10.20.3.4/32", 8000),
+    ],
+)
+def test_the_workers_reach_the_endpoint_that_the_settings_name(
+    url: str, address: str, port: int
+) -> None:
+    """The api does not: its groups are those of every function."""
+    overrides = {"inference_url": url, "inference_model": "some-model"}
+    rule = inputs("functions-inference-out", **overrides)
+
+    assert (rule["cidrIpv4"], rule["fromPort"], rule["toPort"]) == (address, port, port)
+    groups = {
+        what: by_name(plan(**overrides))[f"functions-{what}"].uses["vpcConfig"]
+        for what in _FUNCTIONS
+    }
+    assert "functions-inference" not in groups["api"]
+    assert "functions-inference" in groups["summarize"]
+    assert groups["summarize"] == groups["sweep"]
+
+
+def test_the_log_of_requests_holds_no_header_and_no_query() -> None:
+    """A token travels in a header; the page has nothing to hide in a path."""
+    settings = inputs("functions-http-stage")["accessLogSettings"]
+
+    variables = set(json.loads(settings["format"]).values())
+    assert variables == {
+        "$context.requestTime",
+        "$context.requestId",
+        "$context.identity.sourceIp",
+        "$context.httpMethod",
+        "$context.path",
+        "$context.status",
+        "$context.responseLength",
+        "$context.responseLatency",
+        "$context.error.message",
+        "$context.integrationErrorMessage",
+    }
+    assert inputs("functions-http-requests", environment="prod")["retentionInDays"] == 90
+
+
 def test_an_address_hears_of_alarms() -> None:
     before, after = plan(), plan(alert_email="ops@example.com", monthly_budget_usd="50")
 
@@ -153,6 +218,20 @@ def test_another_provider_changes_what_the_functions_are_told_and_nothing_else()
 
 
 @pytest.mark.parametrize(
+    "overrides",
+    [
+        {"inference_model": "accounts/fireworks/models/gpt-oss-120b#accounts/me/deployments/1"},
+        {"inference_url": "https://model-1.example.com/v1", "inference_model": "mine"},
+    ],
+)
+def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[str, str]) -> None:
+    planned = make("split", {"inference": "dedicated", **overrides})
+
+    assert planned.rung == "dedicated"
+    assert planned.outputs["inference_model"] == overrides["inference_model"]
+
+
+@pytest.mark.parametrize(
     ("overrides", "message"),
     [
         (
@@ -164,6 +243,23 @@ def test_another_provider_changes_what_the_functions_are_told_and_nothing_else()
             {"inference": "cluster"},
             r"Config inference is 'cluster', but split has serverless and dedicated, both at a "
             r"provider: it runs no model itself\. Set it: pulumi config set inference serverless",
+        ),
+        (
+            {"inference": "dedicated"},
+            r"Config inference_model is not set, but dedicated needs a deployment of yours, and "
+            r"accounts/fireworks/models/gpt-oss-120b is everybody's\. Set it: pulumi config set "
+            r"inference_model accounts/fireworks/models/gpt-oss-120b#"
+            r"accounts/ACCOUNT/deployments/ID",
+        ),
+        (
+            {"inference": "dedicated", "inference_model": "accounts/fireworks/models/gpt-oss-120b"},
+            r"Config inference_model is 'accounts/fireworks/models/gpt-oss-120b', but dedicated "
+            r"needs a deployment of yours, .*",
+        ),
+        (
+            {"inference": "dedicated", "inference_provider": "baseten"},
+            r"Config inference_url is not set, but a dedicated deployment at baseten is reached by "
+            r"a URL of its own\. Set it: pulumi config set inference_url https://HOST/v1",
         ),
         (
             {"inference_provider": "acme"},

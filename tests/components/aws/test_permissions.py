@@ -40,12 +40,16 @@ class Cloud(mocks.MockMonitor):
         raise AssertionError(f"{request.tok} is asked of AWS")
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # the protocol's name
-        self.inputs[request.name] = MessageToDict(request.object)
+        inputs = MessageToDict(request.object)
+        self.inputs[request.name] = inputs
         answer = resource_pb2.RegisterResourceResponse(
             urn=self.make_urn(request.parent, request.type, request.name),
             id=f"{request.name}-id",
             object=request.object,
         )
+        for key, value in inputs.items():
+            if isinstance(value, dict) and "Statement" in value:
+                answer.object[key] = json.dumps(value)  # as the provider answers a document
         if request.custom:
             answer.object.update(known(request.type, request.name))
         return answer
@@ -129,7 +133,7 @@ def _program() -> None:
 
 def statements(cloud: Cloud, name: str, key: str = "policy") -> list[Json]:
     """The statements of a resource's document."""
-    document = json.loads(cloud.inputs[name][key])
+    document = cloud.inputs[name][key]
     assert document["Version"] == "2012-10-17"
     found: list[Json] = document["Statement"]
     return found
@@ -162,7 +166,7 @@ QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 @pytest.mark.parametrize(
     ("what", "actions"),
     [
-        ("api", {"kms:GenerateDataKey"}),
+        ("api", {"kms:GenerateDataKey", "sqs:SendMessage"}),
         ("summarize", {"kms:Decrypt", "kms:GenerateDataKey"} | QUEUE),
         ("sweep", {"kms:Decrypt", "kms:GenerateDataKey"}),
     ],
@@ -182,7 +186,7 @@ def test_only_network_interfaces_cannot_be_named(cloud: Cloud, what: str) -> Non
     assert may["secretsmanager:GetSecretValue"] == {
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:functions-api-token-secret",
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:functions-inference-key-secret",
-        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:rds",
+        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:database-role-secret",
     }
     assert may["logs:PutLogEvents"] == {
         f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:functions-{what}-logs:*"
@@ -197,6 +201,40 @@ def test_the_api_writes_documents_and_the_workers_write_summaries(cloud: Cloud) 
     for what in ("summarize", "sweep"):
         assert allowed(cloud, what)["s3:GetObject"] == {documents}
         assert allowed(cloud, what)["s3:PutObject"] == {summaries}
+
+
+def test_only_the_api_asks_the_worker_and_only_by_the_queue(cloud: Cloud) -> None:
+    queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:store-arrivals-queue"
+
+    assert allowed(cloud, "api")["sqs:SendMessage"] == {queue}
+    told = {
+        what: cloud.inputs[f"functions-{what}"]["environment"]["variables"].get("ARRIVALS_URL")
+        for what in ("api", "summarize", "sweep")
+    }
+    assert told == {
+        "api": "https://sqs/store-arrivals-queue",
+        "summarize": None,
+        "sweep": None,
+    }
+
+
+def test_only_one_function_reads_the_master_users_password_and_may_do_nothing_else(
+    cloud: Cloud,
+) -> None:
+    may = allowed(cloud, "own")
+
+    assert set(may) == NETWORK | LOGS | SECRETS
+    assert may["secretsmanager:GetSecretValue"] == {
+        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:rds",
+        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:database-role-secret",
+    }
+    told = cloud.inputs["functions-own"]["environment"]["variables"]
+    assert told["MASTER_USER"] == "postgres"
+    assert told["DATABASE_USER"] == "summarizer"
+    assert (
+        cloud.inputs["functions-hand-over"]["triggers"]["password"]
+        == (told["DATABASE_PASSWORD_SECRET_ARN"])
+    )
 
 
 def test_every_role_is_for_one_service(cloud: Cloud) -> None:
@@ -257,7 +295,8 @@ def test_a_function_is_told_where_its_secrets_lie(cloud: Cloud, what: str) -> No
 
     assert told["API_TOKEN_SECRET_ARN"] == f"{prefix}:functions-api-token-secret:::v1"
     assert told["INFERENCE_API_KEY_SECRET_ARN"] == f"{prefix}:functions-inference-key-secret:::v1"
-    assert told["DATABASE_PASSWORD_SECRET_ARN"] == f"{prefix}:rds:password::"
+    assert told["DATABASE_PASSWORD_SECRET_ARN"] == f"{prefix}:database-role-secret:::v1"
+    assert not any(":rds" in str(value) for value in told.values())
     assert "of-a-test" not in told.values()
     assert "key-51d0" not in told.values()
 
