@@ -60,6 +60,11 @@ class Model:
     seen: date
 
     @property
+    def revision(self) -> str | None:
+        """Commit of the weights that we serve; None where no public source of one was found."""
+        return REVISIONS.get(self.hugging_face)
+
+    @property
     def resident_bytes(self) -> int:
         """Bytes of the weights once they are loaded."""
         return self.loaded_bytes or self.weights_bytes
@@ -150,6 +155,16 @@ def _dense(
         rows.append(variant("-fp8", fp8, "fp8", 2 * parameters - linear))
     return tuple(rows)
 
+
+REVISIONS = {
+    "openai/gpt-oss-120b": "b5c939de8f754692c1647ca79fbf85e8c1e70f8a",
+    "openai/gpt-oss-20b": "6cee5e81ee83917806bbde320786a8fb61efebee",
+    "meta-llama/Llama-3.1-8B-Instruct": "0e9e39f249a16976918f6564b8830bc894c89659",
+    "meta-llama/Llama-3.3-70B-Instruct": "6f6073b423013f6a7d4d9f39144961bfbfbc386b",
+    "Qwen/Qwen3-8B": "b968826d9c46dd6066d109eabc6255188de91218",
+    "Qwen/Qwen3-32B": "9216db5781bf21249d130ec9da846c4624c16137",
+}
+"""Commits at Hugging Face, each as several public repositories pin it (read 2026-11-22)."""
 
 MODELS = {
     row.name: row

@@ -88,7 +88,11 @@ class Weights(pulumi.ComponentResource):
                 "requests": {"cpu": "1", "memory": "2Gi"},
                 "limits": {"memory": "4Gi", "ephemeral-storage": "10Gi"},
             },
-            command=["hf", "download", serving.repository, *revision, "--local-dir", self.path],
+            command=[
+                *("hf", "download", serving.repository, *revision, "--local-dir", self.path),
+                # The same weights once more, in forms that vLLM does not read.
+                *("--exclude", "original/*", "metal/*"),
+            ],
             env=variables(environment),
             volumeMounts=[
                 {"name": "weights", "mountPath": MOUNT},

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from components.models import MODELS, Model, model
+from components.models import REVISIONS, MODELS, Model, model
 
 DENSE = [row for row in MODELS.values() if not row.experts]
 
@@ -69,3 +69,11 @@ def test_gpt_oss_has_the_size_of_its_model_card_and_takes_more_when_loaded(
 def test_heads_share_keys_and_values_evenly(row: Model) -> None:
     assert row.heads % row.kv_heads == 0
     assert row.active_parameters <= row.parameters
+
+
+def test_a_revision_is_a_commit_of_weights_in_the_table() -> None:
+    repositories = {row.hugging_face for row in MODELS.values()}
+    assert repositories >= REVISIONS.keys()
+    assert all(re.fullmatch("[0-9a-f]{40}", commit) for commit in REVISIONS.values())
+    assert model("gpt-oss-120b").revision == REVISIONS["openai/gpt-oss-120b"]
+    assert model("qwen3-14b").revision is None
