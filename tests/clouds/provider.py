@@ -60,7 +60,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         # Bridged providers receive what is nested as JSON.
         tags = given.get("defaultTags") or "{}"
         self._tags = (json.loads(tags) if isinstance(tags, str) else tags).get("tags") or {}
-        return provider_pb2.ConfigureResponse(supportsPreview=True)
+        return provider_pb2.ConfigureResponse(
+            supportsPreview=True, supports_autonaming_configuration=True
+        )
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Name what has no name, and refuse what the cloud would refuse."""
@@ -70,7 +72,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             kind.name in news or f"{kind.name}Prefix" in news
         ):
             suffix = hashlib.sha256(request.randomSeed).hexdigest()[:7]
-            news[kind.name] = olds.get(kind.name) or f"{_name(request.urn)}-{suffix}"
+            fresh = request.autonaming.proposed_name or f"{_name(request.urn)}-{suffix}"
+            news[kind.name] = olds.get(kind.name) or fresh
         failures = [
             provider_pb2.CheckFailure(property=name, reason=reason)
             for name, reason in self._refusals(kind, known, olds, news)
