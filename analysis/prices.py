@@ -15,6 +15,14 @@ Per = Literal["hour", "month", "use", "nothing"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source:
+    """Who says so, and when that was written or read."""
+
+    name: str
+    seen: date
+
+
+@dataclass(frozen=True, kw_only=True)
 class Price:
     """A price of one part of a resource.
 
@@ -26,8 +34,7 @@ class Price:
         per: What they are paid for. `use` is paid by requests, bytes or seconds, and nothing at
             rest; `nothing` is part of something else, or free.
         region: Where it holds; empty is everywhere.
-        source: Who says so.
-        seen: When the source was written or read; None is general knowledge, not looked up.
+        source: None is general knowledge, not looked up.
     """
 
     type: str
@@ -36,8 +43,7 @@ class Price:
     usd: float | None = None
     per: Per
     region: str = ""
-    source: str = ""
-    seen: date | None = None
+    source: Source | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,221 +62,124 @@ class Charge:
         return self.price.usd is None and self.price.per in ("hour", "month")
 
 
-SIZES = {
-    "aws:rds/instance:Instance": "instanceClass",
-    "digitalocean:index/databaseCluster:DatabaseCluster": "size",
-}
+RDS = "aws:rds/instance:Instance"
+CLUSTER = "digitalocean:index/databaseCluster:DatabaseCluster"
+
+SIZES = {RDS: "instanceClass", CLUSTER: "size"}
 """The input that decides the price, by type."""
 
-_HOURS = 730  # in a month, as AWS counts them
-_KMS = "aws.amazon.com/kms/pricing"
-_NAT = "cloud-horizons.com, secondary"
-_RDS = "infratally.com, secondary"
-_SECRET = "hivebook.wiki, secondary"  # noqa: S105  # who says the price of one
+HOURS = 730
+"""Of a month, as the clouds count them."""
+
 _SEEN = date(2026, 11, 22)
 _AWS = "us-east-1"
-_VPC, _VPC_SEEN = "factualminds.com, amazon-vpc-pricing, secondary", date(2026, 6, 13)
+_ALARM = Source(name="c3x.dev, secondary", seen=_SEEN)
+_BUDGET = Source(name="docs.aws.amazon.com/awsaccountbilling, budgets", seen=_SEEN)
+_CLUSTER = Source(name="pricecontext.com, secondary", seen=_SEEN)
+_FUNCTIONS = Source(name="digitalocean.com/pricing/functions", seen=_SEEN)
+_INSTANCE = Source(name="infratally.com, secondary", seen=_SEEN)
+_KMS = Source(name="aws.amazon.com/kms/pricing", seen=_SEEN)
+_LAMBDA = Source(name="aws.amazon.com/lambda/pricing", seen=_SEEN)
+_NAT = Source(name="cloud-horizons.com, secondary", seen=date(2026, 5, 8))
+_SPACES = Source(name="digitalocean.com/community, 5-per-space, secondary", seen=date(2018, 1, 1))
+_STORAGE = Source(name="usage.ai, secondary", seen=date(2026, 6, 1))
+_UPTIME = Source(name="docs.digitalocean.com/products/uptime/details", seen=date(2026, 3, 27))
+_VAULT = Source(name="hivebook.wiki, secondary", seen=_SEEN)
+_VPC = Source(name="factualminds.com, amazon-vpc-pricing, secondary", seen=date(2026, 6, 13))
 
-PRICES: tuple[Price, ...] = (
-    # AWS, us-east-1
-    Price(
-        type="aws:ec2/natGateway:NatGateway",
-        part="gateway",
-        usd=0.045,
-        per="hour",
-        region=_AWS,
-        source=_NAT,
-        seen=date(2026, 5, 8),
-    ),
-    Price(
-        type="aws:ec2/eip:Eip",
-        part="public address",
-        usd=0.005,
-        per="hour",
-        source=_VPC,
-        seen=_VPC_SEEN,
-    ),
-    Price(
-        type="aws:rds/instance:Instance",
-        size="db.t4g.micro",
-        part="instance, one zone",
-        usd=0.016,
-        per="hour",
-        region=_AWS,
-        source=_RDS,
-        seen=_SEEN,
-    ),
-    Price(
-        type="aws:rds/instance:Instance",
-        size="db.t4g.small",
-        part="instance, one zone",
-        usd=0.032,
-        per="hour",
-        region=_AWS,
-        source=_RDS,
-        seen=_SEEN,
-    ),
-    Price(
-        type="aws:rds/instance:Instance",
-        part="20 GB of gp3, one zone",
-        usd=20 * 0.115 / _HOURS,
-        per="hour",
-        region=_AWS,
-        source="usage.ai, secondary",
-        seen=date(2026, 6, 1),
-    ),
-    Price(
-        type="aws:rds/instance:Instance",
-        part="secret with the password",
-        usd=0.40,
-        per="month",
-        source=_SECRET,
-        seen=_SEEN,
-    ),
-    Price(
-        type="aws:secretsmanager/secret:Secret",
-        part="secret",
-        usd=0.40,
-        per="month",
-        source=_SECRET,
-        seen=_SEEN,
-    ),
-    Price(type="aws:kms/key:Key", part="key", usd=1.00, per="month", source=_KMS, seen=_SEEN),
-    Price(
-        type="aws:cloudwatch/metricAlarm:MetricAlarm",
-        part="alarm",
-        usd=0.10,
-        per="month",
-        source="c3x.dev, secondary",
-        seen=_SEEN,
-    ),
-    Price(type="aws:cloudwatch/dashboard:Dashboard", part="dashboard", per="month"),
-    Price(
-        type="aws:budgets/budget:Budget",
-        part="budget, $0.02 a day after the account's first two",
-        usd=0.02 * 31,
-        per="month",
-        source="docs.aws.amazon.com/awsaccountbilling, budgets-managing-costs",
-        seen=_SEEN,
-    ),
-    Price(
-        type="aws:ec2/vpcEndpoint:VpcEndpoint",
-        part="gateway endpoint of S3",
-        usd=0.0,
-        per="nothing",
-        source=_NAT,
-        seen=date(2026, 5, 8),
-    ),
-    Price(
-        type="aws:lambda/function:Function",
-        part="calls",
-        per="use",
-        source="aws.amazon.com/lambda/pricing",
-        seen=_SEEN,
-    ),
-    *(
-        Price(type=type_, part=part, per="use")
-        for type_, part in (
-            ("aws:apigatewayv2/api:Api", "requests"),
-            ("aws:cloudwatch/eventRule:EventRule", "events"),
-            ("aws:cloudwatch/logGroup:LogGroup", "bytes"),
-            ("aws:s3/bucket:Bucket", "bytes and requests"),
-            ("aws:sns/topic:Topic", "messages"),
-            ("aws:sqs/queue:Queue", "requests"),
-        )
-    ),
-    *(
-        Price(type=type_, part="the network", per="nothing", source=_VPC, seen=_VPC_SEEN)
-        for type_ in (
-            "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
-            "aws:ec2/internetGateway:InternetGateway",
-            "aws:ec2/routeTable:RouteTable",
-            "aws:ec2/routeTableAssociation:RouteTableAssociation",
-            "aws:ec2/securityGroup:SecurityGroup",
-            "aws:ec2/subnet:Subnet",
-            "aws:ec2/vpc:Vpc",
-            "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
-            "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-        )
-    ),
-    *(
-        Price(type=type_, part="a setting of something else", per="nothing")
-        for type_ in (
-            "aws:apigatewayv2/integration:Integration",
-            "aws:apigatewayv2/route:Route",
-            "aws:apigatewayv2/stage:Stage",
-            "aws:cloudwatch/eventTarget:EventTarget",
-            "aws:iam/role:Role",
-            "aws:iam/rolePolicy:RolePolicy",
-            "aws:lambda/eventSourceMapping:EventSourceMapping",
-            "aws:lambda/permission:Permission",
-            "aws:rds/parameterGroup:ParameterGroup",
-            "aws:rds/subnetGroup:SubnetGroup",
-            "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration",
-            "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
-            "aws:s3/bucketNotification:BucketNotification",
-            "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
-            "aws:s3/bucketPolicy:BucketPolicy",
-            "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
-            "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
-            "aws:s3/bucketVersioning:BucketVersioning",
-            "aws:secretsmanager/secretVersion:SecretVersion",
-            "aws:sns/topicPolicy:TopicPolicy",
-            "aws:sqs/queuePolicy:QueuePolicy",
-            "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
-        )
-    ),
-    # DigitalOcean
-    Price(
-        type="digitalocean:index/databaseCluster:DatabaseCluster",
-        size="db-s-1vcpu-1gb",
-        part="node",
-        usd=15 / _HOURS,
-        per="hour",
-        source="pricecontext.com, secondary",
-        seen=_SEEN,
-    ),
-    Price(
-        type="digitalocean:index/spacesBucket:SpacesBucket",
-        part="Spaces, all buckets of the account together",
-        usd=5.00,
-        per="month",
-        source="digitalocean.com/community, prices-explanation-5-per-space, secondary",
-        seen=date(2018, 1, 1),
-    ),
-    Price(
-        type="digitalocean:index/uptimeCheck:UptimeCheck",
-        part="check",
-        usd=1.00 / _HOURS,
-        per="hour",
-        source="docs.digitalocean.com/products/uptime/details",
-        seen=date(2026, 3, 27),
-    ),
-    Price(
-        type="pulumi-python:dynamic/digitalocean:Function",
-        part="calls",
-        per="use",
-        source="digitalocean.com/pricing/functions",
-        seen=_SEEN,
-    ),
-    *(
-        Price(type=type_, part="a setting of something else", per="nothing")
-        for type_ in (
-            "digitalocean:index/databaseConnectionPool:DatabaseConnectionPool",
-            "digitalocean:index/databaseDb:DatabaseDb",
-            "digitalocean:index/databaseUser:DatabaseUser",
-            "digitalocean:index/project:Project",
-            "digitalocean:index/spacesBucketCorsConfiguration:SpacesBucketCorsConfiguration",
-            "digitalocean:index/spacesKey:SpacesKey",
-            "pulumi-python:dynamic/digitalocean:Certificate",
-            "pulumi-python:dynamic/digitalocean:DatabaseOwner",
-            "pulumi-python:dynamic/digitalocean:InvocationKey",
-            "pulumi-python:dynamic/digitalocean:Namespace",
-            "pulumi-python:dynamic/digitalocean:Trigger",
-            "pulumi-python:dynamic/local:GeneratedSecret",
-        )
-    ),
+_NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
+_ALARMS = "aws:cloudwatch/metricAlarm:MetricAlarm"
+_SECRET = "aws:secretsmanager/secret:Secret"  # noqa: S105  # a type
+_FUNCTION = "pulumi-python:dynamic/digitalocean:Function"
+_BUCKET = "digitalocean:index/spacesBucket:SpacesBucket"
+_CHECK = "digitalocean:index/uptimeCheck:UptimeCheck"
+
+_BY_USE = {
+    "aws:apigatewayv2/api:Api": "requests",
+    "aws:cloudwatch/eventRule:EventRule": "events",
+    "aws:cloudwatch/logGroup:LogGroup": "bytes",
+    "aws:s3/bucket:Bucket": "bytes and requests",
+    "aws:sns/topic:Topic": "messages",
+    "aws:sqs/queue:Queue": "requests",
+}
+_NETWORK = (
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+    "aws:ec2/internetGateway:InternetGateway",
+    "aws:ec2/routeTable:RouteTable",
+    "aws:ec2/routeTableAssociation:RouteTableAssociation",
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:ec2/subnet:Subnet",
+    "aws:ec2/vpc:Vpc",
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
 )
+_SETTINGS = (
+    "aws:apigatewayv2/integration:Integration",
+    "aws:apigatewayv2/route:Route",
+    "aws:apigatewayv2/stage:Stage",
+    "aws:cloudwatch/eventTarget:EventTarget",
+    "aws:iam/role:Role",
+    "aws:iam/rolePolicy:RolePolicy",
+    "aws:lambda/eventSourceMapping:EventSourceMapping",
+    "aws:lambda/permission:Permission",
+    "aws:rds/parameterGroup:ParameterGroup",
+    "aws:rds/subnetGroup:SubnetGroup",
+    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketNotification:BucketNotification",
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:s3/bucketVersioning:BucketVersioning",
+    "aws:secretsmanager/secretVersion:SecretVersion",
+    "aws:sns/topicPolicy:TopicPolicy",
+    "aws:sqs/queuePolicy:QueuePolicy",
+    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
+    "digitalocean:index/databaseConnectionPool:DatabaseConnectionPool",
+    "digitalocean:index/databaseDb:DatabaseDb",
+    "digitalocean:index/databaseUser:DatabaseUser",
+    "digitalocean:index/project:Project",
+    "digitalocean:index/spacesBucketCorsConfiguration:SpacesBucketCorsConfiguration",
+    "digitalocean:index/spacesKey:SpacesKey",
+    "pulumi-python:dynamic/digitalocean:Certificate",
+    "pulumi-python:dynamic/digitalocean:DatabaseOwner",
+    "pulumi-python:dynamic/digitalocean:InvocationKey",
+    "pulumi-python:dynamic/digitalocean:Namespace",
+    "pulumi-python:dynamic/digitalocean:Trigger",
+    "pulumi-python:dynamic/local:GeneratedSecret",
+)
+
+# fmt: off
+PRICES: tuple[Price, ...] = (
+    Price(type=_NAT_GATEWAY, part="gateway", usd=0.045, per="hour", region=_AWS, source=_NAT),
+    Price(type="aws:ec2/eip:Eip", part="public address", usd=0.005, per="hour", source=_VPC),
+    Price(type=RDS, size="db.t4g.micro", part="instance, one zone",
+          usd=0.016, per="hour", region=_AWS, source=_INSTANCE),
+    Price(type=RDS, size="db.t4g.small", part="instance, one zone",
+          usd=0.032, per="hour", region=_AWS, source=_INSTANCE),
+    Price(type=RDS, part="20 GB of gp3, one zone",
+          usd=20 * 0.115 / HOURS, per="hour", region=_AWS, source=_STORAGE),
+    Price(type=RDS, part="secret with the password", usd=0.40, per="month", source=_VAULT),
+    Price(type=_SECRET, part="secret", usd=0.40, per="month", source=_VAULT),
+    Price(type="aws:kms/key:Key", part="key", usd=1.00, per="month", source=_KMS),
+    Price(type=_ALARMS, part="alarm", usd=0.10, per="month", source=_ALARM),
+    Price(type="aws:cloudwatch/dashboard:Dashboard", part="dashboard", per="month"),
+    Price(type="aws:budgets/budget:Budget", part="$0.02 a day after the account's first two",
+          usd=0.02 * 31, per="month", source=_BUDGET),
+    Price(type="aws:ec2/vpcEndpoint:VpcEndpoint", part="gateway endpoint of S3",
+          usd=0.0, per="nothing", source=_NAT),
+    Price(type="aws:lambda/function:Function", part="calls", per="use", source=_LAMBDA),
+    Price(type=CLUSTER, size="db-s-1vcpu-1gb", part="node",
+          usd=15 / HOURS, per="hour", source=_CLUSTER),
+    Price(type=_BUCKET, part="all Spaces of the account", usd=5.00, per="month", source=_SPACES),
+    Price(type=_CHECK, part="check", usd=1.00 / HOURS, per="hour", source=_UPTIME),
+    Price(type=_FUNCTION, part="calls", per="use", source=_FUNCTIONS),
+    *(Price(type=token, part=part, per="use") for token, part in _BY_USE.items()),
+    *(Price(type=token, part="the network", per="nothing", source=_VPC) for token in _NETWORK),
+    *(Price(type=token, part="of something else", per="nothing") for token in _SETTINGS),
+)
+# fmt: on
 
 
 def charges(resources: Iterable[PlannedResource]) -> Iterator[Charge]:

@@ -54,10 +54,8 @@ class Estimate:
         """The arithmetic, for a person."""
         priced = Counter(c.price for c in self.charges if c.price and c.price.usd)
         for row, count in sorted(priced.items(), key=lambda item: (item[0].per, item[0].type)):
-            yield (
-                f"{count} x ${row.usd:.4f} per {row.per}: {row.type}, {row.part} "
-                f"({row.source}, {row.seen})"
-            )
+            said = f"{row.source.name}, {row.source.seen}" if row.source else "no source"
+            yield f"{count} x ${row.usd:.4f} per {row.per}: {row.type}, {row.part} ({said})"
         for charge in self.unknown:
             yield f"unknown: {charge.resource}, {charge.type}"
         used = {c.price.type for c in self.charges if c.price and c.price.per == "use"}

@@ -20,6 +20,7 @@ class Options:
         accept_unknown: True goes ahead although a price is unknown.
         clean: True only cleans up.
         older: Hours after which what has no state here counts as abandoned.
+        settle: Minutes that a cloud may go on to list what is deleted: lists are told late.
         contract: The tests that a deployment has to pass, given `--outputs FILE`.
     """
 
@@ -29,6 +30,7 @@ class Options:
     accept_unknown: bool
     clean: bool
     older: float
+    settle: float
     contract: Path
 
 
@@ -55,6 +57,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=6.0,
         metavar="HOURS",
         help="report what no stack here owns when it is older (%(default)s)",
+    )
+    group.addoption(
+        "--settle",
+        type=float,
+        default=15.0,
+        metavar="MINUTES",
+        help="how long a cloud may list what is deleted (%(default)s)",
     )
     group.addoption(
         "--contract",
@@ -89,5 +98,6 @@ def options(pytestconfig: pytest.Config) -> Options:
         accept_unknown=pytestconfig.getoption("--accept-unknown-prices"),
         clean=pytestconfig.getoption("--clean"),
         older=pytestconfig.getoption("--older"),
+        settle=pytestconfig.getoption("--settle"),
         contract=pytestconfig.getoption("--contract"),
     )

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 GRACE_SECONDS = 45 * 60.0
 """How long an engine that is told to stop may take for what it has begun: an RDS instance takes
 minutes, and one that is given up half made is in nobody's state."""
+
+_FAREWELL_SECONDS = 20.0
+"""For our own program, to say what the engine said."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -102,8 +104,8 @@ def stop(pid: int, *, grace: float = GRACE_SECONDS) -> None:
     engines = [process for process in family if _name(process) == "pulumi"]
     for process in engines:
         _signal(process, signal.SIGINT)
-    if engines:
-        psutil.wait_procs(family, timeout=grace)
+    psutil.wait_procs(engines, timeout=grace)
+    psutil.wait_procs(family, timeout=_FAREWELL_SECONDS if engines else 0)
     for process in family:
         _signal(process, signal.SIGKILL)
     psutil.wait_procs(family[1:], timeout=10)
@@ -120,4 +122,4 @@ def _signal(process: psutil.Process, number: int) -> None:
     try:
         process.send_signal(number)
     except psutil.NoSuchProcess:
-        time.sleep(0)  # it ended by itself, which is what was wanted
+        return  # it ended by itself, which is what was wanted

@@ -19,9 +19,6 @@ from tests.live.stack import LiveStack
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(0)]
 
-SETTLE_SECONDS = 15 * 60.0
-"""How long a cloud may list what is deleted: its lists are told late."""
-
 
 def test_nothing_is_left_of_runs_that_were_killed(options: Options) -> None:
     """Each is destroyed first; what has no state here is listed, and never deleted unasked."""
@@ -33,7 +30,7 @@ def test_nothing_is_left_of_runs_that_were_killed(options: Options) -> None:
     lacks = [word for account in ACCOUNTS.values() for word in account.missing({}, inference=False)]
     if not reachable and not stack.all_here():
         pytest.skip(f"there is no account to ask: set {', or '.join(lacks)}")
-    dead = [found for found in stack.all_here() if _destroyed_dead(found)]
+    dead = [found for found in stack.all_here() if _destroyed_dead(found, options)]
     known = [found.name for found in stack.all_here()]
     left = [
         line
@@ -75,7 +72,7 @@ def test_an_arrangement_deploys_keeps_its_contract_and_leaves_nothing(
             fresh.write_outputs(outputs)
             status = _contract(options.contract, outputs, seconds=_seconds(deadline))
         finally:
-            left = _end(fresh, account)
+            left = _end(fresh, account, options)
 
     assert left == [], "\n".join(["It was destroyed, and yet:", *left])
     assert status == 0, "The deployment does not keep its contract: see above."
@@ -93,12 +90,12 @@ def _contract(tests: Path, outputs: Path, *, seconds: float) -> int:
     return process.run(command, hidden=[INFERENCE_KEY], seconds=seconds)
 
 
-def _end(ended: LiveStack, account: Account) -> list[str]:
+def _end(ended: LiveStack, account: Account, options: Options) -> list[str]:
     """Destroy a stack, and return what the cloud still has of it after a while."""
     ended.destroy()
     for tidied in account.tidy(ended.name):
         print(f"deleted {tidied}, which the cloud had made by itself")
-    left = remains.settled(ended.name, account.look, seconds=SETTLE_SECONDS, pause=20)
+    left = remains.settled(ended.name, account.look, seconds=options.settle * 60, pause=20)
     told = list(remains.lines(left))
     if told:
         print("\n".join(told))
@@ -107,7 +104,7 @@ def _end(ended: LiveStack, account: Account) -> list[str]:
     return told
 
 
-def _destroyed_dead(found: LiveStack) -> bool:
+def _destroyed_dead(found: LiveStack, options: Options) -> bool:
     """Destroy a stack whose run is no more; False when its run lives."""
     with found.held() as mine, process.stoppable():
         if not mine:
@@ -116,7 +113,7 @@ def _destroyed_dead(found: LiveStack) -> bool:
         lacks = account.missing(os.environ, inference=False)
         assert lacks == [], f"{found.name} was left by a run that was killed; to destroy it, set"
         print(f"\n{found.name}: its run was killed; destroying it")
-        assert _end(found, account) == []
+        assert _end(found, account, options) == []
         return True
 
 
