@@ -33,8 +33,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._world = World.here(package)
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Say what this plugin understands: no secrets, the engine marks them itself."""
-        return provider_pb2.ProviderHandshakeResponse()
+        """Say what this plugin understands: names, but no secrets, which the engine marks itself."""
+        return provider_pb2.ProviderHandshakeResponse(supports_autonaming_configuration=True)
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Say that this is the version that the installed SDK wants."""
@@ -60,9 +60,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         # Bridged providers receive what is nested as JSON.
         tags = given.get("defaultTags") or "{}"
         self._tags = (json.loads(tags) if isinstance(tags, str) else tags).get("tags") or {}
-        return provider_pb2.ConfigureResponse(
-            supportsPreview=True, supports_autonaming_configuration=True
-        )
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Name what has no name, and refuse what the cloud would refuse."""

@@ -1,4 +1,4 @@
-"""A live run that is killed in the middle: the next one destroys what it left, then does its own.
+"""A live run that is cut off in the middle leaves nothing: at once by a signal, later by a kill.
 
 On the real engine at the simulated DigitalOcean; the contract is a stand-in that looks at what it
 is given. The kill takes everything at once, as an empty battery does: no handler runs, and the
@@ -6,6 +6,8 @@ engine's lock and a half-made resource are left in the state.
 """
 
 import os
+import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +68,14 @@ class Place:
         """Stacks that the engine has a state of."""
         folder = self.clone.root / ".seamless" / "state" / ".pulumi" / "stacks"
         return [file.name for file in folder.rglob("*.json")]
+
+    def is_empty(self) -> None:
+        """Nothing is left anywhere."""
+        assert self.world.resources() == {}
+        assert self.account.namespaces == {}
+        assert [tag for tag in self.account.tags if tag.startswith("stack:")] == []
+        assert self.states() == []
+        assert self.stack_files() == []
 
 
 @pytest.fixture(scope="module")
@@ -155,13 +165,28 @@ def test_the_next_run_keeps_the_contract_and_leaves_nothing(place: Place) -> Non
     assert "clean-up: 1 killed runs destroyed; asked integrated" in printed
     assert "2 passed, 1 skipped" in printed  # split, which nobody asked for
     assert (place.clone.root / "contract-was-here").read_text().startswith("live-")
-    assert place.world.resources() == {}
-    assert place.account.namespaces == {}
-    assert [tag for tag in place.account.tags if tag.startswith("stack:")] == []
-    assert place.states() == []
-    assert place.stack_files() == []
+    place.is_empty()
     assert KEY not in printed
     assert _files_with(place.clone.root, KEY) == []
+
+
+def test_a_run_that_is_told_to_stop_destroys_what_it_made(place: Place) -> None:
+    """The engine finishes what it has begun, so that nothing is in no state."""
+
+    def tell() -> None:
+        (run,) = (
+            p for p in place.clone.processes() if p.cmdline()[2:4] == ["pytest", "tests/live"]
+        )
+        run.send_signal(signal.SIGTERM)
+
+    place.account.before["POST /v2/functions/namespaces"] = tell
+
+    printed = place.live("--settle=0", expect=2)
+
+    assert re.search(r"functions-namespace +digitalocean:Namespace +created", printed)
+    assert re.search(r"functions-namespace +digitalocean:Namespace +deleted", printed)
+    assert "Stopped: by SIGTERM" in printed
+    place.is_empty()
 
 
 def _files_with(root: Path, text: str) -> list[Path]:
