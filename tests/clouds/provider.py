@@ -33,7 +33,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._world = World.here(package)
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Say what this plugin understands: names, but no secrets, which the engine marks itself."""
+        """Say what this plugin understands: names, no secrets; the engine marks those itself."""
         return provider_pb2.ProviderHandshakeResponse(supports_autonaming_configuration=True)
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802

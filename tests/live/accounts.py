@@ -32,8 +32,7 @@ class Account:
             inference: False when nothing is deployed, so that no model is asked.
         """
         sets = [[n for n in names if not environment.get(n)] for names in self.credentials]
-        lacks = [] if [] in sets else [" (or ".join(" and ".join(s) for s in sets)]
-        lacks = [f"{text}{')' * text.count('(')}" for text in lacks]
+        lacks = [] if [] in sets else [", or ".join(" and ".join(names) for names in sets)]
         if inference and not environment.get(INFERENCE_KEY):
             lacks.append(INFERENCE_KEY)
         return lacks

@@ -82,12 +82,12 @@ def test_without_credentials_each_arrangement_is_skipped_with_the_variables_that
 
     assert "3 skipped" in printed
     assert (
-        "split needs AWS_PROFILE (or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), "
+        "split needs AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
         f"{INFERENCE_KEY}" in printed
     )
     assert (
         "integrated needs DIGITALOCEAN_TOKEN and SPACES_ACCESS_KEY_ID and "
-        f"SPACES_SECRET_ACCESS_KEY, {INFERENCE_KEY}" in printed
+        f"SPACES_SECRET_ACCESS_KEY; {INFERENCE_KEY}" in printed
     )
 
 

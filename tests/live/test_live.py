@@ -29,7 +29,7 @@ def test_nothing_is_left_of_runs_that_were_killed(options: Options) -> None:
     }
     lacks = [word for account in ACCOUNTS.values() for word in account.missing({}, inference=False)]
     if not reachable and not stack.all_here():
-        pytest.skip(f"there is no account to ask: set {', or '.join(lacks)}")
+        pytest.skip(f"there is no account to ask: set {'; or '.join(lacks)}")
     dead = [found for found in stack.all_here() if _destroyed_dead(found, options)]
     known = [found.name for found in stack.all_here()]
     left = [
@@ -55,7 +55,7 @@ def test_an_arrangement_deploys_keeps_its_contract_and_leaves_nothing(
         pytest.skip("not asked for")
     account = ACCOUNTS[arrangement]
     if missing := account.missing(os.environ):
-        pytest.skip(f"{arrangement} needs {', '.join(missing)}")
+        pytest.skip(f"{arrangement} needs {'; '.join(missing)}")
     fresh = LiveStack(name=names.new())
     deadline = time.monotonic() + options.hours * 3600
     with fresh.held(), process.stoppable():
@@ -111,7 +111,7 @@ def _destroyed_dead(found: LiveStack, options: Options) -> bool:
             return False
         account = ACCOUNTS[found.arrangement]
         lacks = account.missing(os.environ, inference=False)
-        assert lacks == [], f"{found.name} was left by a run that was killed; to destroy it, set"
+        assert lacks == [], f"{found.name} was left by a killed run; to destroy it, set {lacks}"
         print(f"\n{found.name}: its run was killed; destroying it")
         assert _end(found, account, options) == []
         return True
