@@ -7,6 +7,7 @@ engine's lock and a half-made resource are left in the state.
 
 import os
 import re
+import secrets
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from tests.live.accounts import INFERENCE_KEY
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(500)]
 
-KEY = "key-that-nobody-may-read"
+KEY = secrets.token_hex()
 
 CONTRACT = f"""
 import json, os, pathlib
