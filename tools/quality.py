@@ -21,6 +21,7 @@ PARTS = {
     "cluster": ["-m", "cluster"],
     "engine": ["-m", "engine"],
     "browser": ["-m", "browser"],
+    "live": ["tests/live", "-m", "live", "-s"],
 }
 
 
@@ -53,7 +54,7 @@ def test(console: Console, part: str, arguments: Sequence[str]) -> int:
     """
     if part not in PARTS:
         raise CommandError(f"There is no part {part!r} of the tests. There are {', '.join(PARTS)}.")
-    if part in ("all", "engine"):
+    if part in ("all", "engine", "live"):
         engine = ensure_engine(console.print)
         console.print(f"engine: Pulumi {engine.version} ({engine.source})")
     if part in ("all", "browser"):
@@ -61,6 +62,10 @@ def test(console: Console, part: str, arguments: Sequence[str]) -> int:
         console.print(f"browser: {browser}" if browser else "browser: none; its tests are skipped")
     if part == "cluster":
         console.print(f"control plane: {ensure_control_plane(console.print)}")
+    if part == "live":
+        # `./seamless test live split` names an arrangement.
+        places = {file.stem for file in (ROOT / "stacks").glob("[!_]*.py")}
+        arguments = [f"--arrangement={a}" if a in places else a for a in arguments]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *PARTS[part], *arguments],
         cwd=ROOT,

@@ -33,8 +33,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._world = World.here(package)
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Say what this plugin understands: no secrets, the engine marks them itself."""
-        return provider_pb2.ProviderHandshakeResponse()
+        """Say what this plugin understands: names, no secrets; the engine marks those itself."""
+        return provider_pb2.ProviderHandshakeResponse(supports_autonaming_configuration=True)
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Say that this is the version that the installed SDK wants."""
@@ -71,7 +71,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             kind.name in news or f"{kind.name}Prefix" in news
         ):
             suffix = hashlib.sha256(request.randomSeed).hexdigest()[:7]
-            news[kind.name] = olds.get(kind.name) or f"{_name(request.urn)}-{suffix}"
+            fresh = request.autonaming.proposed_name or f"{_name(request.urn)}-{suffix}"
+            news[kind.name] = olds.get(kind.name) or fresh
         failures = [
             provider_pb2.CheckFailure(property=name, reason=reason)
             for name, reason in self._refusals(kind, known, olds, news)

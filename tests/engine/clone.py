@@ -25,7 +25,7 @@ class Clone:
     stack: str
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
-    def run(self, *command: str, expect: int = 0) -> str:
+    def run(self, *command: str, expect: int = 0, seconds: float = 200) -> str:
         """Run `./seamless COMMAND`, check its status and return what it printed."""
         environment = {k: v for k, v in self.environment.items() if not k.startswith("PULUMI_")}
         # A login of whoever runs the tests is nothing to us.
@@ -38,7 +38,7 @@ class Clone:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=200,
+            timeout=seconds,
             check=False,
         )
         assert done.returncode == expect, done.stdout

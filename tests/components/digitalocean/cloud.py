@@ -325,9 +325,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running() -> Iterator[Cloud]:
-    """An account without anything in it, served on this machine."""
-    cloud = Cloud()
+def running(cloud: Cloud | None = None) -> Iterator[Cloud]:
+    """An account, without anything in it unless it is given, served on this machine."""
+    cloud = cloud or Cloud()
     handler: Callable[..., BaseHTTPRequestHandler] = type("Handler", (_Handler,), {"cloud": cloud})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True

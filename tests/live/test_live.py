@@ -1,0 +1,122 @@
+"""What only a real cloud can show: it deploys, keeps its contract, and leaves nothing.
+
+Each test needs an account and costs money; without credentials it is skipped and says which.
+"""
+
+import os
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from analysis import plan
+from tests.live import budget, names, process, remains, stack
+from tests.live.accounts import ACCOUNTS, INFERENCE_KEY, Account
+from tests.live.conftest import Options
+from tests.live.stack import LiveStack
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(0)]
+
+
+def test_nothing_is_left_of_runs_that_were_killed(options: Options) -> None:
+    """Each is destroyed first; what has no state here is listed, and never deleted unasked."""
+    reachable = {
+        name: account
+        for name, account in ACCOUNTS.items()
+        if not account.missing(os.environ, inference=False)
+    }
+    lacks = [word for account in ACCOUNTS.values() for word in account.missing({}, inference=False)]
+    if not reachable and not stack.all_here():
+        pytest.skip(f"there is no account to ask: set {'; or '.join(lacks)}")
+    dead = [found for found in stack.all_here() if _destroyed_dead(found, options)]
+    known = [found.name for found in stack.all_here()]
+    left = [
+        line
+        for account in reachable.values()
+        for line in remains.lines(
+            remains.abandoned(account.look, known=known, older=timedelta(hours=options.older))
+        )
+    ]
+
+    print(
+        f"\nclean-up: {len(dead)} killed runs destroyed; asked {', '.join(reachable) or 'nobody'}"
+    )
+    assert left == [], "\n".join(["Nobody's, so delete it by hand:", *left])
+
+
+@pytest.mark.parametrize("arrangement", sorted(ACCOUNTS))
+def test_an_arrangement_deploys_keeps_its_contract_and_leaves_nothing(
+    arrangement: str, options: Options, tmp_path: Path
+) -> None:
+    """From `up` to `down` in a real account, within a budget and a time."""
+    if options.clean or arrangement not in options.arrangements:
+        pytest.skip("not asked for")
+    account = ACCOUNTS[arrangement]
+    if missing := account.missing(os.environ):
+        pytest.skip(f"{arrangement} needs {'; '.join(missing)}")
+    fresh = LiveStack(name=names.new())
+    deadline = time.monotonic() + options.hours * 3600
+    with fresh.held(), process.stoppable():
+        fresh.write(arrangement)
+        try:
+            _check_budget(fresh.name, options)
+        except BaseException:
+            fresh.forget()
+            raise
+        try:
+            fresh.configure(os.environ[INFERENCE_KEY])
+            fresh.up(seconds=_seconds(deadline))
+            outputs = tmp_path / "outputs.json"
+            fresh.write_outputs(outputs)
+            status = _contract(options.contract, outputs, seconds=_seconds(deadline))
+        finally:
+            left = _end(fresh, account, options)
+
+    assert left == [], "\n".join(["It was destroyed, and yet:", *left])
+    assert status == 0, "The deployment does not keep its contract: see above."
+
+
+def _check_budget(name: str, options: Options) -> None:
+    """Say what it costs at most, and refuse what is too much."""
+    found = budget.estimate(plan.make(name).resources, limit_hours=options.hours)
+    print("\n" + "\n".join(found.lines()))
+    budget.refuse(found, budget=options.budget, accept_unknown=options.accept_unknown)
+
+
+def _contract(tests: Path, outputs: Path, *, seconds: float) -> int:
+    pytest_ = [sys.executable, "-m", "pytest", str(tests), "--outputs", str(outputs)]
+    # The other hosts of the contract need no cloud: they run elsewhere.
+    return process.run([*pytest_, "-k", "deployed"], hidden=[INFERENCE_KEY], seconds=seconds)
+
+
+def _end(ended: LiveStack, account: Account, options: Options) -> list[str]:
+    """Destroy a stack, and return what the cloud still has of it after a while."""
+    ended.destroy()
+    for tidied in account.tidy(ended.name):
+        print(f"deleted {tidied}, which the cloud had made by itself")
+    left = remains.settled(ended.name, account.look, seconds=options.settle * 60, pause=20)
+    told = list(remains.lines(left))
+    if told:
+        print("\n".join(told))
+    else:
+        ended.forget()
+    return told
+
+
+def _destroyed_dead(found: LiveStack, options: Options) -> bool:
+    """Destroy a stack whose run is no more; False when its run lives."""
+    with found.held() as mine, process.stoppable():
+        if not mine:
+            return False
+        account = ACCOUNTS[found.arrangement]
+        lacks = account.missing(os.environ, inference=False)
+        assert lacks == [], f"{found.name} was left by a killed run; to destroy it, set {lacks}"
+        print(f"\n{found.name}: its run was killed; destroying it")
+        assert _end(found, account, options) == []
+        return True
+
+
+def _seconds(deadline: float) -> float:
+    return max(1.0, deadline - time.monotonic())

@@ -1,0 +1,94 @@
+"""A command of a live run is stopped in order: by a signal, and when its time is over.
+
+The engine here is a script called `pulumi` that takes a moment to finish what it has begun.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import local
+from tests.live import process
+
+PULUMI = """#!/bin/sh
+trap 'echo finished > "$1"; exit 1' INT
+echo $$ > "$1.pid"
+while :; do sleep 0.05; done
+"""
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> list[str]:
+    """A program whose child is an engine that works until it is told to stop."""
+    pulumi = tmp_path / "pulumi"
+    pulumi.write_text(PULUMI)
+    pulumi.chmod(0o755)
+    script = f"import subprocess; subprocess.run([{str(pulumi)!r}, {str(tmp_path / 'done')!r}])"
+    return [sys.executable, "-c", script]
+
+
+def test_what_takes_too_long_is_stopped_when_the_engine_has_finished(
+    engine: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(TimeoutError, match="took more than 1 s"):
+        process.run(engine, seconds=1)
+
+    assert (tmp_path / "done").read_text() == "finished\n"
+    assert not local.runs(int((tmp_path / "done.pid").read_text()))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_stops_the_engine_in_order_and_then_the_run(
+    engine: list[str], tmp_path: Path, number: signal.Signals
+) -> None:
+    telling = (
+        "import os, sys, time\n"
+        f"while not os.path.exists({str(tmp_path / 'done.pid')!r}): time.sleep(0.02)\n"
+        f"os.kill({os.getpid()}, {int(number)})\n"
+    )
+    destroyed = False
+
+    with process.stoppable():
+        messenger = subprocess.Popen([sys.executable, "-c", telling])
+        try:
+            with pytest.raises(process.Stopped, match=f"by {number.name}"):
+                process.run(engine)
+        finally:
+            messenger.wait()
+            os.kill(os.getpid(), number)  # the second one does not disturb what is destroyed
+            destroyed = True
+
+    assert (tmp_path / "done").read_text() == "finished\n"
+    assert destroyed
+
+
+def test_what_it_reads_comes_through_a_pipe_and_what_is_hidden_is_not_inherited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HIDDEN", "key")
+    script = "import os, sys; print(sys.stdin.read(), os.environ.get('HIDDEN'), len(sys.argv))"
+
+    with (tmp_path / "out").open("w") as out:
+        status = process.run(
+            [sys.executable, "-c", script], hidden=["HIDDEN"], stdin="secret", stdout=out
+        )
+
+    assert status == 0
+    assert (tmp_path / "out").read_text() == "secret None 1\n"
+
+
+def test_a_status_is_given_back() -> None:
+    assert process.run([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+
+
+def test_stopping_what_has_ended_is_fine() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+
+    process.stop(ended.pid)
+
+    assert not local.runs(ended.pid)
