@@ -171,7 +171,8 @@ def check() -> None:
 def test(
     context: typer.Context,
     part: Annotated[
-        str, typer.Argument(metavar="[PART]", help="engine, browser, or all (default).")
+        str,
+        typer.Argument(metavar="[PART]", help="unit, contract, engine, browser, or all (default)."),
     ] = "all",
 ) -> None:
     """Run the tests; what stands after PART goes to pytest."""
