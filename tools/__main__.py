@@ -172,7 +172,9 @@ def test(
     context: typer.Context,
     part: Annotated[
         str,
-        typer.Argument(metavar="[PART]", help="unit, contract, engine, browser, or all (default)."),
+        typer.Argument(
+            metavar="[PART]", help="unit, contract, cluster, engine, browser, or all (default)."
+        ),
     ] = "all",
 ) -> None:
     """Run the tests; what stands after PART goes to pytest."""

@@ -43,7 +43,7 @@ class FunctionsHost:
     """See `tests.contract.application.Host`."""
 
     checks_uploads = False
-    patience_seconds = 30.0
+    patience_seconds = 60.0
 
     def __init__(self, model: Model, environment: Mapping[str, str]) -> None:
         self.model = model

@@ -144,7 +144,7 @@ class LambdaHost:
     model: Model
     environment: Mapping[str, str]
     checks_uploads: bool = False
-    patience_seconds: float = 30.0
+    patience_seconds: float = 60.0
 
     def put(self, key: str, data: bytes) -> None:
         self.cloud.s3.put_object(Bucket=self.cloud.bucket, Key=key, Body=data)

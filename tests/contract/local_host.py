@@ -20,7 +20,7 @@ class LocalHost:
     running: local.Application
     model: Model
     checks_uploads: bool = True
-    patience_seconds: float = 30.0
+    patience_seconds: float = 60.0
 
     @property
     def page_url(self) -> str:

@@ -49,6 +49,10 @@ class Model:
         """Say what becomes of the next questions about a document; later ones are answered."""
         self._script[mark.encode()] += [(outcome, retry_after) for outcome in outcomes]
 
+    def answer(self, mark: str) -> None:
+        """Forget what is left of a document's script."""
+        self._script.pop(mark.encode(), None)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":

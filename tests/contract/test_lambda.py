@@ -31,6 +31,7 @@ def test_one_poison_message_fails_alone_and_ends_as_a_dead_letter(
     host: LambdaHost, caller: Caller
 ) -> None:
     documents = [Document() for _ in range(3)]
+    host.settle()
     with host.mapping.disabled():
         poison = host.send("no JSON")
         ids = [caller.upload(document.name, document.data) for document in documents]
@@ -67,6 +68,7 @@ def test_the_message_of_a_worker_that_was_killed_comes_back_before_any_sweep(
 
 
 def test_the_message_that_s3_tests_a_queue_with_is_taken_and_forgotten(host: LambdaHost) -> None:
+    host.settle()
     before = host.cloud.waiting(host.cloud.dead_letters_url)
     message = host.send(TEST_EVENT)
 
