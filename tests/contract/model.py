@@ -64,7 +64,9 @@ class Model:
                 break
             message = await receive()
         self._questions.append(question)
-        waiting = next((s for mark, s in self._script.items() if s and mark in question), None)
+        waiting = next(
+            (s for mark, s in list(self._script.items()) if s and mark in question), None
+        )
         if waiting is None:
             await self._standin(scope, _again(question, receive), send)
             return
