@@ -29,6 +29,16 @@ class Application:
     folder: Path
     environment: Mapping[str, str]
 
+    @property
+    def program(self) -> Program:
+        """The process."""
+        return Program(
+            name="host",
+            module="functions.handlers.local",
+            folder=self.folder,
+            environment=self.environment,
+        )
+
     def client(self) -> httpx.Client:
         """A caller with the token."""
         return httpx.Client(

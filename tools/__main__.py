@@ -173,7 +173,8 @@ def test(
     part: Annotated[
         str,
         typer.Argument(
-            metavar="[PART]", help="engine, browser, live (costs money), or all (default)."
+            metavar="[PART]",
+            help="unit, contract, cluster, engine, browser, live (costs money), or all (default).",
         ),
     ] = "all",
 ) -> None:

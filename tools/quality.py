@@ -18,6 +18,7 @@ from tools.workspace import ROOT, CommandError
 PARTS = {
     "all": ["-m", "not cluster"],
     "unit": ["-m", "not engine and not browser and not cluster"],
+    "contract": ["tests/contract"],
     "cluster": ["-m", "cluster"],
     "engine": ["-m", "engine"],
     "browser": ["-m", "browser"],

@@ -1,10 +1,11 @@
 """The catalogue of models is whole, and rows agree with themselves: shape, parameters, bytes."""
 
+import re
 from datetime import date
 
 import pytest
 
-from components.models import REVISIONS, MODELS, Model, model
+from components.models import MODELS, REVISIONS, Model, model
 
 DENSE = [row for row in MODELS.values() if not row.experts]
 

@@ -1,7 +1,8 @@
 """The host on this machine, as its own process: from upload to summary, through kills and lies.
 
-The stand-in answers, PostgreSQL and the folder are real. Nobody waits for a lease: it is moved in
-SQL. A browser is in `tests/browser`, the engine in `tests/engine`.
+What it has in common with the other hosts is in `tests/contract`, a browser in `tests/browser`, the
+engine in `tests/engine`. The stand-in answers, PostgreSQL and the folder are real. Nobody waits for
+a lease: it is moved in SQL.
 """
 
 import asyncio
@@ -23,7 +24,6 @@ import httpx
 import psycopg
 import pytest
 
-from components.local.daemon import Daemon
 from components.local.server import PROJECT, Program
 from functions.application import Application
 from functions.handlers.local import DOCUMENTS_AT_ONCE, Host
@@ -65,61 +65,6 @@ def test_a_file_becomes_a_summary(caller: httpx.Client, application: local.Appli
     assert (done["usage"]["calls"], done["cost_usd"], done["attempts"]) == (1, 0.0, 1)
     assert done["progress"] == {"done": 1, "total": 1}
     assert (application.folder / "documents" / "summaries" / f"{id_}.json").is_file()
-
-
-def test_a_document_is_among_the_newest(caller: httpx.Client) -> None:
-    id_ = _upload(caller, "newest.txt", TEXT)
-
-    newest = caller.get("/api/documents").json()["documents"]
-
-    assert newest[0]["id"] == id_
-
-
-def test_a_long_document_is_read_in_parts(caller: httpx.Client) -> None:
-    chapters = (
-        f"Chapter {n}. The keeper saw {n} ships on day {n} of the year.\n\n" for n in range(3000)
-    )
-    id_ = _upload(caller, "log.md", "".join(chapters).encode())
-    caller.post(f"/api/documents/{id_}/complete")
-
-    done = _ended(caller, id_)
-
-    assert done["status"] == "done"
-    assert done["usage"]["calls"] == done["progress"]["total"] == done["progress"]["done"] > 5
-
-
-def test_completing_five_times_makes_one_summary(
-    caller: httpx.Client, application: local.Application
-) -> None:
-    id_ = _upload(caller, "five.txt", TEXT)
-
-    answers = [caller.post(f"/api/documents/{id_}/complete") for _ in range(5)]
-    done = _ended(caller, id_)
-
-    assert [answer.status_code for answer in answers] == [202] * 5
-    assert (done["status"], done["attempts"], done["usage"]["calls"]) == ("done", 1, 1)
-    assert _sql(application, "select count(*) from documents where name = 'five.txt'") == [(1,)]
-
-
-def test_completing_before_the_upload_is_a_conflict(caller: httpx.Client) -> None:
-    upload = caller.post("/api/uploads", json={"name": "early.txt", "size": 1}).json()
-
-    answer = caller.post(f"/api/documents/{upload['document_id']}/complete")
-
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "OBJECT_MISSING")
-    assert caller.get(f"/api/documents/{upload['document_id']}").json()["status"] == "uploading"
-
-
-def test_a_failed_document_is_tried_again_on_request(caller: httpx.Client) -> None:
-    id_ = _upload(caller, "picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(100))
-    caller.post(f"/api/documents/{id_}/complete")
-    failed = _ended(caller, id_)
-    assert (failed["status"], failed["error"]["code"]) == ("failed", "UNSUPPORTED_TYPE")
-
-    assert caller.post(f"/api/documents/{id_}/retry").status_code == 202
-    again = local.until(lambda: _if(_ended(caller, id_), lambda found: found["attempts"] == 2))
-
-    assert again["error"] == failed["error"]
 
 
 def test_a_file_that_is_dropped_into_the_folder_is_found(
@@ -223,7 +168,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(
 
     answer = caller.post(f"/api/documents/{upload['document_id']}/complete")
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "OBJECT_MISSING")
-    assert "Traceback" not in _daemon(application).log.read_text()
+    assert "Traceback" not in application.program.daemon.log.read_text()
 
 
 def test_an_upload_ends_where_it_said_it_would(
@@ -275,11 +220,11 @@ def test_a_worker_that_is_killed_is_replaced_by_the_next_sweep(
     held: tuple[local.Application, Program],
 ) -> None:
     application, standin = held
-    pid = _daemon(application).pid()
+    pid = application.program.daemon.pid()
     assert pid is not None
 
     os.kill(pid, signal.SIGKILL)
-    local.until(lambda: True if _daemon(application).pid() is None else None)
+    local.until(lambda: True if application.program.daemon.pid() is None else None)
     standin.daemon.stop()
     _restart(
         replace(standin, environment={**standin.environment, "STANDIN_DELAY_SECONDS": ""}),
@@ -288,7 +233,7 @@ def test_a_worker_that_is_killed_is_replaced_by_the_next_sweep(
     state = "select status, attempts, lost_leases, lease_until > now() from documents"
     assert _sql(application, state) == [("working", 1, 0, True)]
     _sql(application, "update documents set lease_until = now() - interval '1 s'")
-    _restart(_program(application), application.url)
+    _restart(application.program, application.url)
 
     with application.client() as caller:
         (found,) = caller.get("/api/documents").json()["documents"]
@@ -302,13 +247,13 @@ def test_a_worker_that_is_asked_to_stop_gives_its_document_back_at_once(
 ) -> None:
     application, _ = held
 
-    _daemon(application).stop()
+    application.program.daemon.stop()
 
     assert _sql(
         application,
         "select status, attempts, lost_leases, lease_until, not_before, error_code from documents",
     ) == [("queued", 0, 0, None, None, None)]
-    assert "Traceback" not in _daemon(application).log.read_text()
+    assert "Traceback" not in application.program.daemon.log.read_text()
 
 
 # ---------------------------------------------------------------- several at once
@@ -324,7 +269,7 @@ def test_two_hosts_share_the_work_and_do_none_of_it_twice(
         (incoming / f"{number}.txt").write_bytes(TEXT + b"%d" % number)
     with (
         local.application(folder, postgres.database(), standin) as application,
-        _running(replace(_program(application), name="second")),
+        _running(replace(application.program, name="second")),
     ):
         counts = "select count(*), sum(attempts), sum(epoch) from documents where status = 'done'"
 
@@ -438,8 +383,8 @@ def test_no_secret_is_in_the_log_or_on_the_command_line(
     id_ = _upload(caller, "a.txt", TEXT)  # its URL is a key for 15 minutes
     caller.post(f"/api/documents/{id_}/complete")
     _ended(caller, id_)
-    pid = _daemon(application).pid()
-    shown = _daemon(application).log.read_text() + Path(f"/proc/{pid}/cmdline").read_text()
+    pid = application.program.daemon.pid()
+    shown = application.program.daemon.log.read_text() + Path(f"/proc/{pid}/cmdline").read_text()
 
     assert f"document {id_}: done" in shown
     assert "signature=" not in shown
@@ -506,19 +451,6 @@ def _raw_put(url: str, body: bytes, *, content_length: int) -> None:
         )
         if len(body) >= content_length:
             assert connection.recv(12) == b"HTTP/1.1 200"
-
-
-def _daemon(application: local.Application) -> Daemon:
-    return Daemon(folder=application.folder, name="host")
-
-
-def _program(application: local.Application) -> Program:
-    return Program(
-        name="host",
-        module="functions.handlers.local",
-        folder=application.folder,
-        environment=application.environment,
-    )
 
 
 def _restart(program: Program, url: str) -> None:

@@ -6,15 +6,12 @@ import pytest
 import yaml
 
 from analysis.plan import SECRET, PlannedResource, make
-from functions.settings import variable_names
 from stacks.settings import SettingsError
 from tests.stacks.test_local import inventory, missing, names
 
 INVENTORY = Path(__file__).with_name("integrated.yaml")
 
 # Importing the SDK warns of its own old names.
-
-PLATFORM_VARIABLES = {"DATABASE_CERTIFICATE", "SUMMARIZE_KEY", "SUMMARIZE_URL"}
 
 
 def planned(name: str, overrides: dict[str, str] | None = None) -> PlannedResource:
@@ -29,26 +26,6 @@ def test_the_plan_meets_its_inventory() -> None:
 
     assert expected["counts"] == actual["counts"]
     assert missing(expected, actual) == [], yaml.safe_dump(actual)
-
-
-def test_every_arrangement_exports_the_same_names() -> None:
-    """What stands on the outputs need not know the arrangement."""
-    assert make("integrated").outputs.keys() == make("local").outputs.keys()
-
-
-def test_the_functions_are_told_what_the_application_reads_and_three_things_of_the_platform() -> (
-    None
-):
-    """`functions.settings` reads the rest."""
-    told = {
-        r.name: set(r.inputs["environment"])
-        for r in make("integrated").resources
-        if r.type.endswith(":Function")
-    }
-
-    assert told["functions-api"] == told["functions-sweep"]
-    assert told["functions-api"] - variable_names() == PLATFORM_VARIABLES
-    assert told["functions-api"] - told["functions-summarize"] == {"SUMMARIZE_KEY", "SUMMARIZE_URL"}
 
 
 def test_prod_protects_the_data_and_takes_two_nodes_and_changes_nothing_else_but_names() -> None:

@@ -43,10 +43,6 @@ def test_the_plan_meets_its_inventory() -> None:
     assert missing(expected, actual) == [], yaml.safe_dump(actual)
 
 
-def test_the_outputs_are_those_of_the_local_stack() -> None:
-    assert plan().outputs.keys() == make("local").outputs.keys()
-
-
 def test_no_function_is_told_a_secret_but_each_where_it_lies() -> None:
     """And what they are told are the application's variables, and nothing else."""
     told = [inputs(f"functions-{what}")["environment"]["variables"] for what in _FUNCTIONS]

@@ -1,0 +1,96 @@
+"""One host at a time, shared by all facts; at the end one table of facts and hosts."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from tests import local
+from tests.contract.application import Application, Caller, Host
+from tests.contract.deployed import deployed
+from tests.contract.functions_host import functions_host
+from tests.contract.lambda_host import lambda_host
+from tests.contract.local_host import local_host
+from tests.contract.model import Model, modelled
+from tests.contract.table import Results
+
+DEPLOYED = "deployed"
+
+_results = pytest.StashKey[Results]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Name a deployed application."""
+    parser.addoption(
+        "--outputs",
+        type=Path,
+        metavar="FILE",
+        help="outputs of a stack as JSON: what needs HTTP only is asked of it, too (-k deployed)",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask every fact of the hosts that its file names."""
+    if "host" in metafunc.fixturenames:
+        there = [
+            name
+            for name in metafunc.module.HOSTS
+            if name != DEPLOYED or metafunc.config.getoption("outputs", None)
+        ]
+        metafunc.parametrize("host", there, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def model() -> Iterator[Model]:
+    """What answers, for all hosts."""
+    with modelled() as model:
+        yield model
+
+
+@pytest.fixture(scope="session")
+def host(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Application]:
+    """The application where the parameter says, for all facts of this place."""
+    if request.param == DEPLOYED:
+        yield deployed(request.config.getoption("outputs"))
+        return
+    with _started(request, tmp_path_factory.mktemp(request.param)) as host:
+        yield host
+
+
+def _started(request: pytest.FixtureRequest, folder: Path) -> AbstractContextManager[Host]:
+    server: local.Server = request.getfixturevalue("postgres")
+    model: Model = request.getfixturevalue("model")
+    database = server.database()
+    if request.param == "local":
+        return local_host(folder, database, model)
+    s3: str = request.getfixturevalue("s3")
+    if request.param == "lambda":
+        return lambda_host(folder, database, model, s3)
+    return functions_host(folder, database, model, s3)
+
+
+@pytest.fixture(scope="session")
+def caller(host: Application) -> Iterator[Caller]:
+    """A caller with the token, and one without."""
+    with Caller(host) as caller:
+        yield caller
+
+
+# ---------------------------------------------------------------- the table
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what comes out."""
+    config.stash[_results] = Results()
+    config.pluginmanager.register(config.stash[_results])
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say it."""
+    for line in config.stash[_results].lines():
+        terminalreporter.write_line(line)

@@ -1,0 +1,45 @@
+"""Which fact holds where, in one table."""
+
+import pytest
+
+PLACES = ("local", "lambda", "functions", "deployed")
+
+NOT_ASKED = "\N{EN DASH}"
+MARKS = {"passed": "✓", "failed": "✗", "skipped": NOT_ASKED}
+
+
+class Results:
+    """A plugin of pytest that listens to what becomes of the contract's facts."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, dict[str, str]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note how a fact ended, in the place that its name ends with."""
+        path, _, test = report.nodeid.partition("::")
+        fact, _, place = test.removesuffix("]").partition("[")
+        if not path.startswith("tests/contract/") or place not in PLACES:
+            return
+        if report.when == "call" or report.outcome != "passed":
+            row = self._marks.setdefault(fact.removeprefix("test_").replace("_", " "), {})
+            if row.get(place) != MARKS["failed"]:
+                row[place] = MARKS[report.outcome]
+
+    def lines(self) -> list[str]:
+        """The table; nothing when no fact was asked."""
+        places = [p for p in PLACES if any(p in row for row in self._marks.values())]
+        if not places:
+            return []
+        shared_first = sorted(self._marks.items(), key=lambda row: -len(row[1]))
+        width = max(map(len, self._marks))
+        head = f"{'':{width}}  {'  '.join(places)}"
+        return [
+            "",
+            f"The same application everywhere (✓ holds, ✗ fails, {NOT_ASKED} is not asked there):",
+            head,
+            *(
+                f"{fact:{width}}  "
+                + "  ".join(f"{row.get(place, NOT_ASKED):^{len(place)}}" for place in places)
+                for fact, row in shared_first
+            ),
+        ]

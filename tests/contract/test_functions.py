@@ -1,0 +1,73 @@
+"""What only DigitalOcean Functions does: calls that nobody repeats, limits of size and time."""
+
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from tests.contract.application import Caller, Document, sql
+from tests.contract.functions_host import ACTIONS, MAX_PAYLOAD_BYTES, WEB, FunctionsHost
+from tests.contract.model import SILENCE
+
+HOSTS = ["functions"]
+
+
+def test_a_call_that_the_platform_refuses_is_made_by_the_sweep(
+    host: FunctionsHost, caller: Caller
+) -> None:
+    """The namespace's quota may be used up just then; the caller is told nothing of it."""
+    document = Document()
+    id_ = caller.upload(document.name, document.data)
+    host.refuses = 1
+
+    assert caller.complete(id_)["status"] == "queued"
+
+    assert f"document {id_}: left to the sweep (429)" in host.executions["api"].log.read_text()
+    assert caller.document(id_)["status"] == "queued"
+    host.later()
+    assert caller.ended(id_)["status"] == "done"
+    assert host.started.count({"document_id": id_}) == 1
+
+
+def test_a_worker_that_takes_too_long_is_ended_and_replaced(
+    host: FunctionsHost, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = Document()
+    host.executions["summarize"].call({"document_id": f"{uuid4()}"})  # it runs by now
+    host.model.script(document.mark, SILENCE)
+    with monkeypatch.context() as limits:
+        limits.setattr(host.executions["summarize"], "seconds", 2.0)
+        id_ = caller.send(document.name, document.data)
+        host.settle()
+    host.model.answer(document.mark)
+
+    assert caller.document(id_)["status"] == "working"
+    sql(host, "update documents set lease_until = now() - interval '1 s' where id = %s", UUID(id_))
+    host.later()
+    done = caller.ended(id_)
+    assert (done["status"], done["attempts"]) == ("done", 2)
+
+
+def test_a_worker_cannot_be_called_over_the_web(host: FunctionsHost) -> None:
+    for name in ("summarize", "sweep"):
+        assert httpx.post(f"{host.url}{WEB}{name}").status_code == 404
+
+
+def test_a_worker_is_called_with_the_key_only(host: FunctionsHost) -> None:
+    url, event = f"{host.url}{ACTIONS}summarize?blocking=false", {"document_id": f"{uuid4()}"}
+    user, _, password = host.key.partition(":")
+
+    assert httpx.post(url, json=event).status_code == 401
+    assert httpx.post(url, json=event, auth=(user, "wrong")).status_code == 401
+    answer = httpx.post(url, json=event, auth=(user, password))
+    host.settle()
+
+    assert (answer.status_code, list(answer.json())) == (202, ["activationId"])
+
+
+def test_a_request_above_a_megabyte_does_not_reach_the_application(
+    host: FunctionsHost, caller: Caller
+) -> None:
+    answer = caller.http.post("api/uploads", content=b" " * (MAX_PAYLOAD_BYTES + 1))
+
+    assert (answer.status_code, answer.json().keys()) == (413, {"error", "code"})

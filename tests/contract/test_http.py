@@ -1,0 +1,236 @@
+"""What holds wherever the application runs, shown by nothing but its HTTP API.
+
+So it is asked of a deployed application, too: `pytest tests/contract -k deployed --outputs FILE`.
+"""
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from functions import __version__
+from functions.api import MAX_BODY_BYTES, PAGE, PAGE_SIZE
+from functions.errors import Code
+from functions.schema import MAX_DOCUMENT_BYTES
+from functions.summarize import PROMPT_VERSION
+from tests.contract.application import Application, Caller, Document
+
+HOSTS = ["local", "lambda", "functions", "deployed"]
+
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(100)
+
+GUARDED = [
+    ("POST", "api/uploads"),
+    ("GET", "api/documents"),
+    ("GET", f"api/documents/{uuid4()}"),
+    ("POST", f"api/documents/{uuid4()}/complete"),
+    ("POST", f"api/documents/{uuid4()}/retry"),
+    ("GET", "metrics"),
+]
+
+
+def error(answer: httpx.Response, status: int, code: Code) -> dict[str, Any]:
+    """The error of an answer that is a refusal, in the one shape that refusals have."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+    body: dict[str, dict[str, Any]] = answer.json()
+    assert body.keys() == {"error"}
+    assert body["error"].keys() == {"code", "message", "remedy"}
+    assert body["error"]["code"] == code
+    assert all(body["error"].values())
+    return body["error"]
+
+
+def test_health_is_open_and_tells_versions(caller: Caller) -> None:
+    answer = caller.nobody.get("healthz")
+
+    health = answer.json()
+    assert (answer.status_code, health["status"], health["database"]) == (200, "ok", "ok")
+    assert (health["version"], health["prompt_version"]) == (__version__, PROMPT_VERSION)
+    assert health["arrangement"]
+    assert health["rung"]
+    assert health["model"]
+
+
+def test_everything_else_asks_for_the_token(host: Application, caller: Caller) -> None:
+    for method, path in GUARDED:
+        for authorization in (None, "Bearer wrong", f"Basic {host.token}", host.token):
+            headers = {"Authorization": authorization} if authorization else {}
+            answer = caller.nobody.request(method, path, headers=headers)
+
+            error(answer, 401, Code.UNAUTHORIZED)
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_an_upload_becomes_a_summary(caller: Caller) -> None:
+    document = Document()
+    id_ = caller.upload(document.name, document.data)
+    assert caller.document(id_)["status"] in ("uploading", "queued", "working", "done")
+
+    caller.complete(id_)
+
+    done = caller.ended(id_)
+    assert (done["status"], done["error"], done["attempts"]) == ("done", None, 1)
+    assert done["summary"]
+    assert (done["name"], done["size"]) == (document.name, len(document.data))
+    assert (done["kind"], done["progress"]) == ("text", {"done": 1, "total": 1})
+    assert done["model"]
+    assert done["rung"] == caller.nobody.get("healthz").json()["rung"]
+    assert done["usage"]["prompt_tokens"] > 0
+    assert done["usage"]["completion_tokens"] > 0
+
+
+def test_completing_again_changes_nothing(caller: Caller) -> None:
+    document = Document()
+    id_ = caller.upload(document.name, document.data)
+
+    for _ in range(5):
+        caller.complete(id_)
+    done = caller.ended(id_)
+
+    assert (done["status"], done["attempts"]) == ("done", 1)
+    assert caller.complete(id_) == done
+
+
+def test_completing_before_the_upload_is_a_conflict(caller: Caller) -> None:
+    id_ = caller.announce("early.txt", 1)["document_id"]
+
+    answer = caller.http.post(f"api/documents/{id_}/complete")
+
+    error(answer, 409, Code.OBJECT_MISSING)
+    assert caller.document(id_)["status"] == "uploading"
+
+
+def test_the_newest_document_is_the_first(caller: Caller) -> None:
+    announced = [caller.announce(f"{n}.txt", 1)["document_id"] for n in range(3)]
+
+    newest = [document["id"] for document in caller.newest()]
+
+    assert newest[:3] == announced[::-1]
+
+
+def test_all_documents_are_listed_page_by_page(caller: Caller) -> None:
+    announced = [caller.announce("listed.txt", 1)["document_id"] for _ in range(PAGE_SIZE + 1)]
+
+    first = caller.http.get("api/documents").json()
+    second = caller.http.get("api/documents", params={"cursor": first["next_cursor"]}).json()
+
+    assert [d["id"] for d in first["documents"]] == announced[:0:-1]
+    assert second["documents"][0]["id"] == announced[0]
+
+
+def test_an_unknown_document_is_not_found(caller: Caller) -> None:
+    for method, action in (("GET", ""), ("POST", "/complete"), ("POST", "/retry")):
+        for id_ in (uuid4(), "nonsense"):
+            answer = caller.http.request(method, f"api/documents/{id_}{action}")
+
+            error(answer, 404, Code.NOT_FOUND)
+
+
+def test_what_is_no_document_fails_with_a_remedy_and_is_tried_again_on_request(
+    host: Application, caller: Caller
+) -> None:
+    id_ = caller.send("picture.txt", PICTURE)
+
+    failed = caller.ended(id_)
+    assert (failed["status"], failed["error"]["code"]) == ("failed", Code.UNSUPPORTED_TYPE)
+    assert failed["error"]["message"]
+    assert failed["error"]["remedy"]
+
+    assert caller.retry(id_)["status"] == "queued"
+    host.later()
+    again = caller.ended(id_, attempts=2)
+    assert (again["status"], again["error"]) == ("failed", failed["error"])
+
+
+def test_a_document_without_text_fails(caller: Caller) -> None:
+    failed = caller.ended(caller.send("blank.txt", b" \n "))
+
+    assert (failed["status"], failed["error"]["code"]) == ("failed", Code.NO_TEXT)
+    assert failed["usage"] is None
+
+
+def test_only_a_failed_document_can_be_tried_again(caller: Caller) -> None:
+    id_ = caller.announce("early.txt", 1)["document_id"]
+
+    error(caller.http.post(f"api/documents/{id_}/retry"), 409, Code.CONFLICT)
+
+
+def test_a_size_that_is_not_taken_is_refused_before_the_upload(caller: Caller) -> None:
+    for size in (0, MAX_DOCUMENT_BYTES + 1):
+        answer = caller.http.post("api/uploads", json={"name": "a.txt", "size": size})
+
+        error(answer, 400, Code.BAD_REQUEST)
+
+
+def test_the_size_is_that_of_what_arrived(caller: Caller) -> None:
+    document = Document()
+    announced = caller.announce(document.name, 1)
+    httpx.put(
+        announced["upload_url"], content=document.data, headers=announced["headers"]
+    ).raise_for_status()
+
+    caller.complete(announced["document_id"])
+
+    done = caller.ended(announced["document_id"])
+    assert (done["status"], done["size"]) == ("done", len(document.data))
+
+
+def test_only_what_was_signed_can_be_uploaded(host: Application, caller: Caller) -> None:
+    if not host.checks_uploads:
+        pytest.skip("moto checks no signature")
+    announced = caller.announce("a.txt", 5)
+    url = announced["upload_url"]
+
+    for other in (url.replace("a.txt", "b.txt"), url.partition("?")[0]):
+        assert httpx.put(other, content=b"hello").status_code in (401, 403)
+    conflict = caller.http.post(f"api/documents/{announced['document_id']}/complete")
+    error(conflict, 409, Code.OBJECT_MISSING)
+
+
+def test_the_page_is_served_with_its_security_headers(caller: Caller) -> None:
+    page, script = caller.nobody.get(""), caller.nobody.get("page/app.js")
+
+    assert (page.status_code, script.status_code) == (200, 200)
+    assert page.text == (PAGE / "index.html").read_text()
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert script.text == (PAGE / "app.js").read_text()
+    upload = httpx.URL(caller.announce("a.txt", 1)["upload_url"])
+    own = upload.netloc == page.url.netloc
+    store = "" if own else f" {upload.scheme}://{upload.netloc.decode()}"
+    for answer in (page, script):
+        policy = answer.headers["content-security-policy"].split("; ")
+        assert {"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"} <= set(policy)
+        assert f"connect-src 'self'{store}" in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_metrics_count_documents(caller: Caller) -> None:
+    def uploading() -> int:
+        answer = caller.http.get("metrics")
+        assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        counts = dict(line.rsplit(" ", 1) for line in answer.text.splitlines())
+        return int(counts.get('seamless_documents{status="uploading"}', "0"))
+
+    before = uploading()
+    caller.announce("counted.txt", 1)
+
+    assert uploading() == before + 1
+
+
+def test_a_body_that_is_too_large_is_refused(caller: Caller) -> None:
+    answer = caller.http.post("api/uploads", content=b" " * (MAX_BODY_BYTES + 1))
+
+    assert "65,536 bytes" in error(answer, 413, Code.TOO_LARGE)["message"]
+
+
+def test_every_refusal_has_the_same_shape(caller: Caller) -> None:
+    for answer, status, code in [
+        (caller.http.post("api/uploads", content=b"{"), 400, Code.BAD_REQUEST),
+        (caller.http.get("api/documents", params={"cursor": "ü&=+"}), 400, Code.BAD_REQUEST),
+        (caller.http.get("nothing"), 404, Code.NOT_FOUND),
+        (caller.http.get("page/nothing.js"), 404, Code.NOT_FOUND),
+        (caller.http.delete("api/documents"), 405, Code.METHOD_NOT_ALLOWED),
+    ]:
+        error(answer, status, code)

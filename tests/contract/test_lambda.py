@@ -1,0 +1,97 @@
+"""What only AWS does: batches that fail in part, messages that come back, dead letters."""
+
+from uuid import UUID
+
+import pytest
+
+from components.aws.queue import MAX_RECEIVES
+from tests import local
+from tests.contract.application import Caller, Document, sql
+from tests.contract.event_source import failures
+from tests.contract.lambda_host import LambdaHost
+from tests.contract.model import SILENCE
+from tests.contract.notification import TEST_EVENT
+
+HOSTS = ["lambda"]
+
+
+def deliveries(host: LambdaHost, message: str, *, at_least: int) -> list[tuple[int, bool]]:
+    """Size of every batch that a message was in and whether it failed, once there are so many."""
+
+    def found() -> list[tuple[int, bool]] | None:
+        known = [(len(ids), message in failed) for ids, failed in host.mapping.batches]
+        inside = [message in ids for ids, _ in host.mapping.batches]
+        mine = [each for each, there in zip(known, inside, strict=False) if there]
+        return mine if len(mine) >= at_least else None
+
+    return local.until(found)
+
+
+def test_one_poison_message_fails_alone_and_ends_as_a_dead_letter(
+    host: LambdaHost, caller: Caller
+) -> None:
+    documents = [Document() for _ in range(3)]
+    host.settle()
+    with host.mapping.disabled():
+        poison = host.send("no JSON")
+        ids = [caller.upload(document.name, document.data) for document in documents]
+
+    assert deliveries(host, poison, at_least=1) == [(4, True)]
+    assert [caller.ended(id_)["status"] for id_ in ids] == ["done"] * 3
+    assert host.cloud.waiting(host.cloud.queue_url) == (0, 1)
+    for count in range(2, MAX_RECEIVES + 1):
+        host.mapping.time_out()
+        assert len(deliveries(host, poison, at_least=count)) == count
+    host.mapping.time_out()
+    host.settle()
+
+    assert len(deliveries(host, poison, at_least=MAX_RECEIVES)) == MAX_RECEIVES
+    assert host.cloud.waiting(host.cloud.dead_letters_url) == (1, 0)
+    assert [host.model.calls(document.mark) for document in documents] == [1, 1, 1]
+
+
+def test_the_message_of_a_worker_that_was_killed_comes_back_before_any_sweep(
+    host: LambdaHost, caller: Caller
+) -> None:
+    document = Document()
+    host.model.script(document.mark, SILENCE)
+    id_ = caller.upload(document.name, document.data)
+    local.until(lambda: host.model.calls(document.mark) or None)
+
+    host.kill_worker()
+    sql(host, "update documents set lease_until = now() - interval '1 s' where id = %s", UUID(id_))
+    host.mapping.time_out()
+
+    done = caller.ended(id_)
+    assert (done["status"], done["attempts"]) == ("done", 2)
+    host.settle()
+
+
+def test_the_message_that_s3_tests_a_queue_with_is_taken_and_forgotten(host: LambdaHost) -> None:
+    host.settle()
+    before = host.cloud.waiting(host.cloud.dead_letters_url)
+    message = host.send(TEST_EVENT)
+
+    assert deliveries(host, message, at_least=1) == [(1, False)]
+    assert host.cloud.waiting(host.cloud.dead_letters_url) == before
+
+
+@pytest.mark.parametrize(
+    ("response", "failed"),
+    [
+        (None, set()),
+        ({}, set()),
+        ({"batchItemFailures": None}, set()),
+        ({"batchItemFailures": []}, set()),
+        ({"batchItemFailures": [{"itemIdentifier": "a"}]}, {"a"}),
+        ({"batchItemFailures": [{"itemIdentifier": ""}]}, {"a", "b"}),
+        ({"batchItemFailures": [{"itemIdentifier": None}]}, {"a", "b"}),
+        ({"batchItemFailures": [{"identifier": "a"}]}, {"a", "b"}),
+        ({"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "c"}]}, {"a", "b"}),
+    ],
+)
+def test_an_answer_that_makes_no_sense_fails_the_whole_batch(
+    response: object, failed: set[str]
+) -> None:
+    """AWS's own list: services-sqs-errorhandling.html, "Success and failure conditions"."""
+    assert failures(response, {"a", "b"}) == failed
