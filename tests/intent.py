@@ -17,13 +17,13 @@ def _plan(stack: str, **overrides: str) -> Plan:
 
 def intent(
     stack: str,
+    overrides: Mapping[str, str] | None = None,
     *,
     config: Mapping[str, str] | None = None,
     existing: Mapping[str, Mapping[str, Any]] | None = None,
-    **overrides: str,
 ) -> Intent:
     """Plan a stack with these values in the place of its own."""
-    planned = _plan(stack, **overrides)
+    planned = _plan(stack, **(overrides or {}))
     return Intent(
         stack=stack,
         resources=planned.resources,

@@ -61,6 +61,10 @@ def ask(intent: Intent) -> Iterator[Finding]:
     yield Finding(name="AWS credentials", ok=True, found=caller["Arn"])
     yield _region(session, region)
     yield _permissions(session, caller, region, intent)
+    untold = {r.type for r in intent.resources if r.type.startswith("aws:")} - NEEDS.keys()
+    if untold:
+        found = f"unknown what creating needs of {', '.join(sorted(untold))}"
+        yield Finding(name="AWS permissions", ok=None, found=found)
 
 
 def _names(intent: Intent, region: str) -> Iterator[Finding]:

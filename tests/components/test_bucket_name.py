@@ -70,9 +70,11 @@ def test_a_bucket_without_a_chosen_name_gets_one_that_pulumi_makes_up(stack: str
 def test_only_a_name_that_the_stack_does_not_have_yet_is_asked_for(stack: str) -> None:
     type_, key = BUCKETS[stack]
 
-    fresh = intent(stack, bucket_name="documents")
-    again = intent(stack, bucket_name="documents", existing={"store-bucket": {key: "documents"}})
-    other = intent(stack, bucket_name="documents", existing={"store-bucket": {key: "older"}})
+    fresh = intent(stack, {"bucket_name": "documents"})
+    again = intent(
+        stack, {"bucket_name": "documents"}, existing={"store-bucket": {key: "documents"}}
+    )
+    other = intent(stack, {"bucket_name": "documents"}, existing={"store-bucket": {key: "older"}})
 
     assert fresh.named(type_, key) == [("store-bucket", "documents")]
     assert again.named(type_, key) == []

@@ -21,10 +21,8 @@ def found(url: str, model: str = MODELS[0], key: str = KEY, **overrides: str) ->
         ask(
             intent(
                 "split",
+                {"inference_url": url, "inference_model": model, **overrides},
                 config={"seamless:inference_api_key": key} if key else {},
-                inference_url=url,
-                inference_model=model,
-                **overrides,
             )
         )
     )

@@ -92,7 +92,7 @@ def _result(action: str, content: str) -> str:
 
 
 def _members(form: dict[str, str], name: str) -> list[str]:
-    found = []
+    found: list[str] = []
     while value := form.get(f"{name}.member.{len(found) + 1}"):
         found.append(value)
     return found

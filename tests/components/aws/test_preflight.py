@@ -47,7 +47,7 @@ def _sign_in(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 def found(**overrides: str) -> dict[str, Finding]:
     """What the account says to the split stack, by name."""
-    return {finding.name: finding for finding in ask(intent("split", **overrides))}
+    return {finding.name: finding for finding in ask(intent("split", overrides))}
 
 
 def test_an_account_that_allows_everything_is_asked_twice_about_permissions(
@@ -224,6 +224,16 @@ def test_every_type_of_resource_in_the_stack_has_its_permissions_in_the_table() 
     planned = make("split", {"environment": "prod", "alert_email": "you@example.com"})
 
     assert {r.type for r in planned.resources if r.type.startswith("aws:")} == NEEDS.keys()
+
+
+def test_a_type_that_is_not_in_the_table_is_said_to_be_unknown(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(NEEDS, "aws:kms/key:Key")
+
+    *_, finding = ask(intent("split"))
+
+    assert (finding.ok, finding.found) == (None, "unknown what creating needs of aws:kms/key:Key")
 
 
 def test_moto_knows_who_we_are_and_which_names_are_free(

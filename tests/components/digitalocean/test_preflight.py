@@ -40,7 +40,7 @@ def test_an_account_with_everything_lacks_nothing_and_nothing_is_written(cloud: 
 
 
 def test_every_kind_of_the_table_is_asked_for_when_it_is_planned(cloud: Cloud) -> None:
-    list(ask(intent("integrated", alert_email="you@example.com")))
+    list(ask(intent("integrated", {"alert_email": "you@example.com"})))
 
     asked = {call.removeprefix("GET ") for call in cloud.calls}
     assert asked == {"/v2/account", *(kind.path for kind in KINDS.values())}
@@ -163,7 +163,7 @@ def test_an_api_that_does_not_answer_is_unknown(
 
 
 def test_a_bucket_s_name_is_asked_for_where_the_bucket_will_be(cloud: Cloud) -> None:
-    findings = {f.name: f for f in ask(intent("integrated", bucket_name="our-documents"))}
+    findings = {f.name: f for f in ask(intent("integrated", {"bucket_name": "our-documents"}))}
 
     assert findings["bucket_name"].ok is None
     assert "http://127.0.0.1:9 did not answer" in findings["bucket_name"].found
