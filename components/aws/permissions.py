@@ -129,6 +129,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
         *_on(_FUNCTION, "lambda:CreateFunction", "lambda:GetFunction", "lambda:TagResource"),
         *_on(_ROLE, "iam:PassRole"),
     ),
+    "aws:lambda/invocation:Invocation": _on(_FUNCTION, "lambda:InvokeFunction"),
     "aws:lambda/permission:Permission": _on(_FUNCTION, "lambda:AddPermission", "lambda:GetPolicy"),
     "aws:rds/instance:Instance": (
         *_on(
