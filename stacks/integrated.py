@@ -24,6 +24,9 @@ STATEFUL = frozenset(
 )
 """Types of the resources that hold what a person cannot make again."""
 
+PREFLIGHT = ("components.digitalocean.preflight", "components.model_list")
+"""Modules whose `ask` is asked before anything is created; loaded only for that."""
+
 
 _NO_BUDGET = (
     "monthly_budget_usd has no effect here: no API of DigitalOcean makes a billing alert. "
@@ -38,7 +41,7 @@ def deploy(settings: Settings) -> Outputs:
         pulumi.log.warn(_NO_BUDGET)
     title = f"seamless-{settings.stack}"
     tags = ["app:seamless", f"env:{settings.environment}", f"stack:{settings.stack}"]
-    store = Store("store", region=region, protect=settings.protect)
+    store = Store("store", region=region, bucket=settings.bucket_name, protect=settings.protect)
     database = Database("database", region=region, tags=tags, protect=settings.protect)
     functions = Functions(
         "functions",

@@ -16,6 +16,9 @@ STATEFUL = frozenset(
 )
 """Types of the resources that hold what a person cannot make again."""
 
+PREFLIGHT = ()
+"""Nobody is asked before anything is created, since no account is used."""
+
 
 def deploy(settings: Settings) -> Outputs:
     """Run the summarizer on this machine."""

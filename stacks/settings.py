@@ -11,6 +11,7 @@ from pulumi.runtime.config import is_config_secret
 from components.contracts import ExternalInference, Rung
 from components.log_destinations import EXAMPLE, SERVICES, problem
 from components.providers import PROVIDERS, Provider
+from stacks import names
 
 Arrangement = Literal["integrated", "split", "local"]
 Environment = Literal["dev", "prod"]
@@ -53,6 +54,17 @@ class SettingsError(ValueError):
         )
 
 
+class StackNameError(SettingsError):
+    """A stack has a name that a cloud would refuse; no config value mends it."""
+
+    def __init__(self, name: str, rule: str):
+        ValueError.__init__(
+            self,
+            f"The stack's name is {name!r}, but {rule}. "
+            "Rename it: pulumi stack rename NAME, and stacks/Pulumi.NAME.yaml with it",
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What a person decides about a stack; `Pulumi.yaml` says what each value means."""
@@ -64,6 +76,12 @@ class Settings:
     external_inference: ExternalInference | None
     region: str
     """Of the cloud; empty takes the arrangement's default."""
+    bucket_name: str
+    """Empty is one that is made up and that nobody has."""
+    network_cidr: str
+    """Empty takes the arrangement's default."""
+    network_peers: tuple[str, ...]
+    """Ranges that the network must not overlap."""
     monthly_budget_usd: int
     """A budget alarm is raised above it."""
     alert_email: str
@@ -90,6 +108,8 @@ class Settings:
             SettingsError: for the first value that breaks its rule.
         """
         stack = pulumi.get_stack()
+        if rule := names.broken_by_stack(stack):
+            raise StackNameError(stack, rule)
         arrangement = _choice(config, "arrangement", get_args(Arrangement), "local")
         folder = _text(config, "data_folder") or f".seamless/stacks/{stack}"
         return cls(
@@ -99,6 +119,9 @@ class Settings:
             inference=_choice(config, "inference", get_args(Rung), "serverless"),
             external_inference=_external_inference(config, _PROVIDER[arrangement]),
             region=_text(config, "region"),
+            bucket_name=_bucket_name(config),
+            network_cidr=_text(config, "network_cidr"),
+            network_peers=tuple(_text(config, "network_peers").replace(",", " ").split()),
             monthly_budget_usd=_integer(
                 config, "monthly_budget_usd", 1, 1_000_000, default=MONTHLY_BUDGET_USD
             ),
@@ -176,6 +199,13 @@ def _log_destinations(config: pulumi.Config) -> pulumi.Output[str] | None:
         rule = f"it must be a JSON list of destinations: {', '.join(SERVICES)}"
         raise SettingsError(key, wrong, rule, EXAMPLE, secret=True)
     return config.require_secret(key)
+
+
+def _bucket_name(config: pulumi.Config) -> str:
+    name = _text(config, "bucket_name")
+    if name and (rule := names.broken_by_bucket(name)):
+        raise SettingsError("bucket_name", repr(name), rule, names.FREE_BUCKET)
+    return name
 
 
 def _text(config: pulumi.Config, key: str) -> str:

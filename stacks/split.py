@@ -2,10 +2,11 @@
 
 from components.aws.database import Database
 from components.aws.functions import Functions
-from components.aws.network import Network
+from components.aws.network import CIDR, Network
 from components.aws.provider import in_region
 from components.aws.regions import DEFAULT, REGIONS
 from components.aws.store import Store
+from components.aws.subnets import free, is_range, overlapped, unusable
 from components.aws.watching import Watching
 from components.bundle import bundle
 from components.contracts import Inference
@@ -19,14 +20,17 @@ FREE = False
 STATEFUL = frozenset({"aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:rds/instance:Instance"})
 """Types of the resources that hold what a person cannot make again."""
 
+PREFLIGHT = ("components.aws.preflight", "components.model_list")
+"""Modules whose `ask` is asked before anything is created; loaded only for that."""
+
 
 def deploy(settings: Settings) -> Outputs:
     """Run the summarizer at AWS."""
-    region, inference = _region(settings), _inference(settings)
+    region, cidr, inference = _region(settings), _cidr(settings), _inference(settings)
     protect = settings.protect
     aws = in_region(region, stack=settings.stack, environment=settings.environment)
-    network = Network("network", region=region, flow_logs=protect, opts=aws)
-    store = Store("store", region=region, protect=protect, opts=aws)
+    network = Network("network", region=region, cidr=cidr, flow_logs=protect, opts=aws)
+    store = Store("store", region=region, bucket=settings.bucket_name, protect=protect, opts=aws)
     database = Database("database", network=network, protect=protect, opts=aws)
     functions = Functions(
         "functions",
@@ -69,6 +73,21 @@ def _region(settings: Settings) -> str:
             "region", repr(region), f"split runs in {', '.join(sorted(REGIONS))}", DEFAULT
         )
     return region
+
+
+def _cidr(settings: Settings) -> str:
+    """The network's range, which overlaps none that it is to be joined with."""
+    cidr, peers = settings.network_cidr or CIDR, settings.network_peers
+    for peer in peers:
+        if not is_range(peer):
+            rule = "each must be a range of IPv4 addresses that begins where its length says"
+            raise SettingsError("network_peers", repr(peer), rule, "10.0.0.0/16,172.31.0.0/16")
+    if rule := unusable(cidr):
+        raise SettingsError("network_cidr", repr(cidr), rule, free(peers) or CIDR)
+    if peer := overlapped(cidr, peers):
+        rule = f"it must not overlap {peer} of network_peers"
+        raise SettingsError("network_cidr", repr(cidr), rule, free(peers) or "CIDR")
+    return cidr
 
 
 def _inference(settings: Settings) -> Inference:

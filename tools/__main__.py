@@ -143,19 +143,28 @@ def pulumi(context: typer.Context) -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    stack: Annotated[
+        str, typer.Option("--stack", "-s", help="Ask its accounts, too, read-only.")
+    ] = "",
+) -> None:
     """List what this machine has and lacks, with the command that mends each lack."""
     from tools.doctor import examine
 
     findings = examine()
+    if stack:
+        from tools import preflight
+        from tools.workspace import create_workspace
+
+        findings += preflight.look(create_workspace(stack, _progress))
+    marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]?[/]"}
     table = Table(box=None, show_header=False)
     for finding in findings:
-        mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
-        table.add_row(mark, finding.name, escape(finding.found))
-        if not finding.ok and finding.remedy:
+        table.add_row(marks[finding.ok], finding.name, escape(finding.found))
+        if finding.remedy:
             table.add_row("", "", f"[bold]{escape(finding.remedy)}[/]")
     console.print(table)
-    if not all(finding.ok for finding in findings):
+    if any(finding.ok is False for finding in findings):
         raise typer.Exit(1)
 
 

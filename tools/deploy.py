@@ -14,13 +14,14 @@ from pulumi.automation.events import EngineEvent, OpType
 from rich.console import Console
 from rich.markup import escape
 
-from stacks import arrangement
+from tools import preflight
 from tools.progress import Progress, logical_name, readable
 from tools.violations import Violations, pack_options
 from tools.workspace import (
     HOME,
     CommandError,
     Workspace,
+    arrangement_of,
     create_workspace,
     forget_backend,
     open_workspace,
@@ -35,10 +36,11 @@ def up(console: Console, stack: str, *, yes: bool) -> dict[str, Any]:
     """Deploy a stack and return its outputs, secrets included.
 
     Raises:
-        CommandError: when the engine fails, a policy refuses, or nobody is there to say yes to what
-            needs a yes.
+        CommandError: when an account lacks something, the engine fails, a policy refuses, or
+            nobody is there to say yes to what needs a yes.
     """
     workspace = create_workspace(stack, _line(console))
+    preflight.require(console, workspace)
     if not is_free(stack):
         # Rules about resources together are judged at the end of an update: too late to refuse.
         console.print(f"Checking stack {stack} against the policies")
@@ -56,9 +58,11 @@ def preview(console: Console, stack: str) -> Progress:
     """Show what `up` would change, and which rules that breaks.
 
     Raises:
-        CommandError: when the engine fails, or a policy would refuse to deploy.
+        CommandError: when an account lacks something, the engine fails, or a policy would refuse
+            to deploy.
     """
     workspace = create_workspace(stack, _line(console))
+    preflight.require(console, workspace)
     progress, _ = _run(
         console,
         workspace,
@@ -78,7 +82,7 @@ def down(console: Console, stack: str, *, yes: bool) -> None:
         CommandError: when the engine fails, data is protected, or nobody is there to say yes.
     """
     workspace = open_workspace(stack, _line(console))
-    resources = _resources(workspace) if workspace else []
+    resources = workspace.resources() if workspace else []
     if not workspace or not resources:
         console.print(f"Stack {stack} has no resources: there is nothing to take down.")
         return
@@ -147,7 +151,7 @@ def write_sign_in(stack: str, page_url: str, token: str) -> Path:
 
 def is_free(stack: str) -> bool:
     """True when nothing in this stack costs money."""
-    return bool(_arrangement(stack).FREE)
+    return bool(arrangement_of(stack).FREE)
 
 
 def _run(
@@ -196,11 +200,11 @@ def _question(console: Console, workspace: Workspace, stack: str) -> str | None:
     """What must be asked before `up`: money, or data that would be lost."""
     if not is_free(stack):
         return f"This deploys stack {stack}, and what it deploys costs money."
-    if not _resources(workspace):
+    if not workspace.resources():
         return None
     preview = workspace.stack.preview
     planned = _run(console, workspace, "", preview, preview=True, quiet=True)[0].steps
-    stateful = _arrangement(stack).STATEFUL
+    stateful = arrangement_of(stack).STATEFUL
     lost = {logical_name(s.urn) for s in planned if s.op in _LOSES_DATA and s.type in stateful}
     if not lost:
         return None
@@ -215,16 +219,6 @@ def _confirm(question: str, command: str, stack: str) -> None:
         raise CommandError(f"{question} Nobody said yes. To go on: {again}") from None
     if not agreed:
         raise CommandError(f"Nothing was changed. To go on: {again}")
-
-
-def _resources(workspace: Workspace) -> list[Any]:
-    deployment = workspace.stack.export_stack().deployment or {}
-    return deployment.get("resources") or []
-
-
-def _arrangement(stack: str) -> Any:
-    name = stack_config(stack).get(f"{project_name()}:arrangement", "local")
-    return arrangement(str(name))
 
 
 def _environment(stack: str) -> str:

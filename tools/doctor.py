@@ -6,10 +6,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from components.preflight import Finding
 from tools import bootstrap, chromium, engine, engine_build
 
 FREE_BYTES = 2 * 10**9
@@ -19,21 +19,7 @@ FREE_BYTES_FOR_BUILD = 5 * 10**9
 """Wanted while the engine is built: Go, its modules and its caches take 3.2 GB, and go again."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked for.
-
-    Attributes:
-        name: What it is.
-        ok: False when a command of `./seamless` will fail without it.
-        found: What this machine has, in a few words.
-        remedy: The command, or the sentence, that fixes it; "" when it is ok.
-    """
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
+__all__ = ["Finding", "examine"]
 
 
 def examine() -> list[Finding]:

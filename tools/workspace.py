@@ -8,10 +8,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import yaml
 from pulumi import automation
 
+from stacks import arrangement
 from stacks.settings import SettingsError
 from tools.engine import Engine, ensure
 
@@ -51,6 +54,15 @@ class Workspace:
     own_backend: bool
     """True when the state lies in `.seamless`, because nobody chose another backend."""
 
+    def resources(self) -> list[dict[str, Any]]:
+        """What the state knows; its secrets are encrypted."""
+        deployment = self.stack.export_stack().deployment or {}
+        return deployment.get("resources") or []
+
+    def config(self) -> dict[str, str]:
+        """Every value that was set, by full key, secrets in plain."""
+        return {key: value.value for key, value in self.stack.get_all_config().items()}
+
 
 def stack_names() -> list[str]:
     """Every stack that has a file in `stacks/`."""
@@ -73,6 +85,11 @@ def stack_config(stack: str) -> dict[str, object]:
     content = yaml.safe_load(file.read_text()) or {}
     config: dict[str, object] = content.get("config") or {}
     return config
+
+
+def arrangement_of(stack: str) -> ModuleType:
+    """The module of the arrangement that a stack's file names."""
+    return arrangement(str(stack_config(stack).get(f"{project_name()}:arrangement", "local")))
 
 
 def create_workspace(stack: str, report: Callable[[str], None]) -> Workspace:

@@ -37,15 +37,19 @@ class Network(pulumi.ComponentResource):
         name: str,
         *,
         region: str,
+        cidr: str = CIDR,
         flow_logs: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Args: flow_logs: True records who talked to whom, for 90 days."""
+        """Args:
+        cidr: A range that `subnets.unusable` finds nothing wrong with.
+        flow_logs: True records who talked to whom, for 90 days.
+        """
         super().__init__("seamless:aws:Network", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self._vpc = ec2.Vpc(
             f"{name}-vpc",
-            cidr_block=CIDR,
+            cidr_block=cidr,
             enable_dns_hostnames=True,
             enable_dns_support=True,
             opts=child,
@@ -55,7 +59,7 @@ class Network(pulumi.ComponentResource):
         ec2.DefaultSecurityGroup(
             f"{name}-default-group", vpc_id=self._vpc.id, ingress=[], egress=[], opts=child
         )
-        self._subnets(name, region, child)
+        self._subnets(name, region, cidr, child)
         self._groups(name, child)
         if flow_logs:
             self._flow_logs(name, child)
@@ -79,10 +83,10 @@ class Network(pulumi.ComponentResource):
         group_id: pulumi.Output[str] = group.id
         return group_id
 
-    def _subnets(self, name: str, region: str, child: pulumi.ResourceOptions) -> None:
+    def _subnets(self, name: str, region: str, cidr: str, child: pulumi.ResourceOptions) -> None:
         self.way_out = []
         places = zones(region)
-        ranges = subnets(CIDR, len(places))
+        ranges = subnets(cidr, len(places))
         internet = ec2.InternetGateway(f"{name}-internet", vpc_id=self._vpc.id, opts=child)
         public_routes = ec2.RouteTable(
             f"{name}-public-routes",

@@ -30,10 +30,12 @@ class Store(pulumi.ComponentResource):
         name: str,
         *,
         region: str,
+        bucket: str = "",
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
+        bucket: Its name, unique in the world; empty makes one up.
         protect: True refuses to delete the documents and their key, and keeps replaced versions
             for 90 days instead of 7.
         """
@@ -47,7 +49,9 @@ class Store(pulumi.ComponentResource):
             deletion_window_in_days=30,
             opts=kept,
         )
-        self._bucket = s3.Bucket(f"{name}-bucket", force_destroy=not protect, opts=kept)
+        self._bucket = s3.Bucket(
+            f"{name}-bucket", bucket=bucket or None, force_destroy=not protect, opts=kept
+        )
         self._name = name
         self._close(child)
         self._keep(90 if protect else 7, child)

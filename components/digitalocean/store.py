@@ -26,18 +26,20 @@ class Store(pulumi.ComponentResource):
         name: str,
         *,
         region: str,
+        bucket: str = "",
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
         region: A region with Spaces.
+        bucket: Its name, unique in the region; empty makes one up.
         protect: True refuses to delete the bucket; False deletes it with its documents.
         """
         super().__init__("seamless:digitalocean:Store", name, None, opts)
         self._prefix = name
-        # No name of its own: a bucket's is unique in the whole region, so Pulumi adds to it.
-        bucket = digitalocean.SpacesBucket(
+        spaces = digitalocean.SpacesBucket(
             f"{name}-bucket",
+            name=bucket or None,  # Pulumi makes one up that ends in seven random digits
             region=region,
             acl="private",
             versioning=digitalocean.SpacesBucketVersioningArgs(enabled=True),
@@ -58,19 +60,19 @@ class Store(pulumi.ComponentResource):
         )
         key = digitalocean.SpacesKey(
             f"{name}-key",
-            name=bucket.name,
+            name=spaces.name,
             grants=[
-                digitalocean.SpacesKeyGrantArgs(bucket=bucket.name, permission="readwrite"),
+                digitalocean.SpacesKeyGrantArgs(bucket=spaces.name, permission="readwrite"),
             ],
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["secret_key"]),
         )
-        self.bucket = bucket.name
-        self.url = bucket.name.apply(_url)
+        self.bucket = spaces.name
+        self.url = spaces.name.apply(_url)
         self.endpoint = pulumi.Output.from_input(f"https://{region}.digitaloceanspaces.com")
         self.region = pulumi.Output.from_input(region)
         self.access_key_id = key.access_key
         self.secret_access_key = pulumi.Output.secret(key.secret_key)
-        self.urn_in_project = bucket.bucket_urn
+        self.urn_in_project = spaces.bucket_urn
         self.register_outputs({"url": self.url, "bucket": self.bucket})
 
     def accept_uploads_from(self, page: pulumi.Input[str]) -> None:

@@ -38,6 +38,7 @@ def environment(folder: Path) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "simulated",
         "AWS_EC2_METADATA_DISABLED": "true",
         "DIGITALOCEAN_TOKEN": "simulated",
+        "SPACES_ENDPOINT_URL": "http://127.0.0.1:9",
         "SPACES_ACCESS_KEY_ID": "simulated",
         "SPACES_SECRET_ACCESS_KEY": "simulated",
     }

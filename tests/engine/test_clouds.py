@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from stacks.outputs import Outputs
-from tests import local
+from tests import local, models
 from tests.clouds import launch
 from tests.clouds.world import World
 from tests.components.digitalocean import cloud as functions_api
@@ -23,6 +23,8 @@ from tests.engine.clone import Clone, clone
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 INFERENCE_KEY = "key-that-nobody-may-read"
+
+MODELS = ["a/model", "another/model"]
 
 _STEP = re.compile(r"^  ([+~±-]) (\S+) +(\S+) +(?:would be )?(created|updated|deleted|replaced)")
 
@@ -118,6 +120,8 @@ class Deployment:
     clone: Clone
     world: World
     api: functions_api.Cloud
+    settings: Mapping[str, str]
+    """What the stack is told besides its key."""
 
     def run(self, command: str, *, expect: int = 0) -> str:
         """`./seamless COMMAND STACK`, with the yes that costs need."""
@@ -130,7 +134,7 @@ class Deployment:
         try:
             return steps(self.run("preview"))
         finally:
-            self.clone.configure(key, None)
+            self.clone.configure(key, self.settings.get(key))
 
     def in_cloud(self) -> set[tuple[str, str]]:
         """Type and id of everything that exists."""
@@ -176,6 +180,7 @@ def deployment(
     environment = launch.environment(world.folder)
     with (
         functions_api.running() as api,
+        models.serving(MODELS, key=INFERENCE_KEY) as inference,
         clone(folder / "clone", story.stack, environment) as copy,
     ):
         environment |= {
@@ -186,7 +191,10 @@ def deployment(
         }
         _let_the_cluster_be(postgres, world)
         copy.configure("inference_api_key", INFERENCE_KEY, secret=True)
-        yield Deployment(story=story, clone=copy, world=world, api=api)
+        settings = {"inference_url": inference, "inference_model": MODELS[0]}
+        for key, value in settings.items():
+            copy.configure(key, value)
+        yield Deployment(story=story, clone=copy, world=world, api=api, settings=settings)
 
 
 def _let_the_cluster_be(postgres: local.Server, world: World) -> None:
@@ -213,6 +221,22 @@ def test_a_preview_makes_nothing_and_up_asks_before_it_costs(deployment: Deploym
 
     assert f"{deployment.story.resources} to create" in printed
     assert "costs money" in asked
+    assert deployment.in_cloud() == set()
+
+
+def test_a_model_that_the_provider_lacks_stops_up_before_anything_is_made(
+    deployment: Deployment,
+) -> None:
+    """The provider's own list says so."""
+    deployment.clone.configure("inference_model", "missing/model")
+    try:
+        refused = deployment.run("up", expect=1)
+    finally:
+        deployment.clone.configure("inference_model", MODELS[0])
+
+    assert "Nothing was changed, because it would fail:" in refused
+    assert "Config inference_model is 'missing/model', but http://127.0.0.1:" in refused
+    assert INFERENCE_KEY not in refused
     assert deployment.in_cloud() == set()
 
 

@@ -57,6 +57,13 @@ def test_an_address_for_alarms_adds_the_alarms_and_nothing_else() -> None:
     assert names(before) <= names(after)
 
 
+def test_a_bucket_name_of_ones_own_is_the_bucket_s() -> None:
+    """It is unique in the region, so only a person can choose it."""
+    assert planned("store-bucket", {"bucket_name": "our-documents"}).inputs["name"] == (
+        "our-documents"
+    )
+
+
 def test_another_region_moves_everything() -> None:
     """Nothing stays behind in the default."""
     resources = make("integrated", {"region": "ams3"}).resources

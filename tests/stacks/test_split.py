@@ -196,6 +196,25 @@ def test_the_log_of_requests_holds_no_header_and_no_query() -> None:
     assert inputs("functions-http-requests", environment="prod")["retentionInDays"] == 90
 
 
+def test_a_range_of_ones_own_moves_the_network_and_every_subnet() -> None:
+    chosen = {"network_cidr": "172.20.16.0/20", "network_peers": "10.0.0.0/8 172.31.0.0/16"}
+    blocks = {
+        r.name: r.inputs["cidrBlock"] for r in plan(**chosen).resources if "cidrBlock" in r.inputs
+    }
+
+    assert blocks == {
+        "network-vpc": "172.20.16.0/20",
+        "network-private-a": "172.20.16.0/22",
+        "network-private-b": "172.20.20.0/22",
+        "network-public-a": "172.20.28.0/24",
+        "network-public-b": "172.20.29.0/24",
+    }
+
+
+def test_a_bucket_name_of_ones_own_is_the_bucket_s() -> None:
+    assert inputs("store-bucket", bucket_name="our-documents")["bucket"] == "our-documents"
+
+
 def test_an_address_hears_of_alarms() -> None:
     before, after = plan(), plan(alert_email="ops@example.com", monthly_budget_usd="50")
 
@@ -266,6 +285,41 @@ def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[
             {"inference_api_key": ""},
             r"Config inference_api_key is not set, but https://api.fireworks.ai/inference/v1 needs "
             r"a key\. Set it: pulumi config set --secret inference_api_key",
+        ),
+        (
+            {"network_cidr": "10.20.0.1/16"},
+            r"Config network_cidr is '10\.20\.0\.1/16', but it must be a range of IPv4 addresses "
+            r"that begins where its length says\. Set it: pulumi config set network_cidr "
+            r"10\.0\.0\.0/16",
+        ),
+        (
+            {"network_cidr": "52.0.0.0/16"},
+            r"Config network_cidr is '52\.0\.0\.0/16', but it must lie in 10\.0\.0\.0/8, "
+            r"172\.16\.0\.0/12, 192\.168\.0\.0/16\. "
+            r"Set it: pulumi config set network_cidr 10\.0\.0\.0/16",
+        ),
+        (
+            {"network_cidr": "10.20.0.0/24"},
+            r"Config network_cidr is '10\.20\.0\.0/24', but it must be from /16, the most that AWS "
+            r"takes, to /20, the least that subnets fit in\. "
+            r"Set it: pulumi config set network_cidr 10\.0\.0\.0/16",
+        ),
+        (
+            {"network_peers": "10.0.0.0/12, 10.20.128.0/17"},
+            r"Config network_cidr is '10\.20\.0\.0/16', but it must not overlap 10\.20\.128\.0/17 "
+            r"of network_peers\. Set it: pulumi config set network_cidr 10\.16\.0\.0/16",
+        ),
+        (
+            {"network_peers": "10.0.0.0/12,office"},
+            r"Config network_peers is 'office', but each must be a range of IPv4 addresses that "
+            r"begins where its length says\. "
+            r"Set it: pulumi config set network_peers 10\.0\.0\.0/16,172\.31\.0\.0/16",
+        ),
+        (
+            {"bucket_name": "Our_Documents"},
+            r"Config bucket_name is 'Our_Documents', but it may have lower-case letters, digits "
+            r"and hyphens, and must begin and end with a letter or a digit\. "
+            r'Set it: pulumi config set bucket_name ""',
         ),
     ],
 )

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from components.aws.subnets import subnets
+from components.aws.subnets import free, subnets
 
 
 @pytest.mark.parametrize("prefix", range(16, 21))
@@ -38,3 +38,10 @@ def test_a_range_that_cannot_be_cut_is_refused(cidr: str, zones: int) -> None:
 def test_a_range_with_host_bits_is_refused() -> None:
     with pytest.raises(ValueError, match="host bits set"):
         subnets("10.20.0.1/16", 2)
+
+
+def test_the_range_that_is_proposed_overlaps_nobody_s() -> None:
+    assert free([]) == "10.0.0.0/16"
+    assert free(["10.0.0.0/15", "10.2.128.0/17"]) == "10.3.0.0/16"
+    assert free(["10.0.0.0/8", "172.16.0.0/12"]) == "192.168.0.0/16"
+    assert free(["0.0.0.0/0"]) == ""

@@ -72,6 +72,14 @@ class Cloud:
         self.token = f"dop_v1_{secrets.token_hex(16)}"
         self.url = ""
         self.namespaces: dict[str, Namespace] = {}
+        self.lists: dict[str, Json] = {
+            "account": {"account": {"status": "active", "status_message": ""}},
+            "databases": {"databases": []},
+            "spaces/keys": {"keys": []},
+            "projects": {"projects": []},
+            "uptime/checks": {"checks": []},
+            "monitoring/alerts": {"policies": []},
+        }
         self.faults: list[Fault] = []
         self.calls: list[str] = []
         self._lock = threading.RLock()
@@ -98,9 +106,11 @@ class Cloud:
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         parts = [unquote(part) for part in url.path.strip("/").split("/")]
         with self._lock:
-            if parts[:2] == ["v2", "functions"] or parts[:2] == ["v2", "databases"]:
+            if parts[0] == "v2":
                 if authorization != f"Bearer {self.token}":
                     raise Refusal(401, "unauthorized", "Unable to authenticate you")
+                if "/".join(parts[1:]) in self.lists:
+                    return 200, self.lists["/".join(parts[1:])]
                 return self._public(method, parts[1:], body)
             if parts[:4] == ["api", "v1", "namespaces", "_"]:
                 return self._openwhisk(

@@ -1,0 +1,250 @@
+"""What AWS would refuse half-way is known before: who deploys, where, and what is allowed.
+
+The account is a server on this machine that speaks the Query API; identity and buckets are asked
+of moto as well. How AWS itself decides about policies is not shown here.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from analysis.plan import make
+from components.aws.permissions import NEEDS
+from components.aws.preflight import ask
+from components.preflight import Finding
+from tests.components.aws import account as accounts
+from tests.components.aws.account import Account
+from tests.intent import intent
+
+DEPLOYER = "arn:aws:iam::123456789012:user/deployer"
+
+
+@pytest.fixture(autouse=True)
+def _nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose machine this is does not matter."""
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """An account that allows everything, and its credentials."""
+    with accounts.running() as running:
+        _sign_in(monkeypatch, running.url)
+        yield running
+
+
+def _sign_in(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-a-test")
+
+
+def found(**overrides: str) -> dict[str, Finding]:
+    """What the account says to the split stack, by name."""
+    return {finding.name: finding for finding in ask(intent("split", overrides))}
+
+
+def test_an_account_that_allows_everything_is_asked_twice_about_permissions(
+    account: Account,
+) -> None:
+    """Once for the region and once for what has none."""
+    findings = found(region="eu-central-1")
+
+    assert {name: finding.ok for name, finding in findings.items()} == {
+        "AWS credentials": True,
+        "region": True,
+        "AWS permissions": True,
+    }
+    assert findings["AWS credentials"].found == DEPLOYER
+    assert findings["region"].found == "eu-central-1 is open to the account"
+    assert account.simulations == 2
+
+
+def test_a_permission_that_is_missing_is_named_with_whose_and_on_what(account: Account) -> None:
+    denied = {"lambda:CreateFunction", "budgets:ModifyBudget"}
+    account.decides = lambda action, *_: (
+        ("implicitDeny", "") if action in denied else ("allowed", "")
+    )
+
+    assert found()["AWS permissions"] == Finding(
+        name="AWS permissions",
+        ok=False,
+        found=f"{DEPLOYER} may not do what the stack needs: "
+        "budgets:ModifyBudget on arn:aws:budgets::123456789012:budget/watching-budget-0000000, "
+        "lambda:CreateFunction on "
+        "arn:aws:lambda:us-east-1:123456789012:function:functions-api-0000000",
+        remedy="Allow it in a policy of that identity, or deploy as another: export AWS_PROFILE=…",
+    )
+
+
+def test_a_policy_for_our_resources_alone_is_enough(account: Account) -> None:
+    """What is not allowed on everything is asked for on the resource that needs it."""
+    account.decides = lambda _, resource, __: (
+        ("implicitDeny", "") if resource == "*" else ("allowed", "")
+    )
+
+    assert found()["AWS permissions"].ok is True
+
+
+def test_what_a_condition_decides_is_unknown(account: Account) -> None:
+    account.decides = lambda action, *_: (
+        ("implicitDeny", "aws:RequestTag/team") if action == "s3:CreateBucket" else ("allowed", "")
+    )
+
+    assert found()["AWS permissions"] == Finding(
+        name="AWS permissions",
+        ok=None,
+        found="unknown whether conditions allow s3:CreateBucket (aws:RequestTag/team)",
+    )
+
+
+def test_a_rule_about_regions_is_weighed_with_the_region_that_each_service_answers_in(
+    account: Account,
+) -> None:
+    seen: dict[str, set[str]] = {}
+
+    def decide(action: str, _: str, region: str) -> tuple[str, str]:
+        seen.setdefault(region, set()).add(action.partition(":")[0])
+        return "allowed", ""
+
+    account.decides = decide
+    found(region="eu-central-1")
+
+    assert seen["us-east-1"] == {"iam", "budgets"}
+    assert {"lambda", "s3", "rds"} <= seen["eu-central-1"]
+    assert not seen["us-east-1"] & seen["eu-central-1"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "principal"),
+    [
+        ({}, "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/Admin"),
+        ({"GetRole": "AccessDenied"}, "arn:aws:iam::123456789012:role/Admin"),
+    ],
+)
+def test_of_an_assumed_role_the_role_s_policies_count(
+    account: Account, refused: dict[str, str], principal: str
+) -> None:
+    """By the ARN that IAM knows it by, where IAM tells it."""
+    account.arn = "arn:aws:sts::123456789012:assumed-role/Admin/me@example.com"
+    account.role_path, account.refuses = "/aws-reserved/sso.amazonaws.com/", refused
+
+    found()
+
+    assert account.principals == {principal}
+
+
+def test_root_is_not_simulated(account: Account) -> None:
+    account.arn = "arn:aws:iam::123456789012:root"
+
+    assert found()["AWS permissions"].found == "the account's root may do everything"
+    assert account.simulations == 0
+
+
+def test_an_account_that_does_not_tell_is_unknown(account: Account) -> None:
+    account.refuses = {
+        "SimulatePrincipalPolicy": "AccessDenied",
+        "DescribeRegions": "UnauthorizedOperation",
+    }
+
+    findings = found()
+
+    assert (findings["AWS permissions"].ok, findings["region"].ok) == (None, None)
+    assert findings["AWS permissions"].found == (
+        "unknown: SimulatePrincipalPolicy answered AccessDenied"
+    )
+    assert findings["region"].found == (
+        "unknown whether us-east-1 is open: DescribeRegions answered UnauthorizedOperation"
+    )
+
+
+def test_a_region_that_the_account_has_not_opened_is_an_error(account: Account) -> None:
+    account.opted_in = "not-opted-in"
+
+    assert found(region="af-south-1")["region"] == Finding(
+        name="region",
+        ok=False,
+        found="Config region is 'af-south-1', but the account has not opened this region",
+        remedy="aws account enable-region --region-name af-south-1, and wait until it is enabled",
+    )
+
+
+def test_credentials_that_are_refused_are_an_error(account: Account) -> None:
+    account.refuses = {"GetCallerIdentity": "InvalidClientTokenId"}
+
+    assert found() == {
+        "AWS credentials": Finding(
+            name="AWS credentials",
+            ok=False,
+            found="AWS does not know who deploys: InvalidClientTokenId",
+            remedy="Say as whom: export AWS_PROFILE=…, or aws sso login; "
+            "then aws sts get-caller-identity",
+        )
+    }
+
+
+def test_credentials_that_are_missing_are_an_error() -> None:
+    (finding,) = found().values()
+
+    assert (finding.ok, finding.found) == (
+        False,
+        "AWS does not know who deploys: Unable to locate credentials",
+    )
+
+
+def test_a_profile_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+
+    (finding,) = found().values()
+
+    assert finding.ok is False
+    assert finding.found.endswith("(nobody) could not be found")
+
+
+def test_an_aws_that_is_not_reached_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    _sign_in(monkeypatch, "http://127.0.0.1:9")
+
+    assert found() == {
+        "AWS credentials": Finding(
+            name="AWS credentials",
+            ok=None,
+            found="unknown: AWS did not answer (EndpointConnectionError)",
+        )
+    }
+
+
+def test_every_type_of_resource_in_the_stack_has_its_permissions_in_the_table() -> None:
+    """In `prod` with somebody who hears of alarms, which has every type that there is."""
+    planned = make("split", {"environment": "prod", "alert_email": "you@example.com"})
+
+    assert {r.type for r in planned.resources if r.type.startswith("aws:")} == NEEDS.keys()
+
+
+def test_a_type_that_is_not_in_the_table_is_said_to_be_unknown(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(NEEDS, "aws:kms/key:Key")
+
+    *_, finding = ask(intent("split"))
+
+    assert (finding.ok, finding.found) == (None, "unknown what creating needs of aws:kms/key:Key")
+
+
+def test_moto_knows_who_we_are_and_which_names_are_free(
+    s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no simulation, as an account may not allow one: that is unknown."""
+    _sign_in(monkeypatch, s3)
+
+    findings = found(bucket_name="nobody-has-this-name", region="eu-central-1")
+
+    assert findings["bucket_name"].ok is True
+    assert findings["AWS credentials"].ok is True
+    assert findings["region"].ok is True
+    assert findings["AWS permissions"].ok is None

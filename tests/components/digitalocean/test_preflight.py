@@ -1,0 +1,169 @@
+"""What DigitalOcean would refuse half-way is known before: keys, token, scopes and taken names.
+
+The account is a server on this machine; how DigitalOcean weighs scopes is known from its
+specification only.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from components.digitalocean.preflight import KINDS, ask
+from components.preflight import Finding
+from tests.components.digitalocean import cloud as clouds
+from tests.components.digitalocean.cloud import Cloud
+from tests.intent import intent
+
+TOKENS = "cloud.digitalocean.com/account/api/tokens"
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """An account without anything in it, and all keys."""
+    with clouds.running() as running:
+        monkeypatch.setenv("DIGITALOCEAN_API_URL", running.url)
+        monkeypatch.setenv("DIGITALOCEAN_TOKEN", running.token)
+        monkeypatch.setenv("SPACES_ENDPOINT_URL", "http://127.0.0.1:9")
+        monkeypatch.setenv("SPACES_ACCESS_KEY_ID", "of-a-test")
+        monkeypatch.setenv("SPACES_SECRET_ACCESS_KEY", "of-a-test")
+        yield running
+
+
+def lacking() -> list[Finding]:
+    """What the account lacks for the integrated stack."""
+    return [finding for finding in ask(intent("integrated")) if finding.ok is not True]
+
+
+def test_an_account_with_everything_lacks_nothing_and_nothing_is_written(cloud: Cloud) -> None:
+    assert lacking() == []
+    assert {call.split()[0] for call in cloud.calls} == {"GET"}
+
+
+def test_every_kind_of_the_table_is_asked_for_when_it_is_planned(cloud: Cloud) -> None:
+    list(ask(intent("integrated", {"alert_email": "you@example.com"})))
+
+    asked = {call.removeprefix("GET ") for call in cloud.calls}
+    assert asked == {"/v2/account", *(kind.path for kind in KINDS.values())}
+
+
+def test_a_token_that_is_missing_is_an_error(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DIGITALOCEAN_TOKEN")
+
+    assert lacking() == [
+        Finding(
+            name="DIGITALOCEAN_TOKEN",
+            ok=False,
+            found="DIGITALOCEAN_TOKEN is not set, but everything is made with it",
+            remedy=f"Make one at {TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
+        )
+    ]
+
+
+def test_a_token_that_is_refused_is_an_error_without_the_token(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", "token-that-nobody-may-read")
+
+    assert lacking() == [
+        Finding(
+            name="DIGITALOCEAN_TOKEN",
+            ok=False,
+            found="DIGITALOCEAN_TOKEN is [secret], but DigitalOcean refuses it (401): it is wrong, "
+            "expired or revoked",
+            remedy=f"Make another at {TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
+        )
+    ]
+
+
+def test_a_token_without_a_scope_is_an_error_that_names_the_scope(cloud: Cloud) -> None:
+    cloud.fail("GET /v2/databases", 403)
+
+    assert lacking() == [
+        Finding(
+            name="DIGITALOCEAN_TOKEN",
+            ok=False,
+            found="DIGITALOCEAN_TOKEN has not the scope database:read, which GET /v2/databases "
+            "needs",
+            remedy=f"Make one with the scopes of docs/integrated.md at {TOKENS}, then: "
+            "export DIGITALOCEAN_TOKEN=…",
+        )
+    ]
+
+
+def test_an_account_that_is_locked_is_an_error(cloud: Cloud) -> None:
+    cloud.lists["account"] = {"account": {"status": "locked", "status_message": "unpaid"}}
+
+    (finding,) = lacking()
+
+    assert finding.ok is False
+    assert finding.found == (
+        "The account of DIGITALOCEAN_TOKEN is locked, so it can make nothing: unpaid"
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (
+            ["SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY"],
+            "SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY are",
+        ),
+        (["SPACES_SECRET_ACCESS_KEY"], "SPACES_SECRET_ACCESS_KEY is"),
+    ],
+)
+def test_a_spaces_key_that_is_missing_is_an_error(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, missing: list[str], said: str
+) -> None:
+    for variable in missing:
+        monkeypatch.delenv(variable)
+
+    assert lacking() == [
+        Finding(
+            name="Spaces key",
+            ok=False,
+            found=f"{said} not set, but buckets are made with a key, not with the token",
+            remedy="Make one with full access at cloud.digitalocean.com/spaces/access_keys, then: "
+            f"export {' '.join(f'{variable}=…' for variable in missing)}",
+        )
+    ]
+
+
+def test_a_name_that_the_account_has_already_is_an_error_unless_it_is_ours(cloud: Cloud) -> None:
+    cloud.lists["functions/namespaces"] = {"namespaces": [{"label": "seamless-integrated"}]}
+    cloud.lists["projects"] = {"projects": [{"name": "seamless-integrated"}]}
+    ours = {
+        "functions-namespace": {"label": "seamless-integrated"},
+        "watching-project": {"name": "seamless-integrated"},
+    }
+
+    assert [(finding.name, finding.found) for finding in lacking()] == [
+        (
+            "functions-namespace",
+            "functions-namespace would have the label 'seamless-integrated', but the account has "
+            "one already, and no two may have the same",
+        ),
+        (
+            "watching-project",
+            "watching-project would have the name 'seamless-integrated', but the account has one "
+            "already, and no two may have the same",
+        ),
+    ]
+    assert all(f.ok for f in ask(intent("integrated", existing=ours)))
+
+
+def test_an_api_that_does_not_answer_is_unknown(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITALOCEAN_API_URL", "http://127.0.0.1:9")
+
+    findings = lacking()
+
+    assert {finding.ok for finding in findings} == {None}
+    assert findings[0].found == "unknown whether it is valid: was not answered (ConnectError)"
+
+
+def test_a_bucket_s_name_is_asked_for_where_the_bucket_will_be(cloud: Cloud) -> None:
+    findings = {f.name: f for f in ask(intent("integrated", {"bucket_name": "our-documents"}))}
+
+    assert findings["bucket_name"].ok is None
+    assert "http://127.0.0.1:9 did not answer" in findings["bucket_name"].found

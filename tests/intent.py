@@ -1,0 +1,33 @@
+"""What a stack of this project is about to do, for the questions to accounts."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from analysis.plan import Plan, make
+from components.preflight import Intent
+
+KEY = "key-that-nobody-may-read"
+
+
+@cache
+def _plan(stack: str, **overrides: str) -> Plan:
+    return make(stack, overrides)
+
+
+def intent(
+    stack: str,
+    overrides: Mapping[str, str] | None = None,
+    *,
+    config: Mapping[str, str] | None = None,
+    existing: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Intent:
+    """Plan a stack with these values in the place of its own."""
+    planned = _plan(stack, **(overrides or {}))
+    return Intent(
+        stack=stack,
+        resources=planned.resources,
+        outputs=planned.outputs,
+        config={"seamless:inference_api_key": KEY} if config is None else config,
+        existing=existing or {},
+    )

@@ -1,0 +1,62 @@
+"""An inference endpoint that only lists its models, to those who have the key."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@contextmanager
+def answering(answer: Callable[[str, str, bytes], tuple[int, str]]) -> Iterator[str]:
+    """Serve on this machine; yield the URL.
+
+    Args:
+        answer: Status and body by `METHOD /path`, the header `Authorization`, and the body.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("content-length") or 0))
+            status, body = answer(
+                f"{self.command} {self.path}", self.headers.get("authorization", ""), sent
+            )
+            data = body.encode()
+            self.send_response(status)
+            self.send_header("Content-Length", f"{len(data)}")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(data)
+
+        do_GET = do_POST = do_HEAD = _serve  # noqa: N815  # the base class's names
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def serving(names: Sequence[str], *, key: str) -> Iterator[str]:
+    """An endpoint with these models; yield its base URL, which ends in `/v1`."""
+    listed: dict[str, Any] = {"object": "list", "data": [{"id": name} for name in names]}
+
+    def answer(call: str, authorization: str, _: bytes) -> tuple[int, str]:
+        if authorization != f"Bearer {key}":
+            return 401, json.dumps({"error": {"message": "invalid key"}})
+        if call != "GET /v1/models":
+            return 404, "{}"
+        return 200, json.dumps(listed)
+
+    with answering(answer) as url:
+        yield f"{url}/v1"

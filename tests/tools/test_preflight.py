@@ -1,0 +1,126 @@
+"""What an account lacks stops `up` and `preview` before the engine starts, all of it at once.
+
+The workspace is one that fails when its engine is used; accounts are servers on this machine.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from tests.components.digitalocean import cloud as clouds
+from tests.components.digitalocean.cloud import Cloud
+from tests.intent import KEY
+from tools import deploy, doctor, preflight, workspace
+from tools.__main__ import app
+from tools.workspace import CommandError
+
+WRONG = "token-that-nobody-may-read"
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """A DigitalOcean that is not let in to, and an inference provider that does not answer."""
+    with clouds.running() as running:
+        monkeypatch.setenv("DIGITALOCEAN_API_URL", running.url)
+        monkeypatch.setenv("DIGITALOCEAN_TOKEN", WRONG)
+        monkeypatch.delenv("SPACES_ACCESS_KEY_ID", raising=False)
+        monkeypatch.setenv("SPACES_SECRET_ACCESS_KEY", "of-a-test")
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+        for module in (deploy, workspace):
+            monkeypatch.setattr(module, "create_workspace", lambda stack, _: Fake(stack))
+        yield running
+
+
+class Fake:
+    """A workspace whose stack has never been deployed, and whose engine must not be used."""
+
+    def __init__(self, stack: str) -> None:
+        self.stack = SimpleNamespace(name=stack)
+
+    def config(self) -> dict[str, str]:
+        """What was set."""
+        return {"seamless:inference_api_key": KEY}
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Nothing yet."""
+        return []
+
+
+COMMANDS: dict[str, Callable[[Console], object]] = {
+    "up": lambda console: deploy.up(console, "integrated", yes=True),
+    "preview": lambda console: deploy.preview(console, "integrated"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_lacking_is_told_together_before_the_engine_is_used(
+    cloud: Cloud, command: str
+) -> None:
+    with (console := Console(width=300)).capture() as printed, pytest.raises(CommandError) as told:
+        COMMANDS[command](console)
+
+    assert str(told.value) == (
+        "Nothing was changed, because it would fail:\n"
+        "SPACES_ACCESS_KEY_ID is not set, but buckets are made with a key, not with the token. "
+        "Make one with full access at cloud.digitalocean.com/spaces/access_keys, then: "
+        "export SPACES_ACCESS_KEY_ID=…\n"
+        "DIGITALOCEAN_TOKEN is [secret], but DigitalOcean refuses it (401): it is wrong, expired "
+        "or revoked. Make another at cloud.digitalocean.com/account/api/tokens, then: "
+        "export DIGITALOCEAN_TOKEN=…"
+    )
+    assert printed.get() == (
+        "? inference_model: unknown whether it answers: https://inference.do-ai.run/v1 did not "
+        "answer (ConnectError)\n"
+    )
+    assert cloud.calls == ["GET /v2/account"]
+    assert WRONG not in printed.get() + str(told.value)
+    assert KEY not in printed.get() + str(told.value)
+
+
+def test_what_is_only_unknown_stops_nobody(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITALOCEAN_API_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SPACES_ACCESS_KEY_ID", "of-a-test")
+
+    with (console := Console(width=300)).capture() as printed:
+        preflight.require(console, Fake("integrated"))  # type: ignore[arg-type]
+
+    assert {line[0] for line in printed.get().splitlines()} == {"?"}
+    assert "? DIGITALOCEAN_TOKEN: unknown whether it is valid" in printed.get()
+
+
+def test_a_stack_without_an_account_asks_nobody() -> None:
+    assert preflight.look(Fake("local")) == []  # type: ignore[arg-type]
+
+
+def test_the_doctor_shows_it_for_a_stack_that_is_named(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "examine", list)
+    monkeypatch.setenv("COLUMNS", "300")
+
+    shown = CliRunner().invoke(app, ["doctor", "--stack", "integrated"])
+
+    assert shown.exit_code == 1
+    marked = re.findall(r"^ ([✓✗?])  (\S+)", shown.output, re.MULTILINE)
+    assert marked == [("✗", "Spaces"), ("✗", "DIGITALOCEAN_TOKEN"), ("?", "inference_model")]
+    assert "export SPACES_ACCESS_KEY_ID=…" in shown.output
+    assert WRONG not in shown.output
+
+
+def test_the_doctor_is_content_when_nothing_is_lacking(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is unknown is shown, and is no failure."""
+    monkeypatch.setattr(doctor, "examine", list)
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", cloud.token)
+    monkeypatch.setenv("SPACES_ACCESS_KEY_ID", "of-a-test")
+
+    shown = CliRunner().invoke(app, ["doctor", "--stack", "integrated"])
+
+    assert shown.exit_code == 0
+    assert cloud.namespaces == {}
