@@ -26,7 +26,6 @@ from tests.engine.clone import PROJECT, Clone, clone
 engine = pytest.mark.engine
 pytestmark = pytest.mark.timeout(300)
 
-PROJECT_NAME = "seamless"
 INFERENCE_KEY = "key-that-nobody-may-read"
 
 _STEP = re.compile(r"^  ([+~±-]) (\S+) +(\S+) +(?:would be )?(created|updated|deleted|replaced)")
@@ -117,7 +116,11 @@ class Deployment:
             return row
         cloud = self.world.resources().values()
         groups = {
-            EVERYTHING: self.clone.resources().keys() - {f"{PROJECT_NAME}-{self.story.stack}"},
+            EVERYTHING: {
+                name
+                for name, resource in self.clone.resources().items()
+                if not resource["type"].startswith("pulumi:")  # the stack and its providers
+            },
             REGIONAL: {item["name"] for item in cloud if "region" in item["outputs"]},
             TAGGED: {item["name"] for item in cloud if "tagsAll" in item["outputs"]},
         }
