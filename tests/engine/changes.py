@@ -61,7 +61,13 @@ CHANGES: dict[str, Change] = {
             "updated": {TAGGED, "store-lifecycle"},
         },
         integrated={
-            "updated": {"database-cluster", "database-pool", "store-bucket", "watching-project"}
+            "replaced": {"database-pool"},
+            "updated": {
+                *FUNCTIONS["updated"],
+                "database-cluster",
+                "store-bucket",
+                "watching-project",
+            },
         },
     ),
     "inference": Change(
