@@ -71,7 +71,10 @@ CHANGES: dict[str, Change] = {
         },
     ),
     "inference": Change(
-        to="dedicated", split=FUNCTIONS, integrated="integrated has only serverless so far"
+        to="dedicated",
+        needs={"inference_model": "accounts/mine/deployments/one"},
+        split=FUNCTIONS,
+        integrated="integrated has only serverless so far",
     ),
     "inference_provider": Change(to="baseten", split=FUNCTIONS, integrated=FUNCTIONS),
     "inference_url": Change(
@@ -134,6 +137,12 @@ CHANGES: dict[str, Change] = {
                 "watching-database-memory",
             }
         },
+    ),
+    "log_destinations": Change(
+        to='[{"name": "logs", "logtail": {"token": "token-that-nobody-may-read"}}]',
+        secret=True,
+        split=NOTHING,
+        integrated=FUNCTIONS,
     ),
     "data_folder": Change(to="elsewhere", split=NOTHING, integrated=NOTHING),
     "page_port": Change(to="8123", split=NOTHING, integrated=NOTHING),
