@@ -1,11 +1,18 @@
 """What tests share: one PostgreSQL server, one stand-in and one application for the whole run."""
 
 import logging
+import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests import local
+
+# Container images often forbid Python to keep bytecode. Each of the hundreds of programs that these
+# tests start would then compile the clouds' SDKs anew, which took half of the engine tests' time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture

@@ -128,7 +128,10 @@ class Database(pulumi.ComponentResource):
             db_name=database.name,
             user=owner.role,
             opts=pulumi.ResourceOptions(
-                parent=self, additional_secret_outputs=["password", "uri", "private_uri"]
+                parent=self,
+                additional_secret_outputs=["password", "uri", "private_uri"],
+                # Another size replaces a pool, and a cluster has a name once (docs/traps.md).
+                delete_before_replace=True,
             ),
         )
         self.host = pool.host

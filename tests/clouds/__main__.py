@@ -7,5 +7,4 @@ from tests.clouds.provider import serve
 
 if __name__ == "__main__":
     # The engine adds arguments of its own, such as its address.
-    table = import_module(f"tests.clouds.{sys.argv[1]}")
-    serve(sys.argv[1], table.KINDS, table.REGION)
+    serve(import_module(f"tests.clouds.{sys.argv[1]}").provider())

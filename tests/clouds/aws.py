@@ -1,11 +1,15 @@
 """The simulated AWS: a row for each resource type that the split stack may use.
 
-Inputs, required ones and types of outputs come from the installed SDK. What replaces a resource
-and what its names look like was written from general knowledge of the provider and was not looked
-up: a simulation, not a source of facts.
+Inputs, required ones and types of outputs come from the installed SDK. Where a row has a source,
+what replaces the resource is `ForceNew` or `RequiresReplace` in that file below internal/service of
+github.com/hashicorp/terraform-provider-aws, which the SDK bridges, read on 2026-11-22 in whatever
+version was at hand. The other rows, and what names look like, are from general knowledge: a
+simulation, not a source of facts. Not simulated: an EKS cluster whose `encryptionConfig` is taken
+away, or whose role for nodes changes, is replaced too.
 """
 
 from tests.clouds.kinds import ACCOUNT, Kind
+from tests.clouds.provider import Provider
 
 REGION = "us-east-1"
 
@@ -109,8 +113,15 @@ KINDS: dict[str, Kind] = {
     "aws:s3/bucketNotification:BucketNotification": _of_bucket(),
     "aws:s3/bucketLogging:BucketLogging": _of_bucket(),
     "aws:kms/key:Key": Kind(
+        source="kms/key.go",
         id="{uuid}",
-        replace=("customerMasterKeySpec", "keyUsage", "multiRegion"),
+        replace=(
+            "customerMasterKeySpec",
+            "customKeyStoreId",
+            "keyUsage",
+            "multiRegion",
+            "xksKeyId",
+        ),
         outputs={"arn": "arn:aws:kms:{region}:{account}:key/{uuid}", "keyId": "{uuid}"},
     ),
     "aws:kms/alias:Alias": Kind(
@@ -121,6 +132,7 @@ KINDS: dict[str, Kind] = {
     "aws:kms/keyPolicy:KeyPolicy": Kind(id="{keyId}", replace=("keyId",)),
     # Queue
     "aws:sqs/queue:Queue": Kind(
+        source="sqs/queue.go",
         id="https://sqs.{region}.amazonaws.com/{account}/{name}",
         replace=("name", "namePrefix", "fifoQueue"),
         outputs={
@@ -151,8 +163,9 @@ KINDS: dict[str, Kind] = {
     ),
     # Functions
     "aws:lambda/function:Function": Kind(
+        source="lambda/function.go",
         id="{name}",
-        replace=("name", "packageType"),
+        replace=("name", "packageType", "tenancyConfig"),
         outputs={
             "arn": "arn:aws:lambda:{region}:{account}:function:{name}",
             "invokeArn": "arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/"
@@ -247,16 +260,23 @@ KINDS: dict[str, Kind] = {
     ),
     # Database
     "aws:rds/instance:Instance": Kind(
+        source="rds/instance.go",
         id="db-{hex}",
         name="identifier",
         replace=(
-            "engine",
-            "username",
-            "dbName",
-            "storageEncrypted",
-            "kmsKeyId",
             "availabilityZone",
             "characterSetName",
+            "customIamInstanceProfile",
+            "dbName",
+            "engine",
+            "kmsKeyId",
+            "ncharCharacterSetName",
+            "restoreToPointInTime",
+            "s3Import",
+            "snapshotIdentifier",
+            "storageEncrypted",
+            "timezone",
+            "username",
         ),
         outputs={
             "address": "{identifier}.{hex}.{region}.rds.amazonaws.com",
@@ -299,8 +319,9 @@ KINDS: dict[str, Kind] = {
         between={"recoveryWindowInDays": (0, 30)},
     ),
     "aws:secretsmanager/secretVersion:SecretVersion": Kind(
+        source="secretsmanager/secret_version.go",
         id="{secretId}|{uuid}",
-        replace=("secretId", "secretString", "secretBinary"),
+        replace=("secretId", "secretString", "secretStringWoVersion", "secretBinary"),
         outputs={"versionId": "{uuid}"},
     ),
     "aws:secretsmanager/secretPolicy:SecretPolicy": Kind(id="{secretArn}", replace=("secretArn",)),
@@ -309,6 +330,7 @@ KINDS: dict[str, Kind] = {
     ),
     # Watching
     "aws:cloudwatch/logGroup:LogGroup": Kind(
+        source="logs/group.go",
         id="{name}",
         replace=("name", "namePrefix", "logGroupClass"),
         outputs={"arn": "arn:aws:logs:{region}:{account}:log-group:{name}"},
@@ -326,6 +348,90 @@ KINDS: dict[str, Kind] = {
         replace=("dashboardName",),
         outputs={"dashboardArn": "arn:aws:cloudwatch::{account}:dashboard/{dashboardName}"},
     ),
+    # Models
+    "aws:eks/cluster:Cluster": Kind(
+        source="eks/cluster.go",
+        id="{name}",
+        replace=(
+            "name",
+            "roleArn",
+            "bootstrapSelfManagedAddons",
+            "accessConfig.bootstrapClusterCreatorAdminPermissions",
+            "kubernetesNetworkConfig.ipFamily",
+            "kubernetesNetworkConfig.serviceIpv4Cidr",
+            "outpostConfig.controlPlaneInstanceType",
+            "remoteNetworkConfig",
+        ),
+        outputs={
+            "arn": "arn:aws:eks:{region}:{account}:cluster/{name}",
+            "certificateAuthority": {"data": "Y2VydGlmaWNhdGU="},
+            "endpoint": "https://{hex}.gr7.{region}.eks.amazonaws.com",
+            "identities": [
+                {"oidcs": [{"issuer": "https://oidc.eks.{region}.amazonaws.com/id/{hex}"}]}
+            ],
+            "status": "ACTIVE",
+        },
+    ),
+    "aws:eks/nodeGroup:NodeGroup": Kind(
+        source="eks/node_group.go",
+        id="{clusterName}:{nodeGroupName}",
+        name="nodeGroupName",
+        replace=(
+            "amiType",
+            "capacityType",
+            "clusterName",
+            "diskSize",
+            "instanceTypes",
+            "launchTemplate.id",
+            "launchTemplate.name",
+            "nodeGroupName",
+            "nodeGroupNamePrefix",
+            "nodeRoleArn",
+            "remoteAccess",
+            "subnetIds",
+        ),
+        outputs={
+            "arn": "arn:aws:eks:{region}:{account}:nodegroup/{clusterName}/{nodeGroupName}/{uuid}",
+            "resources": [{"autoscalingGroups": [{"name": "eks-{nodeGroupName}-{uuid}"}]}],
+            "status": "ACTIVE",
+        },
+        choices={"capacityType": ("ON_DEMAND", "SPOT", "CAPACITY_BLOCK")},
+    ),
+    "aws:eks/addon:Addon": Kind(
+        source="eks/addon.go",
+        id="{clusterName}:{addonName}",
+        replace=("addonName", "clusterName"),
+        outputs={"arn": "arn:aws:eks:{region}:{account}:addon/{clusterName}/{addonName}/{uuid}"},
+    ),
+    "aws:eks/accessEntry:AccessEntry": Kind(
+        source="eks/access_entry.go",
+        id="{clusterName}:{principalArn}",
+        replace=("clusterName", "principalArn", "type"),
+    ),
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": Kind(
+        id="{clusterName}#{principalArn}#{policyArn}",
+        replace=("accessScope", "clusterName", "policyArn", "principalArn"),
+    ),
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": Kind(
+        source="eks/pod_identity_association.go",
+        id="a-{hex}",
+        replace=("clusterName", "namespace", "serviceAccount"),
+        outputs={
+            "associationArn": "arn:aws:eks:{region}:{account}:podidentityassociation/"
+            "{clusterName}/a-{hex}",
+            "associationId": "a-{hex}",
+        },
+    ),
+    "aws:autoscaling/tag:Tag": Kind(
+        source="autoscaling/group_tag.go",
+        id="{autoscalingGroupName},{hex}",
+        replace=("autoscalingGroupName", "tag.key"),
+    ),
+    "aws:ec2/launchTemplate:LaunchTemplate": Kind(
+        id="lt-{hex}",
+        replace=("name", "namePrefix"),
+        outputs={"arn": f"{_EC2}launch-template/lt-{{hex}}", "latestVersion": 1},
+    ),
     "aws:budgets/budget:Budget": Kind(
         id="{account}:{name}",
         replace=("accountId", "name", "namePrefix"),
@@ -333,3 +439,8 @@ KINDS: dict[str, Kind] = {
         choices={"timeUnit": ("DAILY", "MONTHLY", "QUARTERLY", "ANNUALLY")},
     ),
 }
+
+
+def provider() -> Provider:
+    """The plugin's one provider."""
+    return Provider("aws", KINDS, REGION)

@@ -15,7 +15,7 @@ class Kind:
 
     id: str
     replace: tuple[str, ...] = ()
-    """Inputs whose change makes a new resource."""
+    """Inputs whose change makes a new resource; a dot leads into an input: `nodePool.size`."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Outputs that are there only when an input is true: `{input: outputs}`."""
@@ -25,6 +25,8 @@ class Kind:
     """The lowest and the highest number that the cloud takes for an input."""
     name: str = "name"
     """The input that the provider fills with a name of its own when it is not given."""
+    source: str = ""
+    """Where `replace` was read: a file of the provider's repository; empty is from memory."""
     unique: bool = False
     """True when somebody else in the world may have taken the name."""
 
@@ -54,6 +56,14 @@ class Facts:
             "uuid": str(uuid.UUID(digest[:32])),
             "logical": self.logical,
         }
+
+
+def at(inputs: Mapping[str, Any], path: str) -> Any:
+    """What lies at a path such as `spec.selector`; None when there is nothing."""
+    found: Any = inputs
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
 
 
 def fill(template: Any, words: Mapping[str, Any]) -> Any:

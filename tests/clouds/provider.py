@@ -15,7 +15,7 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from pulumi.runtime.rpc import UNKNOWN
 
-from tests.clouds.kinds import Facts, Kind, fill
+from tests.clouds.kinds import Facts, Kind, at, fill
 from tests.clouds.schema import Schema, UnknownTypeError, schema, sdk
 from tests.clouds.world import Operation, World
 
@@ -24,6 +24,9 @@ Properties = dict[str, Any]
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """Checks, makes, changes, deletes and reads resources of the types in one table."""
+
+    SUFFIX = 7
+    """Digits that a name which nobody chose ends with."""
 
     def __init__(self, package: str, kinds: Mapping[str, Kind], region: str) -> None:
         self._package = package
@@ -54,34 +57,28 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Take the region and the tags of everything; there are no credentials to check."""
-        given = _plain(request.args)
-        self._region = str(given.get("region") or self._region)
-        # Bridged providers receive what is nested as JSON.
-        tags = given.get("defaultTags") or "{}"
-        self._tags = (json.loads(tags) if isinstance(tags, str) else tags).get("tags") or {}
+        """Take the provider's configuration; there are no credentials to check."""
+        self.configured(_plain(request.args))
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Name what has no name, and refuse what the cloud would refuse."""
-        kind, known = self._kind(request.urn, context)
+        token = _type(request.urn)
+        kind, known = self.kind(token, context)
         olds = _plain(request.olds)
-        news = {key: _document_as_text(value) for key, value in _plain(request.news).items()}
-        if kind.name in known.inputs - known.required and not (
-            kind.name in news or f"{kind.name}Prefix" in news
-        ):
-            suffix = hashlib.sha256(request.randomSeed).hexdigest()[:7]
-            fresh = request.autonaming.proposed_name or f"{_name(request.urn)}-{suffix}"
-            news[kind.name] = olds.get(kind.name) or fresh
+        given = {key: _document_as_text(value) for key, value in _plain(request.news).items()}
+        suffix = hashlib.sha256(request.randomSeed).hexdigest()[: self.SUFFIX]
+        fresh = request.autonaming.proposed_name or f"{_name(request.urn)}-{suffix}"
+        news = self.named(kind, known, fresh, olds, given)
         failures = [
             provider_pb2.CheckFailure(property=name, reason=reason)
-            for name, reason in self._refusals(kind, known, olds, news)
+            for name, reason in self.refusals(token, kind, known, olds, news)
         ]
         return provider_pb2.CheckResponse(inputs=_struct(news), failures=failures)
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Compare inputs, the provider's tags and its region: what cannot be changed replaces."""
-        kind, known = self._kind(request.urn, context)
+        kind, known = self.kind(_type(request.urn), context)
         olds, news = _plain(request.old_inputs), _plain(request.news)
         outputs = _plain(request.olds)
         changed = {
@@ -89,35 +86,42 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             for key in (olds.keys() | news.keys()) - set(request.ignoreChanges)
             if olds.get(key) != news.get(key)
         }
+        fixed = {path.split(".")[0] for path in kind.replace if at(olds, path) != at(news, path)}
         for key, value in self._of_provider(known, news).items():
-            changed |= {key} if outputs.get(key) != value else set()
-        fixed = {*kind.replace, "region"}
+            if outputs.get(key) != value:
+                changed.add(key)
+                fixed |= {key} if key == "region" else set()
         changes = provider_pb2.DiffResponse.DiffChanges
+        replaces = sorted(changed & fixed)
         return provider_pb2.DiffResponse(
             changes=changes.DIFF_SOME if changed else changes.DIFF_NONE,
             diffs=sorted(changed),
-            replaces=sorted(changed & fixed),
+            replaces=replaces,
+            deleteBeforeReplace=bool(replaces) and self.deletes_first(olds, news),
         )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Make a resource; a preview leaves open what only the cloud can say."""
-        kind, known = self._kind(request.urn, context)
         token, name, inputs = _type(request.urn), _name(request.urn), _plain(request.properties)
+        kind, known = self.kind(token, context)
         if request.preview:
             unknown = dict.fromkeys(self._computed(kind, known, inputs), UNKNOWN)
             return provider_pb2.CreateResponse(properties=_struct(unknown | inputs))
         self._fail_if_planned(token, name, "create", context)
         facts = Facts(token=token, logical=name, region=self._region, inputs=inputs)
         with self._world.change() as resources:
+            if lacking := self.lacking(facts, resources):
+                abort(context, grpc.StatusCode.NOT_FOUND, lacking)
             identity = ""
             for salt in count():
                 facts = replace(facts, salt=salt)
-                again, identity = identity, fill(kind.id, facts.words())
+                again, identity = identity, self.identity(kind, facts)
                 if f"{token} {identity}" not in resources:
                     break
                 if again == identity:
-                    _abort(context, grpc.StatusCode.ALREADY_EXISTS, f"{identity} exists already")
-            outputs = self._outputs(kind, known, facts, identity)
+                    abort(context, grpc.StatusCode.ALREADY_EXISTS, f"{identity} exists already")
+            outputs = self.made(kind, known, facts, identity)
+            outputs |= self._world.answers(token, name)
             resources[f"{token} {identity}"] = {
                 "type": token,
                 "name": name,
@@ -128,17 +132,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Change a resource in place: what the cloud decided stays."""
-        _, known = self._kind(request.urn, context)
         token, name, news = _type(request.urn), _name(request.urn), _plain(request.news)
-        dropped = _plain(request.old_inputs).keys() - news.keys() - known.always.keys()
-        olds = {key: value for key, value in _plain(request.olds).items() if key not in dropped}
-        outputs = olds | news | self._of_provider(known, news)
+        _, known = self.kind(token, context)
+        outputs = self.changed(token, known, _plain(request.olds), _plain(request.old_inputs), news)
         if not request.preview:
             self._fail_if_planned(token, name, "update", context)
             with self._world.change() as resources:
                 found = resources.get(f"{token} {request.id}")
                 if found is None:
-                    _abort(context, grpc.StatusCode.NOT_FOUND, f"{token} {request.id} is gone")
+                    abort(context, grpc.StatusCode.NOT_FOUND, f"{token} {request.id} is gone")
                 found["outputs"] = outputs
         return provider_pb2.UpdateResponse(properties=_struct(outputs))
 
@@ -149,7 +151,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with self._world.change() as resources:
             found = resources.get(f"{token} {request.id}", {"outputs": {}})
             if found["outputs"].get("deletionProtection"):
-                _abort(
+                abort(
                     context,
                     grpc.StatusCode.FAILED_PRECONDITION,
                     f"{request.id} is not deleted: deletionProtection is on",
@@ -159,38 +161,54 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Say what is there now; nothing when the resource is gone."""
-        _, known = self._kind(request.urn, context)
-        found = self._world.resources().get(f"{_type(request.urn)} {request.id}")
+        token = _type(request.urn)
+        _, known = self.kind(token, context)
+        found = self._world.resources().get(f"{token} {request.id}")
         if found is None:
             return provider_pb2.ReadResponse()
         outputs = found["outputs"]
-        names = _plain(request.inputs).keys() or known.inputs
-        inputs = {name: outputs[name] for name in names if name in outputs}
+        given = _plain(request.inputs) or dict.fromkeys(known.inputs)
         return provider_pb2.ReadResponse(
-            id=request.id, properties=_struct(outputs), inputs=_struct(inputs)
+            id=request.id, properties=_struct(outputs), inputs=_struct(_of_shape(outputs, given))
         )
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Refuse: our stacks ask a cloud nothing."""
-        _abort(context, grpc.StatusCode.UNIMPLEMENTED, f"{request.tok} is not simulated")
+        abort(context, grpc.StatusCode.UNIMPLEMENTED, f"{request.tok} is not simulated")
 
     def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Every operation is short, so there is nothing to cancel."""
         return empty_pb2.Empty()
 
-    def _kind(self, urn: str, context: Any) -> tuple[Kind, Schema]:
-        token = _type(urn)
+    def configured(self, given: Properties) -> None:
+        """Take the region and the tags of everything."""
+        self._region = str(given.get("region") or self._region)
+        # Bridged providers receive what is nested as JSON.
+        tags = given.get("defaultTags") or "{}"
+        self._tags = (json.loads(tags) if isinstance(tags, str) else tags).get("tags") or {}
+
+    def kind(self, token: str, context: Any) -> tuple[Kind, Schema]:
+        """What is known of a type; the engine is told when that is nothing."""
         try:
             return self._kinds[token], schema(token)
         except (KeyError, UnknownTypeError):
-            _abort(
+            abort(
                 context,
                 grpc.StatusCode.UNIMPLEMENTED,
                 f"{token} is not simulated: add a row to tests/clouds/{self._package}.py",
             )
 
-    def _refusals(
-        self, kind: Kind, known: Schema, olds: Properties, news: Properties
+    def named(
+        self, kind: Kind, known: Schema, fresh: str, olds: Properties, news: Properties
+    ) -> Properties:
+        """The inputs with a name, which stays what it was."""
+        has_name = kind.name in news or f"{kind.name}Prefix" in news
+        if has_name or kind.name not in known.inputs - known.required:
+            return news
+        return news | {kind.name: olds.get(kind.name) or fresh}
+
+    def refusals(
+        self, token: str, kind: Kind, known: Schema, olds: Properties, news: Properties
     ) -> Iterator[tuple[str, str]]:
         """What the cloud would refuse, as pairs of property and reason."""
         for name in sorted(known.required - news.keys()):
@@ -209,14 +227,20 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             elif self._world.is_taken(str(value)):
                 yield kind.name, f"{value!r} is taken by another account"
 
-    def _computed(self, kind: Kind, known: Schema, inputs: Properties) -> set[str]:
-        """Names of the outputs that only the cloud can say."""
-        conditional = {
-            key for when, outputs in kind.given.items() if inputs.get(when) for key in outputs
-        }
-        return (known.always.keys() | kind.outputs.keys() | conditional) - inputs.keys()
+    def deletes_first(self, olds: Properties, news: Properties) -> bool:
+        """True when what is replaced has to go before its replacement comes."""
+        return False
 
-    def _outputs(self, kind: Kind, known: Schema, facts: Facts, identity: str) -> Properties:
+    def lacking(self, facts: Facts, resources: Mapping[str, Any]) -> str:
+        """What has to exist before this resource and does not, in the cloud's words."""
+        return ""
+
+    def identity(self, kind: Kind, facts: Facts) -> str:
+        """The id of a new resource."""
+        return str(fill(kind.id, facts.words()))
+
+    def made(self, kind: Kind, known: Schema, facts: Facts, identity: str) -> Properties:
+        """The outputs of a new resource."""
         words = facts.words() | {"id": identity}
         outputs = {
             # What could have been given and was not is empty where no row says otherwise.
@@ -229,9 +253,27 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             *(more for when, more in kind.given.items() if facts.inputs.get(when)),
         ]:
             outputs |= fill(template, words)
-        outputs |= facts.inputs
-        outputs |= self._of_provider(known, facts.inputs)
-        return outputs | self._world.answers(facts.token, facts.logical)
+        return outputs | dict(facts.inputs) | self._of_provider(known, facts.inputs)
+
+    def changed(
+        self,
+        token: str,
+        known: Schema,
+        outputs: Properties,
+        olds: Properties,
+        news: Properties,
+    ) -> Properties:
+        """The outputs of a resource after a change of its inputs."""
+        dropped = olds.keys() - news.keys() - known.always.keys()
+        kept = {key: value for key, value in outputs.items() if key not in dropped}
+        return kept | news | self._of_provider(known, news)
+
+    def _computed(self, kind: Kind, known: Schema, inputs: Properties) -> set[str]:
+        """Names of the outputs that only the cloud can say."""
+        conditional = {
+            key for when, outputs in kind.given.items() if inputs.get(when) for key in outputs
+        }
+        return (known.always.keys() | kind.outputs.keys() | conditional) - inputs.keys()
 
     def _of_provider(self, known: Schema, inputs: Mapping[str, Any]) -> Properties:
         """What a resource has from the provider's configuration."""
@@ -244,15 +286,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def _fail_if_planned(self, token: str, name: str, what: Operation, context: Any) -> None:
         if message := self._world.failure(token, name, what):
-            _abort(context, grpc.StatusCode.INTERNAL, message)
+            abort(context, grpc.StatusCode.INTERNAL, message)
 
 
-def serve(package: str, kinds: Mapping[str, Kind], region: str) -> None:
+def serve(provider: Provider) -> None:
     """Serve until the engine ends this process; prints the port, as the engine expects."""
     server = grpc.server(ThreadPoolExecutor(max_workers=8))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(
-        Provider(package, kinds, region), server
-    )
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")
@@ -260,7 +300,8 @@ def serve(package: str, kinds: Mapping[str, Kind], region: str) -> None:
     server.wait_for_termination()
 
 
-def _abort(context: Any, code: grpc.StatusCode, message: str) -> NoReturn:
+def abort(context: Any, code: grpc.StatusCode, message: str) -> NoReturn:
+    """Answer the engine with an error."""
     context.abort(code, message)
     raise AssertionError("abort raises")
 
@@ -276,6 +317,13 @@ def _document_as_text(value: Any) -> Any:
 def _plain(properties: struct_pb2.Struct) -> Properties:
     found: Properties = json_format.MessageToDict(properties)
     return {key: value for key, value in found.items() if not key.startswith("__")}
+
+
+def _of_shape(live: Any, given: Any) -> Any:
+    """What is there of what was given: a cloud adds properties, at any depth."""
+    if isinstance(live, dict) and isinstance(given, dict):
+        return {key: _of_shape(live[key], given[key]) for key in given if key in live}
+    return live
 
 
 def _struct(properties: Mapping[str, Any]) -> struct_pb2.Struct:

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import psutil
+import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -44,11 +45,23 @@ class Clone:
         assert done.returncode == expect, done.stdout
         return done.stdout
 
+    @property
+    def config(self) -> Path:
+        """The stack's file."""
+        return self.root / "stacks" / f"Pulumi.{self.stack}.yaml"
+
     def configure(self, key: str, value: str | None, *, secret: bool = False) -> None:
-        """Set a config value of the stack, or take it back."""
-        flag = ("--secret",) if secret else ()
-        change = ("rm", key) if value is None else ("set", *flag, key, value)
-        self.run("pulumi", "config", *change, "--stack", self.stack)
+        """Set a config value of the stack, or take it back with None.
+
+        Only a secret needs the engine, which takes as long as a small update.
+        """
+        if secret and value is not None:
+            self.run("pulumi", "config", "set", "--secret", key, value, "--stack", self.stack)
+            return
+        content = yaml.safe_load(self.config.read_text())
+        content["config"].pop(f"seamless:{key}", None)
+        content["config"] |= {} if value is None else {f"seamless:{key}": value}
+        self.config.write_text(yaml.safe_dump(content))
 
     def outputs(self) -> dict[str, str]:
         """The stack's outputs, secrets included."""

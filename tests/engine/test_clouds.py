@@ -7,29 +7,30 @@ here leaves the machine, so what the real clouds think of these stacks is not sh
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import combinations
 from typing import Any
 
 import pytest
+import yaml
 
 from stacks.outputs import Outputs
 from tests import local, models
 from tests.clouds import launch
 from tests.clouds.world import World
 from tests.components.digitalocean import cloud as functions_api
-from tests.engine.clone import Clone, clone
+from tests.engine.changes import AT_ONCE, CHANGES, EVERYTHING, REGIONAL, TAGGED, Change, Steps
+from tests.engine.clone import PROJECT, Clone, clone
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+engine = pytest.mark.engine
+pytestmark = pytest.mark.timeout(300)
 
 INFERENCE_KEY = "key-that-nobody-may-read"
 
 MODELS = ["a/model", "another/model"]
 
 _STEP = re.compile(r"^  ([+~±-]) (\S+) +(\S+) +(?:would be )?(created|updated|deleted|replaced)")
-
-Steps = Mapping[str, set[str]]
-"""Logical names by what happened to them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +45,7 @@ class Story:
         drifts: A resource that somebody changes, with the output and its value.
         vanishes: A resource that somebody deletes.
         protected: What `environment: prod` protects.
-        changes: What a preview says of a config value: `{(key, value): steps}`.
-        elsewhere: Another region.
-        moves: What must be replaced to get there.
+        resized: What `environment: prod` replaces, since it cannot be resized.
     """
 
     stack: str
@@ -58,12 +57,8 @@ class Story:
     drifts: tuple[str, str, Any]
     vanishes: str
     protected: frozenset[str]
-    changes: Mapping[tuple[str, str], Steps]
-    elsewhere: str
-    moves: frozenset[str]
+    resized: frozenset[str] = frozenset()
 
-
-FUNCTIONS = {"functions-api", "functions-summarize", "functions-sweep"}
 
 SPLIT = Story(
     stack="split",
@@ -75,13 +70,6 @@ SPLIT = Story(
     drifts=("store-arrivals-queue", "visibilityTimeoutSeconds", 30),
     vanishes="watching-dead-letters",
     protected=frozenset({"store-key", "store-bucket", "database-instance"}),
-    changes={
-        ("monthly_budget_usd", "50"): {"updated": {"watching-budget"}},
-        ("alert_email", "you@example.com"): {"created": {"watching-email"}},
-        ("inference_model", "another/model"): {"updated": FUNCTIONS},
-    },
-    elsewhere="us-west-2",
-    moves=frozenset({"store-bucket", "database-instance", "network-vpc"}) | FUNCTIONS,
 )
 INTEGRATED = Story(
     stack="integrated",
@@ -93,22 +81,7 @@ INTEGRATED = Story(
     drifts=("database-cluster", "nodeCount", 2),
     vanishes="watching-check",
     protected=frozenset({"store-bucket", "database-cluster", "database-database"}),
-    changes={
-        # No API of DigitalOcean makes the alarm of a bill.
-        ("monthly_budget_usd", "50"): {},
-        ("alert_email", "you@example.com"): {
-            "created": {
-                "watching-down",
-                "watching-database-cpu",
-                "watching-database-disk",
-                "watching-database-memory",
-            }
-        },
-        ("inference_model", "another/model"): {"updated": FUNCTIONS},
-    },
-    elsewhere="ams3",
-    # The cluster moves without losing what it holds.
-    moves=frozenset({"store-bucket", "functions-namespace"}) | FUNCTIONS,
+    resized=frozenset({"database-pool"}),
 )
 
 
@@ -120,21 +93,46 @@ class Deployment:
     clone: Clone
     world: World
     api: functions_api.Cloud
-    settings: Mapping[str, str]
-    """What the stack is told besides its key."""
 
     def run(self, command: str, *, expect: int = 0) -> str:
         """`./seamless COMMAND STACK`, with the yes that costs need."""
         yes = ["--yes"] if command in ("up", "down") else []
         return self.clone.run(command, self.story.stack, *yes, expect=expect)
 
-    def would(self, key: str, value: str) -> Steps:
-        """What a preview says of a config value, which is taken back."""
-        self.clone.configure(key, value)
+    def would(self, *keys: str) -> Steps | str:
+        """What a preview says of other values of these keys, which are taken back."""
+        rows = {key: CHANGES[key] for key in keys}
+        before = yaml.safe_load(self.clone.config.read_text())
+        refused = isinstance(getattr(rows[keys[0]], self.story.stack), str)
         try:
-            return steps(self.run("preview"))
+            for key, row in rows.items():
+                value = row.to if isinstance(row.to, str) else row.to[self.story.stack]
+                for name, other in {**row.needs, key: value}.items():
+                    self.clone.configure(name, other, secret=row.secret)
+            printed = self.run("preview", expect=int(refused))
         finally:
-            self.clone.configure(key, self.settings.get(key))
+            self.clone.config.write_text(yaml.safe_dump(before))
+        return printed if refused else steps(printed)
+
+    def should(self, change: Change) -> Steps | str:
+        """What a row of the table says of this stack, its groups of resources by name."""
+        row: Steps | str = getattr(change, self.story.stack)
+        if isinstance(row, str):
+            return row
+        cloud = self.world.resources().values()
+        groups = {
+            EVERYTHING: {
+                name
+                for name, resource in self.clone.resources().items()
+                if not resource["type"].startswith("pulumi:")  # the stack and its providers
+            },
+            REGIONAL: {item["name"] for item in cloud if "region" in item["outputs"]},
+            TAGGED: {item["name"] for item in cloud if "tagsAll" in item["outputs"]},
+        }
+        return {
+            step: {name for word in words for name in groups.get(word, {word})}
+            for step, words in row.items()
+        }
 
     def in_cloud(self) -> set[tuple[str, str]]:
         """Type and id of everything that exists."""
@@ -165,7 +163,9 @@ def steps(printed: str) -> Steps:
     for line in printed.splitlines():
         if match := _STEP.match(line):
             found[match[4]].add(match[2])
-    return dict(found)
+    for step in ("created", "deleted"):  # which a replacement prints as well
+        found[step] -= found["replaced"]
+    return {step: names for step, names in found.items() if names}
 
 
 @pytest.fixture(scope="module", params=[SPLIT, INTEGRATED], ids=lambda story: story.stack)
@@ -194,7 +194,7 @@ def deployment(
         settings = {"inference_url": inference, "inference_model": MODELS[0]}
         for key, value in settings.items():
             copy.configure(key, value)
-        yield Deployment(story=story, clone=copy, world=world, api=api, settings=settings)
+        yield Deployment(story=story, clone=copy, world=world, api=api)
 
 
 def _let_the_cluster_be(postgres: local.Server, world: World) -> None:
@@ -214,6 +214,7 @@ def _let_the_cluster_be(postgres: local.Server, world: World) -> None:
     )
 
 
+@engine
 def test_a_preview_makes_nothing_and_up_asks_before_it_costs(deployment: Deployment) -> None:
     """Everything would be created; without a yes it is not."""
     printed = deployment.run("preview")
@@ -224,6 +225,7 @@ def test_a_preview_makes_nothing_and_up_asks_before_it_costs(deployment: Deploym
     assert deployment.in_cloud() == set()
 
 
+@engine
 def test_a_model_that_the_provider_lacks_stops_up_before_anything_is_made(
     deployment: Deployment,
 ) -> None:
@@ -240,6 +242,7 @@ def test_a_model_that_the_provider_lacks_stops_up_before_anything_is_made(
     assert deployment.in_cloud() == set()
 
 
+@engine
 def test_an_up_that_fails_in_the_middle_leaves_no_orphan_and_the_next_completes_it(
     deployment: Deployment,
 ) -> None:
@@ -263,12 +266,13 @@ def test_an_up_that_fails_in_the_middle_leaves_no_orphan_and_the_next_completes_
     assert not made & then
 
 
+@engine
 def test_a_second_up_changes_nothing(deployment: Deployment) -> None:
-    """Neither does a preview see a change."""
+    """Nothing is made anew or updated."""
     assert f"{deployment.story.resources} unchanged" in deployment.run("up")
-    assert f"{deployment.story.resources} unchanged" in deployment.run("preview")
 
 
+@engine
 def test_the_outputs_are_complete_and_no_secret_lies_in_the_state(deployment: Deployment) -> None:
     """The key that was configured and the token that was generated are encrypted."""
     outputs = deployment.clone.outputs()
@@ -285,20 +289,47 @@ def test_the_outputs_are_complete_and_no_secret_lies_in_the_state(deployment: De
         assert [file for file in readable if file.stat().st_mode & 0o077] == []
 
 
-def test_a_config_value_changes_what_it_should(deployment: Deployment) -> None:
-    """Each value alone, as a preview sees it."""
-    seen = {change: deployment.would(*change) for change in deployment.story.changes}
+def test_every_config_value_is_expected_to_do_something_or_nothing() -> None:
+    """A new key needs a row; keys that are previewed at once may not hide one another."""
+    declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
 
-    assert seen == deployment.story.changes
+    assert CHANGES.keys() == declared.keys()
+    for stack in ("split", "integrated"):
+        touched = [
+            {name for names in getattr(CHANGES[key], stack).values() for name in names}
+            for key in AT_ONCE
+        ]
+        assert not any(one & other for one, other in combinations(touched, 2))
 
 
-def test_another_region_replaces_what_lies_in_one(deployment: Deployment) -> None:
-    """The data too: a move is no update."""
-    seen = deployment.would("region", deployment.story.elsewhere)
+@engine
+@pytest.mark.parametrize("key", sorted(CHANGES.keys() - set(AT_ONCE)))
+def test_a_config_value_changes_what_it_should(deployment: Deployment, key: str) -> None:
+    """One value alone, as a preview sees it; a value that a stack lacks is refused."""
+    seen, expected = deployment.would(key), deployment.should(CHANGES[key])
 
-    assert seen["replaced"] >= deployment.story.moves
+    if isinstance(expected, str):
+        assert expected in seen
+    else:
+        assert seen == expected
 
 
+@engine
+def test_config_values_that_have_no_resource_in_common_change_each_its_own(
+    deployment: Deployment,
+) -> None:
+    """All of them in one preview."""
+    expected: dict[str, set[str]] = defaultdict(set)
+    for key in AT_ONCE:
+        row = deployment.should(CHANGES[key])
+        assert not isinstance(row, str)
+        for step, names in row.items():
+            expected[step] |= names
+
+    assert deployment.would(*AT_ONCE) == expected
+
+
+@engine
 def test_a_refresh_sees_drift_and_the_next_up_mends_it(deployment: Deployment) -> None:
     """Somebody changed one resource and deleted another in the control panel."""
     story = deployment.story
@@ -321,9 +352,10 @@ def test_a_refresh_sees_drift_and_the_next_up_mends_it(deployment: Deployment) -
     assert "replaced" not in mended
     assert deployment.of(name)[output] == right
     assert deployment.agrees()
-    assert f"{story.resources} unchanged" in deployment.run("up")
+    assert f"{story.resources} unchanged" in deployment.run("preview")
 
 
+@engine
 def test_an_update_that_fails_is_completed_by_the_next_up(deployment: Deployment) -> None:
     """`environment: prod` changes the database, which refuses at first."""
     story = deployment.story
@@ -337,10 +369,11 @@ def test_an_update_that_fails_is_completed_by_the_next_up(deployment: Deployment
     assert "the cloud is tired" in failed
     assert agreed
     assert story.database in completed["updated"]
-    assert "replaced" not in completed
+    assert completed.get("replaced", set()) == story.resized
     assert deployment.agrees()
 
 
+@engine
 def test_in_prod_the_data_is_protected_even_from_a_yes(deployment: Deployment) -> None:
     """It is refused before anything is deleted, and names what is protected."""
     before = deployment.in_cloud()
@@ -354,6 +387,7 @@ def test_in_prod_the_data_is_protected_even_from_a_yes(deployment: Deployment) -
     assert deployment.agrees()
 
 
+@engine
 def test_down_that_fails_in_the_middle_is_completed_until_nothing_is_left(
     deployment: Deployment,
 ) -> None:

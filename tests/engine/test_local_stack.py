@@ -134,18 +134,17 @@ def test_any_endpoint_of_the_dialect_takes_the_place_of_the_stand_in(
 ) -> None:
     """Three values; a cost that nobody knows is shown as unknown. Afterwards all is as before."""
     assert first_up
-    config = clone.root / "stacks" / "Pulumi.local.yaml"
-    before = config.read_text()
+    before = clone.config.read_text()
     with standin(tmp_path, "elsewhere") as endpoint:
         url, key = endpoint["INFERENCE_URL"], endpoint["INFERENCE_API_KEY"]
         for pair in (("inference_url", url), ("inference_model", endpoint["INFERENCE_MODEL"])):
-            clone.run("pulumi", "config", "set", *pair)
-        clone.run("pulumi", "config", "set", "--secret", "inference_api_key", key)
+            clone.configure(*pair)
+        clone.configure("inference_api_key", key, secret=True)
 
         clone.run("up")
         printed = clone.run("summarize", str(clone.root / "CONTRIBUTING.md"))
         outputs, resources = clone.outputs(), clone.resources()
-        config.write_text(before)
+        clone.config.write_text(before)
         clone.run("up")
 
     assert outputs["inference_url"] == url
@@ -173,7 +172,7 @@ def test_a_process_that_died_is_seen_by_preview_and_healed_by_the_next_up(
     assert clone.pid(name) != dead
     assert clone.outputs()["page_url"] == url
     assert clone.health()["database"] == "ok"
-    assert "13 unchanged" in clone.run("up")
+    assert "13 unchanged" in clone.run("preview")
 
 
 def test_a_plain_pulumi_up_works_on_the_same_stack(clone: Clone, first_up: str) -> None:
@@ -188,14 +187,14 @@ def test_a_value_that_breaks_its_rule_is_refused_with_the_line_that_mends_it(
 ) -> None:
     """Nothing is lost by it."""
     assert first_up
-    clone.run("pulumi", "config", "set", "inference", "cluster", "--stack", "local")
+    clone.configure("inference", "cluster")
 
     printed = clone.run("up", expect=1)
-    clone.run("pulumi", "config", "set", "inference", "dedicated", "--stack", "local")
+    clone.configure("inference", "dedicated")
 
     assert "pulumi config set inference serverless" in " ".join(printed.split())
     assert "Traceback" not in printed
-    assert "13 unchanged" in clone.run("up")
+    assert "13 unchanged" in clone.run("preview")
 
 
 def test_a_port_that_is_taken_is_named_and_the_application_comes_back(
@@ -222,10 +221,10 @@ def test_data_is_not_moved_or_deleted_without_a_yes(clone: Clone, first_up: str)
     """Neither by `down`, nor by an `up` that would replace the folder."""
     assert first_up
     documents = clone.documents()
-    clone.run("pulumi", "config", "set", "data_folder", "elsewhere", "--stack", "local")
+    clone.configure("data_folder", "elsewhere")
 
     moved = " ".join(clone.run("up", expect=1).split())
-    clone.run("pulumi", "config", "rm", "data_folder", "--stack", "local")
+    clone.configure("data_folder", None)
     destroyed = " ".join(clone.run("down", expect=1).split())
 
     assert "deletes or replaces database-server, store-folder" in moved
@@ -238,15 +237,14 @@ def test_in_prod_the_data_is_protected_even_from_a_yes(clone: Clone, first_up: s
     """`environment: prod` protects the folder and the database."""
     assert first_up
     documents = clone.documents()
-    clone.run("pulumi", "config", "set", "environment", "prod", "--stack", "local")
+    clone.configure("environment", "prod")
     clone.run("up")
 
     printed = " ".join(clone.run("down", "--yes", expect=1).split())
-    clone.run("up")
 
     assert "protect" in printed
     assert clone.documents() == documents
-    clone.run("pulumi", "config", "set", "environment", "dev", "--stack", "local")
+    clone.configure("environment", "dev")
     clone.run("up")
 
 

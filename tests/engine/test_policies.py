@@ -35,8 +35,7 @@ def test_an_unprotected_database_advises_in_dev_and_is_refused_in_prod(tmp_path:
         _spoil(copy, "components/local/database.py", "protect=protect)", "protect=False)")
 
         in_dev = _words(copy.run("preview"))
-        file = copy.root / "stacks" / "Pulumi.local.yaml"
-        file.write_text(f"{file.read_text()}  seamless:environment: prod\n")
+        copy.configure("environment", "prod")
         in_prod = _words(copy.run("preview", expect=1))
         deployed = _words(copy.run("up", expect=1))
 
