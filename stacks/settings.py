@@ -1,19 +1,23 @@
 """The stack's settings: the only reader of `pulumi.Config`, and the only place with their rules."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
-from urllib.parse import urlsplit
 
 import pulumi
 from pulumi.runtime.config import is_config_secret
 
-from components.contracts import ExternalInference, Rung
+from components.contracts import ExternalInference, Inference, Rung
 from components.log_destinations import EXAMPLE, SERVICES, problem
 from components.providers import PROVIDERS, Provider
+from stacks.endpoints import BASE_URL, LAST, is_base_url, read_endpoints
+from stacks.errors import SettingsError
+
+__all__ = ["PROJECT", "Settings", "SettingsError"]
 
 Arrangement = Literal["integrated", "split", "local"]
 Environment = Literal["dev", "prod"]
+Fallback = Literal["none", "serverless"]
 
 _PROVIDER: dict[Arrangement, str] = {
     "integrated": "digitalocean",
@@ -41,18 +45,6 @@ PROJECT = Path(__file__).resolve().parents[1]
 Choice = TypeVar("Choice", bound=str)
 
 
-class SettingsError(ValueError):
-    """A config value breaks its rule; the message says which, how, and what to type."""
-
-    def __init__(self, key: str, value: str, rule: str, example: str, *, secret: bool = False):
-        flag = "--secret " if secret else ""
-        super().__init__(
-            f"Config {key} is {value}, but {rule}. "
-            f"Set it: pulumi config set {flag}{key} {example}".rstrip()
-            + f" --stack {pulumi.get_stack()}"
-        )
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What a person decides about a stack; `Pulumi.yaml` says what each value means."""
@@ -62,6 +54,10 @@ class Settings:
     environment: Environment
     inference: Rung
     external_inference: ExternalInference | None
+    more_inference: list[ExternalInference]
+    """Endpoints beside the rung's own."""
+    fallback: Fallback
+    """What answers when the rung's own endpoint cannot."""
     region: str
     """Of the cloud; empty takes the arrangement's default."""
     monthly_budget_usd: int
@@ -82,6 +78,38 @@ class Settings:
         """True when data must not be deleted by mistake."""
         return self.environment == "prod"
 
+    @property
+    def own_inference(self) -> ExternalInference | None:
+        """The external endpoint in the place of the rung's own, whichever rung that is."""
+        if self.external_inference is None:
+            return None
+        return replace(self.external_inference, name=self.inference, rung=self.inference)
+
+    @property
+    def falls_back(self) -> bool:
+        """True when a serverless endpoint answers for the rung's own."""
+        return self.fallback == "serverless" and self.inference != "serverless"
+
+    def endpoints(self, own: Inference, *, fallback: Inference | None = None) -> list[Inference]:
+        """All endpoints of the stack, in order of preference.
+
+        Args:
+            own: The rung's own.
+            fallback: The arrangement's serverless one, where that is another than `own`.
+
+        Raises:
+            SettingsError: a fallback is asked for, and there is none.
+        """
+        found = [own, *self.more_inference]
+        if self.falls_back:
+            if fallback is None:
+                rule = f"there is no serverless endpoint beside the {self.inference} one"
+                raise SettingsError("fallback", "'serverless'", rule, "none")
+            if isinstance(fallback, ExternalInference):
+                fallback = replace(fallback, order=LAST)
+            found.append(fallback)
+        return sorted(found, key=lambda endpoint: endpoint.order)
+
     @classmethod
     def read(cls, config: pulumi.Config) -> "Settings":
         """Read and check every value.
@@ -98,6 +126,8 @@ class Settings:
             environment=_choice(config, "environment", get_args(Environment), "dev"),
             inference=_choice(config, "inference", get_args(Rung), "serverless"),
             external_inference=_external_inference(config, _PROVIDER[arrangement]),
+            more_inference=read_endpoints(config),
+            fallback=_choice(config, "fallback", get_args(Fallback), "none"),
             region=_text(config, "region"),
             monthly_budget_usd=_integer(
                 config, "monthly_budget_usd", 1, 1_000_000, default=MONTHLY_BUDGET_USD
@@ -127,14 +157,8 @@ def _external_inference(config: pulumi.Config, default: str) -> ExternalInferenc
         )
     else:
         return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or not url.endswith("/v1"):
-        raise SettingsError(
-            "inference_url",
-            repr(url),
-            "it must be an http or https URL that ends in /v1",
-            "https://inference.do-ai.run/v1",
-        )
+    if not is_base_url(url):
+        raise SettingsError("inference_url", repr(url), BASE_URL, "https://inference.do-ai.run/v1")
     model = _text(config, "inference_model") or row.model
     if not model:
         raise SettingsError(
@@ -149,6 +173,8 @@ def _external_inference(config: pulumi.Config, default: str) -> ExternalInferenc
     # The table's prices are for its model only.
     priced = row if model == row.model else _OWN_ENDPOINT
     return ExternalInference(
+        name="serverless",
+        rung="serverless",
         base_url=pulumi.Output.from_input(url),
         model=pulumi.Output.from_input(model),
         api_key=config.require_secret("inference_api_key"),

@@ -184,7 +184,7 @@ def cloud(
     token = secrets.create_secret(Name=f"token-{bucket}", SecretString=TOKEN)
     inference = dict(standin)
     key = secrets.create_secret(
-        Name=f"key-{bucket}", SecretString=inference.pop("INFERENCE_API_KEY")
+        Name=f"key-{bucket}", SecretString=inference.pop("INFERENCE_API_KEYS")
     )
     environment = {
         "ARRANGEMENT": "split",
@@ -195,7 +195,7 @@ def cloud(
         **database,
         **inference,
         "API_TOKEN_SECRET_ARN": f"{token['ARN']}:::{token['VersionId']}",
-        "INFERENCE_API_KEY_SECRET_ARN": f"{key['ARN']}:::{key['VersionId']}",
+        "INFERENCE_API_KEYS_SECRET_ARN": f"{key['ARN']}:::{key['VersionId']}",
         "DATABASE_PASSWORD_SECRET_ARN": f"{password['ARN']}:password::",
         "ARRIVALS_URL": queue,
     }

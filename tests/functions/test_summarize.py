@@ -63,6 +63,7 @@ class Model:
     reply: Callable[[Question], Awaitable[str]]
     asked: list[Question] = field(default_factory=list)
     cancelled: list[Question] = field(default_factory=list)
+    endpoint: str = "dedicated"
 
     async def complete(self, *, system: str, user: str, max_tokens: int, deadline: float) -> Answer:
         question = Question(system=system, user=user, deadline=deadline, max_tokens=max_tokens)
@@ -72,7 +73,16 @@ class Model:
         except asyncio.CancelledError:
             self.cancelled.append(question)
             raise
-        return Answer(text=text, model="some-model", prompt_tokens=10, completion_tokens=2, calls=1)
+        return Answer(
+            text=text,
+            model="some-model",
+            endpoint=self.endpoint,
+            rung="dedicated",
+            prompt_tokens=10,
+            completion_tokens=2,
+            calls=1,
+            cost_usd=0.25,
+        )
 
 
 async def joined(question: Question) -> str:
@@ -113,7 +123,15 @@ async def test_a_text_that_fits_takes_one_call() -> None:
     assert (question.max_tokens, question.deadline) == (SUMMARY_TOKENS, DEADLINE)
     assert heard == [1]
     assert summary == Summary(
-        text=SENTENCE, model="some-model", prompt_tokens=10, completion_tokens=2, calls=1
+        text=SENTENCE,
+        model="some-model",
+        endpoint="dedicated",
+        rung="dedicated",
+        endpoints=["dedicated"],
+        prompt_tokens=10,
+        completion_tokens=2,
+        calls=1,
+        cost_usd=0.25,
     )
 
 
