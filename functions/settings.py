@@ -66,7 +66,9 @@ class Settings:
     database_password: str = field(metadata=SECRET)
     database_sslmode: Literal["disable", "require", "verify-full"] = "verify-full"
     inference_endpoints: tuple[Endpoint, ...] = field(metadata={"read": read_endpoints})
-    inference_api_keys: Mapping[str, str] = field(metadata={"secret": True, "read": read_keys})
+    inference_api_keys: Mapping[str, str] = field(
+        hash=False, metadata={"secret": True, "read": read_keys}
+    )
     inference_concurrency: int = 8
     inference_timeout_seconds: float = 120.0
     canary_interval_seconds: float = 240.0

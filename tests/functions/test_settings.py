@@ -158,6 +158,13 @@ def test_no_secret_is_shown() -> None:
     assert "model='some-model'" in repr(settings)
 
 
+def test_settings_can_be_a_key_of_a_cache() -> None:
+    other = Settings.read({**LEAST, "INFERENCE_API_KEYS": '{"dedicated": "another"}'})
+
+    assert hash(Settings.read(LEAST)) == hash(Settings.read(LEAST))
+    assert Settings.read(LEAST) != other
+
+
 def test_the_connection_string_survives_any_password() -> None:
     password = "a b'c\\d=é"
     settings = Settings.read({**LEAST, "DATABASE_PASSWORD": password})
