@@ -10,13 +10,13 @@ import ssl
 import time
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import httpx
 import msgspec
 
 from functions.breaker import Breaker
-from functions.endpoint import Endpoint
+from functions.endpoint import Endpoint, Rung
 from functions.errors import Code, Failure
 from functions.settings import Settings
 
@@ -26,6 +26,9 @@ MAX_RETRY_AFTER_SECONDS = 86_400.0
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _OWN = frozenset({404})
 """Beside 401, 403 and redirects: refusals that concern the endpoint, whatever it is asked."""
+
+_ASKED = ("url", "model", "context_tokens")
+"""What a person can mend when a request is refused."""
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -180,17 +183,25 @@ class Client:
                 failure=Failure(
                     Code.INFERENCE_UNAUTHORIZED,
                     f"The inference endpoint {where} refused the key ({status}){said}.",
-                    "Set a valid key: pulumi config set --secret inference_api_key ...",
+                    f"Set a valid key: pulumi config set --secret {self._config('api_key')} ...",
                 )
             )
         return Refusal(
             failure=Failure(
                 Code.INFERENCE_REJECTED,
                 f"The inference endpoint {where} refused the request ({status}){said}.",
-                "Check pulumi config: inference_url, inference_model and inference_context_tokens.",
+                f"Check pulumi config: {', '.join(map(self._config, _ASKED))}.",
             ),
             elsewhere=status in _OWN or status < 400,
         )
+
+    def _config(self, field: str) -> str:
+        """The config key that a person set for this endpoint."""
+        if self.endpoint.name in get_args(Rung):  # the rung's own
+            return f"inference_{field}"
+        if field == "api_key":
+            return f"--path 'inference_endpoint_keys.{self.endpoint.name}'"
+        return f"{field} in inference_endpoints of {self.endpoint.name!r}"
 
     def _said(self, content: bytes) -> str:
         """What an OpenAI error object says, shortened; empty when there is none."""

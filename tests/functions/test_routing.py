@@ -250,6 +250,16 @@ async def test_an_endpoint_that_refuses_the_key_is_not_asked_twice(pauses: list[
     assert (answer.endpoint, len(pauses)) == ("spare", 1)
 
 
+async def test_a_refusal_names_the_config_of_the_endpoint_that_refused() -> None:
+    key = await failure(inference(Endpoints(spare=refused(401))))
+    model = await failure(inference(Endpoints(spare=refused(404))))
+
+    assert key.remedy == (
+        "Set a valid key: pulumi config set --secret --path 'inference_endpoint_keys.spare' ..."
+    )
+    assert "model in inference_endpoints of 'spare'" in model.remedy
+
+
 async def test_a_wrong_key_everywhere_fails_and_a_good_one_elsewhere_waits() -> None:
     lasting = await failure(inference(Endpoints(own=refused(401), spare=refused(403))))
     passing = await failure(inference(Endpoints(own=refused(401), spare=refused(503))))
