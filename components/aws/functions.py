@@ -121,7 +121,11 @@ class Functions(pulumi.ComponentResource):
             opts=child,
         )
         self._name, self._code, self._network = name, code, network
-        to_inference = network.way_to(f"{name}-inference", inference.base_url)
+        to_inference = [
+            # The rung's own comes first, and keeps its way whatever stands beside it.
+            network.way_to(f"{name}-inference{f'-{each.name}' if place else ''}", each.base_url)
+            for place, each in enumerate(inference)
+        ]
         self._log_days = 90 if protect else 14
         self._environment = {
             **environment(
@@ -150,7 +154,7 @@ class Functions(pulumi.ComponentResource):
             megabytes=2048,
             may=[*store.grant_work(), store.arrivals.grant_receive(), *secrets],
             told=self._environment,
-            reaches=[to_inference],
+            reaches=to_inference,
             after=[handed_over],
         )
         sweep = self._function(
@@ -159,7 +163,7 @@ class Functions(pulumi.ComponentResource):
             megabytes=2048,
             may=[*store.grant_work(), *secrets],
             told=self._environment,
-            reaches=[to_inference],
+            reaches=to_inference,
             after=[handed_over],
         )
         lambda_.EventSourceMapping(
