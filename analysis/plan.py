@@ -251,23 +251,26 @@ def _config(name: str, overrides: Mapping[str, str]) -> tuple[str, dict[str, str
                 f"--config {key}: there is no such key. There are {', '.join(project['config'])}."
             )
     values: dict[str, str] = {
-        f"{prefix}:{key}": str(entry.get("default", "")) for key, entry in project["config"].items()
+        f"{prefix}:{key}": _text(entry.get("default", ""))
+        for key, entry in project["config"].items()
     }
     secret_keys = [key for key, value in given.items() if isinstance(value, dict)]
-    # Nobody needs a key to see a plan.
-    secret_keys.append(f"{prefix}:inference_api_key")
-    values[f"{prefix}:inference_api_key"] = SECRET
     values |= {
         key: _SHAPED.get(key.removeprefix(f"{prefix}:"), SECRET)
         if key in secret_keys
-        else str(value)
+        else _text(value)
         for key, value in given.items()
     }
     values |= {f"{prefix}:{key}": value for key, value in overrides.items()}
-    # A key on the command line of a plan is never a real one: it is only marked as secret.
-    secret_keys += [
-        f"{prefix}:{key}" for key in overrides if key.endswith("_api_key") or key in _SHAPED
-    ]
+    # Nobody needs a key to see a plan, and one on its command line is never a real one.
+    names = [row.get("name", "") for row in json.loads(values[f"{prefix}:inference_endpoints"])]
+    keys = {
+        "inference_api_key": SECRET,
+        "inference_endpoint_keys": _text(dict.fromkeys(names, SECRET)),
+    }
+    values |= {f"{prefix}:{key}": text for key, text in keys.items() if key not in overrides}
+    secret_keys += [f"{prefix}:{key}" for key in keys]
+    secret_keys += [f"{prefix}:{key}" for key in overrides if key in _SHAPED]
     return prefix, values, secret_keys
 
 
@@ -276,6 +279,11 @@ def _name_object(answered: Struct, name: str) -> None:
     metadata = answered.get_or_create_struct("metadata")
     if "name" not in metadata:
         metadata["name"] = f"{name}-{'0' * 8}"
+
+
+def _text(value: Any) -> str:
+    """A config value as the engine hands it over: a list or an object as JSON."""
+    return json.dumps(value) if isinstance(value, list | dict) else str(value)
 
 
 def _is_secret(value: Any) -> bool:

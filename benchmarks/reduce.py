@@ -57,9 +57,12 @@ class Simulated:
         return Answer(
             text=f"{first} to {last}",
             model="simulated",
+            endpoint="simulated",
+            rung="serverless",
             prompt_tokens=0,
             completion_tokens=0,
             calls=1,
+            cost_usd=None,
         )
 
 

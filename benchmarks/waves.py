@@ -13,6 +13,7 @@ import msgspec
 
 from benchmarks import corpus, endpoint
 from benchmarks.measure import SEED, Result, Side, compare
+from functions.endpoint import Endpoint
 from functions.inference import Inference
 from functions.settings import Settings
 
@@ -55,8 +56,10 @@ def measure(*, size: int = 400, rounds: int = 5) -> list[Result]:
 
 
 async def _complete_all(inference: Inference, users: list[str]) -> list[Said]:
+    route = inference.route("a document")
+
     async def ask(user: str) -> Said:
-        answer = await inference.complete(
+        answer = await route.complete(
             system=SYSTEM, user=user, max_tokens=MAX_TOKENS, deadline=float("inf")
         )
         return answer.text, answer.prompt_tokens, answer.completion_tokens
@@ -75,9 +78,16 @@ def _settings(port: int) -> Settings:
         database_name="",
         database_user="",
         database_password="",
-        inference_url=f"http://127.0.0.1:{port}/v1",
-        inference_model="fake",
-        inference_api_key="none",
+        inference_endpoints=(
+            Endpoint(
+                name="fake",
+                rung="serverless",
+                url=f"http://127.0.0.1:{port}/v1",
+                model="fake",
+                context_tokens=8192,
+            ),
+        ),
+        inference_api_keys={"fake": "none"},
         inference_concurrency=CONCURRENCY,
     )
 

@@ -4,7 +4,7 @@ A component of any cloud satisfies a contract by having the attributes; it inher
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import pulumi
@@ -69,6 +69,13 @@ class Inference(Protocol):
     """What answers: any endpoint that speaks OpenAI's chat completions dialect."""
 
     @property
+    def name(self) -> str:
+        """Unique among the endpoints of a stack; what the ledger and the page call it."""
+
+    @property
+    def rung(self) -> Rung: ...
+
+    @property
     def base_url(self) -> pulumi.Output[str]:
         """Ends in `/v1`."""
 
@@ -90,6 +97,18 @@ class Inference(Protocol):
     @property
     def output_usd_per_million(self) -> float | None:
         """Price of a million answer tokens in US dollars; None is unknown."""
+
+    @property
+    def certificate_authority(self) -> pulumi.Output[str]:
+        """PEM of who signs its certificate; empty are the public authorities."""
+
+    @property
+    def weight(self) -> int:
+        """Its share of the documents among the endpoints of the same order, 0 to 100."""
+
+    @property
+    def order(self) -> int:
+        """Endpoints of a lower order are asked first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,12 +173,19 @@ class Functions(Protocol):
 class ExternalInference:
     """An endpoint that somebody else runs and that is reached with a key: nothing is created."""
 
+    name: str
+    rung: Rung
     base_url: pulumi.Output[str]
     model: pulumi.Output[str]
     api_key: pulumi.Output[str]
     context_tokens: int
     input_usd_per_million: float | None
     output_usd_per_million: float | None
+    certificate_authority: pulumi.Output[str] = field(
+        default_factory=lambda: pulumi.Output.from_input("")
+    )
+    weight: int = 1
+    order: int = 0
 
 
 def application_environment(
@@ -169,17 +195,13 @@ def application_environment(
     api_token: pulumi.Input[str],
     store: Store,
     database: Database,
-    inference: Inference,
+    inference: Sequence[Inference],
 ) -> Mapping[str, pulumi.Input[str]]:
     """What the application is told, derived from what it is related to.
 
     The names are those that `functions.settings` reads; secrets stay secret. A variable without a
     value is left out.
     """
-    prices = {
-        "INFERENCE_INPUT_USD_PER_MILLION": inference.input_usd_per_million,
-        "INFERENCE_OUTPUT_USD_PER_MILLION": inference.output_usd_per_million,
-    }
     return {
         "ARRANGEMENT": arrangement,
         "RUNG": rung,
@@ -195,9 +217,24 @@ def application_environment(
         "DATABASE_USER": database.user,
         "DATABASE_PASSWORD": database.password,
         "DATABASE_SSLMODE": database.sslmode,
-        "INFERENCE_URL": inference.base_url,
-        "INFERENCE_MODEL": inference.model,
-        "INFERENCE_API_KEY": inference.api_key,
-        "INFERENCE_CONTEXT_TOKENS": str(inference.context_tokens),
-        **{name: f"{price:g}" for name, price in prices.items() if price is not None},
+        "INFERENCE_ENDPOINTS": pulumi.Output.json_dumps([_endpoint(e) for e in inference]),
+        "INFERENCE_API_KEYS": pulumi.Output.secret(
+            pulumi.Output.json_dumps({e.name: e.api_key for e in inference})
+        ),
+    }
+
+
+def _endpoint(inference: Inference) -> Mapping[str, pulumi.Input[str | int | float | None]]:
+    """One endpoint as `functions.endpoint` reads it."""
+    return {
+        "name": inference.name,
+        "rung": inference.rung,
+        "url": inference.base_url,
+        "model": inference.model,
+        "context_tokens": inference.context_tokens,
+        "input_usd_per_million": inference.input_usd_per_million,
+        "output_usd_per_million": inference.output_usd_per_million,
+        "weight": inference.weight,
+        "order": inference.order,
+        "ca": inference.certificate_authority,
     }

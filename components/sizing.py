@@ -100,8 +100,8 @@ def size(
     """
     ask = Ask(
         model=model(wanted) if isinstance(wanted, str) else wanted,
-        context_tokens=_positive("inference_context_tokens", context_tokens, such_as=32_768),
-        concurrency=_positive("inference_concurrency", concurrency, such_as=8),
+        context_tokens=_positive("gpu_context_tokens", context_tokens, such_as=32_768),
+        concurrency=_positive("gpu_concurrency", concurrency, such_as=8),
         kv_cache=kv_cache,
         gpu_memory_utilization=gpu_memory_utilization,
         max_num_seqs=max_num_seqs,
@@ -129,8 +129,8 @@ def _allowed(candidates: tuple[Machine, ...], name: str | None) -> tuple[Machine
     if not rows:
         known = sorted({row.gpu for row in candidates} | {row.slug for row in candidates})
         raise ValueError(
-            f"inference_gpu is {name!r}: it must be a GPU or a machine among {', '.join(known)}."
-            f" Mend it: pulumi config set inference_gpu {candidates[0].slug}"
+            f"gpu_type is {name!r}: it must be a GPU or a machine among {', '.join(known)}."
+            f" Mend it: pulumi config set gpu_type {candidates[0].slug}"
         )
     return rows
 
@@ -159,7 +159,7 @@ def _smaller(ask: Ask, rows: tuple[Machine, ...], allowed: tuple[Machine, ...]) 
             replace(ask, concurrency=fewer),
             rows,
             allowed,
-            inference_concurrency=fewer,
+            gpu_concurrency=fewer,
         )
     longest = min(ask.context_tokens - 1, ask.model.context_tokens)
     steps = _most(
@@ -172,7 +172,7 @@ def _smaller(ask: Ask, rows: tuple[Machine, ...], allowed: tuple[Machine, ...]) 
             replace(ask, context_tokens=tokens),
             rows,
             allowed,
-            inference_context_tokens=tokens,
+            gpu_context_tokens=tokens,
         )
     for other in MODELS.values():
         if other.base == ask.model.base and other.resident_bytes < ask.model.resident_bytes:
@@ -181,7 +181,7 @@ def _smaller(ask: Ask, rows: tuple[Machine, ...], allowed: tuple[Machine, ...]) 
                 replace(ask, model=other),
                 rows,
                 allowed,
-                inference_model=other.name,
+                gpu_model=other.name,
             )
 
 
@@ -197,7 +197,7 @@ def _choice(
     if fits:
         changed = {key: str(value) for key, value in settings.items()}
         if fits[0].machine not in allowed:
-            changed["inference_gpu"] = fits[0].machine.slug
+            changed["gpu_type"] = fits[0].machine.slug
         yield Choice(what=what, settings=changed, kv_cache=ask.kv_cache, fit=fits[0])
 
 
@@ -213,7 +213,7 @@ def _most(holds: Callable[[int], bool], most: int) -> int:
 def _message(
     ask: Ask, name: str | None, refusals: tuple[Refusal, ...], choices: tuple[Choice, ...]
 ) -> str:
-    where = f"on inference_gpu {name}" if name else f"any of {len(refusals)} machines"
+    where = f"on gpu_type {name}" if name else f"any of {len(refusals)} machines"
     closest = max(
         (refusal.fit for refusal in refusals if refusal.fit),
         key=lambda fit: (fit.max_concurrency, fit.available_bytes),

@@ -49,6 +49,9 @@ _STATUS = {
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
+Samples = list[tuple[str, int]]
+"""Of one family of metrics: labels and value."""
+
 Start = Callable[[UUID], Awaitable[None]]
 """Has a document summarized soon, by whoever does that here; returns without waiting for it."""
 
@@ -214,7 +217,7 @@ class _Api:
                 version=__version__,
                 arrangement=settings.arrangement,
                 rung=settings.rung,
-                model=settings.inference_model,
+                model=settings.inference_endpoints[0].model,
                 prompt_version=PROMPT_VERSION,
                 database="ok" if database else "unreachable",
             )
@@ -227,12 +230,43 @@ class _Api:
             "seamless_model_calls_total": [("", sum(calls for _, _, calls, _, _ in totals))],
             "seamless_prompt_tokens_total": [("", sum(tokens for *_, tokens, _ in totals))],
             "seamless_completion_tokens_total": [("", sum(tokens for *_, tokens in totals))],
+            **await self._endpoints(),
         }
         lines = []
         for name, samples in families.items():
             lines.append(f"# TYPE {name} {'counter' if name.endswith('_total') else 'gauge'}")
             lines += [f"{name}{labels} {value}" for labels, value in samples]
         return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+    async def _endpoints(self) -> dict[str, Samples]:
+        """The metrics of the endpoints that are configured."""
+        names = [e.name for e in self._application.settings.inference_endpoints]
+        infirmary = self._application.ledger.infirmary
+        known = [health for health in await infirmary.all() if health.name in names]
+        answered = await infirmary.answered()
+        return {
+            "seamless_endpoint_up": [
+                (f'{{endpoint="{h.name}"}}', int(h.state == "ok")) for h in known
+            ],
+            "seamless_endpoint_documents": [
+                (f'{{endpoint="{name}"}}', count) for name, count in answered.items()
+            ],
+            "seamless_canary_total": [
+                (f'{{endpoint="{h.name}",result="{result}"}}', count)
+                for h in known
+                for result, count in (
+                    ("good", h.good_canaries),
+                    ("wrong", h.wrong_canaries),
+                    ("unreachable", h.unreachable_canaries),
+                )
+            ],
+            "seamless_canary_prompt_tokens_total": [
+                (f'{{endpoint="{h.name}"}}', h.prompt_tokens) for h in known
+            ],
+            "seamless_canary_completion_tokens_total": [
+                (f'{{endpoint="{h.name}"}}', h.completion_tokens) for h in known
+            ],
+        }
 
     async def openapi(self, _request: Request) -> Response:
         return Response(self._openapi, media_type="application/json")
@@ -332,9 +366,11 @@ def _document(entry: Entry) -> schema.Document:
         if entry.calls_total
         else None,
         kind=entry.kind,
-        summary=entry.summary,
+        # One that was withdrawn is kept, but not shown.
+        summary=entry.summary if entry.status == "done" else None,
         model=entry.model,
         rung=entry.rung,
+        endpoint=entry.endpoint,
         usage=usage,
         cost_usd=entry.cost_usd,
         error=schema.Error(entry.error_code, entry.error_message or "", entry.error_remedy or "")

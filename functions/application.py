@@ -3,16 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import PurePosixPath
+from typing import Protocol
 from uuid import UUID, uuid4, uuid5
 
 import msgspec
 from psycopg import OperationalError
 
+from functions.canary import REQUEUED_PER_SWEEP, Examination
+from functions.endpoint import Endpoint
 from functions.errors import Code, Failure
 from functions.inference import Inference
 from functions.isolation import read_isolated
@@ -37,6 +40,14 @@ _DATABASE_AWAY = Failure(
 )
 
 
+class Models(Protocol):
+    """What answers: see `functions.inference.Inference`."""
+
+    def route(self, document: str, *, without: Collection[str] = ()) -> Model: ...
+
+    async def examine(self, endpoint: str) -> Examination: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Application:
     """The parts of the application, and its functions; `functions.api` is the face of the first."""
@@ -44,7 +55,7 @@ class Application:
     settings: Settings
     store: Store
     ledger: Ledger
-    model: Model
+    model: Models
 
     # ------------------------------------------------------------ api
 
@@ -121,23 +132,27 @@ class Application:
             )
         _, data = await self.store.get(entry.object_key, expect=entry.object_version)
         document = await read_isolated(data)
-        work: Plan = plan(document.text, context_tokens=self.settings.inference_context_tokens)
+        work: Plan = plan(document.text, context_tokens=self.settings.context_tokens)
         await self.ledger.progress(entry, done=0, total=work.calls)
 
         async def progress(done: int) -> None:
             with suppress(OperationalError):  # no reason to throw away what was paid for
                 await self.ledger.progress(entry, done=done, total=work.calls)
 
-        summary = await summarize(self.model, work, deadline=deadline, progress=progress)
+        out = await self.ledger.infirmary.out(self.settings.inference_endpoints)
+        model = self.model.route(str(entry.id), without=out)
+        summary = await summarize(model, work, deadline=deadline, progress=progress)
         result = Result(
             kind=document.kind,
             summary=summary.text,
             model=summary.model,
-            rung=self.settings.rung,
+            rung=summary.rung,
+            endpoint=summary.endpoint,
+            endpoints=summary.endpoints,
             prompt_tokens=summary.prompt_tokens,
             completion_tokens=summary.completion_tokens,
             calls=summary.calls,
-            cost_usd=self.settings.cost_usd(summary.prompt_tokens, summary.completion_tokens),
+            cost_usd=summary.cost_usd,
         )
         # In the store too, so that the ledger can be rebuilt from it.
         await self.store.put(
@@ -177,7 +192,28 @@ class Application:
             await self._adopt_all()
         except Failure as failure:
             log.warning("the sweep could not list the store: %s", failure)
+        await self._examine_all()
         return await self.ledger.due()
+
+    async def _examine_all(self) -> None:
+        """Ask the endpoints that are due their canary, and queue what cannot be trusted again."""
+        endpoints, infirmary = self.settings.inference_endpoints, self.ledger.infirmary
+        every = timedelta(seconds=self.settings.canary_interval_seconds)
+        due = await infirmary.claim(endpoints, every=every)
+        await asyncio.gather(*(self._examine(e) for e in endpoints if e.name in due))
+        if queued := await infirmary.requeue(limit=REQUEUED_PER_SWEEP):
+            log.warning("%d documents of a corrupt endpoint are queued again", queued)
+
+    async def _examine(self, endpoint: Endpoint) -> None:
+        examined = await self.model.examine(endpoint.name)
+        health = await self.ledger.infirmary.record(endpoint, examined)
+        if health and (health.state == "out" or examined.verdict != "good"):
+            log.warning(
+                "endpoint %s is %s: its canary was %s",
+                endpoint.name,
+                health.state,
+                examined.verdict,
+            )
 
     async def _adopt_all(self) -> None:
         batch: list[StoredObject] = []

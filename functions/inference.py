@@ -1,74 +1,63 @@
-"""One call to an OpenAI-dialect endpoint, with the only retry loop of the application.
-
-Sources: the chat completions reference (platform.openai.com/docs/api-reference/chat); what is
-retried follows RFC 9110 and the official client (openai-python 3.3.1, read 2026-08-21).
-"""
+"""Questions to any of several endpoints, with the only retry loop of the application."""
 
 import asyncio
-import math
 import random
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from itertools import count
 from types import TracebackType
-from typing import Annotated, Any, Self
+from typing import Self
 
 import httpx
-import msgspec
 
+from functions.canary import Examination, examine
+from functions.dialect import Client, Completion
+from functions.endpoint import preferred
 from functions.errors import Code, Failure
 from functions.settings import Settings
 
 MAX_ATTEMPTS = 4
+"""For one question, all endpoints together: spending does not grow with their number."""
+
 BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 30.0
-MAX_ANSWER_BYTES = 4 * 1024 * 1024
-MAX_RETRY_AFTER_SECONDS = 86_400.0
 
-_RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+PATIENCE_SECONDS = 2.0
+"""A busy endpoint is waited for so long, where another one could be asked instead."""
+
+_NOBODY = Failure(
+    Code.INFERENCE_UNAVAILABLE,
+    "Every inference endpoint is out of service, because its canary was wrong.",
+    "It is tried again by itself; /metrics shows which endpoints are up.",
+    retryable=True,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A complete, non-blank answer, and what it took. Tokens are the endpoint's own count."""
+    """A complete, non-blank answer, who gave it, and what it took.
+
+    Tokens are the endpoint's own count. A cost of None means that no price is known.
+    """
 
     text: str
     model: str
+    endpoint: str
+    rung: str
     prompt_tokens: int
     completion_tokens: int
     calls: int
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class _Message(msgspec.Struct):
-    content: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Completion(msgspec.Struct):
-    choices: Annotated[list[_Choice], msgspec.Meta(min_length=1)]
-    model: str = ""
-    usage: _Usage | None = None
-
-
-_completion = msgspec.json.Decoder(_Completion)
+    cost_usd: float | None
 
 
 class Inference:
-    """A client of one endpoint; use it as an async context manager.
+    """The clients of all endpoints; use it as an async context manager.
 
     Args:
-        settings: Where the endpoint is and how much it may be asked.
+        settings: Where the endpoints are and how much they may be asked.
         transport: Takes the place of the network, for tests.
         jitter: Returns a number from 0 to 1 for each back-off.
     """
@@ -80,19 +69,16 @@ class Inference:
         transport: httpx.AsyncBaseTransport | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._settings = settings
-        self._slots = asyncio.Semaphore(settings.inference_concurrency)
         self._jitter = jitter
-        self._client = httpx.AsyncClient(
-            base_url=settings.inference_url.rstrip("/") + "/",
-            headers={"Authorization": f"Bearer {settings.inference_api_key}"},
-            timeout=httpx.Timeout(settings.inference_timeout_seconds, connect=10),
-            transport=transport,
-            trust_env=transport is None,
-        )
+        self._endpoints = settings.inference_endpoints
+        self._stack = AsyncExitStack()
+        self.clients = {
+            endpoint.name: Client(endpoint, settings, transport) for endpoint in self._endpoints
+        }
 
     async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
+        for client in self.clients.values():
+            await self._stack.enter_async_context(client.http)
         return self
 
     async def __aexit__(
@@ -101,10 +87,27 @@ class Inference:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._client.__aexit__(kind, error, trace)
+        await self._stack.aclose()
+
+    def route(self, document: str, *, without: Collection[str] = ()) -> "Route":
+        """The way of one document's questions; endpoints `without` are not asked."""
+        clients = [self.clients[e.name] for e in preferred(self._endpoints, document)]
+        return Route([c for c in clients if c.endpoint.name not in without], self._jitter)
+
+    async def examine(self, endpoint: str) -> Examination:
+        """Ask one endpoint its canary."""
+        return await examine(self.clients[endpoint])
+
+
+class Route:
+    """Endpoints in the order in which one document asks them (see `functions.summarize.Model`)."""
+
+    def __init__(self, clients: list[Client], jitter: Callable[[], float]) -> None:
+        self._clients = clients
+        self._jitter = jitter
 
     async def complete(self, *, system: str, user: str, max_tokens: int, deadline: float) -> Answer:
-        """Ask once, and again where that may help, until `deadline` (of `time.monotonic`).
+        """Ask, and again or elsewhere where that may help, until `deadline` of `time.monotonic`.
 
         An answer that was cut at `max_tokens` is asked for once more with twice the room.
 
@@ -113,175 +116,93 @@ class Inference:
                 INFERENCE_UNAUTHORIZED, INFERENCE_REJECTED, INFERENCE_EMPTY, INFERENCE_TRUNCATED and
                 INFERENCE_FILTERED are not.
         """
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         prompt_tokens = completion_tokens = calls = 0
+        cost: float | None = 0.0
         for room in (max_tokens, 2 * max_tokens):
-            completion, tries = await self._ask(system, user, room, deadline)
-            choice = completion.choices[0]
-            usage = completion.usage or _Usage()
+            completion, client, tries = await self._ask(messages, room, deadline)
+            used = completion.prompt_tokens, completion.completion_tokens
+            price = client.endpoint.cost_usd(*used)
+            cost = None if cost is None or price is None else cost + price
             calls += tries
-            prompt_tokens += usage.prompt_tokens
-            completion_tokens += usage.completion_tokens
-            if choice.finish_reason == "length":
+            prompt_tokens += used[0]
+            completion_tokens += used[1]
+            if completion.reason == "length":
                 continue
+            _check(completion)
             return Answer(
-                text=_text(choice),
-                model=_storable(completion.model) or self._settings.inference_model,
+                text=completion.text,
+                model=completion.model,
+                endpoint=client.endpoint.name,
+                rung=client.endpoint.rung,
                 prompt_tokens=prompt_tokens,
                 completion_tokens=completion_tokens,
                 calls=calls,
+                cost_usd=cost,
             )
         raise Failure(
             Code.INFERENCE_TRUNCATED,
-            f"The model {self._settings.inference_model!r} did not finish its answer within "
+            f"The model {client.endpoint.model!r} did not finish its answer within "
             f"{2 * max_tokens} tokens.",
             "Choose a model that answers more briefly, or retry.",
         )
 
     async def _ask(
-        self, system: str, user: str, max_tokens: int, deadline: float
-    ) -> tuple[_Completion, int]:
-        body = {
-            "model": self._settings.inference_model,
-            "messages": [
-                {"role": "system", "content": system},
-                {"role": "user", "content": user},
-            ],
-            "max_tokens": max_tokens,
-            "temperature": 0,
-        }
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            problem = await self._attempt(body, deadline)
-            if isinstance(problem, _Completion):
-                return problem, attempt
-            if not problem.retryable or problem.code is Code.DEADLINE_EXCEEDED:
-                raise problem
-            backoff = min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** (attempt - 1))
-            wait = max(problem.retry_after or 0.0, backoff * self._jitter())
-            if attempt == MAX_ATTEMPTS or time.monotonic() + wait >= deadline:
-                # Waiting is cheaper in the ledger than in a function that is paid by the second.
-                raise problem
+        self, messages: list[dict[str, str]], max_tokens: int, deadline: float
+    ) -> tuple[Completion, Client, int]:
+        """Ask every endpoint once per round, with a pause between rounds, within the budget."""
+        usable, waited, refused, tries = list(self._clients), set[Client](), _NOBODY, 0
+        for round_ in count():
+            turn = deque(client for client in usable if not client.breaker.wait)
+            passing: dict[Client, Failure] = {}
+            while turn and tries < MAX_ATTEMPTS:
+                client = turn.popleft()
+                outcome = await client.ask(messages, deadline=deadline, max_tokens=max_tokens)
+                if isinstance(outcome, Completion):
+                    return outcome, client, tries + 1
+                tries += outcome.asked
+                if not outcome.elsewhere:
+                    raise outcome.failure
+                if not outcome.failure.retryable:
+                    refused = outcome.failure
+                    usable.remove(client)
+                    continue
+                passing[client] = outcome.failure
+                after = outcome.failure.retry_after or 0.0
+                if turn and outcome.busy and after <= PATIENCE_SECONDS and client not in waited:
+                    waited.add(client)
+                    turn.appendleft(client)
+                    await asyncio.sleep(after)
+                elif turn:
+                    client.breaker.rest(after)
+            if not passing:
+                soonest = min(usable, key=lambda client: client.breaker.wait, default=None)
+                raise soonest.resting().failure if soonest else refused
+            backoff = min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2**round_) * self._jitter()
+            waits = {client: failure.retry_after or 0.0 for client, failure in passing.items()}
+            wait = max(min(waits.values()), backoff)
+            # Waiting is cheaper in the ledger than in a function that is paid by the second.
+            leave = tries == MAX_ATTEMPTS or time.monotonic() + wait >= deadline
+            for client, seconds in waits.items():
+                if leave or seconds > wait:
+                    client.breaker.rest(seconds)
+            if leave:
+                raise min(passing.values(), key=lambda failure: failure.retry_after or 0.0)
             await asyncio.sleep(wait)
-        raise AssertionError("the last attempt returns or raises")
-
-    async def _attempt(self, body: dict[str, Any], deadline: float) -> _Completion | Failure:
-        if time.monotonic() >= deadline:
-            return self._late()
-        try:
-            # The wait for a free slot counts, too: asyncio's clock is the monotonic one.
-            async with asyncio.timeout_at(deadline), self._slots:
-                async with asyncio.timeout(self._settings.inference_timeout_seconds):
-                    response, content = await self._post(body)
-        except TimeoutError:
-            return self._late() if time.monotonic() >= deadline else self._away("did not answer")
-        except httpx.HTTPError as error:
-            return self._away(f"could not be reached ({type(error).__name__})")
-        if response.status_code != 200:
-            return self._refusal(response, content)
-        try:
-            return _completion.decode(content)
-        except _UNREADABLE:
-            return self._away("answered 200 with something that is no chat completion")
-
-    async def _post(self, body: dict[str, Any]) -> tuple[httpx.Response, bytes]:
-        content = bytearray()
-        async with self._client.stream("POST", "chat/completions", json=body) as response:
-            async for part in response.aiter_bytes():
-                content += part
-                if len(content) > MAX_ANSWER_BYTES:
-                    raise httpx.DecodingError(f"more than {MAX_ANSWER_BYTES} bytes")
-        return response, bytes(content)
-
-    def _refusal(self, response: httpx.Response, content: bytes) -> Failure:
-        status, said = response.status_code, self._said(content)
-        if status in _RETRIED or status >= 500:
-            return self._away(
-                f"answered {status}{said}", retry_after(response.headers.get("Retry-After"))
-            )
-        if status in (401, 403):
-            return Failure(
-                Code.INFERENCE_UNAUTHORIZED,
-                f"The inference endpoint {self._settings.inference_url} refused the key "
-                f"({status}){said}.",
-                "Set a valid key: pulumi config set --secret inference_api_key ...",
-            )
-        return Failure(
-            Code.INFERENCE_REJECTED,
-            f"The inference endpoint {self._settings.inference_url} refused the request "
-            f"({status}){said}.",
-            "Check pulumi config: inference_url, inference_model and inference_context_tokens.",
-        )
-
-    def _said(self, content: bytes) -> str:
-        """What an OpenAI error object says, shortened; empty when there is none."""
-        try:
-            detail = msgspec.json.decode(content, type=_ErrorAnswer).error
-        except _UNREADABLE:
-            return ""
-        if detail is None or not detail.message:
-            return ""
-        # Some endpoints repeat the key that they refuse.
-        message = _storable(detail.message).replace(self._settings.inference_api_key, "***")
-        return f": {' '.join(message.split())[:300]}"
-
-    def _away(self, what: str, after: float | None = None) -> Failure:
-        return Failure(
-            Code.INFERENCE_UNAVAILABLE,
-            f"The inference endpoint {self._settings.inference_url} {what}.",
-            "It is tried again by itself.",
-            retryable=True,
-            retry_after=after,
-        )
-
-    def _late(self) -> Failure:
-        return Failure(
-            Code.DEADLINE_EXCEEDED,
-            "The summary was not ready within "
-            f"{self._settings.document_deadline_seconds:g} seconds.",
-            "It is tried again by itself; a faster model or endpoint helps.",
-            retryable=True,
-        )
+        raise AssertionError("a round ends in an answer, a failure or the next round")
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds that a `Retry-After` header asks for (RFC 9110, 10.2.3); None when it is unusable."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return None
-    return min(seconds, MAX_RETRY_AFTER_SECONDS) if 0 <= seconds < math.inf else None
-
-
-def _text(choice: _Choice) -> str:
-    text = _storable(choice.message.content or "").strip()
-    if choice.finish_reason == "content_filter":
+def _check(completion: Completion) -> None:
+    if completion.reason == "content_filter":
         raise Failure(
             Code.INFERENCE_FILTERED,
             "The endpoint's content filter withheld the answer.",
             "Use another model or endpoint for this document.",
         )
-    if choice.finish_reason != "stop" or not text:
+    if completion.reason != "stop" or not completion.text:
         raise Failure(
             Code.INFERENCE_EMPTY,
-            f"The model gave no summary (finish_reason {choice.finish_reason!r}, "
-            f"{len(text)} characters).",
+            f"The model gave no summary (finish_reason {completion.reason!r}, "
+            f"{len(completion.text)} characters).",
             "Retry the document; if it lasts, use another model.",
         )
-    return text
-
-
-class _ErrorDetail(msgspec.Struct):
-    message: str = ""
-
-
-class _ErrorAnswer(msgspec.Struct):
-    error: _ErrorDetail | None = None
-
-
-def _storable(text: str) -> str:
-    """The text without NUL, which is legal in JSON and which PostgreSQL cannot store."""
-    return text.replace("\0", "")

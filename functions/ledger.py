@@ -5,19 +5,19 @@ A worker holds a row by a lease and writes its result only under the epoch it wa
 worker that was thought dead cannot overwrite its successor. All times are the database's.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from importlib import resources
 from typing import Any, LiteralString
 from uuid import UUID
 
-from psycopg import AsyncConnection, OperationalError
-from psycopg.rows import class_row
+from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg_pool import AsyncConnectionPool
 
 from functions.errors import Failure
+from functions.health import Infirmary
 from functions.schema import Status
 
 MAX_LOST_LEASES = 3
@@ -31,7 +31,12 @@ _MIGRATION_LOCK = 0x5EA31E55
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One row of the ledger. Times are UTC, by the database's clock."""
+    """One row of the ledger. Times are UTC, by the database's clock.
+
+    Attributes:
+        endpoint: Who gave the present summary; None also where only older code knew.
+        endpoints: Everybody who answered a part of it.
+    """
 
     id: UUID
     name: str
@@ -48,6 +53,8 @@ class Entry:
     summary: str | None
     model: str | None
     rung: str | None
+    endpoint: str | None
+    endpoints: list[str] | None
     prompt_tokens: int | None
     completion_tokens: int | None
     calls: int | None
@@ -71,6 +78,8 @@ class Result:
     summary: str
     model: str
     rung: str
+    endpoint: str
+    endpoints: list[str]
     prompt_tokens: int
     completion_tokens: int
     calls: int
@@ -85,6 +94,7 @@ class Ledger:
 
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
         self._pool = pool
+        self.infirmary = Infirmary(pool)
 
     @classmethod
     @asynccontextmanager
@@ -143,9 +153,9 @@ class Ledger:
     ) -> Entry:
         """Record a document whose upload is about to begin."""
         return await self._one(
-            """insert into documents (id, name, object_key, prompt_version, size, status)
+            f"""insert into documents (id, name, object_key, prompt_version, size, status)
             values (%(id)s, %(name)s, %(key)s, %(prompt)s, %(size)s, 'uploading')
-            returning *""",
+            returning {_ROW}""",
             {"id": id_, "name": name, "key": object_key, "prompt": prompt_version, "size": size},
         )
 
@@ -172,24 +182,24 @@ class Ledger:
             "size": size,
         }
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(Entry))
+            cursor = connection.cursor(row_factory=_entries)
             await cursor.execute(
-                """update documents set object_version = %(version)s, size = %(size)s,
+                f"""update documents set object_version = %(version)s, size = %(size)s,
                     status = 'queued', queued_at = now(), updated_at = now()
                 where object_key = %(key)s and prompt_version = %(prompt)s and object_version = ''
                     and not exists (select from documents where object_key = %(key)s
                         and object_version = %(version)s and prompt_version = %(prompt)s)
-                returning *""",
+                returning {_ROW}""",
                 values,
             )
             if announced := await cursor.fetchone():
                 return announced
             await cursor.execute(
-                """insert into documents
+                f"""insert into documents
                     (id, name, object_key, object_version, prompt_version, size, status, queued_at)
                 values (%(id)s, %(name)s, %(key)s, %(version)s, %(prompt)s, %(size)s, 'queued',
                     now())
-                on conflict do nothing returning *""",
+                on conflict do nothing returning {_ROW}""",
                 values,
             )
             return await cursor.fetchone()
@@ -203,7 +213,7 @@ class Ledger:
                 lost_leases = lost_leases + (status = 'working')::int,
                 lease_until = now() + %(lease)s, not_before = null, calls_done = 0, calls_total = 0,
                 error_code = null, error_message = null, error_remedy = null, updated_at = now()
-            where id = %(id)s and ({_DUE}) returning *""",
+            where id = %(id)s and ({_DUE}) returning {_ROW}""",
             {"id": id_, "lease": lease, "lost": MAX_LOST_LEASES},
         )
 
@@ -217,25 +227,24 @@ class Ledger:
         )
 
     async def finish(self, entry: Entry, result: Result) -> bool:
-        """Write the summary; False, and nothing written, when the row has another owner by now."""
+        """Write the summary; False, and nothing written, when the row has another owner by now.
+
+        What a summary takes is added to what an earlier, withdrawn one of the document took.
+        """
         return await self._changed(
-            """update documents set status = 'done', lease_until = null, kind = %(kind)s,
-                summary = %(summary)s, model = %(model)s, rung = %(rung)s,
-                prompt_tokens = %(prompt_tokens)s, completion_tokens = %(completion_tokens)s,
-                calls = %(calls)s, cost_usd = %(cost_usd)s, updated_at = now()
-            where id = %(id)s and epoch = %(epoch)s and status = 'working'""",
-            {
-                "id": entry.id,
-                "epoch": entry.epoch,
-                "kind": result.kind,
-                "summary": result.summary,
-                "model": result.model,
-                "rung": result.rung,
-                "prompt_tokens": result.prompt_tokens,
-                "completion_tokens": result.completion_tokens,
-                "calls": result.calls,
-                "cost_usd": result.cost_usd,
-            },
+            """with written as (
+                update documents set status = 'done', lease_until = null, kind = %(kind)s,
+                    summary = %(summary)s, model = %(model)s, rung = %(rung)s,
+                    prompt_tokens = coalesce(prompt_tokens, 0) + %(prompt_tokens)s,
+                    completion_tokens = coalesce(completion_tokens, 0) + %(completion_tokens)s,
+                    cost_usd = case when calls is null then 0 else cost_usd end
+                        + %(cost_usd)s::double precision,
+                    calls = coalesce(calls, 0) + %(calls)s, updated_at = now()
+                where id = %(id)s and epoch = %(epoch)s and status = 'working'
+                returning id, epoch)
+            insert into answers (document, epoch, endpoint, answered_by)
+            select id, epoch, %(endpoint)s, %(endpoints)s from written""",
+            {"id": entry.id, "epoch": entry.epoch, **asdict(result)},
         )
 
     async def fail(self, entry: Entry, failure: Failure) -> bool:
@@ -279,11 +288,11 @@ class Ledger:
     async def retry(self, id_: UUID) -> Entry | None:
         """Queue a failed document again; None when it is not failed."""
         return await self._optional(
-            """update documents set not_before = null, lost_leases = 0, updated_at = now(),
+            f"""update documents set not_before = null, lost_leases = 0, updated_at = now(),
                 status = case when object_version = '' then 'uploading' else 'queued' end,
                 queued_at = now(),
                 error_code = null, error_message = null, error_remedy = null
-            where id = %(id)s and status = 'failed' returning *""",
+            where id = %(id)s and status = 'failed' returning {_ROW}""",
             {"id": id_},
         )
 
@@ -346,12 +355,12 @@ class Ledger:
 
     async def get(self, id_: UUID) -> Entry | None:
         """One document."""
-        return await self._optional("select * from documents where id = %(id)s", {"id": id_})
+        return await self._optional(f"select {_ROW} from documents where id = %(id)s", {"id": id_})
 
     async def find(self, object_key: str, object_version: str, prompt_version: str) -> Entry | None:
         """The document of an object version."""
         return await self._optional(
-            """select * from documents where object_key = %(key)s
+            f"""select {_ROW} from documents where object_key = %(key)s
                 and object_version = %(version)s and prompt_version = %(prompt)s""",
             {"key": object_key, "version": object_version, "prompt": prompt_version},
         )
@@ -360,7 +369,7 @@ class Ledger:
         """Documents, newest first, from after the given (created_at, id)."""
         condition: LiteralString = "where (created_at, id) < (%(time)s, %(id)s)" if before else ""
         return await self._all(
-            f"""select * from documents {condition}
+            f"""select {_ROW} from documents {condition}
             order by created_at desc, id desc limit %(limit)s""",
             {
                 "limit": limit,
@@ -384,7 +393,7 @@ class Ledger:
 
     async def _all(self, query: LiteralString, values: dict[str, Any]) -> list[Entry]:
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(Entry))
+            cursor = connection.cursor(row_factory=_entries)
             await cursor.execute(query, values)
             return await cursor.fetchall()
 
@@ -402,8 +411,28 @@ class Ledger:
             return cursor.rowcount == 1
 
 
+_ROW: LiteralString = """documents.*,
+    (select endpoint from answers where document = documents.id
+        and answers.epoch = documents.epoch) as endpoint,
+    (select answered_by from answers where document = documents.id
+        and answers.epoch = documents.epoch) as endpoints"""
+
 _DUE: LiteralString = """(status = 'queued' and (not_before is null or not_before <= now()))
     or (status = 'working' and lease_until < now() and lost_leases < %(lost)s)"""
+
+
+_FIELDS = [field.name for field in fields(Entry)]
+
+
+def _entries(cursor: AsyncCursor[Any]) -> Callable[[Sequence[Any]], Entry]:
+    """Rows as entries, without the columns that a newer migration may have added."""
+    columns = [column.name for column in cursor.description or ()]
+
+    def entry(values: Sequence[Any]) -> Entry:
+        row = dict(zip(columns, values, strict=True))
+        return Entry(**{name: row[name] for name in _FIELDS})
+
+    return entry
 
 
 def migrations() -> list[tuple[str, bytes]]:

@@ -67,7 +67,10 @@ class Usage(Struct, frozen=True):
 
 
 class Document(Struct, frozen=True):
-    """A document and what became of it. Times are UTC; a null cost means that no price is known."""
+    """A document and what became of it. Times are UTC; a null cost means that no price is known.
+
+    `endpoint` gave the summary, `rung` is the step of the inference ladder that it is.
+    """
 
     id: str
     name: str
@@ -81,6 +84,7 @@ class Document(Struct, frozen=True):
     summary: str | None = None
     model: str | None = None
     rung: str | None = None
+    endpoint: str | None = None
     usage: Usage | None = None
     cost_usd: float | None = None
     error: Error | None = None

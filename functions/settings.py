@@ -6,20 +6,15 @@ or a test, sets exactly these; nothing else in `functions/` reads the environmen
 
 import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
 from psycopg.conninfo import make_conninfo
 
-SECRET = {"secret": True}
-BEARER = {"secret": True, "bearer": True}
-"""A secret that travels in an HTTP header, where a line end copied with it breaks every call."""
-FREE = {"free": True}
-"""A number that may be 0."""
+from functions.endpoint import Endpoint, Rung, bearer, read_endpoints, read_keys
 
-_VISIBLE = re.compile("[!-~]+")
+SECRET = {"secret": True}
 
 
 class SettingsError(ValueError):
@@ -32,7 +27,7 @@ class Settings:
 
     Attributes:
         arrangement: Where the parts run; shown, never decided on.
-        rung: Which step of the inference ladder answers.
+        rung: The step of the inference ladder that the stack is configured for.
         api_token: What callers of the API present as `Authorization: Bearer`.
         store_url: `file:///folder` or `s3://bucket`.
         store_endpoint: S3 endpoint URL; empty means AWS itself.
@@ -45,21 +40,20 @@ class Settings:
         database_user: PostgreSQL role.
         database_password: Belongs to `database_user`.
         database_sslmode: libpq's sslmode; `verify-full` wherever a network is crossed.
-        inference_url: Base URL of an OpenAI-dialect endpoint, ending in `/v1`.
-        inference_model: Model name to ask for.
-        inference_api_key: Bearer key of the endpoint.
-        inference_context_tokens: Prompt and answer together fit in so many tokens.
-        inference_concurrency: Most calls in flight at once, per process.
+        inference_endpoints: JSON list of endpoints in order of preference, each with name, rung,
+            url, model and context_tokens, and, where known, input_usd_per_million,
+            output_usd_per_million, weight, order and ca.
+        inference_api_keys: JSON object with the bearer key of each endpoint, by its name.
+        inference_concurrency: Most calls in flight at once, per process and endpoint.
         inference_timeout_seconds: Longest wait for one answer.
-        inference_input_usd_per_million: Price of a million prompt tokens; None is unknown.
-        inference_output_usd_per_million: Price of a million answer tokens; None is unknown.
+        canary_interval_seconds: How often a sweep asks each endpoint its canary, at most.
         document_deadline_seconds: Time for one attempt at one document, all calls together.
         sweep_interval_seconds: How often the sweep looks for what events missed.
     """
 
     arrangement: str
-    rung: Literal["serverless", "dedicated", "cluster"]
-    api_token: str = field(metadata=BEARER)
+    rung: Rung
+    api_token: str = field(metadata={"secret": True, "read": bearer})
     store_url: str
     store_endpoint: str = ""
     store_region: str = ""
@@ -71,14 +65,13 @@ class Settings:
     database_user: str
     database_password: str = field(metadata=SECRET)
     database_sslmode: Literal["disable", "require", "verify-full"] = "verify-full"
-    inference_url: str
-    inference_model: str
-    inference_api_key: str = field(metadata=BEARER)
-    inference_context_tokens: int = 8192
+    inference_endpoints: tuple[Endpoint, ...] = field(metadata={"read": read_endpoints})
+    inference_api_keys: Mapping[str, str] = field(
+        hash=False, metadata={"secret": True, "read": read_keys}
+    )
     inference_concurrency: int = 8
     inference_timeout_seconds: float = 120.0
-    inference_input_usd_per_million: float | None = field(default=None, metadata=FREE)
-    inference_output_usd_per_million: float | None = field(default=None, metadata=FREE)
+    canary_interval_seconds: float = 240.0
     document_deadline_seconds: float = 600.0
     sweep_interval_seconds: float = 60.0
 
@@ -110,6 +103,9 @@ class Settings:
             except ValueError as error:
                 shown = "" if f.metadata.get("secret") else f"={text!r}"
                 problems.append(f"{variable}{shown}: {error}")
+        for endpoint in values.get("inference_endpoints", ()):
+            if endpoint.name not in values.get("inference_api_keys", {endpoint.name: ""}):
+                problems.append(f"INFERENCE_API_KEYS: has no key for {endpoint.name!r}")
         if problems:
             raise SettingsError("The environment is not complete: " + "; ".join(problems) + ".")
         return cls(**values)
@@ -128,17 +124,10 @@ class Settings:
             connect_timeout=10,
         )
 
-    def cost_usd(self, prompt_tokens: int, completion_tokens: int) -> float | None:
-        """Price of so many tokens in US dollars, or None where a price is unknown."""
-        if (
-            self.inference_input_usd_per_million is None
-            or self.inference_output_usd_per_million is None
-        ):
-            return None
-        return (
-            prompt_tokens * self.inference_input_usd_per_million
-            + completion_tokens * self.inference_output_usd_per_million
-        ) / 1_000_000
+    @property
+    def context_tokens(self) -> int:
+        """Prompt and answer together fit in so many tokens, whichever endpoint answers."""
+        return min(endpoint.context_tokens for endpoint in self.inference_endpoints)
 
 
 def variable_names() -> frozenset[str]:
@@ -148,20 +137,19 @@ def variable_names() -> frozenset[str]:
 
 def _convert(setting: Field[Any], text: str) -> Any:
     kind: Any = setting.type
+    if read := setting.metadata.get("read"):
+        return read(text)
     if kind is str:
-        if setting.metadata.get("bearer") and not _VISIBLE.fullmatch(text):
-            raise ValueError("must be visible ASCII characters only, without spaces or line ends")
         return text
     if get_origin(kind) is Literal:
         if text not in get_args(kind):
             raise ValueError(f"must be one of {', '.join(get_args(kind))}")
         return text
-    whole, free = kind is int, bool(setting.metadata.get("free"))
+    whole = kind is int
     try:
         number = int(text) if whole else float(text)
     except ValueError:
         number = math.nan
-    if not (0 < number < math.inf or (number == 0 and free)):
-        what = "whole number" if whole else "number"
-        raise ValueError(f"must be a {what}, {'0 or more' if free else 'more than 0'}")
+    if not 0 < number < math.inf:
+        raise ValueError(f"must be a {'whole number' if whole else 'number'}, more than 0")
     return number

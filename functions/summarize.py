@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 class Model(Protocol):
-    """What answers: see `functions.inference.Inference`."""
+    """What answers: see `functions.inference.Route`."""
 
     async def complete(
         self, *, system: str, user: str, max_tokens: int, deadline: float
@@ -65,13 +65,23 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The summary, and what all calls for it took together."""
+    """The summary, who gave it, and what all calls for it took together.
+
+    Attributes:
+        endpoint: Who gave the last answer, the summary itself.
+        endpoints: Everybody who answered a part.
+        cost_usd: None when the price of any answer is unknown.
+    """
 
     text: str
     model: str
+    endpoint: str
+    rung: str
+    endpoints: list[str]
     prompt_tokens: int
     completion_tokens: int
     calls: int
+    cost_usd: float | None
 
 
 def plan(text: str, *, context_tokens: int) -> Plan:
@@ -128,12 +138,17 @@ async def summarize(
         text = await reduce(plan.parts)
     except BaseExceptionGroup as failures:
         raise _first(failures) from None
+    costs = [a.cost_usd for a in answers if a.cost_usd is not None]
     return Summary(
         text=text,
         model=answers[-1].model,
+        endpoint=answers[-1].endpoint,
+        rung=answers[-1].rung,
+        endpoints=sorted({a.endpoint for a in answers}),
         prompt_tokens=sum(a.prompt_tokens for a in answers),
         completion_tokens=sum(a.completion_tokens for a in answers),
         calls=sum(a.calls for a in answers),
+        cost_usd=None if len(costs) < len(answers) else sum(costs),
     )
 
 

@@ -28,6 +28,9 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _RANDOM = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+"""Made to be shown to everybody, and as random as a key."""
+
 _HASH = re.compile(r"hash|sha256|digest|fingerprint|checksum|etag", re.IGNORECASE)
 _BITS = 4.3
 """Bits per character above which a text is called random: 32 random base64 characters have 4.6."""
@@ -35,6 +38,7 @@ _BITS = 4.3
 
 def kind_of_secret(key: str, text: str) -> str | None:
     """What kind of secret a text looks like, None for none; hashes are named as what they are."""
+    text = _CERTIFICATE.sub("", text)
     for kind, pattern in _KNOWN.items():
         if re.search(pattern, text):
             return kind

@@ -1,5 +1,7 @@
 """integrated: the application at one cloud, DigitalOcean."""
 
+from collections.abc import Sequence
+
 import pulumi
 
 from components.bundle import bundle
@@ -68,8 +70,8 @@ def deploy(settings: Settings) -> Outputs:
         api_token=functions.api_token,
         bucket=store.bucket,
         database_host=database.host,
-        inference_url=inference.base_url,
-        inference_model=inference.model,
+        inference_url=inference[0].base_url,
+        inference_model=inference[0].model,
         rung=settings.inference,
         arrangement=settings.arrangement,
     )
@@ -83,9 +85,9 @@ def _region(settings: Settings) -> str:
     return region
 
 
-def _inference(settings: Settings) -> Inference:
-    """The rung's endpoint: reached with a key that a person made, since no API makes one."""
+def _inference(settings: Settings) -> Sequence[Inference]:
+    """The endpoints, all reached with a key that a person made, since no API makes one."""
     if settings.inference != "serverless" or settings.external_inference is None:
         rule = "integrated has only serverless so far"
         raise SettingsError("inference", repr(settings.inference), rule, "serverless")
-    return settings.external_inference
+    return settings.endpoints(settings.external_inference)

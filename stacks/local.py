@@ -1,10 +1,13 @@
 """local: the application on one machine, without an account."""
 
+from collections.abc import Sequence
+
 from components.contracts import Inference
 from components.local.database import Database
 from components.local.functions import Functions
 from components.local.inference import StandIn
 from components.local.store import Store
+from stacks.endpoints import LAST
 from stacks.outputs import Outputs
 from stacks.settings import Settings, SettingsError
 
@@ -40,15 +43,15 @@ def deploy(settings: Settings) -> Outputs:
         api_token=functions.api_token,
         bucket=store.bucket,
         database_host=database.host,
-        inference_url=inference.base_url,
-        inference_model=inference.model,
+        inference_url=inference[0].base_url,
+        inference_model=inference[0].model,
         rung=settings.inference,
         arrangement=settings.arrangement,
     )
 
 
-def _inference(settings: Settings) -> Inference:
-    """The rung's endpoint: a server of its own per rung, or the one that the settings name."""
+def _inference(settings: Settings) -> Sequence[Inference]:
+    """The rung's endpoint, a server of its own or the one that is configured, and the others."""
     if settings.inference == "cluster":
         raise SettingsError(
             "inference",
@@ -56,4 +59,10 @@ def _inference(settings: Settings) -> Inference:
             "one machine offers no GPU node pool: local has serverless and dedicated",
             "serverless",
         )
-    return settings.external_inference or StandIn(settings.inference, folder=settings.data_folder)
+    if own := settings.own_inference:
+        return settings.endpoints(own)
+    folder = settings.data_folder
+    return settings.endpoints(
+        StandIn(settings.inference, folder=folder),
+        fallback=StandIn("serverless", folder=folder, order=LAST) if settings.falls_back else None,
+    )

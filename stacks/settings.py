@@ -1,20 +1,26 @@
 """The stack's settings: the only reader of `pulumi.Config`, and the only place with their rules."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
-from urllib.parse import urlsplit
+from typing import Literal, get_args
 
 import pulumi
 from pulumi.runtime.config import is_config_secret
 
-from components.contracts import ExternalInference, Rung
+from components.contracts import ExternalInference, Inference, Rung
 from components.log_destinations import EXAMPLE, SERVICES, problem
 from components.providers import PROVIDERS, Provider
 from stacks import names
+from stacks.endpoints import BASE_URL, LAST, is_base_url, read_endpoints
+from stacks.errors import SettingsError, StackNameError
+from stacks.gpu import GpuSettings, read_gpu
+from stacks.values import choice, integer, price, text
+
+__all__ = ["PROJECT", "Settings", "SettingsError"]
 
 Arrangement = Literal["integrated", "split", "local"]
 Environment = Literal["dev", "prod"]
+Fallback = Literal["none", "serverless"]
 
 _PROVIDER: dict[Arrangement, str] = {
     "integrated": "digitalocean",
@@ -39,31 +45,6 @@ MONTHLY_BUDGET_USD = 200
 
 PROJECT = Path(__file__).resolve().parents[1]
 
-Choice = TypeVar("Choice", bound=str)
-
-
-class SettingsError(ValueError):
-    """A config value breaks its rule; the message says which, how, and what to type."""
-
-    def __init__(self, key: str, value: str, rule: str, example: str, *, secret: bool = False):
-        flag = "--secret " if secret else ""
-        super().__init__(
-            f"Config {key} is {value}, but {rule}. "
-            f"Set it: pulumi config set {flag}{key} {example}".rstrip()
-            + f" --stack {pulumi.get_stack()}"
-        )
-
-
-class StackNameError(SettingsError):
-    """A stack has a name that a cloud would refuse; no config value mends it."""
-
-    def __init__(self, name: str, rule: str):
-        ValueError.__init__(
-            self,
-            f"The stack's name is {name!r}, but {rule}. "
-            "Rename it: pulumi stack rename NAME, and stacks/Pulumi.NAME.yaml with it",
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -74,6 +55,12 @@ class Settings:
     environment: Environment
     inference: Rung
     external_inference: ExternalInference | None
+    more_inference: list[ExternalInference]
+    """Endpoints beside the rung's own."""
+    fallback: Fallback
+    """What answers when the rung's own endpoint cannot."""
+    gpu: GpuSettings
+    """Of the rungs that run a model of our own."""
     region: str
     """Of the cloud; empty takes the arrangement's default."""
     bucket_name: str
@@ -100,6 +87,38 @@ class Settings:
         """True when data must not be deleted by mistake."""
         return self.environment == "prod"
 
+    @property
+    def own_inference(self) -> ExternalInference | None:
+        """The external endpoint in the place of the rung's own, whichever rung that is."""
+        if self.external_inference is None:
+            return None
+        return replace(self.external_inference, name=self.inference, rung=self.inference)
+
+    @property
+    def falls_back(self) -> bool:
+        """True when a serverless endpoint answers for the rung's own."""
+        return self.fallback == "serverless" and self.inference != "serverless"
+
+    def endpoints(self, own: Inference, *, fallback: Inference | None = None) -> list[Inference]:
+        """All endpoints of the stack, in order of preference.
+
+        Args:
+            own: The rung's own.
+            fallback: The arrangement's serverless one, where that is another than `own`.
+
+        Raises:
+            SettingsError: a fallback is asked for, and there is none.
+        """
+        found = [own, *self.more_inference]
+        if self.falls_back:
+            if fallback is None:
+                rule = f"there is no serverless endpoint beside the {self.inference} one"
+                raise SettingsError("fallback", "'serverless'", rule, "none")
+            if isinstance(fallback, ExternalInference):
+                fallback = replace(fallback, order=LAST)
+            found.append(fallback)
+        return sorted(found, key=lambda endpoint: endpoint.order)
+
     @classmethod
     def read(cls, config: pulumi.Config) -> "Settings":
         """Read and check every value.
@@ -110,60 +129,70 @@ class Settings:
         stack = pulumi.get_stack()
         if rule := names.broken_by_stack(stack):
             raise StackNameError(stack, rule)
-        arrangement = _choice(config, "arrangement", get_args(Arrangement), "local")
-        folder = _text(config, "data_folder") or f".seamless/stacks/{stack}"
+        arrangement = choice(config, "arrangement", get_args(Arrangement), "local")
+        rung = choice(config, "inference", get_args(Rung), "serverless")
+        fallback = choice(config, "fallback", get_args(Fallback), "none")
+        runs_own_model = rung == "cluster" or (rung, arrangement) == ("dedicated", "integrated")
+        folder = text(config, "data_folder") or f".seamless/stacks/{stack}"
         return cls(
             stack=stack,
             arrangement=arrangement,
-            environment=_choice(config, "environment", get_args(Environment), "dev"),
-            inference=_choice(config, "inference", get_args(Rung), "serverless"),
-            external_inference=_external_inference(config, _PROVIDER[arrangement]),
-            region=_text(config, "region"),
+            environment=choice(config, "environment", get_args(Environment), "dev"),
+            inference=rung,
+            external_inference=_external_inference(
+                config, _PROVIDER[arrangement], may_lack=runs_own_model and fallback == "none"
+            ),
+            more_inference=read_endpoints(config),
+            fallback=fallback,
+            gpu=read_gpu(config),
+            region=text(config, "region"),
             bucket_name=_bucket_name(config),
-            network_cidr=_text(config, "network_cidr"),
-            network_peers=tuple(_text(config, "network_peers").replace(",", " ").split()),
-            monthly_budget_usd=_integer(
+            network_cidr=text(config, "network_cidr"),
+            network_peers=tuple(text(config, "network_peers").replace(",", " ").split()),
+            monthly_budget_usd=integer(
                 config, "monthly_budget_usd", 1, 1_000_000, default=MONTHLY_BUDGET_USD
             ),
-            alert_email=_text(config, "alert_email"),
+            alert_email=text(config, "alert_email"),
             data_folder=(PROJECT / Path(folder).expanduser()).resolve(),
-            page_port=_integer(config, "page_port", 0, 65_535, default=0),
+            page_port=integer(config, "page_port", 0, 65_535, default=0),
             inference_provider=""
-            if _text(config, "inference_url")
-            else _text(config, "inference_provider") or _PROVIDER[arrangement],
-            inference_model=_text(config, "inference_model"),
+            if text(config, "inference_url")
+            else text(config, "inference_provider") or _PROVIDER[arrangement],
+            inference_model=text(config, "inference_model"),
             log_destinations=_log_destinations(config),
         )
 
 
-def _external_inference(config: pulumi.Config, default: str) -> ExternalInference | None:
-    """The endpoint at `inference_url`, else that of a provider in our table, else None."""
-    url, name = _text(config, "inference_url"), _text(config, "inference_provider") or default
+def _external_inference(
+    config: pulumi.Config, default: str, *, may_lack: bool
+) -> ExternalInference | None:
+    """The endpoint at `inference_url`, else that of a provider in our table, else None.
+
+    Args:
+        may_lack: Nobody asks it, so that it needs no key.
+    """
+    url, name = text(config, "inference_url"), text(config, "inference_provider") or default
     if url:
         row = _OWN_ENDPOINT
     elif name in PROVIDERS:
         row = PROVIDERS[name]
-        url = row.base_url.format(region=_text(config, "region") or "us-east-1")
+        url = row.base_url.format(region=text(config, "region") or "us-east-1")
     elif name:
         raise SettingsError(
             "inference_provider", repr(name), f"it must be one of {', '.join(PROVIDERS)}", default
         )
     else:
         return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or not url.endswith("/v1"):
-        raise SettingsError(
-            "inference_url",
-            repr(url),
-            "it must be an http or https URL that ends in /v1",
-            "https://inference.do-ai.run/v1",
-        )
-    model = _text(config, "inference_model") or row.model
+    if not is_base_url(url):
+        raise SettingsError("inference_url", repr(url), BASE_URL, "https://inference.do-ai.run/v1")
+    model = text(config, "inference_model") or row.model
     if not model:
         raise SettingsError(
             "inference_model", "not set", "inference_url needs the model to ask for", "MODEL"
         )
-    if not _text(config, "inference_api_key"):
+    if not text(config, "inference_api_key"):
+        if may_lack:
+            return None
         raise SettingsError("inference_api_key", "not set", f"{url} needs a key", "", secret=True)
     if not is_config_secret(config.full_key("inference_api_key")):
         raise SettingsError(
@@ -172,16 +201,18 @@ def _external_inference(config: pulumi.Config, default: str) -> ExternalInferenc
     # The table's prices are for its model only.
     priced = row if model == row.model else _OWN_ENDPOINT
     return ExternalInference(
+        name="serverless",
+        rung="serverless",
         base_url=pulumi.Output.from_input(url),
         model=pulumi.Output.from_input(model),
         api_key=config.require_secret("inference_api_key"),
-        context_tokens=_integer(
+        context_tokens=integer(
             config, "inference_context_tokens", 4096, 10_000_000, default=row.context_tokens
         ),
-        input_usd_per_million=_price(
+        input_usd_per_million=price(
             config, "inference_input_usd_per_million", priced.input_usd_per_million
         ),
-        output_usd_per_million=_price(
+        output_usd_per_million=price(
             config, "inference_output_usd_per_million", priced.output_usd_per_million
         ),
     )
@@ -189,56 +220,20 @@ def _external_inference(config: pulumi.Config, default: str) -> ExternalInferenc
 
 def _log_destinations(config: pulumi.Config) -> pulumi.Output[str] | None:
     key = "log_destinations"
-    text = _text(config, key)
-    if not text:
+    given = text(config, key)
+    if not given:
         return None
     if not is_config_secret(config.full_key(key)):
         rule = "the tokens in it must be encrypted"
         raise SettingsError(key, "in plain text", rule, EXAMPLE, secret=True)
-    if wrong := problem(text):
+    if wrong := problem(given):
         rule = f"it must be a JSON list of destinations: {', '.join(SERVICES)}"
         raise SettingsError(key, wrong, rule, EXAMPLE, secret=True)
     return config.require_secret(key)
 
 
 def _bucket_name(config: pulumi.Config) -> str:
-    name = _text(config, "bucket_name")
+    name = text(config, "bucket_name")
     if name and (rule := names.broken_by_bucket(name)):
         raise SettingsError("bucket_name", repr(name), rule, names.FREE_BUCKET)
     return name
-
-
-def _text(config: pulumi.Config, key: str) -> str:
-    return (config.get(key) or "").strip()
-
-
-def _choice(
-    config: pulumi.Config, key: str, allowed: tuple[Choice, ...], default: Choice
-) -> Choice:
-    value = _text(config, key) or default
-    for choice in allowed:
-        if value == choice:
-            return choice
-    raise SettingsError(key, repr(value), f"it must be one of {', '.join(allowed)}", allowed[0])
-
-
-def _integer(config: pulumi.Config, key: str, low: int, high: int, *, default: int) -> int:
-    text = _text(config, key) or str(default)
-    if not text.isdecimal() or not low <= int(text) <= high:
-        raise SettingsError(
-            key, repr(text), f"it must be a whole number from {low} to {high}", str(default)
-        )
-    return int(text)
-
-
-def _price(config: pulumi.Config, key: str, default: float | None) -> float | None:
-    text = _text(config, key)
-    if not text:
-        return default
-    try:
-        price = float(text)
-    except ValueError:
-        price = -1.0
-    if not 0 <= price < 100_000:
-        raise SettingsError(key, repr(text), "it must be a price in US dollars, 0 or more", "0.15")
-    return price

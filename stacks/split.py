@@ -1,5 +1,7 @@
 """split: the application at AWS, with an inference provider elsewhere."""
 
+from collections.abc import Sequence
+
 from components.aws.database import Database
 from components.aws.functions import Functions
 from components.aws.network import CIDR, Network
@@ -59,8 +61,8 @@ def deploy(settings: Settings) -> Outputs:
         api_token=functions.api_token,
         bucket=store.bucket,
         database_host=database.host,
-        inference_url=inference.base_url,
-        inference_model=inference.model,
+        inference_url=inference[0].base_url,
+        inference_model=inference[0].model,
         rung=settings.inference,
         arrangement=settings.arrangement,
     )
@@ -90,9 +92,10 @@ def _cidr(settings: Settings) -> str:
     return cidr
 
 
-def _inference(settings: Settings) -> Inference:
-    """The provider's endpoint, whichever rung it stands for."""
-    if settings.inference == "cluster" or settings.external_inference is None:
+def _inference(settings: Settings) -> Sequence[Inference]:
+    """The provider's endpoint, whichever rung it stands for, and the others."""
+    own = settings.own_inference
+    if settings.inference == "cluster" or own is None:
         raise SettingsError(
             "inference",
             repr(settings.inference),
@@ -101,7 +104,7 @@ def _inference(settings: Settings) -> Inference:
         )
     if settings.inference == "dedicated" and settings.inference_provider:
         _refuse_what_everybody_shares(settings)
-    return settings.external_inference
+    return settings.endpoints(own)
 
 
 def _refuse_what_everybody_shares(settings: Settings) -> None:

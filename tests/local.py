@@ -1,5 +1,6 @@
 """The application on this machine without an engine: the programs that the components start."""
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import msgspec
 import psutil
 
 from components.local.postgres import Postgres
 from components.local.server import Program
+from functions.endpoint import Endpoint
 from functions.settings import Settings
 
 STANDIN = "extractive-standin"
@@ -94,15 +97,37 @@ def standin(folder: Path, name: str = "standin") -> Iterator[dict[str, str]]:
     )
     port = program.start()
     try:
-        yield {
-            "INFERENCE_URL": f"http://127.0.0.1:{port}/v1",
-            "INFERENCE_MODEL": STANDIN,
-            "INFERENCE_API_KEY": key,
-            "INFERENCE_INPUT_USD_PER_MILLION": "0",
-            "INFERENCE_OUTPUT_USD_PER_MILLION": "0",
-        }
+        yield told(
+            endpoint(
+                url=f"http://127.0.0.1:{port}/v1",
+                model=STANDIN,
+                input_usd_per_million=0,
+                output_usd_per_million=0,
+            ),
+            keys={"serverless": key},
+        )
     finally:
         program.daemon.stop()
+
+
+def endpoint(**changes: Any) -> Endpoint:
+    """An endpoint that is nowhere, with changes."""
+    nowhere: dict[str, Any] = {
+        "name": "serverless",
+        "rung": "serverless",
+        "url": "http://127.0.0.1:9/v1",
+        "model": "some-model",
+        "context_tokens": 8192,
+    }
+    return Endpoint(**{**nowhere, **changes})
+
+
+def told(*endpoints: Endpoint, keys: Mapping[str, str]) -> dict[str, str]:
+    """How the application is told of endpoints."""
+    return {
+        "INFERENCE_ENDPOINTS": msgspec.json.encode(endpoints).decode(),
+        "INFERENCE_API_KEYS": json.dumps(keys),
+    }
 
 
 @contextmanager
@@ -149,11 +174,11 @@ def settings(**changes: Any) -> Settings:
         "database_user": "nobody",
         "database_password": "password-of-a-test",
         "database_sslmode": "disable",
-        "inference_url": "http://127.0.0.1:9/v1",
-        "inference_model": "some-model",
-        "inference_api_key": "key-of-a-test",
+        "inference_endpoints": (endpoint(),),
     }
-    return Settings(**{**nowhere, **changes})
+    given = nowhere | changes
+    keys = {e.name: "key-of-a-test" for e in given["inference_endpoints"]}
+    return Settings(**{"inference_api_keys": keys, **given})
 
 
 def database_settings(server: Server) -> Settings:

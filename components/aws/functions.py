@@ -45,7 +45,7 @@ REQUEST_LOG = json.dumps(
 Variables: docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
 """
 
-_REFERRED = frozenset({"API_TOKEN", "DATABASE_PASSWORD", "INFERENCE_API_KEY"})
+_REFERRED = frozenset({"API_TOKEN", "DATABASE_PASSWORD", "INFERENCE_API_KEYS"})
 _UNUSED = frozenset({"STORE_ENDPOINT", "STORE_ACCESS_KEY_ID", "STORE_SECRET_ACCESS_KEY"})
 """Of a bucket of AWS, that the functions reach by their roles."""
 
@@ -84,7 +84,7 @@ class Functions(pulumi.ComponentResource):
         network: Network,
         store: Store,
         database: Database,
-        inference: Inference,
+        inference: Sequence[Inference],
         rung: Rung,
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
@@ -105,36 +105,41 @@ class Functions(pulumi.ComponentResource):
             recovery_days=recovery_days,
             opts=child,
         )
-        key = Secret(
+        told = application_environment(
+            arrangement="split",
+            rung=rung,
+            api_token=self.api_token,
+            store=store,
+            database=database,
+            inference=inference,
+        )
+        keys = Secret(
             f"{name}-inference-key",
-            value=inference.api_key,
-            description="Key of the inference endpoint",
+            value=told["INFERENCE_API_KEYS"],
+            description="Keys of the inference endpoints",
             recovery_days=recovery_days,
             opts=child,
         )
         self._name, self._code, self._network = name, code, network
-        to_inference = network.way_to(f"{name}-inference", inference.base_url)
+        to_inference = [
+            # The rung's own comes first, and keeps its way whatever stands beside it.
+            network.way_to(f"{name}-inference{f'-{each.name}' if place else ''}", each.base_url)
+            for place, each in enumerate(inference)
+        ]
         self._log_days = 90 if protect else 14
         self._environment = {
             **environment(
-                application_environment(
-                    arrangement="split",
-                    rung=rung,
-                    api_token=self.api_token,
-                    store=store,
-                    database=database,
-                    inference=inference,
-                ),
+                told,
                 {
                     "API_TOKEN": token.reference,
                     "DATABASE_PASSWORD": database.password_reference,
-                    "INFERENCE_API_KEY": key.reference,
+                    "INFERENCE_API_KEYS": keys.reference,
                 },
             ),
             "DOCUMENT_DEADLINE_SECONDS": str(DOCUMENT_SECONDS),
         }
         handed_over = self._hand_over(database)
-        secrets = [token.grant_read(), key.grant_read(), database.grant_password()]
+        secrets = [token.grant_read(), keys.grant_read(), database.grant_password()]
         api = self._function(
             "api",
             seconds=API_SECONDS,
@@ -149,7 +154,7 @@ class Functions(pulumi.ComponentResource):
             megabytes=2048,
             may=[*store.grant_work(), store.arrivals.grant_receive(), *secrets],
             told=self._environment,
-            reaches=[to_inference],
+            reaches=to_inference,
             after=[handed_over],
         )
         sweep = self._function(
@@ -158,7 +163,7 @@ class Functions(pulumi.ComponentResource):
             megabytes=2048,
             may=[*store.grant_work(), *secrets],
             told=self._environment,
-            reaches=[to_inference],
+            reaches=to_inference,
             after=[handed_over],
         )
         lambda_.EventSourceMapping(

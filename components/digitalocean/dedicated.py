@@ -7,6 +7,7 @@ Arguments are those of the provider's own acceptance tests (terraform-provider-d
 import pulumi
 import pulumi_digitalocean as digitalocean
 
+from components.contracts import Rung
 from components.gpu import Machine
 
 REGIONS = ("atl1", "nyc2", "tor1")
@@ -21,6 +22,8 @@ class DedicatedInference(pulumi.ComponentResource):
     and no scale to zero.
     """
 
+    name: str = "dedicated"
+    rung: Rung = "dedicated"
     base_url: pulumi.Output[str]
     model: pulumi.Output[str]
     api_key: pulumi.Output[str]
@@ -29,6 +32,8 @@ class DedicatedInference(pulumi.ComponentResource):
     input_usd_per_million: float | None = None
     """Unknown: the endpoint is paid by the hour, whatever it answers."""
     output_usd_per_million: float | None = None
+    weight: int = 1
+    order: int = 0
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
 """The functions of the integrated arrangement: api, summarize and sweep in one namespace."""
 
+from collections.abc import Sequence
+
 import pulumi
 
 from components.bundle import Bundle
@@ -37,7 +39,7 @@ class Functions(pulumi.ComponentResource):
         code: Bundle,
         store: Store,
         database: Database,
-        inference: Inference,
+        inference: Sequence[Inference],
         rung: Rung,
         log_destinations: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components.contracts import Cluster
+from components.contracts import Cluster, Rung
 from components.generated import GeneratedSecret
 from components.kubernetes import router
 from components.kubernetes.gateway import GATEWAY, Gateway
@@ -15,6 +15,8 @@ from components.kubernetes.weights import Weights
 class ClusterInference(pulumi.ComponentResource):
     """A model server with its weights behind a gateway."""
 
+    name: str = "cluster"
+    rung: Rung = "cluster"
     base_url: pulumi.Output[str]
     model: pulumi.Output[str]
     api_key: pulumi.Output[str]
@@ -23,6 +25,8 @@ class ClusterInference(pulumi.ComponentResource):
     input_usd_per_million: float | None = None
     """Unknown: a node is paid by the hour, whatever it answers."""
     output_usd_per_million: float | None = None
+    weight: int = 1
+    order: int = 0
 
     def __init__(
         self,

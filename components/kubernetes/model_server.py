@@ -159,6 +159,7 @@ def arguments(serving: Serving, path: str) -> list[str]:
         f"--served-model-name={serving.model}",
         f"--max-model-len={serving.context_tokens}",
         f"--max-num-seqs={serving.concurrency}",
+        *([f"--max-num-batched-tokens={n}"] if (n := serving.batched_tokens) else []),
         f"--gpu-memory-utilization={serving.memory_utilization:g}",
         *parallel,
         *([f"--kv-cache-dtype={serving.kv_cache}"] if serving.kv_cache != "auto" else []),

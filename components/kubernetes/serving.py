@@ -15,6 +15,7 @@ class Serving:
         weights_gib: Size of the weights on disk.
         context_tokens: Prompt and answer together fit in so many tokens.
         concurrency: Requests that one replica works on at a time; more wait.
+        batched_tokens: Tokens of one step; None is vLLM's default.
         gpus: Of one node; tensor parallelism runs over them.
         nodes: Of one replica; pipeline parallelism runs over them.
         memory_utilization: Share of GPU memory that vLLM takes.
@@ -29,6 +30,7 @@ class Serving:
     weights_gib: int
     context_tokens: int
     concurrency: int
+    batched_tokens: int | None = None
     gpus: int
     nodes: int = 1
     memory_utilization: float = 0.9

@@ -1,5 +1,6 @@
 """The functions of the local arrangement: one process that hosts all three."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pulumi
@@ -21,7 +22,7 @@ class Functions(pulumi.ComponentResource):
         *,
         store: Store,
         database: Database,
-        inference: Inference,
+        inference: Sequence[Inference],
         rung: Rung,
         folder: Path,
         port: int,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.contracts import Rung
 from components.generated import GeneratedSecret
 from components.local.server import PROJECT, Server
 
@@ -16,18 +17,33 @@ class StandIn(pulumi.ComponentResource):
     It is honest about being no language model: its model name says so. Its tokens cost nothing.
     """
 
+    name: Rung
+    rung: Rung
     base_url: pulumi.Output[str]
     model: pulumi.Output[str]
     api_key: pulumi.Output[str]
     context_tokens: int = 8192
     input_usd_per_million: float | None = 0.0
     output_usd_per_million: float | None = 0.0
+    weight: int = 1
 
     def __init__(
-        self, name: str, *, folder: Path, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: Rung,
+        *,
+        folder: Path,
+        order: int = 0,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Args: folder: Where the server's log and process file lie."""
+        """Args:
+        name: The rung that it stands in for.
+        folder: Where the server's log and process file lie.
+        order: Endpoints of a lower order are asked first.
+        """
         super().__init__("seamless:local:StandIn", name, None, opts)
+        self.name = self.rung = name
+        self.order = order
+        self.certificate_authority = pulumi.Output.from_input("")
         child = pulumi.ResourceOptions(parent=self)
         self.api_key = GeneratedSecret(f"{name}-key", opts=child).value
         server = Server(

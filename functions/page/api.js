@@ -18,6 +18,7 @@
  * @property {string | null} [summary]
  * @property {string | null} [model]
  * @property {string | null} [rung]
+ * @property {string | null} [endpoint]
  * @property {Usage | null} [usage]
  * @property {number | null} [cost_usd]
  * @property {Problem | null} [error]

@@ -77,11 +77,13 @@ export class Card {
   }
 
   #facts() {
-    const { attempts, cost_usd, created_at, model, rung, status, updated_at, usage } = this.document;
+    const { attempts, cost_usd, created_at, endpoint, model, rung } = this.document;
+    const { status, updated_at, usage } = this.document;
     const ended = status === 'done' || status === 'failed';
     const facts = [
       ['Model', model],
-      ['Rung', rung],
+      ['Endpoint', endpoint],
+      ['Rung', rung === endpoint ? null : rung],
       [
         'Tokens',
         usage && `${format.count(usage.prompt_tokens)} in, ${format.count(usage.completion_tokens)} out`,

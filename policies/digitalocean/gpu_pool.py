@@ -32,7 +32,7 @@ RULE = ResourceRule(
     severity="high",
     enforcement="mandatory in prod",
     remedy="Set autoScale, maxNodes and labels; then two nodes (pulumi config set "
-    "inference_minimum 2) or a fallback (pulumi config set fallback serverless). The vendor's "
+    "gpu_minimum 2) or a fallback (pulumi config set fallback serverless). The vendor's "
     "taint is set by DOKS.",
     source="https://docs.digitalocean.com/products/kubernetes/how-to/autoscale/ (2025-06)",
     applies=one_of("digitalocean:index/kubernetesNodePool:KubernetesNodePool"),

@@ -59,7 +59,7 @@ RULE = ResourceRule(
     severity="high",
     enforcement="mandatory",
     remedy="Take VLLM_API_KEY from a Secret, set --max-model-len, drop --trust-remote-code, and "
-    "pin the weights: pulumi config set inference_model_revision COMMIT.",
+    "pin the weights: pulumi config set gpu_model_revision COMMIT.",
     source="https://docs.vllm.ai/en/stable/usage/security/ (2026)",
     applies=makes_pods,
     check=_check,

@@ -246,10 +246,10 @@ def test_a_refusal_has_the_arithmetic_and_the_lines_that_mend_it() -> None:
         _size("gpt-oss-120b", "digitalocean", gpu_or_machine="gpu-l40sx1-48gb")
     text = str(refused.value)
     assert text.startswith(
-        "gpt-oss-120b for 8 requests of 8,192 tokens does not fit on inference_gpu gpu-l40sx1-48gb."
+        "gpt-oss-120b for 8 requests of 8,192 tokens does not fit on gpu_type gpu-l40sx1-48gb."
     )
     assert "-65.97 GiB  weights (mxfp4) over 1 GPUs" in text
-    assert "pulumi config set inference_gpu gpu-mi300x1-192gb" in text
+    assert "pulumi config set gpu_type gpu-mi300x1-192gb" in text
 
 
 def test_the_nearest_choices_are_another_machine_fewer_requests_less_context_and_fp8() -> None:
@@ -261,26 +261,26 @@ def test_the_nearest_choices_are_another_machine_fewer_requests_less_context_and
             context_tokens=32_768,
         )
     assert [(choice.what, dict(choice.settings)) for choice in refused.value.choices] == [
-        ("another machine", {"inference_gpu": "gpu-mi300x1-192gb"}),
+        ("another machine", {"gpu_type": "gpu-mi300x1-192gb"}),
         ("an FP8 cache (kv_cache)", {}),
-        ("fewer requests at once", {"inference_concurrency": "5"}),
-        ("a shorter context", {"inference_context_tokens": "22528"}),
+        ("fewer requests at once", {"gpu_concurrency": "5"}),
+        ("a shorter context", {"gpu_context_tokens": "22528"}),
     ]
 
 
 def test_a_context_beyond_the_models_is_refused_with_the_longest_that_fits() -> None:
     with pytest.raises(DoesNotFit, match="qwen3-8b reads 40,960 tokens at most") as refused:
         _size("qwen3-8b", "digitalocean", context_tokens=65_536)
-    assert {"inference_context_tokens": "40960"} in [c.settings for c in refused.value.choices]
+    assert {"gpu_context_tokens": "40960"} in [c.settings for c in refused.value.choices]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"context_tokens": 0}, "inference_context_tokens is 0: it must be at least 1"),
-        ({"concurrency": -1}, "inference_concurrency is -1: it must be at least 1"),
+        ({"context_tokens": 0}, "gpu_context_tokens is 0: it must be at least 1"),
+        ({"concurrency": -1}, "gpu_concurrency is -1: it must be at least 1"),
         ({"gpu_memory_utilization": 1.1}, "gpu_memory_utilization is 1.1: it must be over 0"),
-        ({"gpu_or_machine": "p5.48xlarge"}, "inference_gpu is 'p5.48xlarge': it must be a GPU or"),
+        ({"gpu_or_machine": "p5.48xlarge"}, "gpu_type is 'p5.48xlarge': it must be a GPU or"),
         ({"machines": []}, "Right-sizing needs at least one machine"),
     ],
 )
@@ -356,11 +356,11 @@ def test_an_answer_holds_what_was_asked_and_a_refusal_names_choices_that_do(
             lines = (f"pulumi config set {k} {v}" for k, v in choice.settings.items())
             assert all(line in str(answer) for line in lines)
             again = size(
-                choice.settings.get("inference_model", name),
-                context_tokens=int(choice.settings.get("inference_context_tokens", context)),
-                concurrency=int(choice.settings.get("inference_concurrency", count)),
+                choice.settings.get("gpu_model", name),
+                context_tokens=int(choice.settings.get("gpu_context_tokens", context)),
+                concurrency=int(choice.settings.get("gpu_concurrency", count)),
                 machines=candidates,
-                gpu_or_machine=choice.settings.get("inference_gpu", wanted),
+                gpu_or_machine=choice.settings.get("gpu_type", wanted),
                 kv_cache=choice.kv_cache,
             )
             assert again.chosen == choice.fit

@@ -124,7 +124,7 @@ def cloud(
             "STORE_ENDPOINT": endpoint,  # moto's, in the place of AWS
             "STORE_REGION": REGION,
             "API_TOKEN_SECRET_ARN": secret("token", token)[1],
-            "INFERENCE_API_KEY_SECRET_ARN": secret("key", told.pop("INFERENCE_API_KEY"))[1],
+            "INFERENCE_API_KEYS_SECRET_ARN": secret("keys", told.pop("INFERENCE_API_KEYS"))[1],
             "DATABASE_PASSWORD_SECRET_ARN": f"{password_arn}:password::",
             "ARRIVALS_URL": queue_url,
             **plain,
@@ -210,6 +210,6 @@ def lambda_host(
                 **told,
                 **database,
                 "API_TOKEN": token,
-                "INFERENCE_API_KEY": model.environment["INFERENCE_API_KEY"],
+                "INFERENCE_API_KEYS": model.environment["INFERENCE_API_KEYS"],
             },
         )

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.local.standin.app import Settings, create_app
+from functions.endpoint import Endpoint
 from tests import local
 
 SILENCE = None
@@ -33,13 +34,16 @@ class Model:
     @property
     def environment(self) -> Mapping[str, str]:
         """How an application reaches it."""
-        return {
-            "INFERENCE_URL": f"http://127.0.0.1:{self.port}/v1",
-            "INFERENCE_MODEL": local.STANDIN,
-            "INFERENCE_API_KEY": self._key,
-            "INFERENCE_INPUT_USD_PER_MILLION": "0.5",
-            "INFERENCE_OUTPUT_USD_PER_MILLION": "2",
-        }
+        known = Endpoint(
+            name="serverless",
+            rung="serverless",
+            url=f"http://127.0.0.1:{self.port}/v1",
+            model=local.STANDIN,
+            context_tokens=8192,
+            input_usd_per_million=0.5,
+            output_usd_per_million=2.0,
+        )
+        return local.told(known, keys={known.name: self._key})
 
     def calls(self, mark: str) -> int:
         """How often it was asked about a document."""

@@ -77,8 +77,9 @@ def test_a_model_that_is_busy_is_asked_again(host: Host, caller: Caller) -> None
 
 
 def test_an_outage_of_the_model_is_waited_out(host: Host, caller: Caller) -> None:
+    host.kill_worker()  # and with it what its breaker remembers of other tests
     document = Document()
-    host.model.script(document.mark, 503, retry_after=3600)
+    host.model.script(document.mark, 503, 503, 503, 503)  # as often as one question is asked
     id_ = caller.send(document.name, document.data)
 
     waiting = caller.until(id_, lambda found: found["error"] is not None)
@@ -94,6 +95,7 @@ def test_an_outage_of_the_model_is_waited_out(host: Host, caller: Caller) -> Non
 def test_a_refusal_of_the_key_fails_the_document_until_somebody_retries(
     host: Host, caller: Caller
 ) -> None:
+    host.kill_worker()  # and with it what its breaker remembers of other tests
     document = Document()
     host.model.script(document.mark, 401)
     id_ = caller.send(document.name, document.data)

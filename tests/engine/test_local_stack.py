@@ -57,8 +57,9 @@ def test_no_secret_is_printed_or_lies_in_plain_state_argv_or_files(
     secrets = {token}
     for process in clone.processes():
         environment = process.environ()
-        for name in ("INFERENCE_API_KEY", "DATABASE_PASSWORD", "STANDIN_API_KEY"):
+        for name in ("DATABASE_PASSWORD", "STANDIN_API_KEY"):
             secrets |= {environment[name]} if name in environment else set()
+        secrets |= set(json.loads(environment.get("INFERENCE_API_KEYS", "{}")).values())
         assert not any(token in part for part in process.cmdline())
     assert len(secrets) == 3
 
@@ -136,8 +137,10 @@ def test_any_endpoint_of_the_dialect_takes_the_place_of_the_stand_in(
     assert first_up
     before = clone.config.read_text()
     with standin(tmp_path, "elsewhere") as endpoint:
-        url, key = endpoint["INFERENCE_URL"], endpoint["INFERENCE_API_KEY"]
-        for pair in (("inference_url", url), ("inference_model", endpoint["INFERENCE_MODEL"])):
+        (known,) = json.loads(endpoint["INFERENCE_ENDPOINTS"])
+        (key,) = json.loads(endpoint["INFERENCE_API_KEYS"]).values()
+        url = known["url"]
+        for pair in (("inference_url", url), ("inference_model", known["model"])):
             clone.configure(*pair)
         clone.configure("inference_api_key", key, secret=True)
 

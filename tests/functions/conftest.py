@@ -30,7 +30,7 @@ async def ledger(database: Settings) -> AsyncIterator[Ledger]:
     async with Ledger.open(database.database_conninfo, connections=4) as ledger:
         yield ledger
     with psycopg.connect(database.database_conninfo) as connection:
-        connection.execute("delete from documents")
+        connection.execute("truncate documents, answers, endpoints")
 
 
 @pytest.fixture
@@ -51,7 +51,6 @@ def core(database: Settings, ledger: Ledger, tmp_path: Path) -> Application:
     settings = replace(
         database,
         store_url=tmp_path.as_uri(),
-        inference_input_usd_per_million=0.5,
-        inference_output_usd_per_million=2.0,
+        canary_interval_seconds=1e-6,
     )
     return Application(settings=settings, store=open_store(settings), ledger=ledger, model=Model())

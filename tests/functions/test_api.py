@@ -119,6 +119,7 @@ async def test_a_document_is_announced_completed_and_read(
         summary=SUMMARY,
         model="some-model-2026",
         rung="serverless",
+        endpoint="serverless",
         usage=schema.Usage(1_000_000, 500_000, 1),
         cost_usd=1.5,
         error=None,
@@ -524,6 +525,7 @@ async def test_metrics_are_prometheus_text(
     done = await _uploaded(core, api)
     await api.post(f"/api/documents/{done}/complete")
     await core.summarize(started.ids[0])
+    await core.sweep()
     await _uploaded(core, api)
 
     answer = await api.get("/metrics")
@@ -539,6 +541,18 @@ async def test_metrics_are_prometheus_text(
         "seamless_prompt_tokens_total 1000000\n"
         "# TYPE seamless_completion_tokens_total counter\n"
         "seamless_completion_tokens_total 500000\n"
+        "# TYPE seamless_endpoint_up gauge\n"
+        'seamless_endpoint_up{endpoint="serverless"} 1\n'
+        "# TYPE seamless_endpoint_documents gauge\n"
+        'seamless_endpoint_documents{endpoint="serverless"} 1\n'
+        "# TYPE seamless_canary_total counter\n"
+        'seamless_canary_total{endpoint="serverless",result="good"} 1\n'
+        'seamless_canary_total{endpoint="serverless",result="wrong"} 0\n'
+        'seamless_canary_total{endpoint="serverless",result="unreachable"} 0\n'
+        "# TYPE seamless_canary_prompt_tokens_total counter\n"
+        'seamless_canary_prompt_tokens_total{endpoint="serverless"} 90\n'
+        "# TYPE seamless_canary_completion_tokens_total counter\n"
+        'seamless_canary_completion_tokens_total{endpoint="serverless"} 10\n'
     )
 
 

@@ -138,6 +138,8 @@ async def test_the_summary_lies_in_the_store_too(core: Application) -> None:
         "summary": SUMMARY,
         "model": "some-model-2026",
         "rung": "serverless",
+        "endpoint": "serverless",
+        "endpoints": ["serverless"],
         "prompt_tokens": 1_000_000,
         "completion_tokens": 500_000,
         "calls": 1,

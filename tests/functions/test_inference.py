@@ -18,12 +18,16 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from components.local.standin.app import Settings as StandInSettings
 from components.local.standin.app import create_app
-from functions import inference
+from functions import dialect
+from functions.dialect import retry_after
+from functions.endpoint import read_endpoints
 from functions.errors import Code, Failure
-from functions.inference import MAX_ATTEMPTS, Answer, Inference, retry_after
+from functions.inference import MAX_ATTEMPTS, Answer, Inference
+from functions.settings import Settings
 from tests import local
 
 pytestmark = pytest.mark.anyio
@@ -83,18 +87,24 @@ def refused(status: int, message: str = "No.", **headers: str) -> httpx.Response
     return httpx.Response(status, json={"error": error}, headers=headers)
 
 
+def with_key(**changes: Any) -> Settings:
+    """Settings with the key that nobody may see."""
+    return local.settings(**{"inference_api_keys": {"serverless": KEY}, **changes})
+
+
 async def ask(
     handler: Handler | Waiting,
     *,
     seconds: float = 10.0,
     max_tokens: int = 50,
+    url: str = "http://127.0.0.1:9/v1",
     **changes: object,
 ) -> Answer:
     """One question to an endpoint, without pauses."""
-    settings = local.settings(**{"inference_api_key": KEY, **changes})
+    settings = with_key(inference_endpoints=(local.endpoint(url=url),), **changes)
     transport = httpx.MockTransport(cast(Any, handler))
     async with Inference(settings, transport=transport, jitter=lambda: 0.0) as model:
-        return await model.complete(
+        return await model.route("d").complete(
             system="Summarize.",
             user="A text.",
             max_tokens=max_tokens,
@@ -130,9 +140,12 @@ async def test_an_answer_holds_the_text_and_what_it_took() -> None:
     assert answer == Answer(
         text="A summary.",
         model="some-model-2026",
+        endpoint="serverless",
+        rung="serverless",
         prompt_tokens=100,
         completion_tokens=20,
         calls=1,
+        cost_usd=None,
     )
 
 
@@ -143,7 +156,7 @@ async def test_the_question_is_a_chat_completion_with_a_bearer_key() -> None:
         requests.append(request)
         return said()
 
-    await ask(handler, inference_url="https://inference.example/some/v1")
+    await ask(handler, url="https://inference.example/some/v1")
 
     (request,) = requests
     assert request.method == "POST"
@@ -165,9 +178,8 @@ async def test_an_answer_without_usage_or_model_counts_nothing_and_names_the_one
 
     answer = await ask(Endpoint(httpx.Response(200, json=bare)))
 
-    assert answer == Answer(
-        text="Yes.", model="some-model", prompt_tokens=0, completion_tokens=0, calls=1
-    )
+    assert (answer.text, answer.model, answer.calls) == ("Yes.", "some-model", 1)
+    assert (answer.prompt_tokens, answer.completion_tokens) == (0, 0)
 
 
 async def test_what_a_database_cannot_store_is_left_out() -> None:
@@ -272,7 +284,9 @@ async def test_the_pause_doubles_and_the_jitter_shortens_it(pauses: list[float])
     transport = httpx.MockTransport(Endpoint(refused(503)))
     async with Inference(settings, transport=transport, jitter=lambda: 0.5) as model:
         with pytest.raises(Failure):
-            await model.complete(system="s", user="u", max_tokens=9, deadline=time.monotonic() + 60)
+            await model.route("d").complete(
+                system="s", user="u", max_tokens=9, deadline=time.monotonic() + 60
+            )
 
     assert pauses == [0.25, 0.5, 1.0]
 
@@ -285,7 +299,10 @@ async def test_no_place_is_taken_while_nothing_is_asked(pauses: list[float]) -> 
     async with Inference(settings, transport=transport, jitter=lambda: 1.0) as model:
         deadline = time.monotonic() + 60
         answers = await asyncio.gather(
-            *(model.complete(system="s", user="u", max_tokens=9, deadline=deadline) for _ in "ab")
+            *(
+                model.route("d").complete(system="s", user="u", max_tokens=9, deadline=deadline)
+                for _ in "ab"
+            )
         )
 
     assert [answer.text for answer in answers] == ["A summary."] * 2
@@ -311,7 +328,9 @@ async def test_retry_after_is_the_least_pause(
 async def test_a_back_off_that_is_longer_than_retry_after_wins(pauses: list[float]) -> None:
     transport = httpx.MockTransport(Endpoint(refused(429, **{"Retry-After": "0.1"}), said()))
     async with Inference(local.settings(), transport=transport, jitter=lambda: 1.0) as model:
-        await model.complete(system="s", user="u", max_tokens=9, deadline=time.monotonic() + 60)
+        await model.route("d").complete(
+            system="s", user="u", max_tokens=9, deadline=time.monotonic() + 60
+        )
 
     assert pauses == [0.5]
 
@@ -426,7 +445,7 @@ async def test_the_wait_for_a_place_ends_by_the_deadline_too() -> None:
         def complete(seconds: float) -> asyncio.Task[Answer]:
             deadline = time.monotonic() + seconds
             return asyncio.create_task(
-                model.complete(system="s", user="u", max_tokens=9, deadline=deadline)
+                model.route("d").complete(system="s", user="u", max_tokens=9, deadline=deadline)
             )
 
         first = complete(60)
@@ -454,7 +473,7 @@ async def test_never_more_calls_are_in_flight_than_allowed() -> None:
         deadline = time.monotonic() + 10
         await asyncio.gather(
             *(
-                model.complete(system="s", user="u", max_tokens=9, deadline=deadline)
+                model.route("d").complete(system="s", user="u", max_tokens=9, deadline=deadline)
                 for _ in range(20)
             )
         )
@@ -498,9 +517,12 @@ async def test_an_answer_that_was_cut_is_asked_for_once_more_with_twice_the_room
     assert answer == Answer(
         text="A summary.",
         model="some-model-2026",
+        endpoint="serverless",
+        rung="serverless",
         prompt_tokens=200,
         completion_tokens=40,
         calls=2,
+        cost_usd=None,
     )
 
 
@@ -551,7 +573,7 @@ async def test_a_wrong_compression_is_tried_again() -> None:
 async def test_an_answer_without_end_is_not_read_to_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(inference, "MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(dialect, "MAX_ANSWER_BYTES", 1000)
     taken = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -619,7 +641,7 @@ async def test_the_key_is_never_shown(
     answer: httpx.Response | Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    settings = local.settings(inference_api_key=KEY)
+    settings = with_key()
     transport = httpx.MockTransport(Endpoint(answer))
     shown = []
     async with Inference(settings, transport=transport, jitter=lambda: 0.0) as model:
@@ -627,7 +649,7 @@ async def test_the_key_is_never_shown(
         try:
             shown.append(
                 repr(
-                    await model.complete(
+                    await model.route("d").complete(
                         system="s", user="u", max_tokens=9, deadline=time.monotonic() + 9
                     )
                 )
@@ -666,12 +688,12 @@ async def test_the_stand_ins_length_is_asked_again_and_then_refused(
     ("change", "code", "reason"),
     [
         (
-            {"inference_api_key": "wrong"},
+            {"key": "wrong"},
             Code.INFERENCE_UNAUTHORIZED,
             "(401): Missing or incorrect",
         ),
         (
-            {"inference_model": "gpt-x"},
+            {"model": "gpt-x"},
             Code.INFERENCE_REJECTED,
             "(404): The model 'gpt-x' does not",
         ),
@@ -699,11 +721,11 @@ async def test_a_prompt_that_is_too_long_for_the_stand_in_is_rejected(
 
 async def test_the_stand_ins_rate_limit_is_left_to_the_ledger() -> None:
     app = create_app(StandInSettings(api_key=KEY, model="m", requests_per_minute=1))
-    settings = local.settings(inference_api_key=KEY, inference_model="m")
+    settings = with_key(inference_endpoints=(local.endpoint(model="m"),))
     async with Inference(settings, transport=httpx.ASGITransport(app)) as model:
 
         async def complete() -> Answer:
-            return await model.complete(
+            return await model.route("d").complete(
                 system="s",
                 user="The tower was built of granite in 1841.",
                 max_tokens=99,
@@ -723,7 +745,9 @@ async def test_the_stand_ins_rate_limit_is_left_to_the_ledger() -> None:
 async def test_an_endpoint_that_nobody_serves_is_unavailable() -> None:
     async with Inference(local.settings(), jitter=lambda: 0.0) as model:
         with pytest.raises(Failure) as no:
-            await model.complete(system="s", user="u", max_tokens=9, deadline=time.monotonic() + 10)
+            await model.route("d").complete(
+                system="s", user="u", max_tokens=9, deadline=time.monotonic() + 10
+            )
 
     assert no.value.code is Code.INFERENCE_UNAVAILABLE
     assert no.value.message == (
@@ -732,18 +756,22 @@ async def test_an_endpoint_that_nobody_serves_is_unavailable() -> None:
 
 
 async def _ask_standin(
-    standin: dict[str, str], user: str, *, max_tokens: int = 200, **changes: Any
+    standin: dict[str, str],
+    user: str,
+    *,
+    max_tokens: int = 200,
+    key: str | None = None,
+    model: str = local.STANDIN,
 ) -> Answer:
+    (endpoint,) = read_endpoints(standin["INFERENCE_ENDPOINTS"])
     settings = local.settings(
-        **{
-            "inference_url": standin["INFERENCE_URL"],
-            "inference_model": standin["INFERENCE_MODEL"],
-            "inference_api_key": standin["INFERENCE_API_KEY"],
-            **changes,
-        }
+        inference_endpoints=(replace(endpoint, model=model),),
+        inference_api_keys={"serverless": key}
+        if key
+        else json.loads(standin["INFERENCE_API_KEYS"]),
     )
-    async with Inference(settings) as model:
-        return await model.complete(
+    async with Inference(settings) as inference:
+        return await inference.route("d").complete(
             system="Summarize.",
             user=user,
             max_tokens=max_tokens,

@@ -26,7 +26,9 @@ RESULT = Result(
     kind="pdf",
     summary="What it says.",
     model="some-model",
-    rung="serverless",
+    rung="dedicated",
+    endpoint="dedicated",
+    endpoints=["dedicated", "spare"],
     prompt_tokens=1200,
     completion_tokens=90,
     calls=3,
@@ -233,6 +235,30 @@ async def test_progress_only_grows_and_is_reset_by_the_next_claim(ledger: Ledger
 
 
 # ---------------------------------------------------------------- workers that die, or seem to
+
+
+async def test_a_finished_document_says_who_answered_and_no_other_does(ledger: Ledger) -> None:
+    entry = await _claimed(ledger)
+    assert (entry.endpoint, entry.endpoints) == (None, None)
+
+    await ledger.finish(entry, RESULT)
+
+    done = await _get(ledger, entry.id)
+    assert (done.endpoint, done.rung, done.endpoints) == (
+        "dedicated",
+        "dedicated",
+        ["dedicated", "spare"],
+    )
+
+
+async def test_a_worker_that_was_replaced_leaves_no_answer(ledger: Ledger, sql: Sql) -> None:
+    zombie = await _claimed(ledger)
+    sql("update documents set lease_until = now() - interval '1 s'")
+    assert await ledger.claim(zombie.id, lease=LEASE) is not None
+
+    assert not await ledger.finish(zombie, RESULT)
+
+    assert sql("select count(*) from answers") == [(0,)]
 
 
 async def test_a_lease_that_ran_out_is_claimed_under_a_higher_epoch(

@@ -6,6 +6,7 @@ a lease: it is moved in SQL.
 """
 
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -200,11 +201,8 @@ def held(
         environment={"STANDIN_API_KEY": key, "STANDIN_DELAY_SECONDS": "600"},
     )
     port = slow.start()
-    inference = {
-        "INFERENCE_URL": f"http://127.0.0.1:{port}/v1",
-        "INFERENCE_MODEL": local.STANDIN,
-        "INFERENCE_API_KEY": key,
-    }
+    url = f"http://127.0.0.1:{port}/v1"
+    inference = local.told(local.endpoint(url=url, model=local.STANDIN), keys={"serverless": key})
     try:
         with local.application(folder, postgres.database(), inference) as application:
             with application.client() as caller:
@@ -228,7 +226,7 @@ def test_a_worker_that_is_killed_is_replaced_by_the_next_sweep(
     standin.daemon.stop()
     _restart(
         replace(standin, environment={**standin.environment, "STANDIN_DELAY_SECONDS": ""}),
-        f"{application.environment['INFERENCE_URL']}",
+        json.loads(application.environment["INFERENCE_ENDPOINTS"])[0]["url"],
     )
     state = "select status, attempts, lost_leases, lease_until > now() from documents"
     assert _sql(application, state) == [("working", 1, 0, True)]
@@ -388,8 +386,10 @@ def test_no_secret_is_in_the_log_or_on_the_command_line(
 
     assert f"document {id_}: done" in shown
     assert "signature=" not in shown
-    for name in ("API_TOKEN", "DATABASE_PASSWORD", "INFERENCE_API_KEY"):
-        assert application.environment[name] not in shown
+    environment = application.environment
+    (key,) = json.loads(environment["INFERENCE_API_KEYS"]).values()
+    for secret in (environment["API_TOKEN"], environment["DATABASE_PASSWORD"], key):
+        assert secret not in shown
 
 
 # ---------------------------------------------------------------- given

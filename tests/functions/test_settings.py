@@ -3,6 +3,8 @@
 What a real platform hands to a process is not shown here; see `test_local_host`.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal
 
@@ -11,9 +13,11 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from components.contracts import ExternalInference, application_environment
+from functions.endpoint import Endpoint
 from functions.settings import Settings, SettingsError, variable_names
 
 KNOBS = {
+    "CANARY_INTERVAL_SECONDS",
     "INFERENCE_CONCURRENCY",
     "INFERENCE_TIMEOUT_SECONDS",
     "DOCUMENT_DEADLINE_SECONDS",
@@ -31,9 +35,9 @@ LEAST = {
     "DATABASE_NAME": "ledger",
     "DATABASE_USER": "app",
     "DATABASE_PASSWORD": "password-77aa",
-    "INFERENCE_URL": "https://inference.example/v1",
-    "INFERENCE_MODEL": "some-model",
-    "INFERENCE_API_KEY": "key-51d0",
+    "INFERENCE_ENDPOINTS": '[{"name": "dedicated", "rung": "dedicated", "model": "some-model", '
+    '"url": "https://inference.example/v1", "context_tokens": 8192}]',
+    "INFERENCE_API_KEYS": '{"dedicated": "key-51d0"}',
 }
 """The variables that have no default."""
 
@@ -56,14 +60,24 @@ def test_what_has_no_default_is_enough() -> None:
         database_user="app",
         database_password="password-77aa",
         database_sslmode="verify-full",
-        inference_url="https://inference.example/v1",
-        inference_model="some-model",
-        inference_api_key="key-51d0",
-        inference_context_tokens=8192,
+        inference_endpoints=(
+            Endpoint(
+                name="dedicated",
+                rung="dedicated",
+                url="https://inference.example/v1",
+                model="some-model",
+                context_tokens=8192,
+                input_usd_per_million=None,
+                output_usd_per_million=None,
+                weight=1,
+                order=0,
+                ca="",
+            ),
+        ),
+        inference_api_keys={"dedicated": "key-51d0"},
         inference_concurrency=8,
         inference_timeout_seconds=120.0,
-        inference_input_usd_per_million=None,
-        inference_output_usd_per_million=None,
+        canary_interval_seconds=240.0,
         document_deadline_seconds=600.0,
         sweep_interval_seconds=60.0,
     )
@@ -71,19 +85,11 @@ def test_what_has_no_default_is_enough() -> None:
 
 def test_numbers_are_read_as_numbers() -> None:
     settings = Settings.read(
-        {
-            **LEAST,
-            "INFERENCE_CONTEXT_TOKENS": "131072",
-            "INFERENCE_TIMEOUT_SECONDS": "2.5",
-            "INFERENCE_INPUT_USD_PER_MILLION": "0",
-            "INFERENCE_OUTPUT_USD_PER_MILLION": "0.15",
-        }
+        {**LEAST, "INFERENCE_CONCURRENCY": "3", "INFERENCE_TIMEOUT_SECONDS": "2.5"}
     )
 
-    assert settings.inference_context_tokens == 131_072
+    assert settings.inference_concurrency == 3
     assert settings.inference_timeout_seconds == 2.5
-    assert settings.inference_input_usd_per_million == 0.0
-    assert settings.inference_output_usd_per_million == 0.15
 
 
 def test_an_empty_environment_is_refused_with_every_missing_name() -> None:
@@ -108,7 +114,7 @@ def test_all_problems_are_named_at_once() -> None:
                 "DATABASE_PORT": "54x2",
                 "DATABASE_SSLMODE": "prefer",
                 "INFERENCE_CONCURRENCY": "0",
-                "INFERENCE_INPUT_USD_PER_MILLION": "-1",
+                "INFERENCE_ENDPOINTS": "[]",
                 "STORE_URL": "",
             }
         )
@@ -118,8 +124,8 @@ def test_all_problems_are_named_at_once() -> None:
         "STORE_URL is not set",
         "DATABASE_PORT='54x2': must be a whole number, more than 0",
         "DATABASE_SSLMODE='prefer': must be one of disable, require, verify-full",
+        "INFERENCE_ENDPOINTS='[]': must name at least one endpoint",
         "INFERENCE_CONCURRENCY='0': must be a whole number, more than 0",
-        "INFERENCE_INPUT_USD_PER_MILLION='-1': must be a number, 0 or more",
     ]
 
 
@@ -129,13 +135,15 @@ def test_a_duration_that_is_no_positive_number_is_refused(text: str) -> None:
         Settings.read({**LEAST, "DOCUMENT_DEADLINE_SECONDS": text})
 
 
-@pytest.mark.parametrize("variable", ["API_TOKEN", "INFERENCE_API_KEY"])
 @pytest.mark.parametrize(
     "value", ["hidden-77\n", " hidden-77", "hidden 77", "hidden-77\0", "hüdden"]
 )
-def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(variable: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=f"{variable}: must be visible ASCII") as refused:
-        Settings.read({**LEAST, variable: value})
+@pytest.mark.parametrize("many", [False, True], ids=["token", "key"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(value: str, many: bool) -> None:
+    name = "INFERENCE_API_KEYS" if many else "API_TOKEN"
+    text = json.dumps({"dedicated": value}) if many else value
+    with pytest.raises(SettingsError, match=f"{name}: .*must be visible ASCII") as refused:
+        Settings.read({**LEAST, name: text})
 
     assert "dden" not in str(refused.value)
 
@@ -147,7 +155,14 @@ def test_no_secret_is_shown() -> None:
         assert shown.count("***") == 4
         for secret in ("token-8f1c", "password-77aa", "key-51d0", "secret-3e3e"):
             assert secret not in shown
-    assert "inference_model='some-model'" in repr(settings)
+    assert "model='some-model'" in repr(settings)
+
+
+def test_settings_can_be_a_key_of_a_cache() -> None:
+    other = Settings.read({**LEAST, "INFERENCE_API_KEYS": '{"dedicated": "another"}'})
+
+    assert hash(Settings.read(LEAST)) == hash(Settings.read(LEAST))
+    assert Settings.read(LEAST) != other
 
 
 def test_the_connection_string_survives_any_password() -> None:
@@ -170,25 +185,6 @@ def test_no_certificate_is_looked_for_without_verification() -> None:
     settings = Settings.read({**LEAST, "DATABASE_SSLMODE": "disable"})
 
     assert "sslrootcert" not in conninfo_to_dict(settings.database_conninfo)
-
-
-def test_cost_is_the_sum_over_both_prices() -> None:
-    settings = Settings.read(
-        {
-            **LEAST,
-            "INFERENCE_INPUT_USD_PER_MILLION": "0.5",
-            "INFERENCE_OUTPUT_USD_PER_MILLION": "2",
-        }
-    )
-
-    assert settings.cost_usd(1_000_000, 100_000) == pytest.approx(0.7)
-
-
-@pytest.mark.parametrize("known", ["INPUT", "OUTPUT"])
-def test_cost_is_unknown_while_one_price_is(known: str) -> None:
-    settings = Settings.read({**LEAST, f"INFERENCE_{known}_USD_PER_MILLION": "1"})
-
-    assert settings.cost_usd(1000, 1000) is None
 
 
 # ---------------------------------------------------------------- what the components set
@@ -237,12 +233,28 @@ async def test_every_setting_is_what_the_component_said() -> None:
         database_user="app",
         database_password="password",
         database_sslmode="require",
-        inference_url="https://inference.example/v1",
-        inference_model="some-model",
-        inference_api_key="key",
-        inference_context_tokens=32_768,
-        inference_input_usd_per_million=0.15,
-        inference_output_usd_per_million=0.6,
+        inference_endpoints=(
+            Endpoint(
+                name="dedicated",
+                rung="dedicated",
+                url="https://inference.example/v1",
+                model="some-model",
+                context_tokens=32_768,
+                input_usd_per_million=0.15,
+                output_usd_per_million=0.6,
+                weight=70,
+                ca="-----BEGIN CERTIFICATE-----",
+            ),
+            Endpoint(
+                name="spare",
+                rung="serverless",
+                url="https://spare.example/v1",
+                model="spare-model",
+                context_tokens=8192,
+                order=3,
+            ),
+        ),
+        inference_api_keys={"dedicated": "key", "spare": "spare-key"},
     )
 
 
@@ -267,22 +279,33 @@ def test_what_a_component_may_leave_empty_has_a_default() -> None:
         "STORE_ACCESS_KEY_ID",
         "STORE_SECRET_ACCESS_KEY",
         "DATABASE_SSLMODE",
-        "INFERENCE_CONTEXT_TOKENS",
-        "INFERENCE_INPUT_USD_PER_MILLION",
-        "INFERENCE_OUTPUT_USD_PER_MILLION",
     }
 
 
 @pytest.mark.anyio
-async def test_an_unknown_price_is_left_out() -> None:
-    assert not {name for name in await _environment(price=None) if "USD" in name}
+async def test_the_keys_are_secret_and_what_else_is_known_of_endpoints_is_not() -> None:
+    variables = _variables()
+
+    async def is_secret(name: str) -> bool:
+        return await pulumi.Output.from_input(variables[name]).is_secret()
+
+    assert await is_secret("INFERENCE_API_KEYS")
+    assert not await is_secret("INFERENCE_ENDPOINTS")
+    assert "key" not in (await _environment())["INFERENCE_ENDPOINTS"]
 
 
-async def _environment(*, price: float | None = 0.15) -> dict[str, str]:
+async def _environment() -> dict[str, str]:
+    values: dict[str, Any] = {
+        name: await pulumi.Output.from_input(value).future() for name, value in _variables().items()
+    }
+    return values
+
+
+def _variables() -> Mapping[str, pulumi.Input[str]]:
     def out(value: str) -> pulumi.Output[str]:
         return pulumi.Output.from_input(value)
 
-    variables = application_environment(
+    return application_environment(
         arrangement="integrated",
         rung="dedicated",
         api_token=out("token"),
@@ -303,19 +326,32 @@ async def _environment(*, price: float | None = 0.15) -> dict[str, str]:
             password=out("password"),
             sslmode="require",
         ),
-        inference=ExternalInference(
-            base_url=out("https://inference.example/v1"),
-            model=out("some-model"),
-            api_key=out("key"),
-            context_tokens=32_768,
-            input_usd_per_million=price,
-            output_usd_per_million=price and 0.6,
-        ),
+        inference=[
+            ExternalInference(
+                name="dedicated",
+                rung="dedicated",
+                base_url=out("https://inference.example/v1"),
+                model=out("some-model"),
+                api_key=out("key"),
+                context_tokens=32_768,
+                input_usd_per_million=0.15,
+                output_usd_per_million=0.6,
+                certificate_authority=out("-----BEGIN CERTIFICATE-----"),
+                weight=70,
+            ),
+            ExternalInference(
+                name="spare",
+                rung="serverless",
+                base_url=out("https://spare.example/v1"),
+                model=out("spare-model"),
+                api_key=pulumi.Output.secret("spare-key"),
+                context_tokens=8192,
+                input_usd_per_million=None,
+                output_usd_per_million=None,
+                order=3,
+            ),
+        ],
     )
-    values: dict[str, Any] = {
-        name: await pulumi.Output.from_input(value).future() for name, value in variables.items()
-    }
-    return values
 
 
 def _problems(error: SettingsError) -> list[str]:

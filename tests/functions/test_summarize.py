@@ -6,8 +6,9 @@ The model is a function in this file; order and waiting are shown by events, nev
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -63,6 +64,7 @@ class Model:
     reply: Callable[[Question], Awaitable[str]]
     asked: list[Question] = field(default_factory=list)
     cancelled: list[Question] = field(default_factory=list)
+    endpoint: str = "dedicated"
 
     async def complete(self, *, system: str, user: str, max_tokens: int, deadline: float) -> Answer:
         question = Question(system=system, user=user, deadline=deadline, max_tokens=max_tokens)
@@ -72,7 +74,16 @@ class Model:
         except asyncio.CancelledError:
             self.cancelled.append(question)
             raise
-        return Answer(text=text, model="some-model", prompt_tokens=10, completion_tokens=2, calls=1)
+        return Answer(
+            text=text,
+            model="some-model",
+            endpoint=self.endpoint,
+            rung="dedicated",
+            prompt_tokens=10,
+            completion_tokens=2,
+            calls=1,
+            cost_usd=0.25,
+        )
 
 
 async def joined(question: Question) -> str:
@@ -113,8 +124,36 @@ async def test_a_text_that_fits_takes_one_call() -> None:
     assert (question.max_tokens, question.deadline) == (SUMMARY_TOKENS, DEADLINE)
     assert heard == [1]
     assert summary == Summary(
-        text=SENTENCE, model="some-model", prompt_tokens=10, completion_tokens=2, calls=1
+        text=SENTENCE,
+        model="some-model",
+        endpoint="dedicated",
+        rung="dedicated",
+        endpoints=["dedicated"],
+        prompt_tokens=10,
+        completion_tokens=2,
+        calls=1,
+        cost_usd=0.25,
     )
+
+
+@pytest.mark.parametrize(("price", "cost"), [(0.5, 1.0), (None, None)])
+async def test_a_summary_names_who_merged_it_and_everybody_who_read_a_part(
+    price: float | None, cost: float | None
+) -> None:
+    class Several(Model):
+        async def complete(self, **question: Any) -> Answer:
+            answer = await super().complete(**question)
+            part = question["system"].startswith("You summarize one part")
+            by = "spare" if part else "dedicated"
+            return replace(
+                answer, endpoint=by, model=f"model of {by}", cost_usd=0.25 if part else price
+            )
+
+    summary, _ = await carry_out(Several(joined), parts(2, fan_in=2))
+
+    assert (summary.endpoint, summary.model) == ("dedicated", "model of dedicated")
+    assert summary.endpoints == ["dedicated", "spare"]
+    assert summary.cost_usd == cost
 
 
 async def test_a_text_that_does_not_fit_is_read_in_parts_that_are_merged() -> None:

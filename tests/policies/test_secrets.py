@@ -1,7 +1,10 @@
 """How secrets are told from what only looks like one."""
 
+import json
 import secrets
+from pathlib import Path
 
+import certifi
 import pytest
 
 from policies.secrets import kind_of_secret, names_secret
@@ -54,6 +57,17 @@ def test_a_secret_is_known_by_its_beginning_or_its_randomness(text: str, kind: s
 def test_what_stacks_are_made_of_is_no_secret(text: str) -> None:
     """Names, addresses, identifiers and hashes."""
     assert kind_of_secret("value", text) is None
+
+
+def test_a_certificate_is_no_secret_and_hides_none() -> None:
+    """Also inside JSON, as the application is told of a private authority."""
+    authorities = Path(certifi.where()).read_text()
+    start = authorities.index("-----BEGIN CERTIFICATE-----")
+    end = authorities.index("-----END CERTIFICATE-----") + len("-----END CERTIFICATE-----")
+    told = json.dumps([{"name": "cluster", "ca": authorities[start:end]}])
+
+    assert kind_of_secret("INFERENCE_ENDPOINTS", told) is None
+    assert kind_of_secret("INFERENCE_ENDPOINTS", f"{told} glpat-{'a1' * 10}") == "a GitLab token"
 
 
 def test_nearly_every_generated_secret_is_found_by_its_randomness() -> None:

@@ -1,5 +1,6 @@
 """The local stack's plan: what it consists of, and what a config value changes. No engine runs."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -86,10 +87,10 @@ def test_an_endpoint_of_ones_own_takes_the_place_of_the_stand_in() -> None:
     assert not any("StandIn" in resource.type for resource in plan.resources)
     assert plan.outputs["inference_url"] == "http://127.0.0.1:11434/v1"
     assert plan.outputs["inference_model"] == "llama3.2"
-    assert host.inputs["environment"]["INFERENCE_API_KEY"] == "[secret]"
-    assert host.inputs["environment"]["INFERENCE_CONTEXT_TOKENS"] == "32768"
-    assert host.inputs["environment"]["INFERENCE_INPUT_USD_PER_MILLION"] == "0.1"
-    assert host.inputs["environment"]["INFERENCE_OUTPUT_USD_PER_MILLION"] == "0.7"
+    assert host.inputs["environment"]["INFERENCE_API_KEYS"] == "[secret]"
+    (told,) = json.loads(host.inputs["environment"]["INFERENCE_ENDPOINTS"])
+    assert (told["name"], told["context_tokens"]) == ("serverless", 32_768)
+    assert (told["input_usd_per_million"], told["output_usd_per_million"]) == (0.1, 0.7)
 
 
 def test_a_plan_needs_no_key() -> None:
@@ -97,7 +98,7 @@ def test_a_plan_needs_no_key() -> None:
     plan = make("local", {"inference_url": "http://127.0.0.1:9/v1", "inference_model": "m"})
 
     (host,) = (r for r in plan.resources if r.name == "functions-host")
-    assert host.inputs["environment"]["INFERENCE_API_KEY"] == "[secret]"
+    assert host.inputs["environment"]["INFERENCE_API_KEYS"] == "[secret]"
 
 
 def test_in_prod_what_holds_data_is_protected() -> None:

@@ -6,8 +6,8 @@ import pulumi
 import pytest
 
 from analysis.plan import make
+from stacks.errors import StackNameError
 from stacks.names import broken_by_bucket, broken_by_stack
-from stacks.settings import StackNameError
 
 RANDOM = len("-1234567")
 """What Pulumi adds to a logical name where a person chose none."""

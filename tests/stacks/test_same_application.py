@@ -38,7 +38,7 @@ LACKING = {
 
 REFERRED = {
     # Lambda shows variables to whoever may read its configuration, so secrets go by reference.
-    "split": {"API_TOKEN", "DATABASE_PASSWORD", "INFERENCE_API_KEY"},
+    "split": {"API_TOKEN", "DATABASE_PASSWORD", "INFERENCE_API_KEYS"},
 }
 """What is told as `NAME_SECRET_ARN`, read from Secrets Manager."""
 

@@ -54,7 +54,7 @@ def test_no_function_is_told_a_secret_but_each_where_it_lies() -> None:
     assert references == {
         "API_TOKEN_SECRET_ARN",
         "DATABASE_PASSWORD_SECRET_ARN",
-        "INFERENCE_API_KEY_SECRET_ARN",
+        "INFERENCE_API_KEYS_SECRET_ARN",
     }
     known = {name.removesuffix("_SECRET_ARN") for name in told[0]}
     assert known <= variable_names()

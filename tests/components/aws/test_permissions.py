@@ -108,14 +108,18 @@ def _program() -> None:
         network=network,
         store=store,
         database=database,
-        inference=ExternalInference(
-            base_url=pulumi.Output.from_input("https://inference.example/v1"),
-            model=pulumi.Output.from_input("some-model"),
-            api_key=pulumi.Output.secret("key-51d0"),
-            context_tokens=8192,
-            input_usd_per_million=None,
-            output_usd_per_million=None,
-        ),
+        inference=[
+            ExternalInference(
+                name="serverless",
+                rung="serverless",
+                base_url=pulumi.Output.from_input("https://inference.example/v1"),
+                model=pulumi.Output.from_input("some-model"),
+                api_key=pulumi.Output.secret("key-51d0"),
+                context_tokens=8192,
+                input_usd_per_million=None,
+                output_usd_per_million=None,
+            )
+        ],
         rung="serverless",
         protect=False,
     )
@@ -294,11 +298,11 @@ def test_a_function_is_told_where_its_secrets_lie(cloud: Cloud, what: str) -> No
     prefix = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}"
 
     assert told["API_TOKEN_SECRET_ARN"] == f"{prefix}:functions-api-token-secret:::v1"
-    assert told["INFERENCE_API_KEY_SECRET_ARN"] == f"{prefix}:functions-inference-key-secret:::v1"
+    assert told["INFERENCE_API_KEYS_SECRET_ARN"] == f"{prefix}:functions-inference-key-secret:::v1"
     assert told["DATABASE_PASSWORD_SECRET_ARN"] == f"{prefix}:database-role-secret:::v1"
     assert not any(":rds" in str(value) for value in told.values())
     assert "of-a-test" not in told.values()
-    assert "key-51d0" not in told.values()
+    assert not any("key-51d0" in value for value in told.values())
 
 
 def test_a_secret_without_a_reference_is_refused() -> None:
