@@ -67,6 +67,11 @@ async def examine(client: Client) -> Examination:
 
 def is_right(completion: Completion) -> bool:
     """True when a finished answer holds the code as a word of its own, however it is dressed."""
+    return completion.reason == "stop" and knows(completion.text)
+
+
+def knows(text: str) -> bool:
+    """True for a text with the code in it, as a word of its own."""
     # Models write other dashes, quotes, capitals and backticks for the same thing.
-    plain = re.sub(r"[\u2010-\u2015\u2212]", "-", completion.text.casefold())
-    return completion.reason == "stop" and CODE in re.findall(r"[\w-]+", plain)
+    plain = re.sub(r"[\u2010-\u2015\u2212]", "-", text.casefold())
+    return CODE in re.findall(r"[\w-]+", plain)

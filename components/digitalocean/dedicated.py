@@ -8,6 +8,7 @@ import pulumi
 import pulumi_digitalocean as digitalocean
 
 from components.contracts import Rung
+from components.answering import Answering
 from components.gpu import Machine
 
 REGIONS = ("atl1", "nyc2", "tor1")
@@ -83,7 +84,13 @@ class DedicatedInference(pulumi.ComponentResource):
         token = digitalocean.DedicatedInferenceToken(
             name, dedicated_inference_id=endpoint.id, opts=child
         )
-        self.base_url = endpoint.public_endpoint_fqdn.apply(lambda host: f"https://{host}/v1")
+        self.base_url = Answering(
+            f"{name}-answering",
+            base_url=endpoint.public_endpoint_fqdn.apply(lambda host: f"https://{host}/v1"),
+            model=model,
+            api_key=token.token,
+            opts=child,
+        ).base_url
         self.model = pulumi.Output.from_input(model)
         self.api_key = pulumi.Output.secret(token.token)
         self.certificate_authority = pulumi.Output.from_input("")
