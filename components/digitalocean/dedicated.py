@@ -17,8 +17,9 @@ class DedicatedInference(pulumi.ComponentResource):
     """A Dedicated Inference endpoint with a token of its own, as the contract wants it.
 
     Public, since Functions have no VPC; its certificate is a public authority's, so there is no
-    authority to trust beside. Billed by the GPU-hour until it is destroyed: there is no autoscaling
-    and no scale to zero.
+    authority to trust beside: `GET /v2/dedicated-inferences/{id}/ca` is for private endpoints.
+    Clients ask for the model by its repository, which is its slug, too. Billed by the GPU-hour
+    until it is destroyed: there is no autoscaling and no scale to zero.
     """
 
     base_url: pulumi.Output[str]
@@ -36,7 +37,6 @@ class DedicatedInference(pulumi.ComponentResource):
         *,
         region: str,
         machine: Machine,
-        model: str,
         repository: str,
         context_tokens: int,
         replicas: int,
@@ -45,8 +45,7 @@ class DedicatedInference(pulumi.ComponentResource):
     ) -> None:
         """Args:
         machine: What each replica runs on.
-        model: Name that clients ask for.
-        repository: Of the weights at Hugging Face.
+        repository: Of the weights at Hugging Face, and the name that clients ask for.
         context_tokens: Prompt and answer together fit in so many tokens.
         replicas: That always run.
         """
@@ -60,7 +59,7 @@ class DedicatedInference(pulumi.ComponentResource):
             enable_public_endpoint=True,
             model_deployments=[
                 {
-                    "model_slug": model,
+                    "model_slug": repository,
                     "model_provider": "hugging_face",
                     "provider_model_id": repository,
                     "accelerators": [
@@ -79,7 +78,7 @@ class DedicatedInference(pulumi.ComponentResource):
             name, dedicated_inference_id=endpoint.id, opts=child
         )
         self.base_url = endpoint.public_endpoint_fqdn.apply(lambda host: f"https://{host}/v1")
-        self.model = pulumi.Output.from_input(model)
+        self.model = pulumi.Output.from_input(repository)
         self.api_key = pulumi.Output.secret(token.token)
         self.certificate_authority = pulumi.Output.from_input("")
         self.context_tokens = context_tokens
