@@ -165,9 +165,9 @@ class Cluster(pulumi.ComponentResource):
         add_ons = node_add_ons(name, cluster, [system, gpus], child)
         autoscaler(name, cluster, child)
         # EKS makes the group with the cluster: nobody knows the one before the other.
-        nodes_group_id = pulumi.Output.all(cluster.id, cluster.vpc_config).apply(
-            lambda facts: facts[1].cluster_security_group_id
-        )
+        nodes_group_id = pulumi.Output.all(
+            cluster.id, cluster.vpc_config.cluster_security_group_id
+        ).apply(lambda facts: str(facts[1]))
         share = Share(
             f"{name}-weights",
             network=network,
