@@ -1,18 +1,21 @@
 """Kubernetes with GPU nodes at AWS: EKS."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_aws import cloudwatch, ec2, efs, eks, iam, kms, vpc
+from pulumi_aws import cloudwatch, eks, kms
 
 from components import contracts
+from components.aws.add_ons import autoscaler, network_add_ons, node_add_ons
 from components.aws.entrance import Entrance
-from components.aws.iam import allow, managed, policy, trust
+from components.aws.iam import trust
+from components.aws.kubeconfig import kubeconfig
 from components.aws.network import Network
 from components.aws.nodes import POOL, NodePool
+from components.aws.roles import role
+from components.aws.share import Share
 from components.gpu import Machine
 
 VERSION = "1.35"
@@ -33,7 +36,9 @@ class Cluster(pulumi.ComponentResource):
     """A cluster in the private subnets with a pool of CPU nodes and one of GPU nodes.
 
     It satisfies `components.contracts.Cluster`. Its API has a private address only, unless CIDRs
-    are named: whoever deploys from outside the VPC must name theirs.
+    are named: whoever deploys from outside the VPC must name theirs, and whoever deploys needs the
+    AWS CLI on PATH, since a kubeconfig of EKS asks it for a token. Who makes the cluster is its
+    only administrator.
     """
 
     provider: pulumi.ProviderResource
@@ -70,7 +75,7 @@ class Cluster(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         kept = pulumi.ResourceOptions(parent=self, protect=protect)
         # EKS writes to the group of this name; made by EKS itself, it would keep logs for ever.
-        title = f"seamless-{pulumi.get_stack()}"
+        title = f"seamless-{pulumi.get_stack()}"[:100]
         logs = cloudwatch.LogGroup(
             f"{name}-logs",
             name=f"/aws/eks/{title}/cluster",
@@ -84,7 +89,9 @@ class Cluster(pulumi.ComponentResource):
             deletion_window_in_days=30,
             opts=kept,
         )
-        control = _role(f"{name}-control", "eks.amazonaws.com", ["AmazonEKSClusterPolicy"], child)
+        control, may_control = role(
+            f"{name}-control", trust("eks.amazonaws.com"), ["AmazonEKSClusterPolicy"], child
+        )
         cluster = eks.Cluster(
             name,
             name=title,
@@ -100,6 +107,8 @@ class Cluster(pulumi.ComponentResource):
                 "authentication_mode": "API",
                 "bootstrap_cluster_creator_admin_permissions": True,
             },
+            # Ours are add-ons that EKS keeps; its own would be there first, and never updated.
+            bootstrap_self_managed_addons=False,
             encryption_config={
                 "resources": ["secrets"],
                 "provider": {"key_arn": key.arn},
@@ -108,20 +117,19 @@ class Cluster(pulumi.ComponentResource):
             upgrade_policy={"support_type": "STANDARD"},
             deletion_protection=protect,
             opts=pulumi.ResourceOptions(
-                parent=self, protect=protect, depends_on=[logs, *network.way_out]
+                parent=self, protect=protect, depends_on=[logs, *may_control, *network.way_out]
             ),
         )
         self.name = cluster.name
-        node_role = _role(
+        # What a pod is allowed is the pod's: the node's own role has no part of the network's.
+        node_role, may_join = role(
             f"{name}-node",
-            "ec2.amazonaws.com",
-            [
-                "AmazonEKSWorkerNodeMinimalPolicy",
-                "AmazonEC2ContainerRegistryPullOnly",
-                "AmazonEKS_CNI_Policy",
-            ],
+            trust("ec2.amazonaws.com"),
+            ["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly"],
             child,
         )
+        # A node is ready only with a network.
+        ground = [*may_join, *network_add_ons(name, cluster, child)]
         system = NodePool(
             f"{name}-system",
             pool="system",
@@ -133,6 +141,7 @@ class Cluster(pulumi.ComponentResource):
             disk_gib=50,
             minimum=2,
             maximum=4,
+            after=ground,
             opts=child,
         )
         gpus = NodePool(
@@ -150,196 +159,36 @@ class Cluster(pulumi.ComponentResource):
             # Without it the autoscaler adds a second node while the first one's plugin starts.
             labels={"k8s.amazonaws.com/accelerator": machine.gpu},
             offers={GPU_RESOURCE: machine.count},
+            after=ground,
             opts=child,
         )
-        ready = [system, gpus]
-        self._add_ons(name, cluster, ready)
-        self._autoscaler(name, cluster)
-        share = self._share(name, network, cluster.vpc_config.cluster_security_group_id, kept)
+        add_ons = node_add_ons(name, cluster, [system, gpus], child)
+        autoscaler(name, cluster, child)
+        # EKS makes the group with the cluster: nobody knows the one before the other.
+        nodes_group_id = pulumi.Output.all(
+            cluster.id, cluster.vpc_config.cluster_security_group_id
+        ).apply(lambda facts: str(facts[1]))
+        share = Share(
+            f"{name}-weights",
+            network=network,
+            nodes_group_id=nodes_group_id,
+            protect=protect,
+            opts=child,
+        )
         self.gpu_labels = {POOL: "gpu"}
-        self.weights_volume = {"csi": {"driver": "efs.csi.aws.com", "volumeHandle": share.id}}
+        self.weights_volume = {"csi": {"driver": "efs.csi.aws.com", "volumeHandle": share.handle}}
         self.entrance = Entrance(
             f"{name}-entrance",
             network=network,
             node_group_name=system.group_name,
-            nodes_group_id=cluster.vpc_config.cluster_security_group_id,
+            nodes_group_id=nodes_group_id,
             opts=child,
         ).facts
         self.provider = kubernetes.Provider(
             name,
-            kubeconfig=_kubeconfig(cluster, region),
-            delete_unreachable=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=ready),
+            kubeconfig=kubeconfig(cluster, region),
+            # What is in the cluster is made after these, and gone before they go: a volume that is
+            # mounted while its driver leaves stays mounted.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*add_ons, *share.mounts]),
         )
         self.register_outputs({"name": self.name})
-
-    def _add_ons(self, name: str, cluster: eks.Cluster, nodes: Sequence[pulumi.Resource]) -> None:
-        child = pulumi.ResourceOptions(parent=self)
-        storage = _pod_role(f"{name}-storage", child)
-        iam.RolePolicyAttachment(
-            f"{name}-storage",
-            role=storage.name,
-            policy_arn=managed("service-role/AmazonEFSCSIDriverPolicy"),
-            opts=child,
-        )
-        # Policies between pods are off unless the network plugin is told.
-        network_plugin = json.dumps({"enableNetworkPolicy": "true"})
-        add_ons: dict[str, dict[str, Any]] = {
-            "vpc-cni": {"configuration_values": network_plugin},
-            "kube-proxy": {},
-            "coredns": {},
-            "eks-pod-identity-agent": {},
-            "eks-node-monitoring-agent": {},
-            "aws-efs-csi-driver": {
-                "pod_identity_associations": [
-                    {"service_account": "efs-csi-controller-sa", "role_arn": storage.arn}
-                ]
-            },
-        }
-        for add_on, settings in add_ons.items():
-            eks.Addon(
-                f"{name}-{add_on}",
-                addon_name=add_on,
-                cluster_name=cluster.name,
-                resolve_conflicts_on_create="OVERWRITE",
-                resolve_conflicts_on_update="OVERWRITE",
-                **settings,
-                # coredns and the others have no place to run before there is a node.
-                opts=pulumi.ResourceOptions(
-                    parent=self, depends_on=[] if add_on == "vpc-cni" else list(nodes)
-                ),
-            )
-
-    def _autoscaler(self, name: str, cluster: eks.Cluster) -> None:
-        """The identity of the cluster autoscaler, which is a chart."""
-        child = pulumi.ResourceOptions(parent=self)
-        role = _pod_role(f"{name}-autoscaler", child)
-        look = allow(
-            "autoscaling:DescribeAutoScalingGroups",
-            "autoscaling:DescribeAutoScalingInstances",
-            "autoscaling:DescribeLaunchConfigurations",
-            "autoscaling:DescribeScalingActivities",
-            "autoscaling:DescribeTags",
-            "ec2:DescribeImages",
-            "ec2:DescribeInstanceTypes",
-            "ec2:DescribeLaunchTemplateVersions",
-            "ec2:GetInstanceTypesFromInstanceRequirements",
-            "eks:DescribeNodegroup",
-            on=["*"],
-        )
-        owned = pulumi.Output.concat("aws:ResourceTag/k8s.io/cluster-autoscaler/", cluster.name)
-        act = allow(
-            "autoscaling:SetDesiredCapacity",
-            "autoscaling:TerminateInstanceInAutoScalingGroup",
-            on=["arn:aws:autoscaling:*:*:autoScalingGroup:*:autoScalingGroupName/*"],
-            when={"StringEquals": owned.apply(lambda tag: {tag: "owned"})},
-        )
-        iam.RolePolicy(f"{name}-autoscaler", role=role.id, policy=policy([look, act]), opts=child)
-        eks.PodIdentityAssociation(
-            f"{name}-autoscaler",
-            cluster_name=cluster.name,
-            namespace="kube-system",
-            service_account="cluster-autoscaler",
-            role_arn=role.arn,
-            opts=child,
-        )
-
-    def _share(
-        self,
-        name: str,
-        network: Network,
-        nodes_group_id: pulumi.Output[str],
-        kept: pulumi.ResourceOptions,
-    ) -> efs.FileSystem:
-        """The file system of the weights, reachable from the nodes alone."""
-        child = pulumi.ResourceOptions(parent=self)
-        group = ec2.SecurityGroup(
-            f"{name}-weights",
-            vpc_id=network.vpc_id,
-            description="The weights: NFS in from the nodes.",
-            opts=child,
-        )
-        vpc.SecurityGroupIngressRule(
-            f"{name}-weights",
-            security_group_id=group.id,
-            referenced_security_group_id=nodes_group_id,
-            ip_protocol="tcp",
-            from_port=2049,
-            to_port=2049,
-            opts=child,
-        )
-        share = efs.FileSystem(
-            f"{name}-weights",
-            encrypted=True,
-            # Throughput that follows the use: a start reads all weights at once, then nobody does.
-            throughput_mode="elastic",
-            opts=kept,
-        )
-        for subnet_id, place in zip(network.private_subnet_ids, "abc", strict=False):
-            efs.MountTarget(
-                f"{name}-weights-{place}",
-                file_system_id=share.id,
-                subnet_id=subnet_id,
-                security_groups=[group.id],
-                opts=child,
-            )
-        return share
-
-
-def _role(
-    name: str, service: str, policies: Sequence[str], opts: pulumi.ResourceOptions
-) -> iam.Role:
-    role = iam.Role(name, assume_role_policy=trust(service), opts=opts)
-    for attached in policies:
-        iam.RolePolicyAttachment(
-            f"{name}-{attached}", role=role.name, policy_arn=managed(attached), opts=opts
-        )
-    return role
-
-
-def _pod_role(name: str, opts: pulumi.ResourceOptions) -> iam.Role:
-    """A role that pods take on by EKS Pod Identity."""
-    return iam.Role(
-        name, assume_role_policy=trust("pods.eks.amazonaws.com", "sts:TagSession"), opts=opts
-    )
-
-
-def _kubeconfig(cluster: eks.Cluster, region: str) -> pulumi.Output[str]:
-    """How a client reaches the cluster: with a token that the AWS CLI makes at every use."""
-
-    def document(facts: list[str]) -> str:
-        name, endpoint, authority = facts
-        return json.dumps(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "clusters": [
-                    {
-                        "name": name,
-                        "cluster": {"server": endpoint, "certificate-authority-data": authority},
-                    }
-                ],
-                "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-                "current-context": name,
-                "users": [
-                    {
-                        "name": name,
-                        "user": {
-                            "exec": {
-                                "apiVersion": "client.authentication.k8s.io/v1beta1",
-                                "command": "aws",
-                                "args": [
-                                    *("eks", "get-token", "--cluster-name", name),
-                                    *("--region", region),
-                                ],
-                                "interactiveMode": "Never",
-                            }
-                        },
-                    }
-                ],
-            }
-        )
-
-    return pulumi.Output.all(
-        cluster.name, cluster.endpoint, cluster.certificate_authority.apply(lambda c: c.data)
-    ).apply(document)

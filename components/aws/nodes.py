@@ -1,5 +1,6 @@
 """A pool of EKS nodes: managed, repaired by itself, grown and shrunk by the cluster autoscaler."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pulumi
@@ -12,10 +13,13 @@ POOL = "seamless.dev/pool"
 class NodePool(pulumi.ComponentResource):
     """A managed node group with its launch template.
 
-    EKS copies no label or taint of a node group to its Auto Scaling group, so the cluster
-    autoscaler would not know what a group of no nodes could offer: the tags tell it
-    (docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html; cluster-autoscaler's AWS
-    README).
+    EKS tags the Auto Scaling group as one of its cluster for the cluster autoscaler to find, but
+    with none of the labels and taints, so nothing on the group says what a node of it could offer
+    while there is none. The autoscaler may ask EKS (`eks:DescribeNodegroup`); what our tags say
+    goes first, and needs no asking (EKS user guide, managed-node-groups and kubernetes-versions
+    1.24, 2024-12; the autoscaler's AWS README).
+
+    Machines of the P family that are sold by capacity block need another kind of group: not here.
     """
 
     group_name: pulumi.Output[str]
@@ -34,6 +38,7 @@ class NodePool(pulumi.ComponentResource):
         disk_gib: int,
         minimum: int,
         maximum: int,
+        after: Sequence[pulumi.Resource],
         taint: str | None = None,
         labels: Mapping[str, str] | None = None,
         offers: Mapping[str, int] | None = None,
@@ -41,6 +46,7 @@ class NodePool(pulumi.ComponentResource):
     ) -> None:
         """Args:
         pool: Value of the label `POOL` on every node.
+        after: What must be there before a node can join.
         taint: Key that keeps off pods which do not tolerate it.
         labels: More labels of every node.
         offers: What a node has beside CPU and memory: `{"nvidia.com/gpu": 1}`.
@@ -62,7 +68,8 @@ class NodePool(pulumi.ComponentResource):
                     },
                 }
             ],
-            # One hop: the node reads its credentials, a pod in its own network cannot.
+            # One hop: the node reads its credentials, a pod in its own network cannot. Those that
+            # must, the network's and the storage's, are in the node's network.
             metadata_options={"http_tokens": "required", "http_put_response_hop_limit": 1},
             opts=child,
         )
@@ -73,6 +80,8 @@ class NodePool(pulumi.ComponentResource):
             subnet_ids=list(subnet_ids),
             instance_types=[instance_type],
             ami_type=ami_type,
+            # Nodes follow the cluster: an upgrade is one value.
+            version=cluster.version,
             launch_template={
                 "id": template.id,
                 "version": template.latest_version.apply(lambda version: f"{version:.0f}"),
@@ -80,14 +89,18 @@ class NodePool(pulumi.ComponentResource):
             scaling_config={
                 "min_size": minimum,
                 "max_size": maximum,
-                "desired_size": max(minimum, 1),
+                "desired_size": minimum,
             },
             labels=on_node,
             taints=[{"key": taint, "value": "present", "effect": "NO_SCHEDULE"}] if taint else [],
             update_config={"max_unavailable": 1},
             node_repair_config={"enabled": True},
             # The autoscaler owns the count.
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["scalingConfig.desiredSize"]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=list(after),
+                ignore_changes=["scalingConfig.desiredSize"],
+            ),
         )
         self.group_name = group.resources.apply(
             lambda resources: resources[0].autoscaling_groups[0].name
@@ -98,7 +111,7 @@ class NodePool(pulumi.ComponentResource):
             hints[f"taint/{taint}"] = "present:NoSchedule"
         for key, value in sorted(hints.items()):
             autoscaling.Tag(
-                f"{name}-{key.replace('/', '-')}",
+                f"{name}-{re.sub('[^a-z0-9]+', '-', key)}",
                 autoscaling_group_name=self.group_name,
                 tag={
                     "key": f"k8s.io/cluster-autoscaler/node-template/{key}",

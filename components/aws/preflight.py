@@ -1,6 +1,7 @@
 """What an AWS account says before anything is created: who we are, where, and what we may."""
 
 import os
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ def ask(intent: Intent) -> Iterator[Finding]:
     """Ask who we are, whether the region is open, what we may, and whether a name is free."""
     (region,) = (r.inputs["region"] for r in intent.resources if r.type == "pulumi:providers:aws")
     yield from _names(intent, region)
+    yield from _client(intent)
     try:
         session = botocore.session.Session()
         caller = session.create_client("sts", HOME, config=_QUICK).get_caller_identity()
@@ -65,6 +67,18 @@ def ask(intent: Intent) -> Iterator[Finding]:
     if untold:
         found = f"unknown what creating needs of {', '.join(sorted(untold))}"
         yield Finding(name="AWS permissions", ok=None, found=found)
+
+
+def _client(intent: Intent) -> Iterator[Finding]:
+    """What a cluster's kubeconfig calls for a token."""
+    if any(r.type == "aws:eks/cluster:Cluster" for r in intent.resources):
+        at = shutil.which("aws")
+        yield Finding(
+            name="AWS CLI",
+            ok=at is not None,
+            found=at or "There is no aws on PATH, which gives out the cluster's tokens",
+            remedy="" if at else "Install it: docs.aws.amazon.com/cli, getting-started-install",
+        )
 
 
 def _names(intent: Intent, region: str) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ autoscaler, the network (docs.digitalocean.com/products/kubernetes, 2026-08).
 """
 
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network
 from typing import Any
 
 import pulumi
@@ -14,16 +15,25 @@ import pulumi_kubernetes as kubernetes
 from components.contracts import Entrance
 from components.gpu import Machine, gpu
 
+REGIONS = ("atl1", "nyc2")
+"""Regions with both GPUs and Network File Storage: digitalocean/scale-with-simplicity, vllm-nfs,
+2026-01. Functions are in neither, and need not be: they come in over the internet.
+"""
+
 VERSION = "1.35"
-"""Minor version of a new cluster; DOKS takes its newest patch, and upgrades that by itself."""
+"""Minor version of a new cluster; DOKS takes its newest patch (digitalocean/openapi, cluster.yml,
+2026-08), and upgrades that by itself.
+"""
 
 SYSTEM_SIZE = "s-2vcpu-4gb"
 """Of the nodes without a GPU: gateway, downloads, DOKS' own pods."""
 SYSTEM_NODES = 2
 """As DigitalOcean advises (docs, add-node-pools, 2025-08)."""
 
-CLUSTER_SUBNET, SERVICE_SUBNET = "10.244.0.0/16", "10.245.0.0/19"
-"""Of pods and services; naming them makes the cluster VPC-native, which cannot be had later."""
+CIDR = "10.20.0.0/16"
+"""Of nodes, pods and services. No other network or cluster of the team may have a part of it, and
+10.229, 10.244, 10.245 and 10.246 are DigitalOcean's own (docs.digitalocean.com, plan-your-network).
+"""
 
 POOL = "seamless.dev/pool"
 """Our own label of a node pool; the full list of DOKS' `gpu-model` values is not published."""
@@ -33,6 +43,9 @@ SPILLS_OVER = "seamless.dev/spills-over-to"
 
 WEIGHTS_GIB = 500
 """Of the share that holds the weights."""
+
+_BALANCER = "service.beta.kubernetes.io/do-loadbalancer"
+"""Prefix of annotations: digitalocean-cloud-controller-manager, annotations.md, 2026-08."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -56,6 +69,7 @@ class Cluster(pulumi.ComponentResource):
         name: str,
         *,
         region: str,
+        network_cidr: str = CIDR,
         machine: Machine,
         minimum: int,
         maximum: int,
@@ -67,6 +81,8 @@ class Cluster(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
+        region: Of the cluster, not of the functions.
+        network_cidr: Range of nodes, pods and services: /16 to /20.
         machine: What each GPU node is.
         minimum: GPU nodes that always run.
         maximum: GPU nodes that may run.
@@ -78,14 +94,16 @@ class Cluster(pulumi.ComponentResource):
         super().__init__("seamless:digitalocean:Cluster", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         vendor = gpu(machine.gpu).vendor
-        vpc = digitalocean.Vpc(name, region=region, opts=child)
+        nodes, pods, services = ranges(network_cidr)
+        vpc = digitalocean.Vpc(name, region=region, ip_range=nodes, opts=child)
         cluster = digitalocean.KubernetesCluster(
             name,
             region=region,
             version=version or VERSION,
             vpc_uuid=vpc.id,
-            cluster_subnet=CLUSTER_SUBNET,
-            service_subnet=SERVICE_SUBNET,
+            # Naming them makes the cluster VPC-native, which cannot be had later.
+            cluster_subnet=pods,
+            service_subnet=services,
             ha=protect,
             auto_upgrade=True,
             surge_upgrade=True,
@@ -137,19 +155,21 @@ class Cluster(pulumi.ComponentResource):
             kubeconfig=pulumi.Output.secret(
                 cluster.kube_configs.apply(lambda configs: configs[0].raw_config)
             ),
-            # A cluster that is gone takes its objects with it.
-            delete_unreachable=True,
             opts=child,
         )
         self.gpu_labels = {POOL: "gpu"}
         self.gpu_taint = self.gpu_resource = f"{vendor}.com/gpu"
+        # Any user may write to the root of a share, as DigitalOcean's vllm-nfs does (2026-01);
+        # Kubernetes' `fsGroup` changes nothing on NFS.
         self.weights_volume = {"nfs": {"server": share.host, "path": share.mount_path}}
         self.entrance = Entrance(
             service_type="LoadBalancer",
             annotations={
-                "service.beta.kubernetes.io/do-loadbalancer-name": f"{name}-{pulumi.get_stack()}",
-                # TLS ends at the gateway, whose nodes alone pass the check.
-                "service.beta.kubernetes.io/do-loadbalancer-protocol": "tcp",
+                # May have letters, digits, dots and dashes, and no dash at the end.
+                f"{_BALANCER}-name": f"{pulumi.get_stack().replace('_', '-')}-{name}",
+                # It hands packets on: callers keep their address, TLS ends at the gateway, and no
+                # idle timeout of HTTP cuts a slow answer.
+                f"{_BALANCER}-type": "REGIONAL_NETWORK",
             },
             node_port=None,
             address=None,
@@ -157,3 +177,22 @@ class Cluster(pulumi.ComponentResource):
         )
         self.urn_in_project = cluster.cluster_urn
         self.register_outputs({"urn_in_project": self.urn_in_project})
+
+
+def ranges(cidr: str) -> tuple[str, str, str]:
+    """Cut a range into those of nodes, pods and services: /20, /18 and /22 of a /16.
+
+    Each node takes a /25 of the pods' range, so a /16 holds 128 nodes.
+
+    Raises:
+        ValueError: when the range is no network, or is too small or too large for that.
+    """
+    network = IPv4Network(cidr)
+    if not 16 <= network.prefixlen <= 20:
+        raise ValueError(
+            f"network_cidr {cidr} cannot be cut: give a range from /16 to /20, such as {CIDR}."
+        )
+    pods, second, third, _ = network.subnets(prefixlen_diff=2)
+    services = next(second.subnets(prefixlen_diff=4))
+    nodes = next(third.subnets(prefixlen_diff=2))
+    return str(nodes), str(pods), str(services)

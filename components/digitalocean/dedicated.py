@@ -7,8 +7,8 @@ Arguments are those of the provider's own acceptance tests (terraform-provider-d
 import pulumi
 import pulumi_digitalocean as digitalocean
 
-from components.contracts import Rung
 from components.answering import Answering
+from components.contracts import Rung
 from components.gpu import Machine
 
 REGIONS = ("atl1", "nyc2", "tor1")
@@ -19,8 +19,9 @@ class DedicatedInference(pulumi.ComponentResource):
     """A Dedicated Inference endpoint with a token of its own, as the contract wants it.
 
     Public, since Functions have no VPC; its certificate is a public authority's, so there is no
-    authority to trust beside. Billed by the GPU-hour until it is destroyed: there is no autoscaling
-    and no scale to zero.
+    authority to trust beside: `GET /v2/dedicated-inferences/{id}/ca` is for private endpoints.
+    Clients ask for the model by its repository, which is its slug, too. Billed by the GPU-hour
+    until it is destroyed: there is no autoscaling and no scale to zero.
     """
 
     name: str = "dedicated"
@@ -42,7 +43,6 @@ class DedicatedInference(pulumi.ComponentResource):
         *,
         region: str,
         machine: Machine,
-        model: str,
         repository: str,
         context_tokens: int,
         replicas: int,
@@ -51,8 +51,7 @@ class DedicatedInference(pulumi.ComponentResource):
     ) -> None:
         """Args:
         machine: What each replica runs on.
-        model: Name that clients ask for.
-        repository: Of the weights at Hugging Face.
+        repository: Of the weights at Hugging Face, and the name that clients ask for.
         context_tokens: Prompt and answer together fit in so many tokens.
         replicas: That always run.
         """
@@ -66,7 +65,7 @@ class DedicatedInference(pulumi.ComponentResource):
             enable_public_endpoint=True,
             model_deployments=[
                 {
-                    "model_slug": model,
+                    "model_slug": repository,
                     "model_provider": "hugging_face",
                     "provider_model_id": repository,
                     "accelerators": [
@@ -87,11 +86,11 @@ class DedicatedInference(pulumi.ComponentResource):
         self.base_url = Answering(
             f"{name}-answering",
             base_url=endpoint.public_endpoint_fqdn.apply(lambda host: f"https://{host}/v1"),
-            model=model,
+            model=repository,
             api_key=token.token,
             opts=child,
         ).base_url
-        self.model = pulumi.Output.from_input(model)
+        self.model = pulumi.Output.from_input(repository)
         self.api_key = pulumi.Output.secret(token.token)
         self.certificate_authority = pulumi.Output.from_input("")
         self.context_tokens = context_tokens

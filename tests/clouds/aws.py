@@ -370,6 +370,7 @@ KINDS: dict[str, Kind] = {
                 {"oidcs": [{"issuer": "https://oidc.eks.{region}.amazonaws.com/id/{hex}"}]}
             ],
             "status": "ACTIVE",
+            "vpcConfig": {"clusterSecurityGroupId": "sg-{hex}"},
         },
     ),
     "aws:eks/nodeGroup:NodeGroup": Kind(
@@ -426,6 +427,53 @@ KINDS: dict[str, Kind] = {
         source="autoscaling/group_tag.go",
         id="{autoscalingGroupName},{hex}",
         replace=("autoscalingGroupName", "tag.key"),
+    ),
+    "aws:autoscaling/attachment:Attachment": Kind(
+        id="{autoscalingGroupName}-{hex}",
+        replace=("autoscalingGroupName", "elb", "lbTargetGroupArn"),
+    ),
+    "aws:efs/fileSystem:FileSystem": Kind(
+        id="fs-{hex}",
+        replace=(
+            *("availabilityZoneName", "creationToken", "encrypted"),
+            *("kmsKeyId", "performanceMode"),
+        ),
+        outputs={"arn": "arn:aws:elasticfilesystem:{region}:{account}:file-system/fs-{hex}"},
+    ),
+    "aws:efs/mountTarget:MountTarget": Kind(
+        source="efs/mount_target.go",
+        id="fsmt-{hex}",
+        replace=("fileSystemId", "ipAddress", "subnetId"),
+    ),
+    "aws:efs/accessPoint:AccessPoint": Kind(
+        source="efs/access_point.go",
+        id="fsap-{hex}",
+        replace=("fileSystemId", "posixUser", "rootDirectory"),
+        outputs={"arn": "arn:aws:elasticfilesystem:{region}:{account}:access-point/fsap-{hex}"},
+    ),
+    "aws:lb/loadBalancer:LoadBalancer": Kind(
+        id="arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/net/{name}/{hex}",
+        replace=("customerOwnedIpv4Pool", "internal", "loadBalancerType", "name", "namePrefix"),
+        outputs={
+            "arn": "arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/net/{name}/{hex}",
+            "dnsName": "{name}-{hex}.elb.{region}.amazonaws.com",
+        },
+    ),
+    "aws:lb/targetGroup:TargetGroup": Kind(
+        source="elbv2/target_group.go",
+        id="arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{name}/{hex}",
+        replace=(
+            *("ipAddressType", "name", "namePrefix", "port", "protocol", "protocolVersion"),
+            *("targetType", "vpcId"),
+        ),
+        outputs={"arn": "arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{name}/{hex}"},
+    ),
+    "aws:lb/listener:Listener": Kind(
+        id="arn:aws:elasticloadbalancing:{region}:{account}:listener/net/{logical}/{hex}",
+        replace=("loadBalancerArn",),
+        outputs={
+            "arn": "arn:aws:elasticloadbalancing:{region}:{account}:listener/net/{logical}/{hex}"
+        },
     ),
     "aws:ec2/launchTemplate:LaunchTemplate": Kind(
         id="lt-{hex}",

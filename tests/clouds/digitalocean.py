@@ -186,6 +186,13 @@ KINDS: dict[str, Kind] = {
         id="{uuid}",
         replace=("clusterId", "size", "gpuPartitionMode"),
     ),
+    "digitalocean:index/nfs:Nfs": Kind(
+        source="nfs/resource_nfs.go",
+        id="{uuid}",
+        replace=("name", "region", "vpcId"),
+        outputs={"host": "10.20.128.2", "mountPath": "/123456/{uuid}", "status": "ACTIVE"},
+        choices={"region": ("atl1", "nyc2")},
+    ),
     "digitalocean:index/dedicatedInference:DedicatedInference": Kind(
         source="dedicatedinference/resource_dedicated_inference.go",
         id="{uuid}",

@@ -253,7 +253,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             *(more for when, more in kind.given.items() if facts.inputs.get(when)),
         ]:
             outputs |= fill(template, words)
-        return outputs | dict(facts.inputs) | self._of_provider(known, facts.inputs)
+        given = {name: _over(outputs.get(name), value) for name, value in facts.inputs.items()}
+        return outputs | given | self._of_provider(known, facts.inputs)
 
     def changed(
         self,
@@ -266,7 +267,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """The outputs of a resource after a change of its inputs."""
         dropped = olds.keys() - news.keys() - known.always.keys()
         kept = {key: value for key, value in outputs.items() if key not in dropped}
-        return kept | news | self._of_provider(known, news)
+        given = {name: _over(kept.get(name), value) for name, value in news.items()}
+        return kept | given | self._of_provider(known, news)
 
     def _computed(self, kind: Kind, known: Schema, inputs: Properties) -> set[str]:
         """Names of the outputs that only the cloud can say."""
@@ -317,6 +319,13 @@ def _document_as_text(value: Any) -> Any:
 def _plain(properties: struct_pb2.Struct) -> Properties:
     found: Properties = json_format.MessageToDict(properties)
     return {key: value for key, value in found.items() if not key.startswith("__")}
+
+
+def _over(live: Any, given: Any) -> Any:
+    """What was given, with what a cloud adds to it, at any depth."""
+    if isinstance(live, dict) and isinstance(given, dict):
+        return live | {key: _over(live.get(key), value) for key, value in given.items()}
+    return given
 
 
 def _of_shape(live: Any, given: Any) -> Any:

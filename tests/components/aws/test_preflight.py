@@ -5,11 +5,12 @@ of moto as well. How AWS itself decides about policies is not shown here.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from analysis.plan import make
+from analysis.plan import PlannedResource, make
 from components.aws.permissions import NEEDS
 from components.aws.preflight import ask
 from components.preflight import Finding
@@ -64,6 +65,36 @@ def test_an_account_that_allows_everything_is_asked_twice_about_permissions(
     assert findings["AWS credentials"].found == DEPLOYER
     assert findings["region"].found == "eu-central-1 is open to the account"
     assert account.simulations == 2
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_cluster_asks_for_the_aws_cli(
+    account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool
+) -> None:
+    client = tmp_path / "aws"
+    if there:
+        client.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    asked = intent("split", {})
+    cluster = PlannedResource(
+        type="aws:eks/cluster:Cluster",
+        name="cluster",
+        parent=None,
+        inputs={},
+        protect=False,
+        secret_inputs=[],
+    )
+
+    findings = {f.name: f for f in ask(replace(asked, resources=[*asked.resources, cluster]))}
+
+    assert findings["AWS CLI"].ok is there
+    if there:
+        assert findings["AWS CLI"].found == str(client)
+    else:
+        assert findings["AWS CLI"].found == (
+            "There is no aws on PATH, which gives out the cluster's tokens"
+        )
+        assert findings["AWS CLI"].remedy.startswith("Install it: ")
 
 
 def test_a_permission_that_is_missing_is_named_with_whose_and_on_what(account: Account) -> None:

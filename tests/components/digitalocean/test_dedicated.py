@@ -1,0 +1,80 @@
+"""The rung `dedicated` asks for what the provider's acceptance tests ask for, and keeps its keys.
+
+Those tests: terraform-provider-digitalocean at 401992a (2026-08-06), dedicatedinference/
+resource_dedicated_inference_test.go and resource_dedicated_inference_token_test.go.
+"""
+
+import pulumi
+import pytest
+
+from analysis.plan import SECRET, Monitor, PlannedResource, observe
+from components.contracts import Inference
+from components.digitalocean import dedicated, regions
+from components.digitalocean.dedicated import DedicatedInference
+from components.gpu import machine
+
+REPOSITORY = "Qwen/Qwen2.5-14B-Instruct"
+
+
+@pytest.fixture(scope="module")
+def monitor() -> Monitor:
+    """What is asked for, and what the contract then says."""
+
+    def program() -> None:
+        made: Inference = DedicatedInference(
+            "inference",
+            region="atl1",
+            machine=machine("gpu-mi300x1-192gb"),
+            repository=REPOSITORY,
+            context_tokens=32_768,
+            replicas=1,
+            hugging_face_token="hf_token",
+        )
+        pulumi.export("model", made.model)
+        pulumi.export("api_key", made.api_key)
+
+    return observe(program, project="seamless", stack="test")
+
+
+@pytest.fixture(scope="module")
+def planned(monitor: Monitor) -> dict[str, PlannedResource]:
+    """By type."""
+    return {resource.type.split(":")[-1]: resource for resource in monitor.planned}
+
+
+def test_the_arguments_are_those_of_the_acceptance_tests(
+    planned: dict[str, PlannedResource],
+) -> None:
+    inputs = planned["DedicatedInference"].inputs
+
+    assert inputs["region"] == "atl1"
+    assert inputs["enablePublicEndpoint"] is True
+    assert inputs["modelDeployments"] == [
+        {
+            "modelSlug": REPOSITORY,
+            "modelProvider": "hugging_face",
+            "providerModelId": REPOSITORY,
+            "accelerators": [
+                {"acceleratorSlug": "gpu-mi300x1-192gb", "scale": 1, "type": "prefill_decode"}
+            ],
+        }
+    ]
+
+
+def test_it_has_a_network_of_its_own_in_its_region(planned: dict[str, PlannedResource]) -> None:
+    assert planned["Vpc"].inputs["region"] == "atl1"
+    assert planned["DedicatedInference"].uses["vpcUuid"] == [planned["Vpc"].name]
+
+
+def test_clients_ask_for_the_name_that_the_endpoint_was_given(monitor: Monitor) -> None:
+    assert monitor.stack_outputs["model"] == REPOSITORY
+
+
+def test_its_keys_are_secret(monitor: Monitor, planned: dict[str, PlannedResource]) -> None:
+    assert planned["DedicatedInference"].inputs["huggingFaceToken"] == SECRET
+    assert planned["DedicatedInferenceToken"].uses["dedicatedInferenceId"] == ["inference"]
+    assert monitor.stack_outputs["api_key"] == SECRET
+
+
+def test_one_region_has_both_functions_and_dedicated_inference() -> None:
+    assert set(dedicated.REGIONS) & set(regions.FUNCTIONS) == {regions.DEFAULT} == {"tor1"}
