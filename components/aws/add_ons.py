@@ -10,6 +10,9 @@ from pulumi_aws import eks, iam
 from components.aws.iam import allow, policy
 from components.aws.roles import PODS, role
 
+AUTOSCALER = "cluster-autoscaler"
+"""Service account of the cluster autoscaler, in `kube-system`."""
+
 
 def network_add_ons(
     name: str, cluster: eks.Cluster, opts: pulumi.ResourceOptions
@@ -43,8 +46,12 @@ def node_add_ons(
     opts: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
     """What has no place to run before there is a node."""
-    driver = "service-role/AmazonEFSCSIDriverPolicy"
-    storage, may = role(f"{name}-storage", PODS, [driver], opts)
+    storage, may = role(
+        f"{name}-storage",
+        PODS,
+        [f"service-role/Amazon{kind}CSIDriverPolicy" for kind in ("EFS", "EBS")],
+        opts,
+    )
     # Its half that watches GPUs tolerates no taint unless told (chart of v1.7.0, 2026-08).
     everywhere = json.dumps({"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}})
     return [
@@ -66,6 +73,18 @@ def node_add_ons(
             after=nodes,
             pod_identity_associations=[
                 {"service_account": "efs-csi-controller-sa", "role_arn": storage.arn}
+            ],
+        ),
+        # Disks for what keeps its own data: EKS has no storage class that works without it.
+        _add_on(
+            name,
+            cluster,
+            "aws-ebs-csi-driver",
+            opts,
+            after=nodes,
+            configuration_values=json.dumps({"defaultStorageClass": {"enabled": True}}),
+            pod_identity_associations=[
+                {"service_account": "ebs-csi-controller-sa", "role_arn": storage.arn}
             ],
         ),
     ]
@@ -124,7 +143,7 @@ def autoscaler(name: str, cluster: eks.Cluster, opts: pulumi.ResourceOptions) ->
         f"{name}-autoscaler",
         cluster_name=cluster.name,
         namespace="kube-system",
-        service_account="cluster-autoscaler",
+        service_account=AUTOSCALER,
         role_arn=identity.arn,
         opts=opts,
     )

@@ -8,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi_aws import cloudwatch, eks, kms
 
 from components import contracts
-from components.aws.add_ons import autoscaler, network_add_ons, node_add_ons
+from components.aws.add_ons import AUTOSCALER, autoscaler, network_add_ons, node_add_ons
 from components.aws.entrance import Entrance
 from components.aws.iam import trust
 from components.aws.kubeconfig import kubeconfig
@@ -17,6 +17,7 @@ from components.aws.nodes import POOL, NodePool
 from components.aws.roles import role
 from components.aws.share import Share
 from components.gpu import Machine
+from components.kubernetes.sharing import GpuPlatform, Sharing
 
 VERSION = "1.35"
 """In standard support until 2027-03-27 (endoflife.date/amazon-eks, 2026-02)."""
@@ -27,7 +28,10 @@ SYSTEM_TYPE = "m7i.large"
 GPU_AMI = "AL2023_x86_64_NVIDIA"
 """Has driver and container toolkit; the device plugin is a chart (`components/kubernetes`)."""
 
-GPU_TAINT = GPU_RESOURCE = "nvidia.com/gpu"
+GPU_PLATFORM = GpuPlatform(product="EKS", own_plugin=True, partitions=False, dra=False)
+
+
+GPU_TAINT = "nvidia.com/gpu"
 
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
@@ -44,9 +48,11 @@ class Cluster(pulumi.ComponentResource):
     provider: pulumi.ProviderResource
     gpu_labels: Mapping[str, str]
     gpu_taint: str = GPU_TAINT
-    gpu_resource: str = GPU_RESOURCE
+    gpu_resource: str
+    gpu_device_class: str | None
     weights_volume: Mapping[str, Any]
     entrance: contracts.Entrance
+    add_ons: Mapping[str, Mapping[str, Any]]
     name: pulumi.Output[str]
 
     def __init__(
@@ -56,6 +62,7 @@ class Cluster(pulumi.ComponentResource):
         region: str,
         network: Network,
         machine: Machine,
+        sharing: Sharing,
         minimum: int,
         maximum: int,
         version: str,
@@ -65,6 +72,7 @@ class Cluster(pulumi.ComponentResource):
     ) -> None:
         """Args:
         machine: What each GPU node is.
+        sharing: How its GPUs are handed out.
         minimum: GPU nodes that always run.
         maximum: GPU nodes that may run.
         version: Of Kubernetes, `1.35`; empty takes ours.
@@ -157,8 +165,8 @@ class Cluster(pulumi.ComponentResource):
             maximum=maximum,
             taint=GPU_TAINT,
             # Without it the autoscaler adds a second node while the first one's plugin starts.
-            labels={"k8s.amazonaws.com/accelerator": machine.gpu},
-            offers={GPU_RESOURCE: machine.count},
+            labels={"k8s.amazonaws.com/accelerator": machine.gpu, **sharing.node_labels},
+            offers={sharing.resource: machine.count * sharing.shares},
             after=ground,
             opts=child,
         )
@@ -176,6 +184,17 @@ class Cluster(pulumi.ComponentResource):
             opts=child,
         )
         self.gpu_labels = {POOL: "gpu"}
+        self.gpu_resource = sharing.resource
+        self.gpu_device_class = sharing.device_class
+        self.add_ons = {
+            "dcgm-exporter": {},
+            "cluster-autoscaler": {
+                "cloudProvider": "aws",
+                "awsRegion": region,
+                "autoDiscovery": {"clusterName": cluster.name},
+                "rbac": {"serviceAccount": {"name": AUTOSCALER}},
+            },
+        }
         self.weights_volume = {"csi": {"driver": "efs.csi.aws.com", "volumeHandle": share.handle}}
         self.entrance = Entrance(
             f"{name}-entrance",

@@ -14,6 +14,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.contracts import Entrance
 from components.gpu import Machine, gpu
+from components.kubernetes.sharing import GpuPlatform, Sharing
 
 REGIONS = ("atl1", "nyc2")
 """Regions with both GPUs and Network File Storage: digitalocean/scale-with-simplicity, vllm-nfs,
@@ -41,6 +42,8 @@ POOL = "seamless.dev/pool"
 SPILLS_OVER = "seamless.dev/spills-over-to"
 """Our own label of the GPU pool: the rung that answers while it cannot."""
 
+GPU_PLATFORM = GpuPlatform(product="DOKS", own_plugin=False, partitions=True, dra=True)
+
 WEIGHTS_GIB = 500
 """Of the share that holds the weights."""
 
@@ -59,8 +62,10 @@ class Cluster(pulumi.ComponentResource):
     gpu_labels: Mapping[str, str]
     gpu_taint: str
     gpu_resource: str
+    gpu_device_class: str | None
     weights_volume: Mapping[str, Any]
     entrance: Entrance
+    add_ons: Mapping[str, Mapping[str, Any]]
     urn_in_project: pulumi.Output[str]
     """What a project knows the cluster by."""
 
@@ -71,9 +76,9 @@ class Cluster(pulumi.ComponentResource):
         region: str,
         network_cidr: str = CIDR,
         machine: Machine,
+        sharing: Sharing,
         minimum: int,
         maximum: int,
-        partition: str | None,
         spills_over_to: str | None,
         version: str,
         tags: Sequence[str],
@@ -84,9 +89,9 @@ class Cluster(pulumi.ComponentResource):
         region: Of the cluster, not of the functions.
         network_cidr: Range of nodes, pods and services: /16 to /20.
         machine: What each GPU node is.
+        sharing: How its GPUs are handed out.
         minimum: GPU nodes that always run.
         maximum: GPU nodes that may run.
-        partition: AMD partition mode of the GPU nodes; None leaves each GPU whole.
         spills_over_to: Rung that answers while no GPU node does; None is nobody.
         version: Of Kubernetes, `1.35`; empty takes ours.
         protect: True keeps a second control plane, and refuses to delete the weights.
@@ -110,6 +115,7 @@ class Cluster(pulumi.ComponentResource):
             maintenance_policy={"day": "sunday", "start_time": "04:00"},
             # Balancers and volumes that the cluster made would outlive it, and be billed.
             destroy_all_associated_resources=not protect,
+            **_dra_driver(vendor) if sharing.mode == "dra" else {},
             cluster_autoscaler_configurations=[
                 # A GPU node is dear and slow to come back: ten minutes without work, then it goes.
                 {"scale_down_unneeded_time": "10m0s", "scale_down_utilization_threshold": 0.5}
@@ -133,7 +139,7 @@ class Cluster(pulumi.ComponentResource):
             min_nodes=minimum,
             max_nodes=maximum,
             labels={POOL: "gpu", **({SPILLS_OVER: spills_over_to} if spills_over_to else {})},
-            gpu_partition_mode=partition,
+            gpu_partition_mode=sharing.partition,
             tags=list(tags),
             # The autoscaler owns the count, DOKS its own taint.
             opts=pulumi.ResourceOptions(
@@ -158,7 +164,10 @@ class Cluster(pulumi.ComponentResource):
             opts=child,
         )
         self.gpu_labels = {POOL: "gpu"}
-        self.gpu_taint = self.gpu_resource = f"{vendor}.com/gpu"
+        self.gpu_taint = f"{vendor}.com/gpu"
+        self.gpu_resource = sharing.resource
+        self.gpu_device_class = sharing.device_class
+        self.add_ons = {}
         # Any user may write to the root of a share, as DigitalOcean's vllm-nfs does (2026-01);
         # Kubernetes' `fsGroup` changes nothing on NFS.
         self.weights_volume = {"nfs": {"server": share.host, "path": share.mount_path}}
@@ -196,3 +205,11 @@ def ranges(cidr: str) -> tuple[str, str, str]:
     services = next(second.subnets(prefixlen_diff=4))
     nodes = next(third.subnets(prefixlen_diff=2))
     return str(nodes), str(pods), str(services)
+
+
+def _dra_driver(vendor: str) -> dict[str, Any]:
+    """Arguments that put the vendor's driver in the place of its device plugin: never both."""
+    return {
+        f"{vendor}_gpu_dra_driver": {"enabled": True},
+        f"{vendor}_gpu_device_plugin": {"enabled": False},
+    }

@@ -3,13 +3,16 @@
 What is inside it is another test's; whether a real cloud takes it is not shown here.
 """
 
+from typing import Any
+
 import pulumi
 import pulumi_aws as aws
 
 from components.aws import cluster as eks
 from components.aws.network import Network
 from components.digitalocean import cluster as doks
-from components.gpu import machine
+from components.gpu import gpu, machine
+from components.kubernetes.sharing import shared
 from tests.clouds.small import Small
 
 
@@ -23,6 +26,7 @@ def at_aws() -> None:
         region="us-east-1",
         network=network,
         machine=machine("g6e.xlarge"),
+        sharing=shared(eks.GPU_PLATFORM, gpu("l40s"), "exclusive", minimum_nodes=0),
         minimum=0,
         maximum=2,
         version="",
@@ -39,9 +43,9 @@ def at_digitalocean() -> None:
         "cluster",
         region="atl1",
         machine=machine("gpu-mi300x1-192gb"),
+        sharing=shared(doks.GPU_PLATFORM, gpu("mi300x"), "exclusive", minimum_nodes=0),
         minimum=0,
         maximum=2,
-        partition=None,
         spills_over_to="serverless",
         version="",
         tags=[],
@@ -79,7 +83,7 @@ def test_a_cluster_at_digitalocean_comes_stays_and_goes(small: Small) -> None:
     assert small.names("digitalocean") == set()
 
 
-def _of_types(small: Small, cloud: str, *kinds: str) -> list[dict[str, object]]:
+def _of_types(small: Small, cloud: str, *kinds: str) -> list[dict[str, Any]]:
     """What exists of these types, in their order."""
     made = small.world(cloud).resources().values()
     return [r for kind in kinds for r in made if r["type"].split(":")[-1] == kind]

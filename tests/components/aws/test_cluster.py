@@ -10,9 +10,10 @@ import pytest
 from analysis.plan import Monitor, PlannedResource, observe
 from analysis.policies import verdicts
 from components import contracts
-from components.aws.cluster import Cluster
+from components.aws.cluster import GPU_PLATFORM, Cluster
 from components.aws.network import Network
-from components.gpu import machine
+from components.gpu import gpu, machine
+from components.kubernetes.sharing import shared
 
 TODAY = date(2026, 11, 22)
 
@@ -41,6 +42,7 @@ def observed(**given: Any) -> Watching:
     facts: dict[str, Any] = {
         "region": "us-east-1",
         "machine": machine("g6e.12xlarge"),
+        "sharing": shared(GPU_PLATFORM, gpu("l40s"), "exclusive", minimum_nodes=0),
         "minimum": 0,
         "maximum": 3,
         "version": "",
@@ -156,7 +158,7 @@ def test_nodes_are_managed_and_repaired_and_begin_with_the_fewest(
     assert (group["instanceTypes"], group["amiType"]) == ([machine_type], image)
     least, most = sizes
     assert group["scalingConfig"] == {"minSize": least, "maxSize": most, "desiredSize": least}
-    assert group["nodeRepairConfig"] == {"enabled": True}
+    assert group["nodeRepairConfig"]["enabled"] is True
     assert group["updateConfig"] == {"maxUnavailable": 1}
     assert group["version"] == dev["Cluster", "cluster"].inputs["version"]
     assert group["labels"]["seamless.dev/pool"] == pool
@@ -191,6 +193,7 @@ def test_the_autoscaler_knows_what_a_group_without_nodes_could_offer(dev: Planne
         f"{TAG}/label/seamless.dev/pool": "gpu",
         f"{TAG}/label/k8s.amazonaws.com/accelerator": "l40s",
         f"{TAG}/resources/nvidia.com/gpu": "4",
+        f"{TAG}/label/nvidia.com/gpu.present": "true",
         f"{TAG}/taint/nvidia.com/gpu": "present:NoSchedule",
     }
     assert all(tag.uses["autoscalingGroupName"] == ["cluster-gpu"] for tag in tags)
@@ -224,6 +227,7 @@ def test_a_node_may_describe_machines_and_pull_images_and_no_more(dev: Planned) 
         ("cluster-node", "AmazonEC2ContainerRegistryPullOnly"),
         ("cluster-network", "AmazonEKS_CNI_Policy"),
         ("cluster-storage", "service-role/AmazonEFSCSIDriverPolicy"),
+        ("cluster-storage", "service-role/AmazonEBSCSIDriverPolicy"),
     }
 
 

@@ -14,7 +14,8 @@ from analysis.policies import verdicts
 from components import contracts
 from components.digitalocean import cluster, regions
 from components.digitalocean.cluster import Cluster, ranges
-from components.gpu import machine
+from components.gpu import gpu, machine
+from components.kubernetes.sharing import shared
 
 TODAY = date(2026, 11, 22)
 
@@ -28,13 +29,14 @@ def observed(stack: str = "test", **given: Any) -> Monitor:
         "machine": machine("gpu-mi300x1-192gb"),
         "minimum": 0,
         "maximum": 3,
-        "partition": None,
         "spills_over_to": "serverless",
         "version": "",
         "tags": ["stack:test"],
         "protect": False,
         **given,
     }
+    on = gpu(facts["machine"].gpu)
+    facts.setdefault("sharing", shared(cluster.GPU_PLATFORM, on, "exclusive", minimum_nodes=0))
 
     def program() -> None:
         made: contracts.Cluster = Cluster("cluster", **facts)
@@ -139,11 +141,11 @@ def test_a_vendors_gpus_are_asked_for_by_its_name(slug: str, resource: str) -> N
 
 
 def test_a_partition_mode_is_one_of_the_pool(dev: Planned) -> None:
-    mode = "AMD_PARTITION_MODE_DPX_NPS2"
-    parted = by_type(observed(partition=mode))
+    parted = shared(cluster.GPU_PLATFORM, gpu("mi300x"), "amd-partition:DPX_NPS2", minimum_nodes=0)
 
-    assert "gpuPartitionMode" not in dev["KubernetesNodePool"].inputs
-    assert parted["KubernetesNodePool"].inputs["gpuPartitionMode"] == mode
+    assert dev["KubernetesNodePool"].inputs.get("gpuPartitionMode") is None
+    pool = by_type(observed(sharing=parted))["KubernetesNodePool"]
+    assert pool.inputs["gpuPartitionMode"] == "AMD_PARTITION_MODE_DPX_NPS2"
 
 
 def test_the_weights_lie_where_only_the_clusters_network_reaches(dev: Planned) -> None:
