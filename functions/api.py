@@ -227,6 +227,10 @@ class _Api:
         totals = await self._application.ledger.totals()
         families = {
             "seamless_documents": [(f'{{status="{s}"}}', n) for s, n, *_ in totals],
+            # There at zero, too: what scales model servers takes a missing number for an error.
+            "seamless_documents_unfinished": [
+                ("", sum(n for status, n, *_ in totals if status in ("queued", "working")))
+            ],
             "seamless_model_calls_total": [("", sum(calls for _, _, calls, _, _ in totals))],
             "seamless_prompt_tokens_total": [("", sum(tokens for *_, tokens, _ in totals))],
             "seamless_completion_tokens_total": [("", sum(tokens for *_, tokens in totals))],

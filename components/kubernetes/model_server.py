@@ -42,6 +42,9 @@ WRITABLE = {
 }
 """Without these a process that is not root stops at /.config or /.triton (llm-d/llm-d#1430)."""
 
+GROUP = ("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet")
+"""What replicas of several nodes are."""
+
 MODEL_SERVER = {"app.kubernetes.io/name": "model-server"}
 ROLE = "seamless.dev/role"
 LEADER = {**MODEL_SERVER, ROLE: "leader"}
@@ -114,9 +117,10 @@ class ModelServer(pulumi.ComponentResource):
         else:
             workload = _group(name, serving, namespace, template, running)
             _members(name, namespace, child)
+        version, kind = ("apps/v1", "Deployment") if serving.nodes == 1 else GROUP
         self.scaled = {
-            "apiVersion": workload.api_version,
-            "kind": workload.kind,
+            "apiVersion": version,
+            "kind": kind,
             "name": workload.metadata["name"],
         }
         service = kubernetes.core.v1.Service(
@@ -264,8 +268,8 @@ def _group(
     }
     return kubernetes.apiextensions.CustomResource(
         name,
-        api_version="leaderworkerset.x-k8s.io/v1",
-        kind="LeaderWorkerSet",
+        api_version=GROUP[0],
+        kind=GROUP[1],
         metadata={"namespace": namespace},
         spec={
             "replicas": max(1, serving.minimum),

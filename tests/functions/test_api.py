@@ -535,6 +535,8 @@ async def test_metrics_are_prometheus_text(
         "# TYPE seamless_documents gauge\n"
         'seamless_documents{status="done"} 1\n'
         'seamless_documents{status="uploading"} 1\n'
+        "# TYPE seamless_documents_unfinished gauge\n"
+        "seamless_documents_unfinished 0\n"
         "# TYPE seamless_model_calls_total counter\n"
         "seamless_model_calls_total 1\n"
         "# TYPE seamless_prompt_tokens_total counter\n"
