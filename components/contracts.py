@@ -157,6 +157,10 @@ class Cluster(Protocol):
     @property
     def entrance(self) -> Entrance: ...
 
+    @property
+    def add_ons(self) -> frozenset[str]:
+        """What it lacks and must be installed, by the names of `components.kubernetes.addons`."""
+
 
 class Functions(Protocol):
     """The application, running."""

@@ -14,6 +14,7 @@ from components.aws.iam import allow, managed, policy, trust
 from components.aws.network import Network
 from components.aws.nodes import POOL, NodePool
 from components.gpu import Machine
+from components.kubernetes.sharing import GpuPlatform, Sharing
 
 VERSION = "1.35"
 """In standard support until 2027-03-27 (endoflife.date/amazon-eks, 2026-02)."""
@@ -24,7 +25,14 @@ SYSTEM_TYPE = "m7i.large"
 GPU_AMI = "AL2023_x86_64_NVIDIA"
 """Has driver and container toolkit; the device plugin is a chart (`components/kubernetes`)."""
 
-GPU_TAINT = GPU_RESOURCE = "nvidia.com/gpu"
+GPU_PLATFORM = GpuPlatform(product="EKS", own_plugin=True, partitions=False, dra=False)
+
+GPU_TAINT = "nvidia.com/gpu"
+
+ADD_ONS = frozenset(
+    {"kube-prometheus-stack", "keda", "gpu-plugin", "dcgm-exporter", "cluster-autoscaler"}
+)
+"""EKS manages none of these."""
 
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
@@ -39,9 +47,10 @@ class Cluster(pulumi.ComponentResource):
     provider: pulumi.ProviderResource
     gpu_labels: Mapping[str, str]
     gpu_taint: str = GPU_TAINT
-    gpu_resource: str = GPU_RESOURCE
+    gpu_resource: str
     weights_volume: Mapping[str, Any]
     entrance: contracts.Entrance
+    add_ons: frozenset[str] = ADD_ONS
     name: pulumi.Output[str]
 
     def __init__(
@@ -51,6 +60,7 @@ class Cluster(pulumi.ComponentResource):
         region: str,
         network: Network,
         machine: Machine,
+        sharing: Sharing,
         minimum: int,
         maximum: int,
         version: str,
@@ -60,6 +70,7 @@ class Cluster(pulumi.ComponentResource):
     ) -> None:
         """Args:
         machine: What each GPU node is.
+        sharing: How its GPUs are handed out.
         minimum: GPU nodes that always run.
         maximum: GPU nodes that may run.
         version: Of Kubernetes, `1.35`; empty takes ours.
@@ -148,8 +159,8 @@ class Cluster(pulumi.ComponentResource):
             maximum=maximum,
             taint=GPU_TAINT,
             # Without it the autoscaler adds a second node while the first one's plugin starts.
-            labels={"k8s.amazonaws.com/accelerator": machine.gpu},
-            offers={GPU_RESOURCE: machine.count},
+            labels={"k8s.amazonaws.com/accelerator": machine.gpu, **sharing.node_labels},
+            offers={sharing.resource: machine.count * sharing.shares},
             opts=child,
         )
         ready = [system, gpus]
@@ -157,6 +168,7 @@ class Cluster(pulumi.ComponentResource):
         self._autoscaler(name, cluster)
         share = self._share(name, network, cluster.vpc_config.cluster_security_group_id, kept)
         self.gpu_labels = {POOL: "gpu"}
+        self.gpu_resource = sharing.resource
         self.weights_volume = {"csi": {"driver": "efs.csi.aws.com", "volumeHandle": share.id}}
         self.entrance = Entrance(
             f"{name}-entrance",

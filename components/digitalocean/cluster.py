@@ -13,6 +13,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.contracts import Entrance
 from components.gpu import Machine, gpu
+from components.kubernetes.sharing import GpuPlatform, Sharing
 
 VERSION = "1.35"
 """Minor version of a new cluster; DOKS takes its newest patch, and upgrades that by itself."""
@@ -31,6 +32,11 @@ POOL = "seamless.dev/pool"
 SPILLS_OVER = "seamless.dev/spills-over-to"
 """Our own label of the GPU pool: the rung that answers while it cannot."""
 
+GPU_PLATFORM = GpuPlatform(product="DOKS", own_plugin=False, partitions=True, dra=True)
+
+ADD_ONS = frozenset({"kube-prometheus-stack", "keda"})
+"""DOKS manages the device plugins, their exporter of metrics, and the cluster autoscaler."""
+
 WEIGHTS_GIB = 500
 """Of the share that holds the weights."""
 
@@ -48,6 +54,7 @@ class Cluster(pulumi.ComponentResource):
     gpu_resource: str
     weights_volume: Mapping[str, Any]
     entrance: Entrance
+    add_ons: frozenset[str] = ADD_ONS
     urn_in_project: pulumi.Output[str]
     """What a project knows the cluster by."""
 
@@ -57,9 +64,9 @@ class Cluster(pulumi.ComponentResource):
         *,
         region: str,
         machine: Machine,
+        sharing: Sharing,
         minimum: int,
         maximum: int,
-        partition: str | None,
         spills_over_to: str | None,
         version: str,
         tags: Sequence[str],
@@ -68,9 +75,9 @@ class Cluster(pulumi.ComponentResource):
     ) -> None:
         """Args:
         machine: What each GPU node is.
+        sharing: How its GPUs are handed out.
         minimum: GPU nodes that always run.
         maximum: GPU nodes that may run.
-        partition: AMD partition mode of the GPU nodes; None leaves each GPU whole.
         spills_over_to: Rung that answers while no GPU node does; None is nobody.
         version: Of Kubernetes, `1.35`; empty takes ours.
         protect: True keeps a second control plane, and refuses to delete the weights.
@@ -92,6 +99,7 @@ class Cluster(pulumi.ComponentResource):
             maintenance_policy={"day": "sunday", "start_time": "04:00"},
             # Balancers and volumes that the cluster made would outlive it, and be billed.
             destroy_all_associated_resources=not protect,
+            **_dra_driver(vendor) if sharing.mode == "dra" else {},
             cluster_autoscaler_configurations=[
                 # A GPU node is dear and slow to come back: ten minutes without work, then it goes.
                 {"scale_down_unneeded_time": "10m0s", "scale_down_utilization_threshold": 0.5}
@@ -115,7 +123,7 @@ class Cluster(pulumi.ComponentResource):
             min_nodes=minimum,
             max_nodes=maximum,
             labels={POOL: "gpu", **({SPILLS_OVER: spills_over_to} if spills_over_to else {})},
-            gpu_partition_mode=partition,
+            gpu_partition_mode=sharing.partition,
             tags=list(tags),
             # The autoscaler owns the count, DOKS its own taint.
             opts=pulumi.ResourceOptions(
@@ -142,7 +150,8 @@ class Cluster(pulumi.ComponentResource):
             opts=child,
         )
         self.gpu_labels = {POOL: "gpu"}
-        self.gpu_taint = self.gpu_resource = f"{vendor}.com/gpu"
+        self.gpu_taint = f"{vendor}.com/gpu"
+        self.gpu_resource = sharing.resource
         self.weights_volume = {"nfs": {"server": share.host, "path": share.mount_path}}
         self.entrance = Entrance(
             service_type="LoadBalancer",
@@ -157,3 +166,11 @@ class Cluster(pulumi.ComponentResource):
         )
         self.urn_in_project = cluster.cluster_urn
         self.register_outputs({"urn_in_project": self.urn_in_project})
+
+
+def _dra_driver(vendor: str) -> dict[str, Any]:
+    """Arguments that put the vendor's driver in the place of its device plugin: never both."""
+    return {
+        f"{vendor}_gpu_dra_driver": {"enabled": True},
+        f"{vendor}_gpu_device_plugin": {"enabled": False},
+    }

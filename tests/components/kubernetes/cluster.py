@@ -36,6 +36,7 @@ class DescribedCluster:
     gpu_resource: str
     weights_volume: dict[str, Any]
     entrance: Entrance
+    add_ons: frozenset[str]
 
 
 def described(gpu: str = "nvidia.com/gpu") -> DescribedCluster:
@@ -53,6 +54,7 @@ def described(gpu: str = "nvidia.com/gpu") -> DescribedCluster:
             address=pulumi.Output.from_input("model.internal"),
             sources=["10.20.0.0/16"],
         ),
+        add_ons=frozenset(),
     )
 
 

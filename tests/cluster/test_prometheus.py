@@ -1,0 +1,197 @@
+"""Proves on a real Prometheus that scaling, recording and alerting say what they are meant to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.kubernetes.rules import GPU_ALERTS, RECORDS, Alert, group, server_alerts
+from components.kubernetes.scaling import triggers
+from tests.cluster import prometheus, vllm
+from tests.cluster.prometheus import Prometheus, promtool
+from tests.cluster.vllm import Replica
+from tests.components.kubernetes.cluster import SMALL
+from tests.local import until
+from tools import cluster_parts
+
+pytestmark = pytest.mark.cluster
+
+SPACE = "space"
+REPLICAS = {
+    "one": Replica(running=10, waiting=3, kv_use=0.4, tokens=30, requests=0.2),
+    "two": Replica(running=6, waiting=1, kv_use=0.6, tokens=20, requests=0.3),
+}
+ALERTS: list[Alert] = [*server_alerts(SMALL, SPACE), *GPU_ALERTS]
+GROUPS = [group("seamless", RECORDS), group("alerts", ALERTS)]
+
+
+@pytest.fixture(scope="module")
+def programs() -> Path:
+    found = cluster_parts.prometheus()
+    if found is None:
+        pytest.skip("no Prometheus is there: ./seamless test cluster gets it")
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """Prometheus, which reads two replicas and their GPUs."""
+    with vllm.running(REPLICAS) as port:
+        jobs = [
+            {
+                "job_name": name,
+                "metrics_path": f"/{name}",
+                "static_configs": [
+                    {
+                        "targets": [f"127.0.0.1:{port}"],
+                        # As the operator labels what a PodMonitor finds.
+                        "labels": {"namespace": SPACE, "pod": name} if name in REPLICAS else {},
+                    }
+                ],
+            }
+            for name in (*REPLICAS, "gpus")
+        ]
+        folder = tmp_path_factory.mktemp("prometheus")
+        with prometheus.running(programs, folder, jobs=jobs, groups=GROUPS) as running:
+            # Rates need some samples; the energy of a thousand tokens needs all that is recorded.
+            until(
+                lambda: running.numbers("count_over_time(vllm:num_requests_running[1m]) > 8")
+                or None,
+                seconds=60,
+            )
+            yield running
+
+
+@pytest.mark.parametrize(("name", "value"), [("load", 20), ("waiting", 4), ("memory", 0.5)])
+def test_every_scaling_query_is_one_number_for_all_replicas(
+    server: Prometheus, name: str, value: float
+) -> None:
+    (query,) = [trigger.query for trigger in triggers(SMALL, SPACE) if trigger.name == name]
+    assert server.numbers(query) == [pytest.approx(value)]
+
+
+@pytest.mark.parametrize("trigger", triggers(SMALL, "elsewhere"), ids=lambda trigger: trigger.name)
+def test_a_model_that_nobody_serves_has_no_number(server: Prometheus, trigger: Any) -> None:
+    assert server.numbers(trigger.query) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seamless:generation_tokens:rate5m", 50),
+        ("seamless:requests:rate5m", 0.5),
+        ("seamless:gpu_watts:sum", 300 + 100),
+        ("seamless:watt_hours_per_1000_tokens", 400 / 50 * 1000 / 3600),
+        ("seamless:requests_per_gpu_hour", 0.5 * 3600 / 2),
+    ],
+)
+def test_what_is_recorded_is_what_the_stand_in_does(
+    server: Prometheus, name: str, value: float
+) -> None:
+    assert {record.name for record in RECORDS} >= {name}
+    assert server.numbers(name) == [pytest.approx(value, rel=0.2)]
+
+
+# ---------------------------------------------------------------- rules over hours, in a second
+
+OF = f'{{namespace="{SPACE}",model_name="llama-3.1-8b"'
+GPU = '{gpu="0",hostname="node-1"'
+XID = f"DCGM_FI_DEV_XID_ERRORS{GPU}}}"
+READY = 'kube_node_status_condition{node="node-1",condition="Ready",status="true"}'
+CAPACITY = 'kube_node_status_capacity{node="node-1",resource="nvidia_com_gpu"}'
+
+
+def first_token(within: str, beyond: str) -> dict[str, str]:
+    """Counts per minute of requests whose first token came within and beyond ten seconds."""
+    bucket = f"vllm:time_to_first_token_seconds_bucket{OF}"
+    return {f'{bucket},le="10.0"}}': within, f'{bucket},le="60.0"}}': beyond}
+
+
+HEALTHY = {
+    f"vllm:num_requests_running{OF}}}": "4x60",
+    f"vllm:num_requests_waiting{OF}}}": "1x60",
+    f"vllm:kv_cache_usage_perc{OF}}}": "0.5x60",
+    f"vllm:num_preemptions_total{OF}}}": "0x60",
+    **first_token("0+60x60", "0+60x60"),
+    XID: "0x60",
+    f"DCGM_FI_DEV_ROW_REMAP_FAILURE{GPU}}}": "0x60",
+    f"DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS{GPU}}}": "0x60",
+    f"DCGM_FI_DEV_GPU_TEMP{GPU}}}": "60x60",
+    READY: "1x60",
+    CAPACITY: "1x60",
+}
+ILL: dict[str, dict[str, str]] = {
+    "ModelServerGone": {f"vllm:num_requests_running{OF}}}": "_x60"},
+    "ModelServerRequestsWait": {f"vllm:num_requests_waiting{OF}}}": "9x60"},
+    "ModelServerMemoryFull": {f"vllm:kv_cache_usage_perc{OF}}}": "0.95x60"},
+    "ModelServerFirstTokenLate": first_token("0+30x60", "0+60x60"),
+    "ModelServerPreempts": {f"vllm:num_preemptions_total{OF}}}": "0+60x60"},
+    "GpuHardwareError": {XID: "0x50 79x10"},
+    "GpuApplicationError": {XID: "0x50 31x10"},
+    "GpuNodeOffendsAgain": {XID: "0x10 48x10 0x10 48x30"},
+    "GpuMemoryWornOut": {f"DCGM_FI_DEV_ROW_REMAP_FAILURE{GPU}}}": "1x60"},
+    "GpuMemoryError": {f"DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS{GPU}}}": "0x50 1x10"},
+    "GpuHot": {f"DCGM_FI_DEV_GPU_TEMP{GPU}}}": "90x60"},
+    "GpuNodeNotReady": {READY: "0x60"},
+}
+"""What changes of a healthy fleet, minute by minute, when each alert must be raised."""
+
+
+def firing(programs: Path, folder: Path, changed: dict[str, str], alerts: list[str]) -> None:
+    """Let an hour pass; exactly these alerts must be firing at its end."""
+    rules, tests = folder / "rules.yaml", folder / "tests.yaml"
+    rules.write_text(yaml.safe_dump({"groups": GROUPS}))
+    samples = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in alerts]
+    tests.write_text(
+        yaml.safe_dump(
+            {
+                "rule_files": [str(rules)],
+                "evaluation_interval": "1m",
+                "tests": [
+                    {
+                        "interval": "1m",
+                        "input_series": [
+                            {"series": series, "values": values}
+                            for series, values in (HEALTHY | changed).items()
+                        ],
+                        "promql_expr_test": [
+                            {
+                                "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+                                "eval_time": "55m",
+                                "exp_samples": samples,
+                            }
+                        ],
+                    }
+                ],
+            }
+        )
+    )
+    promtool(programs, "test", "rules", str(tests))
+
+
+def test_prometheus_takes_every_rule(programs: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(yaml.safe_dump({"groups": GROUPS}))
+    said = promtool(programs, "check", "rules", str(rules))
+    assert f"SUCCESS: {len(RECORDS) + len(ALERTS)} rules found" in said
+
+
+def test_a_healthy_fleet_calls_nobody(programs: Path, tmp_path: Path) -> None:
+    firing(programs, tmp_path, {}, [])
+
+
+def test_there_is_an_illness_for_every_alert() -> None:
+    assert list(ILL) == [alert.name for alert in ALERTS]
+
+
+@pytest.mark.parametrize("alert", ILL)
+def test_an_illness_raises_its_alert_and_no_other(
+    programs: Path, tmp_path: Path, alert: str
+) -> None:
+    firing(programs, tmp_path, ILL[alert], [alert])
+
+
+def test_an_old_error_of_a_gpu_is_no_new_one(programs: Path, tmp_path: Path) -> None:
+    firing(programs, tmp_path, {XID: "79x60"}, [])
