@@ -158,8 +158,8 @@ class Cluster(Protocol):
     def entrance(self) -> Entrance: ...
 
     @property
-    def add_ons(self) -> frozenset[str]:
-        """What it lacks and must be installed, by the names of `components.kubernetes.addons`."""
+    def add_ons(self) -> Mapping[str, Mapping[str, Any]]:
+        """Charts that this platform needs and others manage, with values that only it knows."""
 
 
 class Functions(Protocol):

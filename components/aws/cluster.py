@@ -27,12 +27,10 @@ GPU_AMI = "AL2023_x86_64_NVIDIA"
 
 GPU_PLATFORM = GpuPlatform(product="EKS", own_plugin=True, partitions=False, dra=False)
 
-GPU_TAINT = "nvidia.com/gpu"
+AUTOSCALER = "cluster-autoscaler"
+"""Service account with the autoscaler's identity, in kube-system."""
 
-ADD_ONS = frozenset(
-    {"kube-prometheus-stack", "keda", "gpu-plugin", "dcgm-exporter", "cluster-autoscaler"}
-)
-"""EKS manages none of these."""
+GPU_TAINT = "nvidia.com/gpu"
 
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
@@ -50,7 +48,7 @@ class Cluster(pulumi.ComponentResource):
     gpu_resource: str
     weights_volume: Mapping[str, Any]
     entrance: contracts.Entrance
-    add_ons: frozenset[str] = ADD_ONS
+    add_ons: Mapping[str, Mapping[str, Any]]
     name: pulumi.Output[str]
 
     def __init__(
@@ -169,6 +167,15 @@ class Cluster(pulumi.ComponentResource):
         share = self._share(name, network, cluster.vpc_config.cluster_security_group_id, kept)
         self.gpu_labels = {POOL: "gpu"}
         self.gpu_resource = sharing.resource
+        self.add_ons = {
+            "dcgm-exporter": {},
+            "cluster-autoscaler": {
+                "cloudProvider": "aws",
+                "awsRegion": region,
+                "autoDiscovery": {"clusterName": cluster.name},
+                "rbac": {"serviceAccount": {"name": AUTOSCALER}},
+            },
+        }
         self.weights_volume = {"csi": {"driver": "efs.csi.aws.com", "volumeHandle": share.id}}
         self.entrance = Entrance(
             f"{name}-entrance",
@@ -188,12 +195,13 @@ class Cluster(pulumi.ComponentResource):
     def _add_ons(self, name: str, cluster: eks.Cluster, nodes: Sequence[pulumi.Resource]) -> None:
         child = pulumi.ResourceOptions(parent=self)
         storage = _pod_role(f"{name}-storage", child)
-        iam.RolePolicyAttachment(
-            f"{name}-storage",
-            role=storage.name,
-            policy_arn=managed("service-role/AmazonEFSCSIDriverPolicy"),
-            opts=child,
-        )
+        for share, attached in (("storage", "EFS"), ("disks", "EBS")):
+            iam.RolePolicyAttachment(
+                f"{name}-{share}",
+                role=storage.name,
+                policy_arn=managed(f"service-role/Amazon{attached}CSIDriverPolicy"),
+                opts=child,
+            )
         # Policies between pods are off unless the network plugin is told.
         network_plugin = json.dumps({"enableNetworkPolicy": "true"})
         add_ons: dict[str, dict[str, Any]] = {
@@ -206,6 +214,13 @@ class Cluster(pulumi.ComponentResource):
                 "pod_identity_associations": [
                     {"service_account": "efs-csi-controller-sa", "role_arn": storage.arn}
                 ]
+            },
+            # Disks for what keeps its own data: EKS has no storage class that works without it.
+            "aws-ebs-csi-driver": {
+                "configuration_values": json.dumps({"defaultStorageClass": {"enabled": True}}),
+                "pod_identity_associations": [
+                    {"service_account": "ebs-csi-controller-sa", "role_arn": storage.arn}
+                ],
             },
         }
         for add_on, settings in add_ons.items():
@@ -251,7 +266,7 @@ class Cluster(pulumi.ComponentResource):
             f"{name}-autoscaler",
             cluster_name=cluster.name,
             namespace="kube-system",
-            service_account="cluster-autoscaler",
+            service_account=AUTOSCALER,
             role_arn=role.arn,
             opts=child,
         )

@@ -9,6 +9,10 @@ POOL = "seamless.dev/pool"
 """Our own label of a node pool."""
 
 
+UNHEALTHY_NODES = 2
+"""Above so many, repair stops (docs.aws.amazon.com/eks/latest/APIReference, NodeRepairConfig)."""
+
+
 class NodePool(pulumi.ComponentResource):
     """A managed node group with its launch template.
 
@@ -85,7 +89,13 @@ class NodePool(pulumi.ComponentResource):
             labels=on_node,
             taints=[{"key": taint, "value": "present", "effect": "NO_SCHEDULE"}] if taint else [],
             update_config={"max_unavailable": 1},
-            node_repair_config={"enabled": True},
+            node_repair_config={
+                "enabled": True,
+                # One after the other, and a breaker: when more are ill at once, the cause is none
+                # that a new node mends, and a person should look first.
+                "max_parallel_nodes_repaired_count": 1,
+                "max_unhealthy_node_threshold_count": UNHEALTHY_NODES,
+            },
             # The autoscaler owns the count.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["scalingConfig.desiredSize"]),
         )

@@ -34,9 +34,6 @@ SPILLS_OVER = "seamless.dev/spills-over-to"
 
 GPU_PLATFORM = GpuPlatform(product="DOKS", own_plugin=False, partitions=True, dra=True)
 
-ADD_ONS = frozenset({"kube-prometheus-stack", "keda"})
-"""DOKS manages the device plugins, their exporter of metrics, and the cluster autoscaler."""
-
 WEIGHTS_GIB = 500
 """Of the share that holds the weights."""
 
@@ -54,7 +51,7 @@ class Cluster(pulumi.ComponentResource):
     gpu_resource: str
     weights_volume: Mapping[str, Any]
     entrance: Entrance
-    add_ons: frozenset[str] = ADD_ONS
+    add_ons: Mapping[str, Mapping[str, Any]]
     urn_in_project: pulumi.Output[str]
     """What a project knows the cluster by."""
 
@@ -152,6 +149,7 @@ class Cluster(pulumi.ComponentResource):
         self.gpu_labels = {POOL: "gpu"}
         self.gpu_taint = f"{vendor}.com/gpu"
         self.gpu_resource = sharing.resource
+        self.add_ons = {}
         self.weights_volume = {"nfs": {"server": share.host, "path": share.mount_path}}
         self.entrance = Entrance(
             service_type="LoadBalancer",

@@ -36,7 +36,7 @@ class DescribedCluster:
     gpu_resource: str
     weights_volume: dict[str, Any]
     entrance: Entrance
-    add_ons: frozenset[str]
+    add_ons: dict[str, dict[str, Any]]
 
 
 def described(gpu: str = "nvidia.com/gpu") -> DescribedCluster:
@@ -54,7 +54,7 @@ def described(gpu: str = "nvidia.com/gpu") -> DescribedCluster:
             address=pulumi.Output.from_input("model.internal"),
             sources=["10.20.0.0/16"],
         ),
-        add_ons=frozenset(),
+        add_ons={},
     )
 
 
