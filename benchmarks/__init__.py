@@ -1,6 +1,7 @@
 """Speed as ratios: every benchmark measures two ways to the same answer, side by side in one run.
 
 `./seamless bench [NAME] [--json]`. The protocol is in `benchmarks.measure`.
+A simulation has a table of its own.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import chunk, docx, pdf, reduce, start, waves
+from benchmarks import chunk, docx, pdf, reduce, scaling, start, waves
 from benchmarks.measure import Benchmark, Result
 from tools.workspace import CommandError
 
@@ -26,6 +27,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "start": start.measure,
 }
 
+SIMULATIONS = {"scaling": scaling.run}
+"""They measure nothing of this machine, so they run only by their name."""
+
 _PACKAGES = ("httpx", "msgspec", "pypdfium2", "python-docx", "semantic-text-splitter")
 
 
@@ -35,8 +39,11 @@ def run(console: Console, name: str, *, as_json: bool) -> int:
     Raises:
         CommandError: there is no such benchmark, or its two sides gave different answers.
     """
+    if name in SIMULATIONS:
+        return SIMULATIONS[name](console, as_json=as_json)
     if name and name not in BENCHMARKS:
-        raise CommandError(f"There is no benchmark {name!r}. There are {', '.join(BENCHMARKS)}.")
+        known = ", ".join([*BENCHMARKS, *SIMULATIONS])
+        raise CommandError(f"There is no benchmark {name!r}. There are {known}.")
     machine = _machine()
     results: list[Result] = []
     for chosen in [name] if name else BENCHMARKS:

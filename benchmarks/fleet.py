@@ -1,0 +1,301 @@
+"""A fleet of replicas in virtual time: the rules of `components.kubernetes.scaling`, played out.
+
+Kubernetes' autoscaler is modelled by its documentation: a question every 15 seconds, a tolerance
+of a tenth, windows that remember, steps per period; KEDA by its source, which starts and stops the
+last replica. Requests wait in one line, which is kinder than the lines of single replicas.
+"""
+
+import heapq
+import itertools
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from components.kubernetes import scaling
+from components.kubernetes.model_server import DRAIN_SECONDS, PRE_STOP_SECONDS
+
+SYNC_SECONDS = 15
+TOLERANCE = 0.1
+"""Both Kubernetes' defaults."""
+UNNEEDED_SECONDS = 600
+"""After which the cluster autoscaler lets an empty node go."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """How long a start takes, in seconds."""
+
+    boot: float
+    image: float
+    load: float
+
+    @property
+    def cold(self) -> float:
+        """On a node that is not there yet."""
+        return self.boot + self.image + self.load
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Between how many replicas a fleet is kept.
+
+    Attributes:
+        room: Nodes that are held for the next replica.
+    """
+
+    name: str
+    minimum: int
+    maximum: int
+    room: int = 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """Arrives at a second, and keeps one place of a replica busy for so many."""
+
+    at: float
+    seconds: float
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What became of all requests.
+
+    Attributes:
+        waits: Of each request that was answered, from its arrival to the start of its answer.
+        cut: Answers that a replica's end broke off; the application asks again.
+        lost: Requests that were never answered.
+        gpu_hours: Of replicas' nodes, whole, used or not.
+        replicas: The least and the most that were wanted.
+    """
+
+    waits: list[float] = field(default_factory=list)
+    cut: int = 0
+    lost: int = 0
+    gpu_hours: float = 0.0
+    replicas: tuple[int, int] = (0, 0)
+
+    def wait(self, share: float) -> float:
+        """That share of the requests waited no longer."""
+        ordered = sorted(self.waits)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+@dataclass(eq=False)
+class _Node:
+    since: float
+    ready_at: float
+    has_image: bool = False
+    free_since: float | None = None
+
+
+@dataclass(eq=False)
+class _Replica:
+    node: _Node
+    ready_at: float
+    leaving: bool = False
+    running: dict[int, Request] = field(default_factory=dict)
+
+
+class Fleet:
+    """Plays one policy against one trace."""
+
+    def __init__(self, policy: Policy, times: Times, *, concurrency: int) -> None:
+        self._policy, self._times, self._concurrency = policy, times, concurrency
+        self._now = 0.0
+        self._events: list[tuple[float, int, str, object]] = []
+        self._order = itertools.count()
+        self._nodes: list[_Node] = []
+        self._room: list[_Node] = []
+        self._replicas: list[_Replica] = []
+        self._line: deque[tuple[int, Request]] = deque()
+        self._begun: dict[int, float] = {}
+        self._advice: deque[tuple[float, int]] = deque()
+        self._changes: deque[tuple[float, int]] = deque()
+        self._active_at = 0.0
+        self._outcome = Outcome()
+
+    def play(self, requests: Iterable[Request], *, seconds: float) -> Outcome:
+        """Let the requests come, and go on until all are answered; GPU-hours end at `seconds`.
+
+        A request that is still unanswered a day after the end counts as lost.
+        """
+        arrivals = list(requests)
+        for number, request in enumerate(arrivals):
+            self._later(request.at, "arrive", (number, request))
+        for tick in range(int(seconds + 86_400) // SYNC_SECONDS):
+            self._later(tick * SYNC_SECONDS, "sync", None)
+        for _ in range(self._policy.room):
+            self._room.append(self._new_node(warm=True))
+        for _ in range(self._policy.minimum):
+            self._start(warm=True)
+        self._outcome.replicas = (self._wanted, self._wanted)
+        open_requests = len(arrivals)
+        while self._events and (open_requests or self._now < seconds):
+            self._now, _, kind, what = heapq.heappop(self._events)
+            if kind == "arrive":
+                self._line.append(what)  # type: ignore[arg-type]
+            elif kind == "done":
+                open_requests -= self._finish(*what)  # type: ignore[misc]
+            elif kind == "gone":
+                self._end(what)  # type: ignore[arg-type]
+            elif kind == "empty":
+                self._release(what, seconds)  # type: ignore[arg-type]
+            elif kind == "sync":
+                self._sync()
+            self._hand_out()
+        for node in self._nodes:
+            self._outcome.gpu_hours += max(0.0, seconds - node.since) / 3600
+        self._outcome.lost = open_requests
+        return self._outcome
+
+    @property
+    def _wanted(self) -> int:
+        return sum(not replica.leaving for replica in self._replicas)
+
+    def _later(self, when: float, kind: str, what: object) -> None:
+        heapq.heappush(self._events, (when, next(self._order), kind, what))
+
+    # ------------------------------------------------------------ requests
+
+    def _hand_out(self) -> None:
+        while self._line:
+            able = [
+                replica
+                for replica in self._replicas
+                if not replica.leaving
+                and replica.ready_at <= self._now
+                and len(replica.running) < self._concurrency
+            ]
+            if not able:
+                return
+            replica = min(able, key=lambda one: len(one.running))
+            number, request = self._line.popleft()
+            replica.running[number] = request
+            self._begun[number] = self._now
+            self._later(self._now + request.seconds, "done", (replica, number))
+
+    def _finish(self, replica: _Replica, number: int) -> int:
+        request = replica.running.pop(number, None)
+        if request is None:
+            return 0  # it was cut, and is asked again
+        self._outcome.waits.append(self._begun[number] - request.at)
+        if replica.leaving and not replica.running:
+            self._end(replica)
+        return 1
+
+    # ------------------------------------------------------------ replicas
+
+    def _start(self, *, warm: bool = False) -> None:
+        node = self._place(warm=warm)
+        image = 0.0 if node.has_image else self._times.image
+        ready = max(self._now, node.ready_at) + (0.0 if warm else image + self._times.load)
+        node.has_image, node.free_since = True, None
+        self._replicas.append(_Replica(node, ready))
+        self._later(ready, "ready", None)
+
+    def _place(self, *, warm: bool) -> _Node:
+        """A free node, else one that was held for this, else a new one."""
+        free = [node for node in self._nodes if node.free_since is not None]
+        if free:
+            return min(free, key=lambda node: node.ready_at)
+        if self._room and not warm:
+            held = self._room.pop(0)
+            self._room.append(self._new_node(warm=False))
+            return held
+        return self._new_node(warm=warm)
+
+    def _new_node(self, *, warm: bool) -> _Node:
+        node = _Node(self._now, self._now + (0.0 if warm else self._times.boot), has_image=warm)
+        self._nodes.append(node)
+        return node
+
+    def _stop(self) -> None:
+        """Take one away as Kubernetes does: who is not ready yet first, then the newest."""
+        staying = [replica for replica in self._replicas if not replica.leaving]
+        replica = max(staying, key=lambda one: (one.ready_at > self._now, one.ready_at))
+        replica.leaving = True
+        if replica.running:
+            self._later(self._now + PRE_STOP_SECONDS + DRAIN_SECONDS, "gone", replica)
+        else:
+            self._end(replica)
+
+    def _end(self, replica: _Replica) -> None:
+        if replica not in self._replicas:
+            return
+        self._replicas.remove(replica)
+        for number, request in replica.running.items():
+            self._outcome.cut += 1
+            self._line.append((number, request))
+        replica.running = {}
+        replica.node.free_since = self._now
+        self._later(self._now + UNNEEDED_SECONDS, "empty", replica.node)
+
+    def _release(self, node: _Node, seconds: float) -> None:
+        if node.free_since is not None and self._now - node.free_since >= UNNEEDED_SECONDS:
+            self._nodes.remove(node)
+            self._outcome.gpu_hours += max(0.0, min(self._now, seconds) - node.since) / 3600
+
+    # ------------------------------------------------------------ autoscaling
+
+    def _sync(self) -> None:
+        running = sum(len(replica.running) for replica in self._replicas)
+        if running or self._line:
+            self._active_at = self._now
+        current = self._wanted
+        if self._policy.minimum == 0 and self._now % scaling.POLL_SECONDS == 0:
+            self._wake_or_sleep(current, unfinished=running + len(self._line))
+            current = self._wanted
+        if current:
+            self._follow(current, running)
+        least, most = self._outcome.replicas
+        self._outcome.replicas = (min(least, self._wanted), max(most, self._wanted))
+
+    def _wake_or_sleep(self, current: int, *, unfinished: int) -> None:
+        """What KEDA does by itself; between one and the maximum Kubernetes decides."""
+        if current == 0 and unfinished:
+            self._start()
+        slept = self._now - self._active_at >= scaling.COOLDOWN_SECONDS
+        if current and not unfinished and slept:
+            for _ in range(current):
+                self._stop()
+
+    def _follow(self, current: int, running: int) -> None:
+        waiting = len(self._line)
+        wanted = max(
+            _replicas(running + waiting, scaling.LOAD_SHARE * self._concurrency, current),
+            _replicas(waiting, scaling.WAITING_PER_REPLICA, current),
+        )
+        wanted = min(max(wanted, self._policy.minimum, 1), self._policy.maximum)
+        self._advice.append((self._now, wanted))
+        longest = max(scaling.SCALE_UP_SECONDS, scaling.SCALE_DOWN_SECONDS)
+        while self._advice[0][0] < self._now - longest:
+            self._advice.popleft()
+        up = min(self._advised(scaling.SCALE_UP_SECONDS))
+        down = max(self._advised(scaling.SCALE_DOWN_SECONDS))
+        if up > current:
+            room = scaling.SCALE_UP_REPLICAS - self._changed(1, scaling.SCALE_UP_PERIOD_SECONDS)
+            for _ in range(min(up - current, room)):
+                self._start()
+                self._changes.append((self._now, 1))
+        elif down < current:
+            room = scaling.SCALE_DOWN_REPLICAS - self._changed(
+                -1, scaling.SCALE_DOWN_PERIOD_SECONDS
+            )
+            for _ in range(min(current - down, room)):
+                self._stop()
+                self._changes.append((self._now, -1))
+
+    def _advised(self, seconds: float) -> list[int]:
+        return [wanted for when, wanted in self._advice if when >= self._now - seconds]
+
+    def _changed(self, sign: int, seconds: float) -> int:
+        return sum(way == sign and when > self._now - seconds for when, way in self._changes)
+
+
+def _replicas(total: float, each: float, current: int) -> int:
+    """How many replicas a count asks for."""
+    if abs(total / (each * current) - 1) <= TOLERANCE:
+        return current
+    return math.ceil(total / each)
