@@ -11,6 +11,7 @@ from rich.console import Console
 from tools import documentation
 from tools.chromium import ensure as ensure_chromium
 from tools.chromium import find as find_chromium
+from tools.cluster_parts import ensure as ensure_cluster_parts
 from tools.control_plane import ensure as ensure_control_plane
 from tools.engine import ensure as ensure_engine
 from tools.workspace import ROOT, CommandError
@@ -63,6 +64,7 @@ def test(console: Console, part: str, arguments: Sequence[str]) -> int:
         console.print(f"browser: {browser}" if browser else "browser: none; its tests are skipped")
     if part == "cluster":
         console.print(f"control plane: {ensure_control_plane(console.print)}")
+        ensure_cluster_parts(console.print)
     if part == "live":
         # `./seamless test live split` names an arrangement.
         places = {file.stem for file in (ROOT / "stacks").glob("[!_]*.py")}
