@@ -98,7 +98,9 @@ def _get_definitions(parent: Path, log: Path, report: Report) -> None:
 
 def _get_prometheus(parent: Path, log: Path, report: Report) -> None:
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        report("no Prometheus: only Debian's package is fetched; put prometheus and promtool on PATH")
+        report(
+            "no Prometheus: only Debian's package is fetched; put prometheus and promtool on PATH"
+        )
         return
     with staging(parent) as folder:
         logged(

@@ -1,20 +1,89 @@
 """Proves that the API server takes our custom resources as their own projects define them."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-import pulumi
 import pytest
 import yaml
 
-from components.kubernetes.watching import Watching
 from tests.cluster.control_plane import Api, RefusedError
-from tests.components.kubernetes.cluster import SMALL, manifest
-from tests.components.kubernetes.test_scaling import ASLEEP, asked
-from tests.components.kubernetes.test_watching import asked as watched
+from tests.components.kubernetes import test_scaling, test_watching
+from tests.components.kubernetes.cluster import SMALL, WIDE, manifest
 from tests.local import until
 from tools import cluster_parts
 
 pytestmark = pytest.mark.cluster
 
-KINDS = {"ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule"}
+Body = dict[str, Any]
+
+SPACE = "definitions"
+
+
+@pytest.fixture(scope="module")
+def defined(api: Api) -> Api:
+    """The API server, which knows the kinds of KEDA and of Prometheus' operator."""
+    folder = cluster_parts.definitions()
+    if folder is None:
+        pytest.skip("no definitions are there: ./seamless test cluster gets them")
+    for file in sorted(folder.iterdir()):
+        body = yaml.safe_load(file.read_text())
+        api.apply(body)
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{body['metadata']['name']}"
+        until(partial(_established, api, path), seconds=30)
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
+    return api
+
+
+def _established(api: Api, path: str) -> bool | None:
+    conditions = api.get(path).get("status", {}).get("conditions") or []
+    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions) or None
+
+
+def ours() -> dict[str, Body]:
+    """One of each kind, the scaling to zero with all its triggers."""
+    asked = [*test_scaling.asked(test_scaling.ASLEEP), *test_watching.asked()]
+    kinds = ("ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule")
+    found = {r.inputs["kind"]: manifest(r) for r in asked if r.inputs.get("kind") in kinds}
+    assert set(found) == set(kinds)
+    for body in found.values():
+        body["metadata"]["namespace"] = SPACE
+    return found
+
+
+def test_every_custom_resource_is_taken_without_an_unknown_field(defined: Api) -> None:
+    for kind, body in ours().items():
+        taken = defined.apply(body)
+        assert taken["spec"].keys() >= body["spec"].keys(), kind
+
+
+def test_both_kinds_of_replicas_can_be_scaled(defined: Api) -> None:
+    for serving in (SMALL, WIDE):
+        spec = test_scaling.scaled(serving)
+        name = f"nodes-{serving.nodes}"
+        defined.apply(
+            {
+                "apiVersion": "keda.sh/v1alpha1",
+                "kind": "ScaledObject",
+                "metadata": {"name": name, "namespace": SPACE},
+                "spec": spec,
+            }
+        )
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "message"),
+    [
+        ("ScaledObject", {"triggers": [{"metadata": {}}]}, r"triggers\[0\]\.type"),
+        ("ScaledObject", {"fallback": {"replicas": 1}}, "failureThreshold"),
+        ("ScaledObject", {"cooldown": 300}, "field not declared in schema"),
+        ("PodMonitor", {"selector": None}, "selector"),
+        ("PrometheusRule", {"groups": [{"rules": []}]}, "name"),
+    ],
+)
+def test_what_its_project_does_not_know_is_refused(
+    defined: Api, kind: str, change: Body, message: str
+) -> None:
+    body = ours()[kind]
+    body["metadata"]["name"] = "wrong"
+    with pytest.raises(RefusedError, match=message):
+        defined.apply({**body, "spec": {**body["spec"], **change}})
