@@ -148,7 +148,11 @@ class Cluster(Protocol):
 
     @property
     def gpu_resource(self) -> str:
-        """What a container asks for to get a GPU: `nvidia.com/gpu`."""
+        """What a container asks for to get a GPU: `nvidia.com/gpu`; empty where it claims one."""
+
+    @property
+    def gpu_device_class(self) -> str | None:
+        """What a container claims instead, by Dynamic Resource Allocation; None where it asks."""
 
     @property
     def weights_volume(self) -> Mapping[str, Any]:

@@ -46,6 +46,7 @@ class Cluster(pulumi.ComponentResource):
     gpu_labels: Mapping[str, str]
     gpu_taint: str = GPU_TAINT
     gpu_resource: str
+    gpu_device_class: str | None
     weights_volume: Mapping[str, Any]
     entrance: contracts.Entrance
     add_ons: Mapping[str, Mapping[str, Any]]
@@ -167,6 +168,7 @@ class Cluster(pulumi.ComponentResource):
         share = self._share(name, network, cluster.vpc_config.cluster_security_group_id, kept)
         self.gpu_labels = {POOL: "gpu"}
         self.gpu_resource = sharing.resource
+        self.gpu_device_class = sharing.device_class
         self.add_ons = {
             "dcgm-exporter": {},
             "cluster-autoscaler": {

@@ -49,6 +49,7 @@ class Cluster(pulumi.ComponentResource):
     gpu_labels: Mapping[str, str]
     gpu_taint: str
     gpu_resource: str
+    gpu_device_class: str | None
     weights_volume: Mapping[str, Any]
     entrance: Entrance
     add_ons: Mapping[str, Mapping[str, Any]]
@@ -149,6 +150,7 @@ class Cluster(pulumi.ComponentResource):
         self.gpu_labels = {POOL: "gpu"}
         self.gpu_taint = f"{vendor}.com/gpu"
         self.gpu_resource = sharing.resource
+        self.gpu_device_class = sharing.device_class
         self.add_ons = {}
         self.weights_volume = {"nfs": {"server": share.host, "path": share.mount_path}}
         self.entrance = Entrance(

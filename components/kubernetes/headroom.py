@@ -4,6 +4,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.contracts import Cluster
+from components.kubernetes.devices import Devices, devices
 from components.kubernetes.images import VLLM
 from components.kubernetes.pods import Manifest, container, pod
 from components.kubernetes.serving import Serving
@@ -41,6 +42,7 @@ class Headroom(pulumi.ComponentResource):
             description="Holds a place for replicas: everything else may take it.",
             opts=child,
         )
+        gpus = devices(name, cluster=cluster, gpus=serving.gpus, namespace=namespace, opts=child)
         kubernetes.apps.v1.Deployment(
             name,
             metadata={
@@ -53,7 +55,7 @@ class Headroom(pulumi.ComponentResource):
                 "selector": {"matchLabels": HEADROOM},
                 "template": {
                     "metadata": {"labels": HEADROOM},
-                    "spec": _placeholder(cluster, serving, priority.metadata["name"]),
+                    "spec": _placeholder(cluster, priority.metadata["name"], gpus),
                 },
             },
             opts=child,
@@ -61,14 +63,14 @@ class Headroom(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _placeholder(cluster: Cluster, serving: Serving, priority: pulumi.Output[str]) -> Manifest:
-    gpus = {cluster.gpu_resource: str(serving.gpus)}
+def _placeholder(cluster: Cluster, priority: pulumi.Output[str], gpus: Devices) -> Manifest:
     sleeper = container(
         "room",
         VLLM,
         resources={
-            "requests": {"cpu": "10m", "memory": "16Mi", **gpus},
-            "limits": {"memory": "64Mi", "ephemeral-storage": "100Mi", **gpus},
+            "requests": {"cpu": "10m", "memory": "16Mi", **gpus.amounts},
+            "limits": {"memory": "64Mi", "ephemeral-storage": "100Mi", **gpus.amounts},
+            **gpus.claims,
         },
         command=["sleep", "infinity"],
     )
@@ -76,6 +78,7 @@ def _placeholder(cluster: Cluster, serving: Serving, priority: pulumi.Output[str
         VLLM,
         containers=[sleeper],
         volumes=[],
+        **gpus.pod,
         nodeSelector=dict(cluster.gpu_labels),
         tolerations=[{"key": cluster.gpu_taint, "operator": "Exists", "effect": "NoSchedule"}],
         priorityClassName=priority,

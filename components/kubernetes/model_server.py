@@ -10,6 +10,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.contracts import Cluster
+from components.kubernetes.devices import Devices, devices
 from components.kubernetes.images import VLLM
 from components.kubernetes.pods import Manifest, container, from_secret, pod, variables
 from components.kubernetes.serving import Serving
@@ -86,7 +87,10 @@ class ModelServer(pulumi.ComponentResource):
             description="Serves requests: batch work and notebooks give way to it.",
             opts=child,
         )
-        template = _pod(cluster, serving, weights, key.metadata["name"], priority.metadata["name"])
+        gpus = devices(name, cluster=cluster, gpus=serving.gpus, namespace=namespace, opts=child)
+        template = _pod(
+            cluster, serving, weights, key.metadata["name"], priority.metadata["name"], gpus
+        )
         # The engine must not undo what the autoscaler did, nor wait for a GPU that it cannot hurry.
         running = pulumi.ResourceOptions(
             parent=self,
@@ -180,19 +184,20 @@ def _pod(
     weights: Weights,
     secret: pulumi.Output[str],
     priority: pulumi.Output[str],
+    gpus: Devices,
 ) -> Manifest:
-    gpus = {cluster.gpu_resource: str(serving.gpus)}
     server = container(
         "server",
         VLLM,
         resources={
-            "requests": {"cpu": "2", "memory": "16Gi", **gpus},
+            "requests": {"cpu": "2", "memory": "16Gi", **gpus.amounts},
             # Weights pass through the node's memory on their way to the GPU.
             "limits": {
                 "memory": f"{32 + serving.weights_gib}Gi",
                 "ephemeral-storage": "40Gi",
-                **gpus,
+                **gpus.amounts,
             },
+            **gpus.claims,
         },
         command=["vllm", "serve"],
         args=arguments(serving, weights.path),
@@ -233,6 +238,7 @@ def _pod(
             # Tensor parallelism talks through it; the host's own would break `restricted`.
             {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}},
         ],
+        **gpus.pod,
         nodeSelector=dict(cluster.gpu_labels),
         tolerations=[{"key": cluster.gpu_taint, "operator": "Exists", "effect": "NoSchedule"}],
         priorityClassName=priority,

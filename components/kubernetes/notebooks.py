@@ -104,7 +104,7 @@ def _quota(people: int, gpu_resource: str, sharing: Sharing | None) -> dict[str,
         "requests.memory": f"{people * PERSON['memory'] + HUB['memory']}Gi",
         "requests.storage": f"{people * PERSON['disk'] + 1}Gi",
         "services.loadbalancers": "0",
-        f"requests.{gpu_resource}": "0",
+        **({f"requests.{gpu_resource}": "0"} if gpu_resource else {}),
         **shares,
     }
 

@@ -68,17 +68,6 @@ class Sharing:
     memory_utilization: float = MEMORY_SHARE
     device_class: str | None = None
 
-    def claim_template(self, gpus: int) -> dict[str, Any]:
-        """The spec of a ResourceClaimTemplate for so many whole GPUs.
-
-        Raises:
-            ValueError: they are handed out as a resource, without a claim.
-        """
-        if self.device_class is None:
-            raise ValueError(f"gpu_sharing {self.mode} hands out {self.resource}: no claim is made")
-        wanted = {"deviceClassName": self.device_class, "count": gpus}
-        return {"spec": {"devices": {"requests": [{"name": "gpu", "exactly": wanted}]}}}
-
 
 class SharingError(ValueError):
     """A way of sharing cannot be had; the message says why, and what to type instead."""

@@ -34,6 +34,7 @@ class DescribedCluster:
     gpu_labels: dict[str, str]
     gpu_taint: str
     gpu_resource: str
+    gpu_device_class: str | None
     weights_volume: dict[str, Any]
     entrance: Entrance
     add_ons: dict[str, dict[str, Any]]
@@ -46,6 +47,7 @@ def described(gpu: str = "nvidia.com/gpu") -> DescribedCluster:
         gpu_labels={"seamless.dev/pool": "gpu"},
         gpu_taint=gpu,
         gpu_resource=gpu,
+        gpu_device_class=None,
         weights_volume={"nfs": {"server": "10.20.0.9", "path": "/weights"}},
         entrance=Entrance(
             service_type="NodePort",

@@ -95,6 +95,22 @@ def test_another_vendor_s_gpu_is_asked_for_by_its_own_name() -> None:
     assert [toleration["key"] for toleration in spec["tolerations"]] == ["amd.com/gpu"]
 
 
+def test_where_devices_are_claimed_each_pod_gets_a_claim_of_its_own() -> None:
+    claimed = asked(gpu_resource="", gpu_device_class="gpu.nvidia.com")
+    spec = pod_specs(claimed)["model-server"]
+    (server,) = spec["containers"]
+    assert server["resources"]["claims"] == [{"name": "gpu"}]
+    assert "nvidia.com/gpu" not in server["resources"]["limits"]
+    template = one(claimed, "ResourceClaimTemplate", "model-server")
+    assert template["spec"]["spec"]["devices"]["requests"] == [
+        {"name": "gpu", "exactly": {"deviceClassName": "gpu.nvidia.com", "count": 1}}
+    ]
+    assert spec["resourceClaims"] == [
+        {"name": "gpu", "resourceClaimTemplateName": template["metadata"]["name"]}
+    ]
+    kubernetes_validate.validate(template, KUBERNETES, strict=True)
+
+
 def test_clients_ask_for_the_logical_name_and_get_the_context_that_was_sized() -> None:
     (server,) = pod_specs(asked())["model-server"]["containers"]
     assert server["args"][:4] == [
