@@ -150,8 +150,7 @@ def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
         benchmarks.run(Console(), "speed", as_json=False)
 
     assert str(error.value) == (
-        "There is no benchmark 'speed'."
-        " There are chunk, docx, pdf, waves, reduce, start, scaling."
+        "There is no benchmark 'speed'. There are chunk, docx, pdf, waves, reduce, start, scaling."
     )
 
 

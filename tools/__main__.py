@@ -195,7 +195,9 @@ def test(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One benchmark; default all.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="One benchmark, or scaling; default all.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Measure speed as ratios, side by side in one run."""
