@@ -23,7 +23,7 @@ _KNOWN = {
 """Beginnings that their makers chose so that they are found (the rules of gitleaks 8, 2026-11)."""
 
 _NAME = re.compile(
-    r"(?:passwords?|passwd|passphrase|\w[_-]?secret|token|(?:api|private|access)_?keys?"
+    r"(?:passwords?|passwd|passphrase|\w[_-]?(?<!existing)secret|token|(?:api|private|access)_?keys?"
     r"|credentials?)$",
     re.IGNORECASE,
 )
@@ -48,7 +48,10 @@ def kind_of_secret(key: str, text: str) -> str | None:
 
 
 def names_secret(key: str) -> bool:
-    """True when something of this name holds a secret: `DATABASE_PASSWORD`, not `TOKENS_MAX`."""
+    """True when something of this name holds a secret: `DATABASE_PASSWORD`, not `TOKENS_MAX`.
+
+    A chart's `existingSecret` is the name of an object in the cluster.
+    """
     return bool(_NAME.search(key))
 
 

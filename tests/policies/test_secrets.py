@@ -92,6 +92,8 @@ def test_nearly_every_generated_secret_is_found_by_its_randomness() -> None:
         ("API_TOKEN_SECRET_ARN", False),
         ("kmsKeyId", False),
         ("secret", False),
+        ("clientSecret", True),
+        ("existingSecret", False),
     ],
 )
 def test_a_name_says_that_it_holds_a_secret(name: str, secret: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from analysis.plan import SECRET, PlannedResource
+from analysis.policies import verdicts
 from components.gpu import gpu
 from components.kubernetes.addons import AddOns
 from components.kubernetes.charts import CHARTS
@@ -130,6 +131,11 @@ def test_grafana_s_password_is_generated_and_in_no_value() -> None:
     assert login.inputs["stringData"] == SECRET
     grafana = releases(resources)["kube-prometheus-stack"]["values"]["grafana"]
     assert grafana["admin"]["existingSecret"].startswith("add-ons-grafana")
+
+
+def test_no_rule_is_broken_by_add_ons() -> None:
+    resources = asked(sharing(OURS), BARE, groups=True)
+    assert verdicts(resources, environment="prod", today=date(2026, 11, 22)) == []
 
 
 def test_the_autoscaler_knows_its_platform_and_lets_gpu_nodes_go() -> None:
