@@ -8,6 +8,7 @@ from pulumi.runtime.config import is_config_secret
 
 from components.gpu import machines
 from components.kubernetes.serving import Serving
+from components.kubernetes.sharing import GpuPlatform, Sharing, SharingError, shared
 from components.memory import Fit
 from components.models import MODELS, Model
 from components.sizing import size
@@ -57,7 +58,23 @@ class GpuSettings:
         except ValueError as error:
             raise SettingsError.of(str(error)) from error
 
-    def serving(self, fit: Fit) -> Serving:
+    def shared(self, platform: GpuPlatform, fit: Fit) -> Sharing:
+        """How pods share the GPUs of these machines.
+
+        Raises:
+            SettingsError: `gpu_sharing` is not possible there; says why, and what is.
+        """
+        nodes = self.nodes(fit, self.minimum)
+        try:
+            sharing = shared(platform, fit.gpu, self.sharing, minimum_nodes=nodes)
+        except SharingError as error:
+            raise SettingsError.of(str(error)) from error
+        if fit.tensor_parallel > 1 and not sharing.several:
+            rule = f"{self.model.name} takes {fit.tensor_parallel} whole GPUs of {fit.machine.slug}"
+            raise SettingsError("gpu_sharing", repr(self.sharing), rule, "exclusive")
+        return sharing
+
+    def serving(self, fit: Fit, *, memory_utilization: float = 0.9) -> Serving:
         """What a model server on these machines is asked to serve.
 
         Raises:
@@ -77,6 +94,7 @@ class GpuSettings:
             gpus=fit.tensor_parallel,
             nodes=fit.nodes,
             kv_cache=fit.kv_cache,
+            memory_utilization=memory_utilization,
             minimum=self.minimum,
             maximum=self.maximum,
         )

@@ -29,6 +29,8 @@ class Gateway(pulumi.ComponentResource):
 
     base_url: pulumi.Output[str]
     """Where callers from outside find the model; ends in `/v1`."""
+    service: pulumi.Output[str]
+    """Name of the Service, in the same namespace."""
     certificate_authority: pulumi.Output[str]
     """PEM. What callers trust; no public authority vouches for the address."""
 
@@ -73,6 +75,7 @@ class Gateway(pulumi.ComponentResource):
             },
             opts=child,
         )
+        self.service = service.metadata["name"]
         address = entrance.address or service.status.apply(_address)
         certificate = Certificate(f"{name}-certificate", address=address, opts=child)
         self.certificate_authority = certificate.authority

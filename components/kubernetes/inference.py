@@ -1,19 +1,26 @@
 """The rung `cluster`: a model on our own GPU nodes, as the contract `Inference` wants it."""
 
+from collections.abc import Sequence
+
 import pulumi
 
-from components.contracts import Cluster, Rung
+from components.contracts import Cluster, Inference, Rung
 from components.generated import GeneratedSecret
 from components.kubernetes import router
+from components.kubernetes.addons import AddOns
+from components.kubernetes.canary import Canary
 from components.kubernetes.gateway import GATEWAY, Gateway
 from components.kubernetes.model_server import LEADER, PORT, ModelServer
+from components.kubernetes.scaling import Queue, Scaling
 from components.kubernetes.serving import Serving
+from components.kubernetes.sharing import Sharing
 from components.kubernetes.space import Space
+from components.kubernetes.watching import Watching
 from components.kubernetes.weights import Weights
 
 
 class ClusterInference(pulumi.ComponentResource):
-    """A model server with its weights behind a gateway."""
+    """A model server with its weights behind a gateway, watched, and growing with its work."""
 
     name: str = "cluster"
     rung: Rung = "cluster"
@@ -33,6 +40,7 @@ class ClusterInference(pulumi.ComponentResource):
         name: str,
         *,
         cluster: Cluster,
+        sharing: Sharing,
         serving: Serving,
         hugging_face_token: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
@@ -41,6 +49,16 @@ class ClusterInference(pulumi.ComponentResource):
         # Every object below is made through the cluster's own provider.
         inside = pulumi.ResourceOptions(parent=self, providers=[cluster.provider])
         key = GeneratedSecret(f"{name}-key", opts=pulumi.ResourceOptions(parent=self))
+        self._add_ons = AddOns(
+            f"{name}-add-ons",
+            cluster=cluster,
+            sharing=sharing,
+            groups=serving.nodes > 1,
+            opts=inside,
+        )
+        equipped = pulumi.ResourceOptions.merge(
+            inside, pulumi.ResourceOptions(depends_on=self._add_ons.ready)
+        )
         space = Space(name, opts=inside)
         weights = Weights(
             f"{name}-weights",
@@ -59,7 +77,14 @@ class ClusterInference(pulumi.ComponentResource):
             weights=weights,
             api_key=key.value,
             callers=router.ROUTER if several else GATEWAY,
-            opts=inside,
+            opts=equipped,
+        )
+        Watching(
+            f"{name}-watching",
+            serving=serving,
+            namespace=space.namespace,
+            monitoring=self._add_ons.monitoring,
+            opts=equipped,
         )
         upstream, labels, port = server.service, LEADER, PORT
         if several:
@@ -85,9 +110,40 @@ class ClusterInference(pulumi.ComponentResource):
             upstream_port=port,
             opts=inside,
         )
-        self.base_url = gateway.base_url
+        self.base_url = Canary(
+            f"{name}-canary",
+            namespace=space.namespace,
+            gateway=gateway.service,
+            base_url=gateway.base_url,
+            certificate_authority=gateway.certificate_authority,
+            model=serving.model,
+            api_key=key.value,
+            after=[server, gateway],
+            opts=inside,
+        ).base_url
         self.certificate_authority = gateway.certificate_authority
         self.model = pulumi.Output.from_input(serving.model)
         self.api_key = key.value
         self.context_tokens = serving.context_tokens
+        self._serving, self._server, self._space = serving, server, space
+        self._equipped = equipped
         self.register_outputs({"base_url": self.base_url, "model": self.model})
+
+    def follow(self, name: str, queue: Queue) -> None:
+        """Let the replicas follow the work, of which the application's queue is a part."""
+        Scaling(
+            name,
+            serving=self._serving,
+            server=self._server,
+            namespace=self._space.namespace,
+            prometheus_url=self._add_ons.prometheus_url,
+            queue=queue,
+            opts=self._equipped,
+        )
+
+
+def follow(endpoints: Sequence[Inference], queue: Queue) -> None:
+    """Let every model on our own nodes follow the application's work; others need nothing."""
+    for endpoint in endpoints:
+        if isinstance(endpoint, ClusterInference):
+            endpoint.follow(f"{endpoint.name}-scaling", queue)
