@@ -23,7 +23,7 @@ class Network(pulumi.ComponentResource):
     """
 
     vpc_id: pulumi.Output[str]
-    cidr: str = CIDR
+    cidr: str
     private_subnet_ids: list[pulumi.Output[str]]
     functions_group_id: pulumi.Output[str]
     """Security group of the functions: out to AWS by HTTPS, to the database, nothing in."""
@@ -47,6 +47,7 @@ class Network(pulumi.ComponentResource):
         """
         super().__init__("seamless:aws:Network", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        self.cidr = cidr
         self._vpc = ec2.Vpc(
             f"{name}-vpc",
             cidr_block=cidr,

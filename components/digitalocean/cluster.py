@@ -44,8 +44,8 @@ SPILLS_OVER = "seamless.dev/spills-over-to"
 
 GPU_PLATFORM = GpuPlatform(product="DOKS", own_plugin=False, partitions=True, dra=True)
 
-WEIGHTS_GIB = 500
-"""Of the share that holds the weights."""
+SHARE_GIB = 500
+"""Of the share that holds the weights, unless the model needs more."""
 
 _BALANCER = "service.beta.kubernetes.io/do-loadbalancer"
 """Prefix of annotations: digitalocean-cloud-controller-manager, annotations.md, 2026-08."""
@@ -81,6 +81,7 @@ class Cluster(pulumi.ComponentResource):
         maximum: int,
         spills_over_to: str | None,
         version: str,
+        share_gib: int = SHARE_GIB,
         tags: Sequence[str],
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
@@ -94,6 +95,7 @@ class Cluster(pulumi.ComponentResource):
         maximum: GPU nodes that may run.
         spills_over_to: Rung that answers while no GPU node does; None is nobody.
         version: Of Kubernetes, `1.35`; empty takes ours.
+        share_gib: Of the share that holds the weights; it can grow, and not shrink.
         protect: True keeps a second control plane, and refuses to delete the weights.
         """
         super().__init__("seamless:digitalocean:Cluster", name, None, opts)
@@ -151,7 +153,7 @@ class Cluster(pulumi.ComponentResource):
         share = digitalocean.Nfs(
             f"{name}-weights",
             region=region,
-            size=WEIGHTS_GIB,
+            size=share_gib,
             vpc_id=vpc.id,
             performance_tier="high",
             opts=pulumi.ResourceOptions(parent=self, protect=protect),

@@ -1,6 +1,7 @@
 """An EKS cluster is asked for as an engineer would: closed, encrypted, repaired and watched."""
 
 import json
+import re
 from datetime import date
 from typing import Any
 
@@ -37,7 +38,7 @@ class Watching(Monitor):
         return super().RegisterResource(request)
 
 
-def observed(**given: Any) -> Watching:
+def observed(cidr: str = "10.20.0.0/16", **given: Any) -> Watching:
     """What is asked for, and what the contract then says."""
     facts: dict[str, Any] = {
         "region": "us-east-1",
@@ -52,7 +53,7 @@ def observed(**given: Any) -> Watching:
     }
 
     def program() -> None:
-        network = Network("network", region="us-east-1", flow_logs=False)
+        network = Network("network", region="us-east-1", cidr=cidr, flow_logs=False)
         made: contracts.Cluster = Cluster("cluster", network=network, **facts)
         pulumi.export("labels", made.gpu_labels)
         pulumi.export("taint", made.gpu_taint)
@@ -318,6 +319,10 @@ def test_the_balancer_is_inside_and_hands_tcp_on(dev: Planned, monitor: Watching
     assert outputs["sources"] == ["10.20.0.0/16"]
 
 
+def test_the_gateway_takes_traffic_from_the_network_wherever_that_is() -> None:
+    assert observed(cidr="10.30.0.0/16").stack_outputs["sources"] == ["10.30.0.0/16"]
+
+
 def test_only_the_functions_reach_the_balancer_and_only_it_reaches_the_nodes_port(
     dev: Planned,
 ) -> None:
@@ -341,9 +346,12 @@ def test_only_the_functions_reach_the_balancer_and_only_it_reaches_the_nodes_por
 
 def test_names_that_pulumi_makes_up_fit_where_they_go(dev: Planned) -> None:
     """A balancer's name may have 32 characters, seven of them random behind a dash."""
-    names = [r.name for kind in ("LoadBalancer", "TargetGroup") for r in of_type(dev, kind)]
+    balancers = [r.name for kind in ("LoadBalancer", "TargetGroup") for r in of_type(dev, kind)]
+    names = {name for _, name in dev}
 
-    assert max(len(name) for name in names) + len("-1234567") <= 32
+    assert max(len(name) for name in balancers) + len("-1234567") <= 32
+    assert max(len(name) for name in names) + len("-1234567") <= 63
+    assert [name for name in names if not re.fullmatch("[a-z][a-z0-9-]*", name)] == []
 
 
 def test_every_rule_holds_in_prod(prod: Planned) -> None:

@@ -155,6 +155,7 @@ def test_the_weights_lie_where_only_the_clusters_network_reaches(dev: Planned) -
     assert share.inputs["region"] == dev["Vpc"].inputs["region"] == "atl1"
     assert share.inputs["performanceTier"] == "high"
     assert share.inputs["size"] == 500
+    assert by_type(observed(share_gib=1_600))["Nfs"].inputs["size"] == 1_600
     assert set(observed().stack_outputs["volume"]) == {"nfs"}
 
 
