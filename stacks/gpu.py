@@ -38,6 +38,8 @@ class GpuSettings:
     """Secret. Of whoever accepted the licence of a gated model."""
     kubernetes_version: str
     """Empty takes the arrangement's own."""
+    cluster_region: str
+    """Empty takes the arrangement's own."""
     api_cidrs: tuple[str, ...]
     """Who may reach the cluster's API over the internet."""
 
@@ -74,7 +76,7 @@ class GpuSettings:
             raise SettingsError("gpu_sharing", repr(self.sharing), rule, "exclusive")
         return sharing
 
-    def serving(self, fit: Fit, *, memory_utilization: float = 0.9) -> Serving:
+    def serving(self, fit: Fit, sharing: Sharing) -> Serving:
         """What a model server on these machines is asked to serve.
 
         Raises:
@@ -94,7 +96,7 @@ class GpuSettings:
             gpus=fit.tensor_parallel,
             nodes=fit.nodes,
             kv_cache=fit.kv_cache,
-            memory_utilization=memory_utilization,
+            memory_utilization=sharing.memory_utilization,
             minimum=self.minimum,
             maximum=self.maximum,
         )
@@ -127,6 +129,7 @@ def read_gpu(config: pulumi.Config) -> GpuSettings:
         revision=text(config, "gpu_model_revision") or model.revision,
         hugging_face_token=_token(config, model),
         kubernetes_version=text(config, "kubernetes_version"),
+        cluster_region=text(config, "cluster_region"),
         api_cidrs=_cidrs(config),
     )
 

@@ -99,16 +99,21 @@ class Settings:
         """True when a serverless endpoint answers for the rung's own."""
         return self.fallback == "serverless" and self.inference != "serverless"
 
-    def endpoints(self, own: Inference, *, fallback: Inference | None = None) -> list[Inference]:
+    def endpoints(
+        self, own: Inference | None, *, fallback: Inference | None = None
+    ) -> list[Inference]:
         """All endpoints of the stack, in order of preference.
 
         Args:
-            own: The rung's own.
+            own: The rung's own; None where nobody set it up.
             fallback: The arrangement's serverless one, where that is another than `own`.
 
         Raises:
-            SettingsError: a fallback is asked for, and there is none.
+            SettingsError: a fallback is asked for, and there is none; or nobody answers at all.
         """
+        if own is None:
+            rule = "the arrangement has no endpoint of its own there"
+            raise SettingsError("inference_url", "not set", rule, "https://HOST/v1")
         found = [own, *self.more_inference]
         if self.falls_back:
             if fallback is None:

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import pulumi
+
+from components.aws.cluster import GPU_PLATFORM, Cluster
 from components.aws.database import Database
 from components.aws.functions import Functions
 from components.aws.network import CIDR, Network
@@ -12,6 +15,7 @@ from components.aws.subnets import free, is_range, overlapped, unusable
 from components.aws.watching import Watching
 from components.bundle import bundle
 from components.contracts import Inference
+from components.kubernetes.inference import ClusterInference, follow
 from components.providers import PROVIDERS
 from stacks.outputs import Outputs
 from stacks.settings import Settings, SettingsError
@@ -28,10 +32,11 @@ PREFLIGHT = ("components.aws.preflight", "components.model_list")
 
 def deploy(settings: Settings) -> Outputs:
     """Run the summarizer at AWS."""
-    region, cidr, inference = _region(settings), _cidr(settings), _inference(settings)
+    region, cidr = _region(settings), _cidr(settings)
     protect = settings.protect
     aws = in_region(region, stack=settings.stack, environment=settings.environment)
     network = Network("network", region=region, cidr=cidr, flow_logs=protect, opts=aws)
+    inference = _inference(settings, region, network, aws)
     store = Store("store", region=region, bucket=settings.bucket_name, protect=protect, opts=aws)
     database = Database("database", network=network, protect=protect, opts=aws)
     functions = Functions(
@@ -45,6 +50,7 @@ def deploy(settings: Settings) -> Outputs:
         protect=protect,
         opts=aws,
     )
+    follow(inference, functions)
     Watching(
         "watching",
         arrivals=store.arrivals,
@@ -92,19 +98,45 @@ def _cidr(settings: Settings) -> str:
     return cidr
 
 
-def _inference(settings: Settings) -> Sequence[Inference]:
-    """The provider's endpoint, whichever rung it stands for, and the others."""
-    own = settings.own_inference
-    if settings.inference == "cluster" or own is None:
-        raise SettingsError(
-            "inference",
-            repr(settings.inference),
-            "split has serverless and dedicated, both at a provider: it runs no model itself",
-            "serverless",
-        )
+def _inference(
+    settings: Settings, region: str, network: Network, aws: pulumi.ResourceOptions
+) -> Sequence[Inference]:
+    """The provider's endpoint on the rungs that it has, ours on the third, and the others."""
+    if settings.inference == "cluster":
+        own: Inference | None = _cluster(settings, region, network, aws)
+        return settings.endpoints(own, fallback=settings.external_inference)
     if settings.inference == "dedicated" and settings.inference_provider:
         _refuse_what_everybody_shares(settings)
-    return settings.endpoints(own)
+    return settings.endpoints(settings.own_inference)
+
+
+def _cluster(
+    settings: Settings, region: str, network: Network, aws: pulumi.ResourceOptions
+) -> Inference:
+    """A model on GPU nodes of our own, in a cluster beside the functions."""
+    gpu = settings.gpu
+    fit = gpu.fit("aws")
+    sharing = gpu.shared(GPU_PLATFORM, fit)
+    cluster = Cluster(
+        "cluster",
+        region=region,
+        network=network,
+        machine=fit.machine,
+        sharing=sharing,
+        minimum=gpu.nodes(fit, gpu.minimum),
+        maximum=gpu.nodes(fit, gpu.maximum),
+        version=gpu.kubernetes_version,
+        api_cidrs=gpu.api_cidrs,
+        protect=settings.protect,
+        opts=aws,
+    )
+    return ClusterInference(
+        "model",
+        cluster=cluster,
+        sharing=sharing,
+        serving=gpu.serving(fit, sharing),
+        hugging_face_token=gpu.hugging_face_token,
+    )
 
 
 def _refuse_what_everybody_shares(settings: Settings) -> None:

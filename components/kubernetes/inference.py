@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from components.contracts import Cluster, Inference, Rung
+from components.contracts import Cluster, Functions, Inference, Rung
 from components.generated import GeneratedSecret
 from components.kubernetes import router
 from components.kubernetes.addons import AddOns
@@ -142,8 +142,11 @@ class ClusterInference(pulumi.ComponentResource):
         )
 
 
-def follow(endpoints: Sequence[Inference], queue: Queue) -> None:
+def follow(endpoints: Sequence[Inference], functions: Functions) -> None:
     """Let every model on our own nodes follow the application's work; others need nothing."""
+    queue = Queue(
+        url=pulumi.Output.concat(functions.page_url, "metrics"), token=functions.api_token
+    )
     for endpoint in endpoints:
         if isinstance(endpoint, ClusterInference):
             endpoint.follow(f"{endpoint.name}-scaling", queue)

@@ -37,3 +37,8 @@ class Serving:
     kv_cache: Literal["auto", "fp8"] = "auto"
     minimum: int = 1
     maximum: int = 1
+
+    @property
+    def volume_gib(self) -> int:
+        """Of the volume that holds the weights: room for the next model beside this one."""
+        return max(50, 2 * self.weights_gib + 10)

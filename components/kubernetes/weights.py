@@ -38,8 +38,7 @@ class Weights(pulumi.ComponentResource):
         super().__init__("seamless:kubernetes:Weights", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.path = f"{MOUNT}/{serving.model}"
-        # Room for the next model beside this one, so that a change of model needs no new volume.
-        size = f"{max(50, 2 * serving.weights_gib + 10)}Gi"
+        size = f"{serving.volume_gib}Gi"
         volume = kubernetes.core.v1.PersistentVolume(
             name,
             spec={
