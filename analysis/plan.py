@@ -62,6 +62,8 @@ class Plan:
     rung: str
     resources: list[PlannedResource]
     outputs: dict[str, Any]
+    sizing: list[str] = field(default_factory=list)
+    """Why a model of our own runs on the machines that it does: the arithmetic."""
     policies: list[Verdict] = field(default_factory=list)
     seams: list[dict[str, Any]] = field(default_factory=list)
     cost: list[dict[str, Any]] = field(default_factory=list)
@@ -89,6 +91,7 @@ def make(name: str, overrides: Mapping[str, str] | None = None) -> Plan:
         rung=str(outputs.get("rung")),
         resources=sorted(monitor.planned, key=lambda r: (r.type, r.name)),
         outputs=outputs,
+        sizing=[str(r.inputs["sizing"]) for r in monitor.planned if "sizing" in r.inputs],
         policies=verdicts(monitor.planned, environment=environment, today=datetime.now(UTC).date()),
     )
 
@@ -145,6 +148,8 @@ def tree(plan: Plan) -> Tree:
     """The plan as a tree to read: what breaks a rule, then what there is."""
     top = Tree(f"[bold]{plan.stack}[/]: {plan.arrangement}, {plan.rung}")
     _add_policies(top.add("policies"), plan.policies)
+    for arithmetic in plan.sizing:
+        top.add("sizing").add(escape(arithmetic))
     nodes: dict[str | None, Tree] = {None: top}
     waiting = list(plan.resources)
     while waiting:

@@ -115,6 +115,7 @@ def _dedicated(settings: Settings, region: str) -> Inference:
         repository=gpu.model.hugging_face,
         context_tokens=gpu.context_tokens,
         replicas=max(1, gpu.minimum),
+        sizing=fit.text,
         hugging_face_token=gpu.hugging_face_token,
     )
 
@@ -143,5 +144,6 @@ def _cluster(settings: Settings, tags: Sequence[str]) -> Inference:
         cluster=cluster,
         sharing=sharing,
         serving=serving,
+        sizing=fit.text,
         hugging_face_token=gpu.hugging_face_token,
     )

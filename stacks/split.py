@@ -135,6 +135,7 @@ def _cluster(
         cluster=cluster,
         sharing=sharing,
         serving=gpu.serving(fit, sharing),
+        sizing=fit.text,
         hugging_face_token=gpu.hugging_face_token,
     )
 

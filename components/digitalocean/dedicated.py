@@ -46,6 +46,7 @@ class DedicatedInference(pulumi.ComponentResource):
         repository: str,
         context_tokens: int,
         replicas: int,
+        sizing: str,
         hugging_face_token: pulumi.Input[str] | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -54,8 +55,9 @@ class DedicatedInference(pulumi.ComponentResource):
         repository: Of the weights at Hugging Face, and the name that clients ask for.
         context_tokens: Prompt and answer together fit in so many tokens.
         replicas: That always run.
+        sizing: The arithmetic behind the choice of machines, for whoever reads the plan.
         """
-        super().__init__("seamless:digitalocean:DedicatedInference", name, None, opts)
+        super().__init__("seamless:digitalocean:DedicatedInference", name, {"sizing": sizing}, opts)
         child = pulumi.ResourceOptions(parent=self)
         vpc = digitalocean.Vpc(name, region=region, opts=child)
         endpoint = digitalocean.DedicatedInference(

@@ -42,10 +42,12 @@ class ClusterInference(pulumi.ComponentResource):
         cluster: Cluster,
         sharing: Sharing,
         serving: Serving,
+        sizing: str,
         hugging_face_token: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("seamless:kubernetes:ClusterInference", name, None, opts)
+        """Args: sizing: The arithmetic behind the choice of machines, for who reads the plan."""
+        super().__init__("seamless:kubernetes:ClusterInference", name, {"sizing": sizing}, opts)
         # Every object below is made through the cluster's own provider.
         inside = pulumi.ResourceOptions(parent=self, providers=[cluster.provider])
         key = GeneratedSecret(f"{name}-key", opts=pulumi.ResourceOptions(parent=self))

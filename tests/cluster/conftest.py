@@ -1,11 +1,15 @@
 """One control plane for all tests of this folder; each test has a namespace of its own."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cluster.control_plane import Api, running
+from tests.local import until
+from tools import cluster_parts
 from tools.control_plane import find
 
 
@@ -15,5 +19,17 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     program: Path | None = find()
     if program is None:
         pytest.skip("no control plane is built: ./seamless test cluster builds it")
+    definitions = cluster_parts.definitions()
+    if definitions is None:
+        pytest.skip("no definitions are there: ./seamless test cluster gets them")
     with running(program, tmp_path_factory.mktemp("control-plane")) as api:
+        for file in sorted(definitions.iterdir()):
+            body = yaml.safe_load(file.read_text())
+            api.apply(body)
+            until(partial(_established, api, api.path(body)), seconds=30)
         yield api
+
+
+def _established(api: Api, path: str) -> bool | None:
+    conditions = api.get(path).get("status", {}).get("conditions") or []
+    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions) or None

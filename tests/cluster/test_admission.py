@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from components.kubernetes.inference import ClusterInference
-from components.kubernetes.serving import Serving
 from tests.cluster.control_plane import Api, RefusedError
-from tests.components.kubernetes.cluster import SMALL, described, manifest, objects
+from tests.cluster.deployed import deploy
+from tests.components.kubernetes.cluster import SMALL, model
 from tests.local import until
 
 pytestmark = pytest.mark.cluster
@@ -40,18 +39,6 @@ def node(api: Api, name: str, *, gpus: int = 0) -> None:
     )
 
 
-def applied(api: Api, serving: Serving, name: str) -> str:
-    """Apply what a model consists of; return its namespace."""
-    asked = objects(lambda: ClusterInference(name, cluster=described(), serving=serving))
-    bodies = [manifest(resource) for resource in asked if not resource.type.startswith("pulumi:")]
-    for body in sorted(bodies, key=lambda body: body["kind"] != "Namespace"):
-        if body["kind"] == "Service" and body["spec"].get("type") == "NodePort":
-            body["spec"]["ports"][0].pop("nodePort")  # one control plane, many tests
-        api.apply(body)
-    (namespace,) = [body["metadata"]["name"] for body in bodies if body["kind"] == "Namespace"]
-    return str(namespace)
-
-
 def pods(api: Api, namespace: str, app: str) -> list[dict[str, Any]]:
     selector = f"labelSelector=app.kubernetes.io/name={app}"
     items: list[dict[str, Any]] = api.get(f"/api/v1/namespaces/{namespace}/pods?{selector}")[
@@ -63,7 +50,7 @@ def pods(api: Api, namespace: str, app: str) -> list[dict[str, Any]]:
 def test_a_replica_runs_on_a_gpu_node_and_the_next_waits_for_one(api: Api) -> None:
     node(api, "gpu-1", gpus=1)
     node(api, "system-1")
-    namespace = applied(api, replace(SMALL, minimum=2, maximum=2), "placed")
+    namespace = deploy(api, lambda: model("placed", replace(SMALL, minimum=2, maximum=2)))
 
     def settled() -> list[dict[str, Any]] | None:
         found = pods(api, namespace, "model-server")
@@ -93,7 +80,7 @@ def test_a_replica_runs_on_a_gpu_node_and_the_next_waits_for_one(api: Api) -> No
 
 
 def test_a_pod_with_more_privileges_than_ours_is_refused(api: Api) -> None:
-    namespace = applied(api, SMALL, "restricted")
+    namespace = deploy(api, lambda: model("restricted"))
     with pytest.raises(RefusedError, match='violates PodSecurity "restricted:latest"'):
         api.apply(
             {

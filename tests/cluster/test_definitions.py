@@ -1,16 +1,12 @@
 """Proves that the API server takes our custom resources as their own projects define them."""
 
-from functools import partial
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.cluster.control_plane import Api, RefusedError
 from tests.components.kubernetes import test_scaling, test_watching
 from tests.components.kubernetes.cluster import SMALL, WIDE, manifest
-from tests.local import until
-from tools import cluster_parts
 
 pytestmark = pytest.mark.cluster
 
@@ -21,22 +17,9 @@ SPACE = "definitions"
 
 @pytest.fixture(scope="module")
 def defined(api: Api) -> Api:
-    """The API server, which knows the kinds of KEDA and of Prometheus' operator."""
-    folder = cluster_parts.definitions()
-    if folder is None:
-        pytest.skip("no definitions are there: ./seamless test cluster gets them")
-    for file in sorted(folder.iterdir()):
-        body = yaml.safe_load(file.read_text())
-        api.apply(body)
-        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{body['metadata']['name']}"
-        until(partial(_established, api, path), seconds=30)
+    """The API server, with a namespace for our custom resources."""
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
     return api
-
-
-def _established(api: Api, path: str) -> bool | None:
-    conditions = api.get(path).get("status", {}).get("conditions") or []
-    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions) or None
 
 
 def ours() -> dict[str, Body]:

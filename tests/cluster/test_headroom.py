@@ -1,22 +1,20 @@
 """Proves on a real scheduler that held room is given up at once, and that claimed GPUs are had."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from components.kubernetes.headroom import Headroom
-from components.kubernetes.inference import ClusterInference
 from components.kubernetes.space import Space
 from tests.cluster.control_plane import Api
+from tests.cluster.deployed import deploy
 from tests.cluster.test_admission import GPU, pods
 from tests.components.kubernetes.cluster import (
     SMALL,
     DescribedCluster,
     described,
-    manifest,
-    objects,
+    model,
 )
 from tests.local import until
 
@@ -44,17 +42,6 @@ def gpu_node(api: Api, name: str, *, gpus: int) -> None:
     )
 
 
-def apply(api: Api, program: Callable[[], object]) -> str:
-    """Apply what a program asks for; the namespace that it makes."""
-    bodies = [manifest(r) for r in objects(program) if not r.type.startswith("pulumi:")]
-    for body in sorted(bodies, key=lambda body: body["kind"] != "Namespace"):
-        if body["kind"] == "Service" and body["spec"].get("type") == "NodePort":
-            body["spec"]["ports"][0].pop("nodePort")  # one control plane, many tests
-        api.apply(body)
-    (namespace,) = [body["metadata"]["name"] for body in bodies if body["kind"] == "Namespace"]
-    return str(namespace)
-
-
 def on(api: Api, namespace: str, app: str, node: str) -> list[dict[str, Any]] | None:
     """The pods of an application that are on a node."""
     found = [pod for pod in pods(api, namespace, app) if pod["spec"].get("nodeName") == node]
@@ -71,10 +58,10 @@ def test_a_replica_takes_the_held_place_at_once_and_the_holder_waits(api: Api) -
         namespace = Space("room").namespace
         Headroom("room", cluster=cluster(), serving=SMALL, namespace=namespace, replicas=1)
 
-    held = apply(api, room)
+    held = deploy(api, room)
     until(lambda: on(api, held, "headroom", "warm-1"), seconds=60)
 
-    served = apply(api, lambda: ClusterInference("wakes", cluster=cluster(), serving=SMALL))
+    served = deploy(api, lambda: model("wakes", gpu_labels={"seamless.dev/pool": "warm-1"}))
     until(lambda: on(api, served, "model-server", "warm-1"), seconds=60)
 
     def waiting() -> list[dict[str, Any]] | None:
@@ -96,17 +83,13 @@ def test_a_claim_is_pending_without_a_device_and_allocated_with_one(api: Api) ->
             "spec": {"selectors": [{"cel": {"expression": f"device.driver == '{DRIVER}'"}}]},
         }
     )
-    namespace = apply(
+    namespace = deploy(
         api,
-        lambda: ClusterInference(
+        lambda: model(
             "claims",
-            cluster=replace(
-                described(),
-                gpu_labels={"seamless.dev/pool": "claimed-1"},
-                gpu_resource="",
-                gpu_device_class=DRIVER,
-            ),
-            serving=SMALL,
+            gpu_labels={"seamless.dev/pool": "claimed-1"},
+            gpu_resource="",
+            gpu_device_class=DRIVER,
         ),
     )
 

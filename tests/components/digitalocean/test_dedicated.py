@@ -28,6 +28,7 @@ def monitor() -> Monitor:
             repository=REPOSITORY,
             context_tokens=32_768,
             replicas=1,
+            sizing="as sized",
             hugging_face_token="hf_token",
         )
         pulumi.export("model", made.model)

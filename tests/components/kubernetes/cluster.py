@@ -9,7 +9,10 @@ import pulumi_kubernetes as kubernetes
 
 from analysis.plan import PlannedResource, observe
 from components.contracts import Entrance
+from components.gpu import gpu
+from components.kubernetes.inference import ClusterInference
 from components.kubernetes.serving import Serving
+from components.kubernetes.sharing import GpuPlatform, shared
 
 SMALL = Serving(
     model="llama-3.1-8b",
@@ -24,6 +27,10 @@ SMALL = Serving(
 
 WIDE = replace(SMALL, model="llama-3.1-405b", weights_gib=760, gpus=8, nodes=2)
 """Needs two nodes of eight."""
+
+
+OURS = GpuPlatform(product="a cluster", own_plugin=True, partitions=False, dra=False)
+WHOLE = shared(OURS, gpu("h100"), "exclusive", minimum_nodes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,3 +88,17 @@ def manifest(resource: PlannedResource) -> dict[str, Any]:
         )
         body["stringData"] = dict.fromkeys(keys, "hidden")
     return body
+
+
+def model(
+    name: str, serving: Serving = SMALL, *, token: str = "", **changes: Any
+) -> ClusterInference:
+    """A model in a described cluster; only in a program."""
+    return ClusterInference(
+        name,
+        cluster=replace(described(), **changes),
+        sharing=WHOLE,
+        serving=serving,
+        sizing="as sized",
+        hugging_face_token=pulumi.Output.secret(token) if token else None,
+    )

@@ -6,16 +6,16 @@ from functools import cache
 from typing import Any
 
 import kubernetes_validate
-import pulumi
 import pytest
 
 from analysis.plan import SECRET, PlannedResource
 from analysis.policies import verdicts
+from components.contracts import Entrance
 from components.kubernetes import gateway, model_server
 from components.kubernetes.images import GATEWAY, VLLM
-from components.kubernetes.inference import ClusterInference
 from components.kubernetes.serving import Serving
-from tests.components.kubernetes.cluster import SMALL, WIDE, described, manifest, objects
+from functions.canary import CODE
+from tests.components.kubernetes.cluster import SMALL, WIDE, manifest, model, objects
 
 KUBERNETES = "1.36"
 WORKLOADS = {"Deployment", "Job"}
@@ -23,19 +23,22 @@ WORKLOADS = {"Deployment", "Job"}
 
 @cache
 def asked(serving: Serving = SMALL, **cluster: Any) -> list[PlannedResource]:
-    return objects(
-        lambda: ClusterInference(
-            "model",
-            cluster=replace(described(), **cluster),
-            serving=serving,
-            hugging_face_token=pulumi.Output.secret("hf_token"),
-        )
-    )
+    return objects(lambda: model("model", serving, token="hf_token", **cluster))
 
 
 def one(resources: list[PlannedResource], kind: str, name: str) -> dict[str, Any]:
     (found,) = [r for r in resources if r.inputs.get("kind") == kind and r.name == name]
     return manifest(found)
+
+
+def of_kubernetes(body: dict[str, Any]) -> bool:
+    """True for an object of Kubernetes itself; tests/cluster gives the others to an API server."""
+    group = body.get("apiVersion", "").partition("/")[0]
+    return (
+        "kind" in body
+        and ("." not in group or group.endswith(".k8s.io"))
+        and (body["kind"] != "LeaderWorkerSet")
+    )
 
 
 def pod_specs(resources: list[PlannedResource]) -> dict[str, dict[str, Any]]:
@@ -54,10 +57,9 @@ def pod_specs(resources: list[PlannedResource]) -> dict[str, dict[str, Any]]:
 def test_every_object_is_what_kubernetes_defines_without_an_unknown_field(
     serving: Serving,
 ) -> None:
-    bodies = [manifest(r) for r in asked(serving) if not r.type.startswith("pulumi:")]
-    known = [body for body in bodies if body["kind"] != "LeaderWorkerSet"]
-    assert len(known) == 21
-    for body in known:
+    own = [body for body in map(manifest, asked(serving)) if of_kubernetes(body)]
+    assert len(own) == (32 if serving.nodes == 1 else 33)
+    for body in own:
         kubernetes_validate.validate(body, KUBERNETES, strict=True)
 
 
@@ -170,7 +172,7 @@ def test_a_start_has_as_long_as_the_engine_waits_for_it() -> None:
     assert patience == deployment["spec"]["progressDeadlineSeconds"] == 3600
 
 
-def test_the_namespace_is_closed_but_for_four_ways() -> None:
+def test_the_namespace_is_closed_but_for_the_ways_that_are_needed() -> None:
     policies = {
         r.name: r.inputs["spec"] for r in asked() if r.inputs.get("kind") == "NetworkPolicy"
     }
@@ -179,10 +181,13 @@ def test_the_namespace_is_closed_but_for_four_ways() -> None:
         "policyTypes": ["Ingress", "Egress"],
     }
     assert sorted(policies) == [
+        "model-canary-in",
+        "model-canary-out",
         "model-dns",
         "model-gateway-callers",
         "model-gateway-models",
         "model-server-callers",
+        "model-watching-prometheus",
         "model-weights-download",
     ]
     assert policies["model-server-callers"]["ingress"] == [
@@ -212,7 +217,12 @@ def test_only_the_download_holds_the_token_of_the_weights() -> None:
 
 def test_secrets_are_marked_and_stand_in_no_argument() -> None:
     secrets = [r for r in asked() if r.inputs.get("kind") == "Secret"]
-    assert {r.name for r in secrets} == {"model-weights-token", "model-server-key", "model-gateway"}
+    assert {r.name for r in secrets} >= {
+        "model-weights-token",
+        "model-server-key",
+        "model-gateway",
+        "model-canary",
+    }
     assert all(r.inputs["stringData"] == SECRET for r in secrets)
 
 
@@ -237,18 +247,16 @@ def test_the_gateway_asks_its_balancer_s_address_of_the_service_where_the_cloud_
     assert given["spec"]["type"] == "NodePort"
     assert given["spec"]["ports"][0]["nodePort"] == 30443
 
-    def program() -> ClusterInference:
-        cluster = described()
-        entrance = replace(
-            cluster.entrance, service_type="LoadBalancer", node_port=None, address=None, sources=[]
-        )
-        return ClusterInference("model", cluster=replace(cluster, entrance=entrance), serving=SMALL)
+    entrance = Entrance(
+        service_type="LoadBalancer", annotations={}, node_port=None, address=None, sources=[]
+    )
+    unaddressed = objects(lambda: model("model", entrance=entrance))
 
-    made = one(objects(program), "Service", "model-gateway")
+    made = one(unaddressed, "Service", "model-gateway")
     assert made["metadata"]["annotations"] == {
         "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}"
     }
-    callers = one(objects(program), "NetworkPolicy", "model-gateway-callers")
+    callers = one(unaddressed, "NetworkPolicy", "model-gateway-callers")
     assert callers["spec"]["ingress"] == [{"ports": [{"protocol": "TCP", "port": gateway.PORT}]}]
 
 
@@ -275,8 +283,16 @@ def test_several_replicas_are_reached_by_a_router_that_knows_their_caches() -> N
         {"protocol": "TCP", "port": 8001}
     ]
     for body in map(manifest, resources):
-        if "kind" in body:
+        if of_kubernetes(body):
             kubernetes_validate.validate(body, KUBERNETES, strict=True)
+
+
+def test_a_canary_asks_through_the_gateway_with_its_key_in_a_file() -> None:
+    (ask,) = pod_specs(asked())["model-canary"]["containers"]
+    assert "--header @/ask/headers" in ask["command"][2]
+    assert "--cacert /ask/ca.crt" in ask["command"][2]
+    assert CODE in ask["command"][2]
+    assert [variable["name"] for variable in ask["env"]] == ["GATEWAY", "URL"]
 
 
 def test_the_volume_outlives_its_claim_and_has_room_for_the_next_model() -> None:

@@ -1,0 +1,136 @@
+"""Proves that each way to run a model on a cluster is either refused with a reason or admitted.
+
+Platform x GPU x sharing, for a model that fits one small GPU and one that needs a large one.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import pytest
+
+from components.aws.cluster import GPU_PLATFORM as EKS
+from components.digitalocean.cluster import GPU_PLATFORM as DOKS
+from components.gpu import gpu, machines
+from components.kubernetes.inference import ClusterInference
+from components.models import MODELS
+from stacks.errors import SettingsError
+from stacks.gpu import GpuSettings
+from tests.cluster.control_plane import Api
+from tests.cluster.deployed import FIRST, bodies
+from tests.components.kubernetes.cluster import described, objects
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+PLATFORMS = {"aws": EKS, "digitalocean": DOKS}
+SHARINGS = (
+    "exclusive",
+    "mig:1g.10gb",
+    "mps:4",
+    "time-slicing:4",
+    "dra",
+    "amd-partition:DPX_NPS2",
+)
+
+SETTINGS = GpuSettings(
+    model=MODELS["gpt-oss-20b"],
+    type="",
+    context_tokens=8192,
+    concurrency=4,
+    minimum=1,
+    maximum=2,
+    sharing="exclusive",
+    revision=MODELS["gpt-oss-20b"].revision,
+    hugging_face_token=None,
+    kubernetes_version="",
+    cluster_region="",
+    api_cidrs=(),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one combination."""
+
+    platform: str
+    gpu: str
+    sharing: str
+    refusal: str
+    admitted: int
+
+
+def outcome(api: Api, platform: str, on: str, sharing: str) -> Outcome:
+    """Size, share, and give every object to the API server."""
+    wanted = replace(SETTINGS, type=on, sharing=sharing)
+    try:
+        fit = wanted.fit(platform)
+        handed_out = wanted.shared(PLATFORMS[platform], fit)
+        serving = wanted.serving(fit, handed_out)
+    except SettingsError as error:
+        return Outcome(platform=platform, gpu=on, sharing=sharing, refusal=str(error), admitted=0)
+
+    def program() -> None:
+        cluster = replace(
+            described(f"{gpu(on).vendor}.com/gpu"),
+            gpu_resource=handed_out.resource,
+            gpu_device_class=handed_out.device_class,
+        )
+        ClusterInference(
+            "matrix", cluster=cluster, sharing=handed_out, serving=serving, sizing=fit.text
+        )
+
+    admitted = 0
+    for body in bodies(objects(program)):
+        if api.serves(body):
+            api.apply(body, dry_run=body["kind"] not in FIRST)
+            admitted += 1
+        if body["kind"] == "Namespace":
+            api.apply(default_account(body["metadata"]["name"]))  # a controller makes it, later
+        if pod := pod_of(body):
+            api.apply(pod, dry_run=True)  # Pod Security looks at pods alone
+    return Outcome(platform=platform, gpu=on, sharing=sharing, refusal="", admitted=admitted)
+
+
+def default_account(namespace: str) -> dict[str, Any]:
+    """Whom a pod runs as that names nobody."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "default", "namespace": namespace},
+    }
+
+
+def pod_of(body: dict[str, Any]) -> dict[str, Any] | None:
+    """A pod as a controller would make it of an object; None where it makes none."""
+    if body["kind"] not in ("Deployment", "Job"):
+        return None
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**body["spec"]["template"]["metadata"], **body["metadata"]},
+        "spec": body["spec"]["template"]["spec"],
+    }
+
+
+def test_every_combination_is_refused_with_its_remedy_or_admitted_whole(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [
+        outcome(api, platform, on, sharing)
+        for platform in PLATFORMS
+        for on, sharing in product(sorted({m.gpu for m in machines(platform)}), SHARINGS)
+    ]
+
+    counts = Counter((o.platform, o.sharing, "refused" if o.refusal else "admitted") for o in found)
+    with capsys.disabled():
+        print("\nplatform x sharing over all GPUs, gpt-oss-20b: admitted / refused")
+        for platform, sharing in product(PLATFORMS, SHARINGS):
+            yes, no = (counts[platform, sharing, word] for word in ("admitted", "refused"))
+            print(f"  {platform:13} {sharing:24} {yes:3} / {no}")
+    assert all("pulumi config set " in o.refusal for o in found if o.refusal)
+    assert all(o.admitted > 30 for o in found if not o.refusal)
+    assert counts["aws", "exclusive", "admitted"] > 5
+    assert counts["digitalocean", "exclusive", "admitted"] > 5
+    assert not counts["digitalocean", "mps:4", "admitted"]
+    assert not counts["aws", "amd-partition:DPX_NPS2", "admitted"]

@@ -1,0 +1,129 @@
+"""Proves that one config value moves inference between the rungs and moves nothing else."""
+
+from functools import cache
+from itertools import permutations
+
+import pytest
+
+from analysis.plan import Plan, PlannedResource, make
+from stacks import arrangement
+from stacks.settings import SettingsError
+
+RUNGS = {
+    "integrated": ("serverless", "dedicated", "cluster"),
+    "split": ("serverless", "dedicated", "cluster"),
+    "local": ("serverless", "dedicated"),
+}
+NEEDS = {("split", "dedicated"): {"inference_model": "accounts/mine/deployments/one"}}
+"""What a person must have set up before."""
+
+PAIRS = [(name, *pair) for name, rungs in RUNGS.items() for pair in permutations(rungs, 2)]
+
+POINTED = {
+    "integrated": {"functions-api", "functions-summarize", "functions-sweep"},
+    "split": {
+        "functions-api",
+        "functions-summarize",
+        "functions-sweep",
+        "functions-inference-key-version",
+        "functions-inference-out",  # the way to the endpoint
+    },
+    "local": {"functions-host"},
+}
+"""What must change, since it is told of the endpoint."""
+
+
+@cache
+def plan(stack: str, rung: str) -> Plan:
+    """A stack on a rung."""
+    return make(stack, {**NEEDS.get((stack, rung), {}), "inference": rung})
+
+
+def by_name(planned: Plan) -> dict[tuple[str, str], PlannedResource]:
+    return {(r.type, r.name): r for r in planned.resources}
+
+
+@pytest.mark.parametrize(("stack", "before", "after"), PAIRS)
+def test_a_move_changes_the_endpoint_and_who_is_pointed_at_it_and_nothing_else(
+    stack: str, before: str, after: str
+) -> None:
+    old, new = by_name(plan(stack, before)), by_name(plan(stack, after))
+
+    changed = {
+        name for type_, name in old.keys() & new.keys() if old[type_, name] != new[type_, name]
+    }
+    assert changed <= POINTED[stack]
+    gone_or_made = [old.get(key) or new[key] for key in old.keys() ^ new.keys()]
+    stateful = arrangement(stack).STATEFUL - {"aws:kms/key:Key"}
+    assert not [r.name for r in gone_or_made if r.type in stateful]
+    assert {r.name.split("-")[0] for r in gone_or_made} <= {
+        "cluster",
+        "dedicated",
+        "model",
+        "network",
+        "serverless",
+        "functions",
+    }
+
+
+@pytest.mark.parametrize("stack", RUNGS)
+def test_the_outputs_name_the_rung_and_stay_the_same_otherwise(stack: str) -> None:
+    for rung in RUNGS[stack]:
+        assert plan(stack, rung).rung == rung
+        assert plan(stack, rung).outputs.keys() == plan(stack, "serverless").outputs.keys()
+
+
+def test_one_machine_offers_no_cluster_and_says_so() -> None:
+    with pytest.raises(SettingsError, match="one machine offers no GPU node pool"):
+        make("local", {"inference": "cluster"})
+
+
+@pytest.mark.parametrize("stack", ["integrated", "split"])
+def test_the_plan_shows_the_arithmetic_behind_the_machines(stack: str) -> None:
+    (shown,) = plan(stack, "cluster").sizing
+    assert "GiB" in shown
+    assert "$" in shown
+    assert plan(stack, "serverless").sizing == []
+
+
+@pytest.mark.parametrize("stack", ["integrated", "split"])
+def test_a_model_that_does_not_fit_is_refused_with_the_nearest_choice_that_does(
+    stack: str,
+) -> None:
+    asked = {"inference": "cluster", "gpu_type": "l40s", "gpu_model": "gpt-oss-120b"}
+    with pytest.raises(SettingsError) as refused:
+        make(stack, asked | {"gpu_concurrency": "64", "gpu_context_tokens": "131072"})
+    assert "does not fit" in str(refused.value)
+    assert "pulumi config set gpu_type " in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"gpu_model": "gpt-5"}, "gpu_model is 'gpt-5', but it must be one of gpt-oss-120b"),
+        ({"gpu_minimum": "3", "gpu_maximum": "2"}, "must not be above gpu_maximum, which is 2"),
+        ({"gpu_sharing": "mps:4"}, "gpu_sharing"),
+        ({"gpu_model": "llama-3.1-8b-instruct"}, "hugging_face_token is not set"),
+        ({"cluster_api_cidrs": "10.0.0.1/8"}, "cluster_api_cidrs is '10.0.0.1/8'"),
+        ({"gpu_type": "h9000"}, "gpu_type is 'h9000'"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_made(
+    values: dict[str, str], words: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        make("integrated", {"inference": "cluster", **values})
+    assert words in str(refused.value)
+    assert "pulumi config set " in str(refused.value)
+
+
+def test_dedicated_inference_is_refused_where_digitalocean_has_none() -> None:
+    with pytest.raises(SettingsError, match="Dedicated Inference only in atl1, nyc2, tor1"):
+        make("integrated", {"inference": "dedicated", "region": "ams3"})
+
+
+@pytest.mark.parametrize("stack", ["integrated", "split"])
+def test_a_fallback_is_the_arrangements_own_serverless_endpoint(stack: str) -> None:
+    planned = make(stack, {"inference": "cluster", "fallback": "serverless"})
+    assert planned.rung == "cluster"
+    assert not [v for v in planned.policies if v.id == "DO-K8-04"]
