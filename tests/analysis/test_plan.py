@@ -18,6 +18,7 @@ def test_a_plan_is_json_with_every_key_that_it_promises() -> None:
         "stack",
         "arrangement",
         "rung",
+        "sizing",
         "resources",
         "outputs",
         "policies",

@@ -121,11 +121,6 @@ def test_a_budget_that_somebody_sets_is_said_to_have_no_effect(
             "Set it: pulumi config set --secret inference_api_key",
         ),
         (
-            {"inference": "dedicated"},
-            "Config inference is 'dedicated', but integrated has only serverless so far. "
-            "Set it: pulumi config set inference serverless",
-        ),
-        (
             {"log_destinations": '[{"syslog": {"token": "token-of-a-test"}}]'},
             "Config log_destinations is with 0 services in place 1, but it must be a JSON list of "
             "destinations: datadog, logtail, papertrail. Set it: pulumi config set --secret "

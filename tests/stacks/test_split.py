@@ -255,11 +255,6 @@ def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[
             r"Set it: pulumi config set region us-east-1",
         ),
         (
-            {"inference": "cluster"},
-            r"Config inference is 'cluster', but split has serverless and dedicated, both at a "
-            r"provider: it runs no model itself\. Set it: pulumi config set inference serverless",
-        ),
-        (
             {"inference": "dedicated"},
             r"Config inference_model is not set, but dedicated needs a deployment of yours, and "
             r"accounts/fireworks/models/gpt-oss-120b is everybody's\. Set it: pulumi config set "
