@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Optional
@@ -70,19 +71,40 @@ def plan(
         Optional[list[str]],  # noqa: UP045  # typer reads this form
         typer.Option("--config", "-c", metavar="KEY=VALUE", help="Take this value instead."),
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every stack on every rung.")] = False,
     as_json: Json = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")
+    ] = False,
+    against: Annotated[
+        str,
+        typer.Option(metavar="REF|FILE", help="With --markdown: show what changes since then."),
+    ] = "",
 ) -> None:
     """Show what a stack consists of and which rules it breaks: no account, no engine, in a second.
 
-    It ends with 0 also when a rule is broken; `preview` and `up` refuse what is mandatory.
+    It ends with 0 also when a rule is broken; `preview` and `up` refuse what is mandatory. With
+    --all it ends with 1 then.
     """
     from analysis import plan as planning
+    from tools import plans
+    from tools.workspace import CommandError
 
-    planned = planning.make(stack, planning.parse_overrides(config or []))
-    if as_json:
-        print(json.dumps(planned.as_dict(), indent=2))
+    if against and not as_markdown:
+        raise CommandError(f"--against {against} needs --markdown: only that shows changes.")
+    began = time.monotonic()
+    made, refused = plans.make_all(config or []) if every else plans.make_one(stack, config or [])
+    if as_markdown:
+        print(plans.as_markdown(made, refused, config or [], against=against, every=every))
+        print(f"{len(made)} plans in {time.monotonic() - began:.1f} s.")
+    elif as_json:
+        dicts = [each.as_dict() for each in made]
+        print(json.dumps(dicts if every else dicts[0], indent=2))
     else:
-        console.print(planning.tree(planned))
+        for each in made:
+            console.print(planning.tree(each))
+    if every and plans.breaks_a_mandatory_rule(made):
+        raise typer.Exit(1)
 
 
 @app.command()
