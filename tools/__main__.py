@@ -57,11 +57,29 @@ def down(stack: StackName = "local", yes: Yes = False) -> None:
 
 
 @app.command()
-def preview(stack: StackName = "local") -> None:
+def preview(
+    stack: StackName = "local",
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Ask the cloud first; end with 1 if anything differs.")
+    ] = False,
+) -> None:
     """Show what `up` would change, by the real engine."""
     from tools import deploy
 
-    deploy.preview(console, stack)
+    deploy.preview(console, stack, drift=drift)
+
+
+@app.command()
+def comment(
+    file: Annotated[Path, typer.Argument(help="What `plan --markdown` printed.")],
+    repository: Annotated[str, typer.Option(metavar="OWNER/NAME", help="At GitHub.")],
+    head: Annotated[str, typer.Option(metavar="OWNER:BRANCH", help="Where the change lies.")],
+    commit: Annotated[str, typer.Option(metavar="SHA", help="Which commit was planned.")],
+) -> None:
+    """Show a plan under its pull request, in one comment that is kept; takes GITHUB_TOKEN."""
+    from tools import comment as commenting
+
+    console.print(commenting.put(file, repository=repository, head=head, commit=commit))
 
 
 @app.command()
