@@ -210,7 +210,7 @@ def doctor(
 
 @app.command()
 def check() -> None:
-    """Check format, lint, types and the freshness of generated documentation."""
+    """Check format, lint, types, workflows and the freshness of generated documentation."""
     from tools import quality
 
     raise typer.Exit(quality.check(console))
