@@ -114,7 +114,7 @@ def plan(
     made, refused = plans.make_all(config or []) if every else plans.make_one(stack, config or [])
     if as_markdown:
         print(plans.as_markdown(made, refused, config or [], against=against, every=every))
-        print(f"{len(made)} plans in {time.monotonic() - began:.1f} s.")
+        print(f"Plans: {len(made)}, in {time.monotonic() - began:.1f} s.")
     elif as_json:
         dicts = [each.as_dict() for each in made]
         print(json.dumps(dicts if every else dicts[0], indent=2))
@@ -223,7 +223,7 @@ def test(
         str,
         typer.Argument(
             metavar="[PART]",
-            help="unit, contract, cluster, engine, browser, live (costs money), or all (default).",
+            help="unit, contract, cluster, engine, browser, workflow, live (costs money), or all.",
         ),
     ] = "all",
 ) -> None:

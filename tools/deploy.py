@@ -71,13 +71,16 @@ def preview(console: Console, stack: str, *, drift: bool = False) -> Progress:
         console,
         workspace,
         f"Previewing stack {stack}",
-        partial(workspace.stack.preview, refresh=True, expect_no_changes=True)
-        if drift
-        else workspace.stack.preview,
+        partial(workspace.stack.preview, refresh=True) if drift else workspace.stack.preview,
         preview=True,
         judge=True,
     )
     console.print(f"{progress.summary()}")
+    if drift and set(progress.changes) - {"same"}:
+        raise CommandError(
+            f"Stack {stack} is not what its program asks for: {progress.summary()}. "
+            f"Put it right: ./seamless up {stack}"
+        )
     return progress
 
 
