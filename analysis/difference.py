@@ -17,7 +17,12 @@ Kind = Literal["deleted", "replaced", "changed", "added"]
 ABSENT = "[absent]"
 """In the place of a value that is not there."""
 
+FILES = "[files]"
+"""In the place of an asset or an archive, such as a function's code."""
+
 _KINDS: tuple[Kind, ...] = ("deleted", "replaced", "changed", "added")
+_ASSET = "4dabf18193072939515e22adb298388d"
+"""The key by which Pulumi marks them (pulumi.runtime.rpc._special_sig_key)."""
 _PROVIDER = "pulumi:providers:"
 _Key = tuple[str, str]
 
@@ -119,12 +124,16 @@ def _differing(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any,
     """Path and both values of what differs; a list is one value, since its items have no names."""
     if one == other:
         return
-    if isinstance(one, dict) and isinstance(other, dict):
+    if isinstance(one, dict) and isinstance(other, dict) and _ASSET not in {*one, *other}:
         for key in sorted(one.keys() | other.keys()):
             below = f"{path}.{key}" if path else key
             yield from _differing(one.get(key, ABSENT), other.get(key, ABSENT), below)
     else:
-        yield path, one, other
+        yield path, _shown(one), _shown(other)
+
+
+def _shown(value: Any) -> Any:
+    return FILES if isinstance(value, dict) and _ASSET in value else value
 
 
 def _place(

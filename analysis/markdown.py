@@ -12,9 +12,6 @@ from policies.verdict import Verdict
 _LONGEST = 60
 """Characters of a value that are shown."""
 
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key by which Pulumi marks assets and archives (pulumi.runtime.rpc._special_sig_key)."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
@@ -141,8 +138,6 @@ def _input(found: Input, change: Change) -> str:
 def _value(value: Any) -> str:
     if value == ABSENT:
         return "nothing"
-    if isinstance(value, dict) and _SIGNATURE in value:
-        return "an asset"
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
     return code(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…") if text else "empty"
 

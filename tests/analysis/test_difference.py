@@ -200,6 +200,17 @@ def test_a_changed_value_is_named_by_its_path() -> None:
     assert [i.path for i in only(difference([old], [new])).inputs] == ["five", "one.two.three"]
 
 
+def test_code_that_changed_is_one_value_wherever_it_lies() -> None:
+    """A bundle that is built has a path, one that is not built yet has none."""
+    mark = {"4dabf18193072939515e22adb298388d": "0def7320c3a5731c473e5ecbe6d01bc7"}
+    old = resource(FUNCTION, "api", code={**mark, "path": "/cache/one.zip"})
+    new = resource(FUNCTION, "api", code={**mark, "assets": {"key": "two"}})
+
+    change = only(difference([old], [new]))
+
+    assert [(i.path, i.before, i.after) for i in change.inputs] == [("code", "[files]", "[files]")]
+
+
 def test_what_the_engine_is_told_to_pass_over_is_no_change() -> None:
     """`ignore_changes` of a component."""
     old = resource("a:b:C", "c", scaling={"desired": 1, "most": 3})
