@@ -208,10 +208,10 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _git(folder, "init", "--quiet")
     _git(folder, "add", ".")
     _git(folder, "commit", "--quiet", "--message", "The target branch")
-    database = folder / "components" / "aws" / "database.py"
+    database = folder / "components" / "local" / "database.py"
     text = database.read_text()
-    assert text.count('engine="postgres"') == 1
-    database.write_text(text.replace('engine="postgres"', 'engine="mariadb"'))
+    assert text.count('database="summarizer"') == 1
+    database.write_text(text.replace('database="summarizer"', 'database="other"'))
     _git(folder, "commit", "--quiet", "--all", "--message", "The pull request, merged")
     return folder
 
@@ -247,6 +247,7 @@ def test_the_scripts_of_a_job_run_in_a_clean_clone(clone: Path, job: str) -> Non
 
     if job == "plan":
         assert (
-            "- **split serverless: `database-instance` (`aws:rds/instance:Instance`) would be "
-            "replaced: `engine` `postgres` → `mariadb` (replaces)"
+            "- **local serverless, local dedicated: `database-server` "
+            "(`pulumi-python:dynamic/local:PostgresServer`) would be replaced: "
+            "`database` `summarizer` → `other` (replaces).**"
         ) in summary.read_text()
