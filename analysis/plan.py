@@ -232,6 +232,8 @@ class Monitor(mocks.MockMonitor):
                     for key, made_from in sorted(request.propertyDependencies.items())
                     if made_from.urns
                 },
+                ignores=list(request.ignoreChanges),
+                replaced_by=list(request.replaceOnChanges),
             )
         )
         return answer

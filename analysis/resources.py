@@ -19,6 +19,8 @@ class PlannedResource:
         protect: True refuses to delete it.
         secret_inputs: Names of the inputs that hold a secret, at any depth, as paths.
         uses: Logical names of the resources that an input is made from, by input.
+        ignores: Paths of the inputs whose changes the program tells the engine to pass over.
+        replaced_by: Paths of the inputs whose changes the program or the SDK lets replace it.
     """
 
     type: str
@@ -28,3 +30,5 @@ class PlannedResource:
     protect: bool
     secret_inputs: list[str]
     uses: dict[str, list[str]] = field(default_factory=dict)
+    ignores: list[str] = field(default_factory=list)
+    replaced_by: list[str] = field(default_factory=list)

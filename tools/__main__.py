@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Optional
@@ -56,11 +57,29 @@ def down(stack: StackName = "local", yes: Yes = False) -> None:
 
 
 @app.command()
-def preview(stack: StackName = "local") -> None:
+def preview(
+    stack: StackName = "local",
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Ask the cloud first; end with 1 if anything differs.")
+    ] = False,
+) -> None:
     """Show what `up` would change, by the real engine."""
     from tools import deploy
 
-    deploy.preview(console, stack)
+    deploy.preview(console, stack, drift=drift)
+
+
+@app.command()
+def comment(
+    file: Annotated[Path, typer.Argument(help="What `plan --markdown` printed.")],
+    repository: Annotated[str, typer.Option(metavar="OWNER/NAME", help="At GitHub.")],
+    head: Annotated[str, typer.Option(metavar="OWNER:BRANCH", help="Where the change lies.")],
+    commit: Annotated[str, typer.Option(metavar="SHA", help="Which commit was planned.")],
+) -> None:
+    """Show a plan under its pull request, in one comment that is kept; takes GITHUB_TOKEN."""
+    from tools import comment as commenting
+
+    console.print(commenting.put(file, repository=repository, head=head, commit=commit))
 
 
 @app.command()
@@ -70,19 +89,40 @@ def plan(
         Optional[list[str]],  # noqa: UP045  # typer reads this form
         typer.Option("--config", "-c", metavar="KEY=VALUE", help="Take this value instead."),
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every stack on every rung.")] = False,
     as_json: Json = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")
+    ] = False,
+    against: Annotated[
+        str,
+        typer.Option(metavar="REF|FILE", help="With --markdown: show what changes since then."),
+    ] = "",
 ) -> None:
     """Show what a stack consists of and which rules it breaks: no account, no engine, in a second.
 
-    It ends with 0 also when a rule is broken; `preview` and `up` refuse what is mandatory.
+    It ends with 0 also when a rule is broken; `preview` and `up` refuse what is mandatory. With
+    --all it ends with 1 then.
     """
     from analysis import plan as planning
+    from tools import plans
+    from tools.workspace import CommandError
 
-    planned = planning.make(stack, planning.parse_overrides(config or []))
-    if as_json:
-        print(json.dumps(planned.as_dict(), indent=2))
+    if against and not as_markdown:
+        raise CommandError(f"--against {against} needs --markdown: only that shows changes.")
+    began = time.monotonic()
+    made, refused = plans.make_all(config or []) if every else plans.make_one(stack, config or [])
+    if as_markdown:
+        print(plans.as_markdown(made, refused, config or [], against=against, every=every))
+        print(f"Plans: {len(made)}, in {time.monotonic() - began:.1f} s.")
+    elif as_json:
+        dicts = [each.as_dict() for each in made]
+        print(json.dumps(dicts if every else dicts[0], indent=2))
     else:
-        console.print(planning.tree(planned))
+        for each in made:
+            console.print(planning.tree(each))
+    if every and plans.breaks_a_mandatory_rule(made):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -170,7 +210,7 @@ def doctor(
 
 @app.command()
 def check() -> None:
-    """Check format, lint, types and the freshness of generated documentation."""
+    """Check format, lint, types, workflows and the freshness of generated documentation."""
     from tools import quality
 
     raise typer.Exit(quality.check(console))
@@ -183,7 +223,7 @@ def test(
         str,
         typer.Argument(
             metavar="[PART]",
-            help="unit, contract, cluster, engine, browser, live (costs money), or all (default).",
+            help="unit, contract, cluster, engine, browser, workflow, live (costs money), or all.",
         ),
     ] = "all",
 ) -> None:

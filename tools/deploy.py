@@ -4,6 +4,7 @@ import html
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,15 @@ def up(console: Console, stack: str, *, yes: bool) -> dict[str, Any]:
     return {name: output.value for name, output in done.outputs.items()}
 
 
-def preview(console: Console, stack: str) -> Progress:
+def preview(console: Console, stack: str, *, drift: bool = False) -> Progress:
     """Show what `up` would change, and which rules that breaks.
 
+    Args:
+        drift: Ask the cloud what is there, and fail when that is not what the program asks for.
+
     Raises:
-        CommandError: when an account lacks something, the engine fails, or a policy would refuse
-            to deploy.
+        CommandError: when an account lacks something, the engine fails, a policy would refuse to
+            deploy, or there is drift.
     """
     workspace = create_workspace(stack, _line(console))
     preflight.require(console, workspace)
@@ -67,11 +71,16 @@ def preview(console: Console, stack: str) -> Progress:
         console,
         workspace,
         f"Previewing stack {stack}",
-        workspace.stack.preview,
+        partial(workspace.stack.preview, refresh=True) if drift else workspace.stack.preview,
         preview=True,
         judge=True,
     )
     console.print(f"{progress.summary()}")
+    if drift and set(progress.changes) - {"same"}:
+        raise CommandError(
+            f"Stack {stack} is not what its program asks for: {progress.summary()}. "
+            f"Put it right: ./seamless up {stack}"
+        )
     return progress
 
 

@@ -5,10 +5,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from tools import documentation
+from tools.actionlint import ensure as ensure_actionlint
 from tools.chromium import ensure as ensure_chromium
 from tools.chromium import find as find_chromium
 from tools.cluster_parts import ensure as ensure_cluster_parts
@@ -18,26 +21,38 @@ from tools.workspace import ROOT, CommandError
 
 PARTS = {
     "all": ["-m", "not cluster"],
-    "unit": ["-m", "not engine and not browser and not cluster"],
+    "unit": ["-m", "not engine and not browser and not cluster and not workflow"],
     "contract": ["tests/contract"],
     "cluster": ["-m", "cluster"],
     "engine": ["-m", "engine"],
     "browser": ["-m", "browser"],
+    "workflow": ["-m", "workflow", "-s"],
     "live": ["tests/live", "-m", "live", "-s"],
 }
 
 
 def check(console: Console) -> int:
-    """Run every check, all of them also when one fails; return 0 when all pass."""
+    """Run every check, all of them also when one fails; return 0 when all pass.
+
+    Raises:
+        CommandError: when a tool cannot be had.
+    """
     failed = []
     for name, command in {
-        "format": ["ruff", "format", "--check", "."],
-        "lint": ["ruff", "check", "."],
-        "types": ["mypy"],
+        "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
+        "lint": [sys.executable, "-m", "ruff", "check", "."],
+        "types": [sys.executable, "-m", "mypy"],
+        # What else is on a machine, such as shellcheck, would make it find other things.
+        "workflows": [str(ensure_actionlint(console.print)), "-shellcheck=", "-pyflakes="],
+        # Offline: the same answer everywhere, and no token.
+        "workflows' security": [
+            *(str(Path(sys.executable).with_name("zizmor")), "--offline", "--quiet"),
+            *("--persona=pedantic", "--no-progress", "--strict-collection", ".github"),
+        ],
     }.items():
-        console.print(f"[bold]{name}[/]: {' '.join(command)}")
+        console.print(f"[bold]{name}[/]: {escape(_shown(command))}")
         began = time.monotonic()
-        if subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode:
+        if subprocess.run(command, cwd=ROOT, check=False).returncode:
             failed.append(name)
         console.print(f"[dim]{time.monotonic() - began:.1f} s[/]")
     console.print("[bold]documentation[/]: generated parts are fresh")
@@ -46,6 +61,12 @@ def check(console: Console) -> int:
         failed.append("documentation")
     console.print(f"[red]failed: {', '.join(failed)}[/]" if failed else "[green]all checks pass[/]")
     return 1 if failed else 0
+
+
+def _shown(command: Sequence[str]) -> str:
+    """A command line as a person would type it."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in command]
+    return " ".join(words[2:] if words[1:2] == ["-m"] else words)
 
 
 def test(console: Console, part: str, arguments: Sequence[str]) -> int:

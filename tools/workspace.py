@@ -64,9 +64,9 @@ class Workspace:
         return {key: value.value for key, value in self.stack.get_all_config().items()}
 
 
-def stack_names() -> list[str]:
-    """Every stack that has a file in `stacks/`."""
-    files = (ROOT / "stacks").glob("Pulumi.*.yaml")
+def stack_names(project: Path = ROOT) -> list[str]:
+    """Every stack of a project that has a file in `stacks/`."""
+    files = (project / "stacks").glob("Pulumi.*.yaml")
     return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
 
 

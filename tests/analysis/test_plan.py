@@ -42,6 +42,8 @@ def test_a_plan_is_json_with_every_key_that_it_promises() -> None:
         "protect",
         "secret_inputs",
         "uses",
+        "ignores",
+        "replaced_by",
     }
 
 

@@ -178,6 +178,21 @@ def test_a_process_that_died_is_seen_by_preview_and_healed_by_the_next_up(
     assert "13 unchanged" in clone.run("preview")
 
 
+def test_drift_is_an_error_and_a_stack_that_is_what_it_should_be_has_none(
+    clone: Clone, first_up: str
+) -> None:
+    """What a nightly job asks; the engine looks at what is there before it answers."""
+    assert "13 unchanged" in clone.run("preview", "--drift")
+
+    dead = clone.pid("functions-host")
+    psutil.Process(dead).kill()
+    until(lambda: True if not runs(dead) else None)
+
+    drifted = clone.run("preview", "--drift", expect=1)
+    assert "Stack local is not what its program asks for: 12 unchanged, 1 to update." in drifted
+    clone.run("up")
+
+
 def test_a_plain_pulumi_up_works_on_the_same_stack(clone: Clone, first_up: str) -> None:
     """The engine's own CLI runs the program with its language host, and finds nothing to do."""
     assert first_up

@@ -37,6 +37,7 @@ def test_every_command_that_the_design_names_is_there() -> None:
         "down",
         "preview",
         "plan",
+        "comment",
         "summarize",
         "outputs",
         "pulumi",
@@ -64,6 +65,8 @@ def test_every_command_has_help(name: str) -> None:
         (["up", "moon"], "There is no stack 'moon': stacks/ has integrated, local, split."),
         (["plan", "--config", "rung=x"], "--config rung: there is no such key."),
         (["plan", "--config", "inference=cluster"], "pulumi config set inference serverless"),
+        (["plan", "--against", "HEAD"], "--against HEAD needs --markdown"),
+        (["plan", "--markdown", "--against", "--upload-pack=x"], "git knows no such commit."),
         (["test", "everything"], "There is no part 'everything' of the tests."),
     ],
 )

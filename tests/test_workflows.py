@@ -1,0 +1,253 @@
+"""CI as it is written: pinned, with least permissions, no secret for a fork, our commands only.
+
+What GitHub makes of it is not tested here; the scripts of two jobs are run in a clean clone.
+"""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+
+from tools.__main__ import app
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+COMMANDS = typer.main.get_group(app).commands
+
+READ = {"contents": "read"}
+OIDC = {"contents": "read", "id-token": "write"}
+PERMISSIONS = {
+    ("ci", "check"): READ,
+    ("ci", "test"): READ,
+    ("ci", "plan"): READ,
+    ("comment", "comment"): {"actions": "read", "contents": "read", "pull-requests": "write"},
+    ("preview", "preview"): OIDC,
+    ("deploy", "deploy"): OIDC,
+    ("drift", "drift"): OIDC,
+}
+"""All that a job's token may do."""
+
+EXCEPTIONS = {'cat plan.md >> "$GITHUB_STEP_SUMMARY"'}
+"""Scripts that are no command of ours."""
+
+IN_GITLAB = {
+    "set -o pipefail",
+    '(umask 077 && printenv AWS_TOKEN > "$AWS_WEB_IDENTITY_TOKEN_FILE")',
+}
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A workflow as data, with the trigger under `on`, which YAML 1.1 reads as True."""
+    found: dict[Any, Any] = yaml.safe_load(path.read_text())
+    return {"on" if key is True else key: value for key, value in found.items()}
+
+
+WORKFLOWS = {path.stem: load(path) for path in FILES}
+
+
+def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Workflow, name and content of every job."""
+    for name, workflow in WORKFLOWS.items():
+        for job, content in workflow["jobs"].items():
+            yield name, job, content
+
+
+def steps() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every step with where it is."""
+    for name, job, content in jobs():
+        for step in content["steps"]:
+            yield f"{name}.{job}", step
+
+
+def test_every_action_is_pinned_by_commit_and_named_by_version() -> None:
+    """A tag can be moved to another commit; one action has one version everywhere."""
+    lines = [line for path in FILES for line in path.read_text().splitlines() if "uses:" in line]
+    pinned = [
+        re.fullmatch(r"\s+(?:- )?uses: ([\w./-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)", line)
+        for line in lines
+    ]
+
+    assert [line for line, match in zip(lines, pinned, strict=True) if match is None] == []
+    uses = {match.groups() for match in pinned if match}
+    assert len({action for action, _, _ in uses}) == len(uses)
+
+
+def test_a_job_may_do_what_it_must_and_no_more() -> None:
+    """The token of a workflow may do nothing until a job says what it needs."""
+    assert all(workflow["permissions"] == {} for workflow in WORKFLOWS.values())
+    assert {(name, job): content["permissions"] for name, job, content in jobs()} == PERMISSIONS
+
+
+def test_what_a_fork_can_start_has_no_secret_and_no_token_that_writes() -> None:
+    """Nothing is started by `pull_request_target`, which has both."""
+    ci = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+
+    assert "secrets" not in ci
+    assert "github.token" not in ci
+    assert not any("pull_request_target" in workflow["on"] for workflow in WORKFLOWS.values())
+    same_repository = "github.event.pull_request.head.repo.full_name == github.repository"
+    assert {
+        name: same_repository in job["if"]
+        for name, _, job in jobs()
+        if "pull_request" in WORKFLOWS[name]["on"] and name != "ci"
+    } == {"preview": True}
+
+
+def test_a_job_with_credentials_has_an_environment_and_needs_to_be_switched_on() -> None:
+    """So that a repository that set nothing up runs nothing, and somebody can be asked."""
+    with_credentials = {
+        f"{name}.{job}": (content.get("environment"), "vars.STACKS != ''" in content.get("if", ""))
+        for name, job, content in jobs()
+        if "secrets." in str(content) or "id-token" in content["permissions"]
+    }
+
+    assert with_credentials == {
+        "preview.preview": ("${{ matrix.stack }}-preview", True),
+        "drift.drift": ("${{ matrix.stack }}-preview", True),
+        "deploy.deploy": ("${{ matrix.stack }}", True),
+    }
+
+
+def test_the_job_that_may_write_runs_nothing_of_the_pull_request() -> None:
+    """It checks the default branch out, and the pull request's file lies beside the checkout."""
+    found = WORKFLOWS["comment"]["jobs"]["comment"]["steps"]
+    checkout, download = found[0]["with"], found[1]["with"]
+
+    assert checkout["ref"] == "${{ github.event.repository.default_branch }}"
+    assert download["path"] == "${{ runner.temp }}/plan"
+    assert "cache" not in str(found)
+
+
+def test_every_checkout_forgets_its_token() -> None:
+    """Else every later step could push."""
+    checkouts = [step for _, step in steps() if "actions/checkout@" in step.get("uses", "")]
+
+    assert len(checkouts) == len(list(jobs()))
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_every_script_is_a_command_that_runs_at_home() -> None:
+    """And none is made from an expression, which could bring code of a stranger."""
+    scripts = [step["run"] for _, step in steps() if "run" in step]
+    ours = [re.match(r"\./seamless ([a-z]+)\b", script) for script in scripts]
+
+    assert {
+        script
+        for script, match in zip(scripts, ours, strict=True)
+        if match is None or match[1] not in COMMANDS
+    } == EXCEPTIONS
+    assert not any("${{" in script for script in scripts)
+
+
+def test_every_job_ends_and_every_workflow_waits_for_itself() -> None:
+    """A deployment that is cut off leaves its lock, so only CI is cancelled."""
+    assert all(0 < content["timeout-minutes"] <= 90 for _, _, content in jobs())
+    cancelled = {
+        name: workflow["concurrency"]["cancel-in-progress"] for name, workflow in WORKFLOWS.items()
+    }
+    assert cancelled.pop("ci") == "${{ github.event_name == 'pull_request' }}"
+    assert set(cancelled.values()) == {False}
+
+
+def test_the_vendors_engine_is_that_of_the_lock() -> None:
+    """The engine and the SDK are released together."""
+    versions = {
+        step["with"]["pulumi-version"]
+        for _, step in steps()
+        if "pulumi/actions@" in step.get("uses", "")
+    }
+
+    assert versions == {version("pulumi")}
+
+
+def test_gitlab_runs_the_same_commands() -> None:
+    """With the same options, but for how a plan is compared."""
+    gitlab = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())
+    lines = {
+        line
+        for job in gitlab.values()
+        if isinstance(job, dict)
+        for part in ("before_script", "script")
+        for line in job.get(part, [])
+    }
+    github = {step["run"] for _, step in steps() if "run" in step}
+
+    assert {line for line in lines - IN_GITLAB if "plan" not in line} == {
+        script
+        for script in github - EXCEPTIONS
+        if not re.search(r"seamless (plan|comment) ", script)
+    }
+    assert "./seamless plan --all --markdown $AGAINST | tee plan.md" in lines
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean clone in which a pull request that would replace a database is merged."""
+    folder = tmp_path_factory.mktemp("clone") / "seamless"
+    folder.mkdir()
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+            (folder / name).chmod((ROOT / name).stat().st_mode)
+    _git(folder, "init", "--quiet")
+    _git(folder, "add", ".")
+    _git(folder, "commit", "--quiet", "--message", "The target branch")
+    database = folder / "components" / "local" / "database.py"
+    text = database.read_text()
+    assert text.count('database="summarizer"') == 1
+    database.write_text(text.replace('database="summarizer"', 'database="other"'))
+    _git(folder, "commit", "--quiet", "--all", "--message", "The pull request, merged")
+    return folder
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    author = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.com"]
+    subprocess.run(["git", *author, *arguments], cwd=folder, check=True)
+
+
+@pytest.mark.workflow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("job", ["plan", "check"])
+def test_the_scripts_of_a_job_run_in_a_clean_clone(clone: Path, job: str) -> None:
+    """As for a pull request, one after the other, in the shell that GitHub starts."""
+    summary = clone.parent / f"{job}.md"
+    for step in WORKFLOWS["ci"]["jobs"][job]["steps"]:
+        if "run" not in step or "== 'push'" in step.get("if", ""):
+            continue
+        began = time.monotonic()
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+            cwd=clone,
+            env={
+                **{k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")},
+                "GITHUB_STEP_SUMMARY": str(summary),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        print(f"\n{job}: {step['run']}: {time.monotonic() - began:.1f} s")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    if job == "plan":
+        assert (
+            "- **local serverless, local dedicated: `database-server` "
+            "(`pulumi-python:dynamic/local:PostgresServer`) would be replaced: "
+            "`database` `summarizer` → `other` (replaces).**"
+        ) in summary.read_text()
