@@ -7,7 +7,7 @@ import pulumi
 from pulumi.runtime.config import is_config_secret
 
 from components.gpu import machines
-from components.kubernetes.serving import Serving
+from components.kubernetes.serving import Extras, Serving
 from components.kubernetes.sharing import GpuPlatform, Sharing, SharingError, shared
 from components.memory import Fit
 from components.models import MODELS, Model
@@ -40,6 +40,8 @@ class GpuSettings:
     """Empty takes the arrangement's own."""
     cluster_region: str
     """Empty takes the arrangement's own."""
+    extras: Extras
+    """What the cluster has beside the model."""
     api_cidrs: tuple[str, ...]
     """Who may reach the cluster's API over the internet."""
 
@@ -93,6 +95,7 @@ class GpuSettings:
             context_tokens=self.context_tokens,
             concurrency=fit.max_num_seqs,
             batched_tokens=fit.max_num_batched_tokens,
+            vendor=fit.gpu.vendor,
             gpus=fit.tensor_parallel,
             nodes=fit.nodes,
             kv_cache=fit.kv_cache,
@@ -130,6 +133,11 @@ def read_gpu(config: pulumi.Config) -> GpuSettings:
         hugging_face_token=_token(config, model),
         kubernetes_version=text(config, "kubernetes_version"),
         cluster_region=text(config, "cluster_region"),
+        extras=Extras(
+            headroom=integer(config, "gpu_headroom", 0, 64, default=0),
+            notebook_people=integer(config, "notebook_people", 0, 1000, default=0),
+            prometheus=text(config, "cluster_prometheus"),
+        ),
         api_cidrs=_cidrs(config),
     )
 

@@ -145,5 +145,6 @@ def _cluster(settings: Settings, tags: Sequence[str]) -> Inference:
         sharing=sharing,
         serving=serving,
         sizing=fit.text,
+        extras=gpu.extras,
         hugging_face_token=gpu.hugging_face_token,
     )

@@ -136,6 +136,7 @@ def _cluster(
         sharing=sharing,
         serving=gpu.serving(fit, sharing),
         sizing=fit.text,
+        extras=gpu.extras,
         hugging_face_token=gpu.hugging_face_token,
     )
 

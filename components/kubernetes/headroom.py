@@ -5,7 +5,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.contracts import Cluster
 from components.kubernetes.devices import Devices, devices
-from components.kubernetes.images import VLLM
+from components.kubernetes.images import Image
 from components.kubernetes.pods import Manifest, container, pod
 from components.kubernetes.serving import Serving
 
@@ -55,7 +55,7 @@ class Headroom(pulumi.ComponentResource):
                 "selector": {"matchLabels": HEADROOM},
                 "template": {
                     "metadata": {"labels": HEADROOM},
-                    "spec": _placeholder(cluster, priority.metadata["name"], gpus),
+                    "spec": _placeholder(cluster, serving.image, priority.metadata["name"], gpus),
                 },
             },
             opts=child,
@@ -63,10 +63,12 @@ class Headroom(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _placeholder(cluster: Cluster, priority: pulumi.Output[str], gpus: Devices) -> Manifest:
+def _placeholder(
+    cluster: Cluster, image: Image, priority: pulumi.Output[str], gpus: Devices
+) -> Manifest:
     sleeper = container(
         "room",
-        VLLM,
+        image,
         resources={
             "requests": {"cpu": "10m", "memory": "16Mi", **gpus.amounts},
             "limits": {"memory": "64Mi", "ephemeral-storage": "100Mi", **gpus.amounts},
@@ -75,7 +77,7 @@ def _placeholder(cluster: Cluster, priority: pulumi.Output[str], gpus: Devices) 
         command=["sleep", "infinity"],
     )
     return pod(
-        VLLM,
+        image,
         containers=[sleeper],
         volumes=[],
         **gpus.pod,

@@ -41,6 +41,20 @@ VLLM = Image(
 )
 """vLLM's own image for NVIDIA; any numeric user can run it (vllm-project/vllm#40275)."""
 
+VLLM_ROCM = Image(
+    repository="docker.io/vllm/vllm-openai-rocm",
+    version="v0.28.0",
+    digest="sha256:e0a3b2bd3fe7ec563916c3a5d949898d133458c18d6b2f460c906885cfb32032",
+    user=2000,
+    source="Docker Hub, as pinned in several public repositories",
+    seen=date(2026, 9, 2),
+)
+"""vLLM's own image for AMD. Whether a user other than root may open the GPU's devices depends on
+their group on the node, which nobody published for DOKS."""
+
+SERVERS = {"nvidia": VLLM, "amd": VLLM_ROCM}
+"""By the vendor of the GPU."""
+
 GATEWAY = Image(
     repository="docker.io/nginxinc/nginx-unprivileged",
     version="1.30.5-alpine",

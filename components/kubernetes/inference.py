@@ -10,9 +10,11 @@ from components.kubernetes import router
 from components.kubernetes.addons import AddOns
 from components.kubernetes.canary import Canary
 from components.kubernetes.gateway import GATEWAY, Gateway
+from components.kubernetes.headroom import Headroom
 from components.kubernetes.model_server import LEADER, PORT, ModelServer
+from components.kubernetes.notebooks import Notebooks
 from components.kubernetes.scaling import Queue, Scaling
-from components.kubernetes.serving import Serving
+from components.kubernetes.serving import NOTHING, Extras, Serving
 from components.kubernetes.sharing import Sharing
 from components.kubernetes.space import Space
 from components.kubernetes.watching import Watching
@@ -43,6 +45,7 @@ class ClusterInference(pulumi.ComponentResource):
         sharing: Sharing,
         serving: Serving,
         sizing: str,
+        extras: Extras = NOTHING,
         hugging_face_token: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -56,6 +59,7 @@ class ClusterInference(pulumi.ComponentResource):
             cluster=cluster,
             sharing=sharing,
             groups=serving.nodes > 1,
+            existing_prometheus=extras.prometheus or None,
             opts=inside,
         )
         equipped = pulumi.ResourceOptions.merge(
@@ -88,6 +92,23 @@ class ClusterInference(pulumi.ComponentResource):
             monitoring=self._add_ons.monitoring,
             opts=equipped,
         )
+        if extras.headroom:
+            Headroom(
+                f"{name}-headroom",
+                cluster=cluster,
+                serving=serving,
+                namespace=space.namespace,
+                replicas=extras.headroom,
+                opts=inside,
+            )
+        if extras.notebook_people:
+            Notebooks(
+                f"{name}-notebooks",
+                cluster=cluster,
+                people=extras.notebook_people,
+                sharing=None if sharing.several else sharing,
+                opts=equipped,
+            )
         upstream, labels, port = server.service, LEADER, PORT
         if several:
             upstream, labels, port = (

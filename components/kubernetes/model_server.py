@@ -11,7 +11,6 @@ import pulumi_kubernetes as kubernetes
 
 from components.contracts import Cluster
 from components.kubernetes.devices import Devices, devices
-from components.kubernetes.images import VLLM
 from components.kubernetes.pods import Manifest, container, from_secret, pod, variables
 from components.kubernetes.serving import Serving
 from components.kubernetes.space import ingress
@@ -188,7 +187,7 @@ def _pod(
 ) -> Manifest:
     server = container(
         "server",
-        VLLM,
+        serving.image,
         resources={
             "requests": {"cpu": "2", "memory": "16Gi", **gpus.amounts},
             # Weights pass through the node's memory on their way to the GPU.
@@ -226,7 +225,7 @@ def _pod(
         ],
     )
     return pod(
-        VLLM,
+        serving.image,
         containers=[server],
         volumes=[
             {

@@ -5,8 +5,9 @@ import pulumi_kubernetes as kubernetes
 
 from components.contracts import Cluster
 from components.generated import GeneratedSecret
-from components.kubernetes.charts import CHARTS, installed
+from components.kubernetes.charts import CHARTS
 from components.kubernetes.pods import Manifest
+from components.kubernetes.release import installed
 from components.kubernetes.sharing import Sharing
 
 NAMESPACE = "notebooks"

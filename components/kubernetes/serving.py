@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from components.gpu import Vendor
+from components.kubernetes.images import SERVERS, Image
+
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
@@ -16,6 +19,7 @@ class Serving:
         context_tokens: Prompt and answer together fit in so many tokens.
         concurrency: Requests that one replica works on at a time; more wait.
         batched_tokens: Tokens of one step; None is vLLM's default.
+        vendor: Of the GPUs.
         gpus: Of one node; tensor parallelism runs over them.
         nodes: Of one replica; pipeline parallelism runs over them.
         memory_utilization: Share of GPU memory that vLLM takes.
@@ -31,6 +35,7 @@ class Serving:
     context_tokens: int
     concurrency: int
     batched_tokens: int | None = None
+    vendor: Vendor = "nvidia"
     gpus: int
     nodes: int = 1
     memory_utilization: float = 0.9
@@ -39,6 +44,29 @@ class Serving:
     maximum: int = 1
 
     @property
+    def image(self) -> Image:
+        """Of the server, for these GPUs."""
+        return SERVERS[self.vendor]
+
+    @property
     def volume_gib(self) -> int:
         """Of the volume that holds the weights: room for the next model beside this one."""
         return max(50, 2 * self.weights_gib + 10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What a cluster may have beside a model.
+
+    Attributes:
+        headroom: Replicas for which a place is kept warm, and paid.
+        notebook_people: Who may work in notebooks at the same time; 0 installs none.
+        prometheus: URL of one that is there already; empty installs one.
+    """
+
+    headroom: int = 0
+    notebook_people: int = 0
+    prometheus: str = ""
+
+
+NOTHING = Extras()

@@ -4,7 +4,6 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.contracts import Cluster
-from components.kubernetes.images import VLLM
 from components.kubernetes.pods import container, from_secret, pod, variables
 from components.kubernetes.serving import Serving
 from components.kubernetes.space import INTERNET, egress
@@ -82,7 +81,7 @@ class Weights(pulumi.ComponentResource):
         revision = ["--revision", serving.revision] if serving.revision else []
         download = container(
             "download",
-            VLLM,
+            serving.image,
             resources={
                 "requests": {"cpu": "1", "memory": "2Gi"},
                 "limits": {"memory": "4Gi", "ephemeral-storage": "10Gi"},
@@ -106,7 +105,7 @@ class Weights(pulumi.ComponentResource):
                 "template": {
                     "metadata": {"labels": DOWNLOADER},
                     "spec": pod(
-                        VLLM,
+                        serving.image,
                         containers=[download],
                         volumes=[
                             {

@@ -14,6 +14,7 @@ from components.aws.cluster import GPU_PLATFORM as EKS
 from components.digitalocean.cluster import GPU_PLATFORM as DOKS
 from components.gpu import gpu, machines
 from components.kubernetes.inference import ClusterInference
+from components.kubernetes.serving import Extras
 from components.models import MODELS
 from stacks.errors import SettingsError
 from stacks.gpu import GpuSettings
@@ -45,6 +46,7 @@ SETTINGS = GpuSettings(
     hugging_face_token=None,
     kubernetes_version="",
     cluster_region="",
+    extras=Extras(),
     api_cidrs=(),
 )
 

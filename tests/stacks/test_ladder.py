@@ -1,5 +1,7 @@
 """Proves that one config value moves inference between the rungs and moves nothing else."""
 
+import subprocess
+import sys
 from functools import cache
 from itertools import permutations
 
@@ -7,7 +9,7 @@ import pytest
 
 from analysis.plan import Plan, PlannedResource, make
 from stacks import arrangement
-from stacks.settings import SettingsError
+from stacks.settings import PROJECT, SettingsError
 
 RUNGS = {
     "integrated": ("serverless", "dedicated", "cluster"),
@@ -127,3 +129,25 @@ def test_a_fallback_is_the_arrangements_own_serverless_endpoint(stack: str) -> N
     planned = make(stack, {"inference": "cluster", "fallback": "serverless"})
     assert planned.rung == "cluster"
     assert not [v for v in planned.policies if v.id == "DO-K8-04"]
+
+
+def test_what_a_cluster_may_have_beside_its_model_is_one_value_each() -> None:
+    asked = {"gpu_headroom": "1", "notebook_people": "3"}
+    with_extras = by_name(make("integrated", {"inference": "cluster", **asked}))
+    extra = {name for _, name in with_extras.keys() - by_name(plan("integrated", "cluster")).keys()}
+    assert {"model-headroom", "model-notebooks"} <= extra
+    with_own = {"inference": "cluster", "cluster_prometheus": "http://prometheus.monitoring:9090"}
+    fewer = by_name(make("integrated", with_own))
+    gone = {name for _, name in by_name(plan("integrated", "cluster")).keys() - fewer.keys()}
+    assert any("prometheus" in name for name in gone)
+
+
+def test_a_stack_loads_no_sdk_that_it_does_not_use() -> None:
+    code = (
+        "import sys; from analysis.plan import make; make('local');"
+        "print(sorted(m for m in sys.modules if m.startswith('pulumi_')))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    assert loaded.stdout.strip() == "[]"

@@ -12,7 +12,7 @@ from analysis.plan import SECRET, PlannedResource
 from analysis.policies import verdicts
 from components.contracts import Entrance
 from components.kubernetes import gateway, model_server
-from components.kubernetes.images import GATEWAY, VLLM
+from components.kubernetes.images import GATEWAY, VLLM, VLLM_ROCM
 from components.kubernetes.serving import Serving
 from functions.canary import CODE
 from tests.components.kubernetes.cluster import SMALL, WIDE, manifest, model, objects
@@ -91,8 +91,12 @@ def test_the_server_runs_on_gpu_nodes_and_on_no_other() -> None:
     assert "nodeSelector" not in pod_specs(asked())["model-gateway"]
 
 
-def test_another_vendor_s_gpu_is_asked_for_by_its_own_name() -> None:
-    spec = pod_specs(asked(gpu_taint="amd.com/gpu", gpu_resource="amd.com/gpu"))["model-server"]
+def test_another_vendor_s_gpu_is_asked_for_by_its_own_name_and_served_by_its_own_image() -> None:
+    amd = replace(SMALL, vendor="amd")
+    spec = pod_specs(asked(amd, gpu_taint="amd.com/gpu", gpu_resource="amd.com/gpu"))[
+        "model-server"
+    ]
+    assert spec["containers"][0]["image"] == VLLM_ROCM.reference
     assert spec["containers"][0]["resources"]["limits"]["amd.com/gpu"] == "1"
     assert [toleration["key"] for toleration in spec["tolerations"]] == ["amd.com/gpu"]
 
