@@ -1,7 +1,7 @@
-"""What the tests of a cluster take from others, kept once per machine: definitions and Prometheus.
+"""What the tests of a cluster take from others, kept once per machine.
 
-The definitions of custom resources lie in their projects' Go modules; Prometheus is Debian's
-package, unpacked and not installed.
+The definitions of custom resources lie in their projects' Go modules; Prometheus and nginx are
+Debian's packages, unpacked and not installed.
 """
 
 import json
@@ -57,8 +57,15 @@ def prometheus() -> Path | None:
     return _there(cache_folder() / "prometheus" / "usr" / "bin")
 
 
+def nginx() -> Path | None:
+    """Return the program `nginx`: that on PATH, or the unpacked one."""
+    if found := shutil.which("nginx"):
+        return Path(found)
+    return _there(cache_folder() / "nginx" / "usr" / "sbin" / "nginx")
+
+
 def ensure(report: Report) -> None:
-    """Get what is not there yet: some 40 MB. Without Debian there is no Prometheus, which is said.
+    """Get what is not there yet: some 40 MB. Without Debian there are no programs, which is said.
 
     Raises:
         CommandError: something could not be had; holds the end of its log.
@@ -71,7 +78,9 @@ def ensure(report: Report) -> None:
             if definitions() is None:
                 _get_definitions(parent, log, report)
             if prometheus() is None:
-                _get_prometheus(parent, log, report)
+                _get_package("prometheus", parent, log, report)
+            if nginx() is None:
+                _get_package("nginx", parent, log, report)
     except (BootstrapError, StepError) as error:
         raise CommandError(str(error)) from error
 
@@ -96,29 +105,28 @@ def _get_definitions(parent: Path, log: Path, report: Report) -> None:
     forget_toolchain()
 
 
-def _get_prometheus(parent: Path, log: Path, report: Report) -> None:
+def _get_package(name: str, parent: Path, log: Path, report: Report) -> None:
+    """Unpack a package of Debian's, without installing it."""
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        report(
-            "no Prometheus: only Debian's package is fetched; put prometheus and promtool on PATH"
-        )
+        report(f"no {name}: only Debian's package is fetched; put its programs on PATH")
         return
     with staging(parent) as folder:
         logged(
-            ["apt-get", "download", "prometheus"],
-            what="getting Prometheus",
+            ["apt-get", "download", name],
+            what=f"getting {name}",
             log=log,
             report=report,
             folder=folder,
         )
-        (package,) = folder.glob("prometheus_*.deb")
+        (package,) = folder.glob(f"{name}_*.deb")
         unpacked = folder / "unpacked"
         logged(
             ["dpkg", "-x", str(package), str(unpacked)],
-            what="unpacking Prometheus",
+            what=f"unpacking {name}",
             log=log,
             report=report,
         )
-        unpacked.rename(cache_folder() / "prometheus")
+        unpacked.rename(cache_folder() / name)
 
 
 def _definitions_folder() -> Path:
@@ -127,4 +135,4 @@ def _definitions_folder() -> Path:
 
 
 def _there(folder: Path) -> Path | None:
-    return folder if folder.is_dir() else None
+    return folder if folder.exists() else None

@@ -8,22 +8,17 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from functions.endpoint import Endpoint
 from functions.errors import Code, Failure
 from functions.inference import MAX_ATTEMPTS, Answer, Inference
 from tests import local
+from tests.certificates import self_signed
 from tests.functions.test_inference import refused, said
 
 pytestmark = pytest.mark.anyio
@@ -344,20 +339,8 @@ async def test_with_every_endpoint_out_documents_wait() -> None:
 @pytest.fixture
 async def https(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
     """URL of an endpoint whose certificate only its own authority signs, and its PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "inference.example")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1)
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-        .public_bytes(Encoding.PEM)
-    )
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (tmp_path / "both.pem").write_bytes(certificate + secret)
+    certificate, secret = self_signed()
+    (tmp_path / "both.pem").write_text(certificate + secret)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "both.pem")
     body = said().content
@@ -370,7 +353,7 @@ async def https(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
 
     async with await asyncio.start_server(answer, "localhost", 0, ssl=context) as server:
         port = server.sockets[0].getsockname()[1]
-        yield f"https://localhost:{port}/v1", certificate.decode()
+        yield f"https://localhost:{port}/v1", certificate
 
 
 async def test_an_endpoint_with_an_authority_of_its_own_is_believed_by_it_alone(

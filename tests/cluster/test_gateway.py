@@ -1,0 +1,151 @@
+"""Proves on a real nginx what the gateway lets through to a model server, and what not."""
+
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+
+from components.kubernetes.gateway import CONFIGURATION, HEALTH_PORT, PORT
+from tests.certificates import self_signed
+from tests.cluster.control_plane import free_ports
+from tests.local import until
+from tools import cluster_parts
+
+pytestmark = pytest.mark.cluster
+
+ALLOWED = ["chat/completions", "completions", "embeddings", "models", "responses"]
+OPEN_AT_VLLM = [
+    "/",
+    "/metrics",
+    "/tokenize",
+    "/detokenize",
+    "/pause",
+    "/invocations",
+    "/ping",
+    "/health",
+    "/v1/load_lora_adapter",
+    "/v1/chat/completions/../../metrics",
+    "/v1/models/../../metrics",
+    "/v1//metrics",
+    "/docs",
+]
+
+
+@dataclass(kw_only=True)
+class Gateway:
+    """A running gateway, and what came through it."""
+
+    url: str
+    health: str
+    authority: ssl.SSLContext
+    seen: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def call(self, method: str, path: str, **request: object) -> httpx.Response:
+        """A call by somebody who trusts the gateway's authority."""
+        with httpx.Client(verify=self.authority, timeout=20) as client:
+            # As it is written: httpx would resolve the dots.
+            url = httpx.URL(self.url, raw_path=path.encode())
+            return client.request(method, url, **request)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """nginx with our configuration, only its ports and places changed, before a model server."""
+    program = cluster_parts.nginx()
+    if program is None:
+        pytest.skip("no nginx is there: ./seamless test cluster gets it")
+    folder = tmp_path_factory.mktemp("gateway")
+    https, health = free_ports(2)
+    certificate, key = self_signed()
+    (folder / "tls.crt").write_text(certificate)
+    (folder / "tls.key").write_text(key)
+    made = Gateway(
+        url=f"https://127.0.0.1:{https}",
+        health=f"http://127.0.0.1:{health}/",
+        authority=ssl.create_default_context(cadata=certificate),
+    )
+
+    class Model(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            key = self.headers.get("Authorization", "")
+            made.seen.append((f"{self.command} {self.path}", key, body.decode()))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        do_GET = do_POST = answer  # noqa: N815  # the library's names
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    (folder / "nginx.conf").write_text(
+        CONFIGURATION.replace("UPSTREAM", f"127.0.0.1:{server.server_port}")
+        .replace(str(PORT), str(https))
+        .replace(str(HEALTH_PORT), str(health))
+        .replace("/tmp/", f"{folder}/")  # noqa: S108  # of the pod
+        .replace("/etc/tls", str(folder))
+        .replace("/dev/stdout", str(folder / "access.log"))
+    )
+    with (folder / "nginx.log").open("w") as log:
+        nginx = subprocess.Popen(
+            [program, "-p", folder, "-c", folder / "nginx.conf", "-g", "daemon off;"],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            until(lambda: _is_up(made.health) or None, seconds=20)
+            yield made
+        finally:
+            nginx.terminate()
+            nginx.wait()
+            server.shutdown()
+            server.server_close()
+
+
+def _is_up(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 204
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("path", ALLOWED)
+def test_the_paths_of_the_dialect_pass_with_body_and_key(gateway: Gateway, path: str) -> None:
+    answer = gateway.call(
+        "POST", f"/v1/{path}", content=b"{}", headers={"Authorization": "Bearer key"}
+    )
+    assert answer.status_code == 200
+    assert gateway.seen[-1] == (f"POST /v1/{path}", "Bearer key", "{}")
+
+
+@pytest.mark.parametrize("path", OPEN_AT_VLLM)
+def test_what_vllm_guards_with_no_key_does_not_pass(gateway: Gateway, path: str) -> None:
+    before = len(gateway.seen)
+    assert gateway.call("GET", path).status_code == 404
+    assert len(gateway.seen) == before
+
+
+def test_a_document_that_is_too_large_is_refused_before_the_model_sees_it(
+    gateway: Gateway,
+) -> None:
+    before = len(gateway.seen)
+    answer = gateway.call("POST", "/v1/chat/completions", content=b"x" * 9_000_000)
+    assert answer.status_code == 413
+    assert len(gateway.seen) == before
+
+
+def test_nobody_is_served_without_tls(gateway: Gateway) -> None:
+    answer = httpx.post(gateway.url.replace("https", "http") + "/v1/models")
+    assert answer.status_code == 400
+
+
+def test_health_is_asked_on_a_port_of_its_own(gateway: Gateway) -> None:
+    assert httpx.get(gateway.health).status_code == 204
