@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from tools import documentation
-from tools.actionlint import ensure as ensure_actionlint
+from tools.actionlint import ACTIONLINT
 from tools.chromium import ensure as ensure_chromium
 from tools.chromium import find as find_chromium
 from tools.cluster_parts import ensure as ensure_cluster_parts
-from tools.control_plane import ensure as ensure_control_plane
+from tools.control_plane import CONTROL_PLANE
 from tools.engine import ensure as ensure_engine
 from tools.workspace import ROOT, CommandError
 
@@ -43,7 +43,11 @@ def check(console: Console) -> int:
         "lint": [sys.executable, "-m", "ruff", "check", "."],
         "types": [sys.executable, "-m", "mypy"],
         # What else is on a machine, such as shellcheck, would make it find other things.
-        "workflows": [str(ensure_actionlint(console.print)), "-shellcheck=", "-pyflakes="],
+        "workflows": [
+            str(ACTIONLINT.ensure(console.print) / "actionlint"),
+            "-shellcheck=",
+            "-pyflakes=",
+        ],
         # Offline: the same answer everywhere, and no token.
         "workflows' security": [
             *(str(Path(sys.executable).with_name("zizmor")), "--offline", "--quiet"),
@@ -84,7 +88,7 @@ def test(console: Console, part: str, arguments: Sequence[str]) -> int:
         browser = find_chromium() or ensure_chromium(console.print)
         console.print(f"browser: {browser}" if browser else "browser: none; its tests are skipped")
     if part == "cluster":
-        console.print(f"control plane: {ensure_control_plane(console.print)}")
+        console.print(f"control plane: {CONTROL_PLANE.ensure(console.print)}")
         ensure_cluster_parts(console.print)
     if part == "live":
         # `./seamless test live split` names an arrangement.

@@ -10,13 +10,13 @@ import yaml
 from tests.cluster.control_plane import Api, running
 from tests.local import until
 from tools import cluster_parts
-from tools.control_plane import find
+from tools.control_plane import CONTROL_PLANE
 
 
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """The API server of a running control plane."""
-    program: Path | None = find()
+    program: Path | None = CONTROL_PLANE.find()
     if program is None:
         pytest.skip("no control plane is built: ./seamless test cluster builds it")
     definitions = cluster_parts.definitions()
