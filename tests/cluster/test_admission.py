@@ -15,7 +15,7 @@ pytestmark = pytest.mark.cluster
 GPU = "nvidia.com/gpu"
 
 
-def node(api: Api, name: str, *, gpus: int = 0) -> None:
+def node(api: Api, name: str, *, gpus: int = 0, pool: str = "gpu") -> None:
     """A node that KWOK plays, as the clouds label and taint it."""
     size = {"cpu": "16", "memory": "256Gi", "pods": "110", "ephemeral-storage": "500Gi"}
     size |= {GPU: str(gpus)} if gpus else {}
@@ -28,7 +28,7 @@ def node(api: Api, name: str, *, gpus: int = 0) -> None:
                 "name": name,
                 "labels": {
                     "kubernetes.io/hostname": name,
-                    "seamless.dev/pool": "gpu" if gpus else "system",
+                    "seamless.dev/pool": pool if gpus else "system",
                 },
             },
             "spec": {"taints": [{"key": GPU, "value": "present", "effect": "NoSchedule"}]}
