@@ -50,13 +50,15 @@ class Clone:
         """The stack's file."""
         return self.root / "stacks" / f"Pulumi.{self.stack}.yaml"
 
-    def configure(self, key: str, value: str | None, *, secret: bool = False) -> None:
+    def configure(self, key: str, value: object, *, secret: bool = False) -> None:
         """Set a config value of the stack, or take it back with None.
 
-        Only a secret needs the engine, which takes as long as a small update.
+        Only a secret needs the engine, which takes as long as a small update; its key may be a
+        path, such as `inference_endpoint_keys.spare`.
         """
         if secret and value is not None:
-            self.run("pulumi", "config", "set", "--secret", key, value, "--stack", self.stack)
+            setting = ("config", "set", "--secret", "--path", key, str(value))
+            self.run("pulumi", *setting, "--stack", self.stack)
             return
         content = yaml.safe_load(self.config.read_text())
         content["config"].pop(f"seamless:{key}", None)
