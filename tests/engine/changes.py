@@ -75,7 +75,7 @@ CHANGES: dict[str, Change] = {
         to="dedicated",
         needs={"inference_model": "accounts/mine/deployments/one"},
         split=FUNCTIONS,
-        integrated="integrated has only serverless so far",
+        integrated={**FUNCTIONS, "created": {"dedicated", "dedicated-answering"}},
     ),
     "inference_provider": Change(
         to="baseten",
@@ -125,12 +125,20 @@ CHANGES: dict[str, Change] = {
     "gpu_concurrency": Change(to="4", split=NOTHING, integrated=NOTHING),
     "gpu_minimum": Change(to="2", split=NOTHING, integrated=NOTHING),
     "gpu_maximum": Change(to="3", split=NOTHING, integrated=NOTHING),
+    "gpu_headroom": Change(to="1", split=NOTHING, integrated=NOTHING),
     "gpu_sharing": Change(to="mps:4", split=NOTHING, integrated=NOTHING),
     "gpu_model_revision": Change(to="a-commit", split=NOTHING, integrated=NOTHING),
     "hugging_face_token": Change(
         to="token-that-nobody-may-read", secret=True, split=NOTHING, integrated=NOTHING
     ),
     "kubernetes_version": Change(to="1.34", split=NOTHING, integrated=NOTHING),
+    "cluster_region": Change(
+        to={"split": "us-west-2", "integrated": "ams3"}, split=NOTHING, integrated=NOTHING
+    ),
+    "cluster_prometheus": Change(
+        to="http://prometheus.example:9090", split=NOTHING, integrated=NOTHING
+    ),
+    "notebook_people": Change(to="5", split=NOTHING, integrated=NOTHING),
     "cluster_api_cidrs": Change(to="192.0.2.7/32", split=NOTHING, integrated=NOTHING),
     "region": Change(
         to={"split": "us-west-2", "integrated": "ams3"},
