@@ -83,7 +83,7 @@ CHANGES: dict[str, Change] = {
         split=ELSEWHERE,
         integrated=FUNCTIONS,
     ),
-    "inference_url": Change(to="https://example.com/v1", split=ELSEWHERE, integrated=FUNCTIONS),
+    "inference_url": Change(to="http://127.0.0.1:9/v1", split=ELSEWHERE, integrated=FUNCTIONS),
     "inference_model": Change(to="another/model", split=FUNCTIONS, integrated=FUNCTIONS),
     "inference_api_key": Change(
         to="another-key-that-nobody-may-read",

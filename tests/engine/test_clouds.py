@@ -200,7 +200,6 @@ def deployment(
             "COLUMNS": "250",  # a step in a line
             "DIGITALOCEAN_API_URL": api.url,
             "DIGITALOCEAN_TOKEN": api.token,
-            "HTTPS_PROXY": "http://127.0.0.1:9",  # no real provider is asked
             "PGSSLMODE": "disable",
         }
         _let_the_cluster_be(postgres, world)

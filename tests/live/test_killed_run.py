@@ -96,7 +96,6 @@ def place(
             "DIGITALOCEAN_API_URL": account.url,
             "DIGITALOCEAN_TOKEN": account.token,
             "SPACES_ENDPOINT_URL": s3,
-            "HTTPS_PROXY": "http://127.0.0.1:9",  # no real provider is asked
             "PGSSLMODE": "disable",
             INFERENCE_KEY: KEY,
         }
