@@ -74,7 +74,8 @@ CHANGES: dict[str, Change] = {
     "inference": Change(
         to="dedicated",
         needs={"inference_model": "accounts/mine/deployments/one"},
-        split=FUNCTIONS,
+        # Keys are told by the names of their endpoints, and the rung's own is called as the rung.
+        split={**FUNCTIONS, "replaced": {"functions-inference-key-version"}},
         integrated={**FUNCTIONS, "created": {"dedicated", "dedicated-answering"}},
     ),
     "inference_provider": Change(
@@ -147,6 +148,7 @@ CHANGES: dict[str, Change] = {
             "replaced": {REGIONAL, "store-bucket", "store-key", "database-instance"},
             "updated": {
                 "functions-api-policy",
+                "functions-own-policy",
                 "functions-summarize-policy",
                 "functions-sweep-policy",
                 "watching-budget",
