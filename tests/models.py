@@ -1,4 +1,4 @@
-"""An inference endpoint that only lists its models, to those who have the key."""
+"""An inference endpoint that only lists its models, to those who have a key."""
 
 import json
 import threading
@@ -47,12 +47,12 @@ def answering(answer: Callable[[str, str, bytes], tuple[int, str]]) -> Iterator[
 
 
 @contextmanager
-def serving(names: Sequence[str], *, key: str) -> Iterator[str]:
-    """An endpoint with these models; yield its base URL, which ends in `/v1`."""
+def serving(names: Sequence[str], *keys: str) -> Iterator[str]:
+    """An endpoint with these models that takes these keys; yield its base URL, ending in `/v1`."""
     listed: dict[str, Any] = {"object": "list", "data": [{"id": name} for name in names]}
 
     def answer(call: str, authorization: str, _: bytes) -> tuple[int, str]:
-        if authorization != f"Bearer {key}":
+        if authorization not in [f"Bearer {key}" for key in keys]:
             return 401, json.dumps({"error": {"message": "invalid key"}})
         if call != "GET /v1/models":
             return 404, "{}"

@@ -29,7 +29,7 @@ def found(url: str, model: str = MODELS[0], key: str = KEY, **overrides: str) ->
 
 
 def test_a_key_that_is_taken_and_a_model_that_is_there_are_fine() -> None:
-    with serving(MODELS, key=KEY) as url:
+    with serving(MODELS, KEY) as url:
         findings = found(url)
 
     assert findings == [
@@ -39,7 +39,7 @@ def test_a_key_that_is_taken_and_a_model_that_is_there_are_fine() -> None:
 
 
 def test_a_model_that_the_provider_lacks_is_named_with_the_five_closest() -> None:
-    with serving(MODELS, key=KEY) as url:
+    with serving(MODELS, KEY) as url:
         (_, finding) = found(url, "acme/model-72b")
 
     closest = "acme/model-7b, acme/model-20b, acme/model-70b, acme/model-120b, acme/model-235b"
@@ -56,7 +56,7 @@ def test_a_model_that_the_provider_lacks_is_named_with_the_five_closest() -> Non
 
 def test_a_model_that_one_account_has_for_itself_need_not_be_listed() -> None:
     """A dedicated deployment is reached by a name of its own."""
-    with serving(MODELS, key=KEY) as url:
+    with serving(MODELS, KEY) as url:
         (_, finding) = found(url, "accounts/me/deployments/mine", inference="dedicated")
 
     assert finding.ok is None
@@ -64,14 +64,14 @@ def test_a_model_that_one_account_has_for_itself_need_not_be_listed() -> None:
 
 
 def test_a_tag_that_a_server_adds_by_itself_is_no_difference() -> None:
-    with serving(["llama3.2:latest"], key=KEY) as url:
+    with serving(["llama3.2:latest"], KEY) as url:
         (_, finding) = found(url, "llama3.2")
 
     assert finding.ok is True
 
 
 def test_a_key_that_is_refused_is_an_error_without_the_key() -> None:
-    with serving(MODELS, key="another") as url:
+    with serving(MODELS, "another") as url:
         findings = found(url)
 
     assert findings == [

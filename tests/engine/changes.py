@@ -1,6 +1,6 @@
 """What a change of each config value does to the stacks: a row for every key of `Pulumi.yaml`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 Steps = Mapping[str, set[str]]
@@ -18,17 +18,21 @@ class Change:
     A text instead of steps is what the refusal says.
     """
 
-    to: str | Mapping[str, str]
+    to: str | Sequence[Mapping[str, str]] | Mapping[str, str]
     """The value, or one for each stack."""
     split: Steps | str
     integrated: Steps | str
     needs: Mapping[str, str] = field(default_factory=dict)
     """Values of other keys without which this one is refused."""
+    below: str = ""
+    """Where the value belongs in the key's own, of a key that is an object."""
     secret: bool = False
 
 
 NOTHING: Steps = {}
 FUNCTIONS: Steps = {"updated": {"functions-api", "functions-summarize", "functions-sweep"}}
+ELSEWHERE: Steps = {"updated": {*FUNCTIONS["updated"], "functions-inference-out"}}
+"""At AWS the functions reach their endpoint and nothing else."""
 LOCAL: Steps = {
     "deleted": {EVERYTHING},
     "created": {
@@ -39,9 +43,6 @@ LOCAL: Steps = {
         "functions",
         "functions-host",
         "functions-token",
-        "serverless",
-        "serverless-key",
-        "serverless-server",
         "store",
         "store-folder",
     },
@@ -73,16 +74,17 @@ CHANGES: dict[str, Change] = {
     "inference": Change(
         to="dedicated",
         needs={"inference_model": "accounts/mine/deployments/one"},
-        split=FUNCTIONS,
-        integrated="integrated has only serverless so far",
+        # Keys are told by the names of their endpoints, and the rung's own is called as the rung.
+        split={**FUNCTIONS, "replaced": {"functions-inference-key-version"}},
+        integrated={**FUNCTIONS, "created": {"dedicated", "dedicated-answering"}},
     ),
-    "inference_provider": Change(to="baseten", split=FUNCTIONS, integrated=FUNCTIONS),
-    "inference_url": Change(
-        to="https://example.com/v1",
-        needs={"inference_model": "a/model"},
-        split=FUNCTIONS,
+    "inference_provider": Change(
+        to="baseten",
+        needs={"inference_url": "", "inference_model": ""},
+        split=ELSEWHERE,
         integrated=FUNCTIONS,
     ),
+    "inference_url": Change(to="http://127.0.0.1:9/v1", split=ELSEWHERE, integrated=FUNCTIONS),
     "inference_model": Change(to="another/model", split=FUNCTIONS, integrated=FUNCTIONS),
     "inference_api_key": Change(
         to="another-key-that-nobody-may-read",
@@ -94,6 +96,51 @@ CHANGES: dict[str, Change] = {
     "inference_context_tokens": Change(to="16384", split=FUNCTIONS, integrated=FUNCTIONS),
     "inference_input_usd_per_million": Change(to="0.5", split=FUNCTIONS, integrated=FUNCTIONS),
     "inference_output_usd_per_million": Change(to="0.5", split=FUNCTIONS, integrated=FUNCTIONS),
+    "inference_endpoints": Change(
+        to=[
+            {
+                "name": "spare",
+                "url": "https://example.com/v1",
+                "model": "a/model",
+                "context_tokens": "8192",
+            }
+        ],
+        split={
+            **FUNCTIONS,
+            "created": {"functions-inference-spare", "functions-inference-spare-out"},
+        },
+        integrated=FUNCTIONS,
+    ),
+    "inference_endpoint_keys": Change(
+        to="key-of-the-spare-endpoint",
+        below="spare",
+        secret=True,
+        split={**FUNCTIONS, "replaced": {"functions-inference-key-version"}},
+        integrated=FUNCTIONS,
+    ),
+    # Of rungs that these stacks are not on.
+    "fallback": Change(to="serverless", split=NOTHING, integrated=NOTHING),
+    "gpu_model": Change(to="gpt-oss-20b", split=NOTHING, integrated=NOTHING),
+    "gpu_type": Change(to="H200", split=NOTHING, integrated=NOTHING),
+    "gpu_context_tokens": Change(to="16384", split=NOTHING, integrated=NOTHING),
+    "gpu_concurrency": Change(to="4", split=NOTHING, integrated=NOTHING),
+    "gpu_minimum": Change(to="2", split=NOTHING, integrated=NOTHING),
+    "gpu_maximum": Change(to="3", split=NOTHING, integrated=NOTHING),
+    "gpu_headroom": Change(to="1", split=NOTHING, integrated=NOTHING),
+    "gpu_sharing": Change(to="mps:4", split=NOTHING, integrated=NOTHING),
+    "gpu_model_revision": Change(to="a-commit", split=NOTHING, integrated=NOTHING),
+    "hugging_face_token": Change(
+        to="token-that-nobody-may-read", secret=True, split=NOTHING, integrated=NOTHING
+    ),
+    "kubernetes_version": Change(to="1.34", split=NOTHING, integrated=NOTHING),
+    "cluster_region": Change(
+        to={"split": "us-west-2", "integrated": "ams3"}, split=NOTHING, integrated=NOTHING
+    ),
+    "cluster_prometheus": Change(
+        to="http://prometheus.example:9090", split=NOTHING, integrated=NOTHING
+    ),
+    "notebook_people": Change(to="5", split=NOTHING, integrated=NOTHING),
+    "cluster_api_cidrs": Change(to="192.0.2.7/32", split=NOTHING, integrated=NOTHING),
     "region": Change(
         to={"split": "us-west-2", "integrated": "ams3"},
         # What is named is the data, which a move does not take along.
@@ -101,6 +148,7 @@ CHANGES: dict[str, Change] = {
             "replaced": {REGIONAL, "store-bucket", "store-key", "database-instance"},
             "updated": {
                 "functions-api-policy",
+                "functions-own-policy",
                 "functions-summarize-policy",
                 "functions-sweep-policy",
                 "watching-budget",
@@ -121,6 +169,17 @@ CHANGES: dict[str, Change] = {
             "updated": {"database-cluster", "store-key", "watching-check", "watching-project"},
         },
     ),
+    "bucket_name": Change(
+        to="documents-of-a-test",
+        split={"replaced": {"store-bucket"}},
+        integrated={"replaced": {"store-bucket"}},
+    ),
+    "network_cidr": Change(
+        to="10.30.0.0/16",
+        split={"replaced": {"network-vpc"}},
+        integrated=NOTHING,
+    ),
+    "network_peers": Change(to="10.40.0.0/16", split=NOTHING, integrated=NOTHING),
     "monthly_budget_usd": Change(
         to="50",
         split={"updated": {"watching-budget"}},
@@ -148,5 +207,30 @@ CHANGES: dict[str, Change] = {
     "page_port": Change(to="8123", split=NOTHING, integrated=NOTHING),
 }
 
-AT_ONCE = ("monthly_budget_usd", "alert_email", "data_folder", "page_port")
+APART = (
+    (
+        "monthly_budget_usd",
+        "alert_email",
+        "bucket_name",
+        *(key for key, row in CHANGES.items() if row.split == NOTHING == row.integrated),
+    ),
+    ("network_cidr", "log_destinations"),
+)
 """Keys that no resource has in common: one preview shows what each of them does."""
+
+AT_ONCE = (
+    *APART,
+    # A key without its endpoint does nothing, and an endpoint without its key is refused.
+    ("inference_endpoints", "inference_endpoint_keys"),
+    # One variable of the functions says all of it; tests/stacks shows that each is a part of it.
+    (
+        "inference_model",
+        "inference_context_tokens",
+        "inference_input_usd_per_million",
+        "inference_output_usd_per_million",
+    ),
+)
+"""Keys that one preview is about."""
+
+PREVIEWS = (*AT_ONCE, *((key,) for key in CHANGES if key not in {k for ks in AT_ONCE for k in ks}))
+"""Every key, in as few previews as tell what each of them does."""

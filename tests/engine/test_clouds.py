@@ -7,7 +7,7 @@ here leaves the machine, so what the real clouds think of these stacks is not sh
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import combinations
 from typing import Any
@@ -20,13 +20,22 @@ from tests import local, models
 from tests.clouds import launch
 from tests.clouds.world import World
 from tests.components.digitalocean import cloud as functions_api
-from tests.engine.changes import AT_ONCE, CHANGES, EVERYTHING, REGIONAL, TAGGED, Change, Steps
+from tests.engine.changes import (
+    APART,
+    CHANGES,
+    EVERYTHING,
+    PREVIEWS,
+    REGIONAL,
+    TAGGED,
+    Steps,
+)
 from tests.engine.clone import PROJECT, Clone, clone
 
 engine = pytest.mark.engine
 pytestmark = pytest.mark.timeout(300)
 
 INFERENCE_KEY = "key-that-nobody-may-read"
+ANOTHER_KEY = str(CHANGES["inference_api_key"].to)
 
 MODELS = ["a/model", "another/model"]
 
@@ -106,19 +115,18 @@ class Deployment:
         refused = isinstance(getattr(rows[keys[0]], self.story.stack), str)
         try:
             for key, row in rows.items():
-                value = row.to if isinstance(row.to, str) else row.to[self.story.stack]
-                for name, other in {**row.needs, key: value}.items():
-                    self.clone.configure(name, other, secret=row.secret)
+                for name, other in row.needs.items():
+                    self.clone.configure(name, other)
+                value = row.to[self.story.stack] if isinstance(row.to, Mapping) else row.to
+                path = f"{key}.{row.below}" if row.below else key
+                self.clone.configure(path, value, secret=row.secret)
             printed = self.run("preview", expect=int(refused))
         finally:
             self.clone.config.write_text(yaml.safe_dump(before))
         return printed if refused else steps(printed)
 
-    def should(self, change: Change) -> Steps | str:
-        """What a row of the table says of this stack, its groups of resources by name."""
-        row: Steps | str = getattr(change, self.story.stack)
-        if isinstance(row, str):
-            return row
+    def should(self, *keys: str) -> Steps | str:
+        """What the rows of the table say of this stack, groups of resources by name."""
         cloud = self.world.resources().values()
         groups = {
             EVERYTHING: {
@@ -129,10 +137,15 @@ class Deployment:
             REGIONAL: {item["name"] for item in cloud if "region" in item["outputs"]},
             TAGGED: {item["name"] for item in cloud if "tagsAll" in item["outputs"]},
         }
-        return {
-            step: {name for word in words for name in groups.get(word, {word})}
-            for step, words in row.items()
-        }
+        expected: dict[str, set[str]] = defaultdict(set)
+        for key in keys:
+            row: Steps | str = getattr(CHANGES[key], self.story.stack)
+            if isinstance(row, str):
+                return row
+            for step, words in row.items():
+                for word in words:
+                    expected[step] |= groups.get(word, {word})
+        return expected
 
     def in_cloud(self) -> set[tuple[str, str]]:
         """Type and id of everything that exists."""
@@ -180,7 +193,7 @@ def deployment(
     environment = launch.environment(world.folder)
     with (
         functions_api.running() as api,
-        models.serving(MODELS, key=INFERENCE_KEY) as inference,
+        models.serving(MODELS, INFERENCE_KEY, ANOTHER_KEY) as inference,
         clone(folder / "clone", story.stack, environment) as copy,
     ):
         environment |= {
@@ -295,38 +308,26 @@ def test_every_config_value_is_expected_to_do_something_or_nothing() -> None:
 
     assert CHANGES.keys() == declared.keys()
     for stack in ("split", "integrated"):
-        touched = [
-            {name for names in getattr(CHANGES[key], stack).values() for name in names}
-            for key in AT_ONCE
-        ]
-        assert not any(one & other for one, other in combinations(touched, 2))
+        for keys in APART:
+            touched = [
+                {name for names in getattr(CHANGES[key], stack).values() for name in names}
+                for key in keys
+            ]
+            assert not any(one & other for one, other in combinations(touched, 2))
 
 
 @engine
-@pytest.mark.parametrize("key", sorted(CHANGES.keys() - set(AT_ONCE)))
-def test_a_config_value_changes_what_it_should(deployment: Deployment, key: str) -> None:
-    """One value alone, as a preview sees it; a value that a stack lacks is refused."""
-    seen, expected = deployment.would(key), deployment.should(CHANGES[key])
+@pytest.mark.parametrize("keys", PREVIEWS, ids=lambda keys: keys[0])
+def test_a_config_value_changes_what_it_should(
+    deployment: Deployment, keys: tuple[str, ...]
+) -> None:
+    """As a preview sees it; a value that a stack lacks is refused."""
+    seen, expected = deployment.would(*keys), deployment.should(*keys)
 
     if isinstance(expected, str):
         assert expected in seen
     else:
         assert seen == expected
-
-
-@engine
-def test_config_values_that_have_no_resource_in_common_change_each_its_own(
-    deployment: Deployment,
-) -> None:
-    """All of them in one preview."""
-    expected: dict[str, set[str]] = defaultdict(set)
-    for key in AT_ONCE:
-        row = deployment.should(CHANGES[key])
-        assert not isinstance(row, str)
-        for step, names in row.items():
-            expected[step] |= names
-
-    assert deployment.would(*AT_ONCE) == expected
 
 
 @engine

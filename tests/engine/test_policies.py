@@ -72,11 +72,7 @@ def test_a_key_in_plain_text_is_refused_and_not_printed(tmp_path: Path) -> None:
 def test_a_split_stack_with_three_faults_is_refused_by_plan_preview_and_up(tmp_path: Path) -> None:
     """A bucket that can be made public, an open database, a key in a variable; nothing is made."""
     world = World(folder=tmp_path / "clouds", cloud="aws")
-    # Nobody answers for the inference provider, either.
-    environment = launch.environment(world.folder) | {
-        "COLUMNS": "250",
-        "HTTPS_PROXY": "http://127.0.0.1:9",
-    }
+    environment = launch.environment(world.folder) | {"COLUMNS": "250"}
     with clone(tmp_path / "clone", "split", environment) as copy:
         _spoil(
             copy,
