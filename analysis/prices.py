@@ -121,6 +121,7 @@ _SETTINGS = (
     "aws:iam/role:Role",
     "aws:iam/rolePolicy:RolePolicy",
     "aws:lambda/eventSourceMapping:EventSourceMapping",
+    "aws:lambda/invocation:Invocation",
     "aws:lambda/permission:Permission",
     "aws:rds/parameterGroup:ParameterGroup",
     "aws:rds/subnetGroup:SubnetGroup",

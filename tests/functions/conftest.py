@@ -1,5 +1,7 @@
 """The application in this process: a real PostgreSQL, a folder, and a model that is a function."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -54,3 +56,19 @@ def core(database: Settings, ledger: Ledger, tmp_path: Path) -> Application:
         canary_interval_seconds=1e-6,
     )
     return Application(settings=settings, store=open_store(settings), ledger=ledger, model=Model())
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that this test asks for; none of them is made."""
+    asked: list[float] = []
+    make, here = asyncio.sleep, threading.get_ident()
+
+    async def sleep(seconds: float) -> None:
+        if threading.get_ident() == here:
+            asked.append(seconds)
+        else:
+            await make(seconds)  # of a server that runs beside the tests
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return asked

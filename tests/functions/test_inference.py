@@ -119,18 +119,6 @@ async def failure(handler: Handler | Waiting, **how: Any) -> Failure:
     return raised.value
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that are asked for; none is made."""
-    asked: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        asked.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    return asked
-
-
 # ---------------------------------------------------------------- good answers
 
 

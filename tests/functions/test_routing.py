@@ -85,18 +85,6 @@ async def failure(client: Inference, **how: Any) -> Failure:
     return raised.value
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that are asked for; none is made."""
-    asked: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        asked.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    return asked
-
-
 # ---------------------------------------------------------------- who answers
 
 
