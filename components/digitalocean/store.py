@@ -56,7 +56,12 @@ class Store(pulumi.ComponentResource):
                 )
             ],
             force_destroy=not protect,
-            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=protect,
+                # The provider takes another name for an update, and makes no bucket of that name.
+                replace_on_changes=["name"],
+            ),
         )
         key = digitalocean.SpacesKey(
             f"{name}-key",
