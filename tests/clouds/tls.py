@@ -6,9 +6,11 @@ version was at hand; each row names its file there. Not simulated: a certificate
 renewal.
 """
 
+import ssl
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -90,6 +92,22 @@ class Authority(Provider):
 def provider() -> Provider:
     """The plugin's one provider."""
     return Authority()
+
+
+def of_this_machine(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate of 127.0.0.1 that signs itself, for who trusts its file, and a server's use."""
+    key = _key()["privateKeyPem"]
+    inputs = {"subject": {"commonName": "test"}, "validityPeriodHours": 1, "privateKeyPem": key}
+    request = _request(inputs | {"ipAddresses": ["127.0.0.1"]})
+    extensions = list(x509.load_pem_x509_csr(request.encode()).extensions)
+    name, private = _name(inputs), _load(key)
+    made = _certificate(inputs, name, private.public_key(), name, private, extensions)
+    certificate, both = folder / "authority.pem", folder / "server.pem"
+    certificate.write_text(made["certPem"])
+    both.write_text(made["certPem"] + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    return certificate, context
 
 
 def _key() -> Properties:
