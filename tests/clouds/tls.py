@@ -1,4 +1,4 @@
-"""The simulated tls provider: real keys and certificates, made on this machine as the provider does.
+"""The simulated tls provider: real keys and certificates, made as the provider makes them.
 
 What replaces a resource is `RequiresReplace` in internal/provider of
 github.com/hashicorp/terraform-provider-tls, which the SDK bridges, read on 2026-11-22 in whatever
@@ -8,7 +8,7 @@ renewal.
 
 import ssl
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,7 @@ def _certificate(
     key: ec.EllipticCurvePrivateKey,
     extensions: list[x509.Extension[Any]],
 ) -> Properties:
-    begin = datetime.now(timezone.utc)
+    begin = datetime.now(UTC)
     end = begin + timedelta(hours=inputs["validityPeriodHours"])
     is_authority = bool(inputs.get("isCaCertificate"))
     builder = (
