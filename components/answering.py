@@ -7,7 +7,7 @@ import httpx
 import pulumi
 from pulumi import dynamic
 
-from functions.canary import MAX_TOKENS, SEED, SYSTEM, USER, knows
+from functions.canary import MAX_TOKENS, SEED, SYSTEM, USER, WRONG_IN_A_ROW, knows
 
 PATIENCE_SECONDS = 1800.0
 """The longest time from `active` to the first answer that we wait for."""
@@ -68,6 +68,9 @@ def wait_for_answer(
 ) -> None:
     """Ask the canary until it is answered rightly.
 
+    Silence and refusals are those of a model that is still being loaded, and are waited out; wrong
+    answers in a row are those of one that is up and broken, and end the wait at once.
+
     Args:
         patience: Seconds after which it has failed.
         pause: Seconds between two questions.
@@ -75,25 +78,38 @@ def wait_for_answer(
     Raises:
         NoAnswerError: It was not; says what came instead, never the key.
     """
-    deadline, heard = time.monotonic() + patience, "nothing"
+    deadline, wrong = time.monotonic() + patience, 0
     with httpx.Client(headers={"Authorization": f"Bearer {api_key}"}, timeout=60) as client:
         while True:
             try:
                 answer = client.post(f"{base_url}/chat/completions", json=question(model))
-                if answer.is_success and knows(_text(answer)):
-                    return
                 heard = f"status {answer.status_code}"
-                if answer.is_success:
-                    heard = "an answer that does not hold the code it was asked to copy"
+                text = _text(answer) if answer.is_success else ""
+                if knows(text):
+                    return
+                wrong = wrong + 1 if text else 0
             except httpx.HTTPError as error:
-                heard = type(error).__name__
+                heard, wrong = type(error).__name__, 0
+            if wrong == WRONG_IN_A_ROW:
+                raise _failed(
+                    base_url,
+                    f"answers for model {model}, but {wrong} times in a row without the code that "
+                    "it was asked to copy",
+                )
             if time.monotonic() + pause > deadline:
-                raise NoAnswerError(
-                    f"{base_url} did not answer for model {model} within {patience:g} seconds; the "
-                    f"last was {heard}. The functions still use the endpoint from before. Look at "
-                    "the new one's own log, then run the command again."
+                raise _failed(
+                    base_url,
+                    f"did not answer for model {model} within {patience:g} seconds; the last was "
+                    f"{heard}",
                 )
             time.sleep(pause)
+
+
+def _failed(base_url: str, why: str) -> NoAnswerError:
+    return NoAnswerError(
+        f"{base_url} {why}. The functions still use the endpoint from before. Look at the new "
+        "one's own log, then run the command again."
+    )
 
 
 def question(model: str) -> dict[str, Any]:

@@ -19,6 +19,14 @@ WAIVED = "-waived"
 
 Report = Callable[[str, str | None], None]
 
+_INPUTS: dict[str, Mapping[str, Any]] = {}
+"""Of every resource that this process was shown, by URN.
+
+A preview of a cluster that is still to be made has no properties of the objects in it: the engine
+does not ask a provider whose configuration it does not know. Rules about resources together then
+judge what was asked for.
+"""
+
 
 def start() -> None:
     """Serve the rules to the engine until it ends this process."""
@@ -55,11 +63,19 @@ def _policy(rule: Rule, *, waivers: bool) -> pulumi_policy.Policy:
 
     def check_resource(args: pulumi_policy.ResourceValidationArgs, report: Report) -> None:
         resource = _resource(args.resource_type, args.name, args.urn, args.props, args.opts.protect)
+        _INPUTS[args.urn] = args.props
         _report(rule, [resource], report, waivers=waivers)
 
     def check_stack(args: pulumi_policy.StackValidationArgs, report: Report) -> None:
         resources = [
-            _resource(r.resource_type, r.name, r.urn, r.props, r.opts.protect, _uses(r))
+            _resource(
+                r.resource_type,
+                r.name,
+                r.urn,
+                r.props or _INPUTS.get(r.urn, {}),
+                r.opts.protect,
+                _uses(r),
+            )
             for r in args.resources
         ]
         _report(rule, resources, report, waivers=waivers)

@@ -1,6 +1,7 @@
 """An inference endpoint that only lists its models, to those who have a key."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,11 +10,14 @@ from typing import Any
 
 
 @contextmanager
-def answering(answer: Callable[[str, str, bytes], tuple[int, str]]) -> Iterator[str]:
+def answering(
+    answer: Callable[[str, str, bytes], tuple[int, str]], tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """Serve on this machine; yield the URL.
 
     Args:
         answer: Status and body by `METHOD /path`, the header `Authorization`, and the body.
+        tls: With the certificate of an endpoint that speaks https.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -36,10 +40,12 @@ def answering(answer: Callable[[str, str, bytes], tuple[int, str]]) -> Iterator[
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()

@@ -9,7 +9,7 @@ from components.answering import question
 from components.kubernetes.gateway import GATEWAY
 from components.kubernetes.gateway import PORT as GATEWAY_PORT
 from components.kubernetes.images import GATEWAY as IMAGE
-from components.kubernetes.pods import container, pod
+from components.kubernetes.pods import TRIED_AGAIN, container, pod
 from components.kubernetes.space import egress, ingress
 from functions.canary import CODE
 
@@ -94,7 +94,7 @@ class Canary(pulumi.ComponentResource):
         )
         job = kubernetes.batch.v1.Job(
             name,
-            metadata={"namespace": namespace},
+            metadata={"namespace": namespace, "annotations": TRIED_AGAIN},
             spec={
                 "backoffLimit": 3,
                 "template": {

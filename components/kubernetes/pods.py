@@ -8,6 +8,12 @@ from components.kubernetes.images import Image
 Manifest = dict[str, Any]
 """A Kubernetes object or a part of one, spelt as in YAML."""
 
+TRIED_AGAIN = {"pulumi.com/replaceUnready": "true"}
+"""Annotations of a Job that the next `up` runs anew if it failed.
+
+Without them Pulumi waits for ever for the one that failed (pulumi/pulumi-kubernetes#856, 2021-05).
+"""
+
 
 def pod(
     image: Image, *, containers: Sequence[Manifest], volumes: Sequence[Manifest], **spec: Any

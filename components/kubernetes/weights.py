@@ -4,7 +4,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.contracts import Cluster
-from components.kubernetes.pods import container, from_secret, pod, variables
+from components.kubernetes.pods import TRIED_AGAIN, container, from_secret, pod, variables
 from components.kubernetes.serving import Serving
 from components.kubernetes.space import INTERNET, egress
 
@@ -99,7 +99,7 @@ class Weights(pulumi.ComponentResource):
         )
         kubernetes.batch.v1.Job(
             f"{name}-download",
-            metadata={"namespace": namespace},
+            metadata={"namespace": namespace, "annotations": TRIED_AGAIN},
             spec={
                 "backoffLimit": 6,  # downloads break off; the next attempt goes on where it was
                 "template": {

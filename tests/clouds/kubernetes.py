@@ -131,7 +131,9 @@ class Cluster(Provider):
                 yield path, "is required and missing"
         wanted = at(news, "spec.selector.matchLabels")
         labels = at(news, "spec.template.metadata.labels")
-        if isinstance(wanted, dict) and not wanted.items() <= (labels or {}).items():
+        # What makes no pods, such as a disruption budget, selects those of others.
+        makes_pods = at(news, "spec.template") is not None
+        if makes_pods and isinstance(wanted, dict) and not wanted.items() <= (labels or {}).items():
             yield "spec.template.metadata.labels", f"{labels} does not match the selector {wanted}"
 
     def deletes_first(self, olds: Properties, news: Properties) -> bool:

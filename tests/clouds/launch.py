@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.clouds.world import FOLDER
 
-CLOUDS = ("aws", "digitalocean", "kubernetes")
+CLOUDS = ("aws", "digitalocean", "kubernetes", "tls")
 _PROJECT = Path(__file__).resolve().parents[2]
 _ACCOUNTS = ("AWS_", "DIGITALOCEAN_", "SPACES_", "DO_")
 

@@ -46,7 +46,7 @@ class World:
             _save(self.file, resources)
 
     def fail(self, what: str, operation: Operation, message: str, *, times: int = 1) -> None:
-        """Let the next operations on a type or a logical name fail."""
+        """Let the next operations on a type, on a logical name, or on `TYPE NAME` fail."""
         with self._alone():
             planned = _load(self._failures, [])
             planned.append(
@@ -59,7 +59,8 @@ class World:
         with self._alone():
             planned = _load(self._failures, [])
             for row in planned:
-                if row["what"] in (token, name) and row["operation"] == operation and row["times"]:
+                meant = row["what"] in (token, name, f"{token} {name}")
+                if meant and row["operation"] == operation and row["times"]:
                     row["times"] -= 1
                     _save(self._failures, planned)
                     return str(row["message"])

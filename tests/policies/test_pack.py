@@ -132,6 +132,38 @@ def test_rules_about_resources_together_follow_what_a_property_is_made_from(pack
     assert [d.urn for d in answer.diagnostics if d.policyName == "AWS-S3-01"] == ["urn:x::open"]
 
 
+def test_rules_about_resources_together_see_what_is_asked_of_a_cluster_that_is_not_there_yet(
+    pack: Any,
+) -> None:
+    """The engine has no properties of them, so that every model server would seem open, or none."""
+    server, outside = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Service"
+    template = {
+        "metadata": {"labels": {"app": "vllm"}},
+        "spec": {"containers": [{"name": "server", "command": ["vllm", "serve"]}]},
+    }
+    asked = {
+        server: {"spec": {"template": template}},
+        outside: {"spec": {"type": "LoadBalancer", "selector": {"app": "vllm"}}},
+    }
+    for token, props in asked.items():
+        pack.Analyze(
+            analyzer_pb2.AnalyzeRequest(
+                type=token, urn=f"urn:new::{token}", name="new", properties=_struct(props)
+            )
+        )
+    answer = pack.AnalyzeStack(
+        analyzer_pb2.AnalyzeStackRequest(
+            resources=[
+                analyzer_pb2.AnalyzerResource(type=token, urn=f"urn:new::{token}", name="new")
+                for token in asked
+            ]
+        )
+    )
+
+    found = {(d.policyName, d.urn) for d in answer.diagnostics}
+    assert ("K8S-16", f"urn:new::{outside}") in found
+
+
 def test_a_waived_breach_is_reported_by_the_policy_that_advises(pack: Any) -> None:
     """And by no other; the message holds the reason."""
     cluster = "digitalocean:index/databaseCluster:DatabaseCluster"

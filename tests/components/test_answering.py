@@ -1,0 +1,69 @@
+"""An endpoint counts as answering when it copies the canary's code, and not before."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from components.answering import NoAnswerError, wait_for_answer
+from functions.canary import CODE
+from tests import models
+
+KEY = "key-that-nobody-may-read"
+
+
+def completion(text: str) -> tuple[int, str]:
+    """A chat completion that says this."""
+    return 200, json.dumps({"choices": [{"message": {"content": text}}]})
+
+
+RIGHT, WRONG, LOADING = completion(f"`{CODE}`"), completion("kestrel"), (503, "{}")
+
+
+def asked(*answers: tuple[int, str], patience: float = 60) -> int:
+    """Wait for an endpoint that answers so, the last for ever; how often it was asked."""
+    heard: list[str] = []
+    rest: Iterator[tuple[int, str]] = iter(answers)
+
+    def answer(call: str, authorization: str, _: bytes) -> tuple[int, str]:
+        assert (call, authorization) == ("POST /v1/chat/completions", f"Bearer {KEY}")
+        heard.append(call)
+        return next(rest, answers[-1])
+
+    with models.answering(answer) as url:
+        wait_for_answer(f"{url}/v1", model="a/model", api_key=KEY, patience=patience, pause=0.01)
+    return len(heard)
+
+
+def test_an_endpoint_that_knows_the_code_is_asked_once() -> None:
+    assert asked(RIGHT) == 1
+
+
+def test_a_model_that_is_being_loaded_is_waited_for() -> None:
+    assert asked(LOADING, (404, ""), (200, "{}"), (200, "soon"), WRONG, LOADING, WRONG, RIGHT) == 8
+
+
+def test_two_wrong_answers_in_a_row_fail_at_once() -> None:
+    """Whatever patience is left: more time does not mend arithmetic."""
+    with pytest.raises(NoAnswerError) as failed:
+        asked(LOADING, WRONG, WRONG, RIGHT)
+
+    assert "answers for model a/model, but 2 times in a row without the code" in str(failed.value)
+    assert "The functions still use the endpoint from before" in str(failed.value)
+    assert KEY not in str(failed.value)
+
+
+def test_silence_fails_when_patience_ends_and_says_what_came_last() -> None:
+    with pytest.raises(NoAnswerError) as failed:
+        asked(LOADING, (404, "{}"), patience=0.1)
+
+    assert "did not answer for model a/model within 0.1 seconds" in str(failed.value)
+    assert "the last was status 404" in str(failed.value)
+    assert KEY not in str(failed.value)
+
+
+def test_nobody_at_the_address_is_silence_too() -> None:
+    with pytest.raises(NoAnswerError, match="the last was ConnectError"):
+        wait_for_answer(
+            "http://127.0.0.1:9/v1", model="a/model", api_key=KEY, patience=0.05, pause=0.01
+        )
