@@ -65,6 +65,7 @@ def _config() -> str:
                 entry["description"],
             ]
             for key, entry in project["config"].items()
+            if ":" not in key  # another's, such as the tags that `pulumi new` writes
         ),
     )
 

@@ -15,6 +15,8 @@ import httpx
 import psutil
 import yaml
 
+from tools.workspace import project_name
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -59,8 +61,9 @@ class Clone:
             self.run("pulumi", "config", "set", "--secret", key, value, "--stack", self.stack)
             return
         content = yaml.safe_load(self.config.read_text())
-        content["config"].pop(f"seamless:{key}", None)
-        content["config"] |= {} if value is None else {f"seamless:{key}": value}
+        content["config"].pop(key, None)
+        content["config"].pop(f"{project_name()}:{key}", None)
+        content["config"] |= {} if value is None else {key: value}
         self.config.write_text(yaml.safe_dump(content))
 
     def outputs(self) -> dict[str, str]:
@@ -70,7 +73,7 @@ class Clone:
 
     def state(self) -> list[dict[str, Any]]:
         """The resources in the stack's state; none when there is no such stack."""
-        folder = self.root / ".seamless" / "state" / ".pulumi" / "stacks" / "seamless"
+        folder = self.root / ".seamless" / "state" / ".pulumi" / "stacks" / project_name()
         file = folder / f"{self.stack}.json"
         latest = json.loads(file.read_text())["checkpoint"]["latest"] if file.exists() else {}
         resources: list[dict[str, Any]] = (latest or {}).get("resources") or []

@@ -46,6 +46,7 @@ def test_every_command_that_the_design_names_is_there() -> None:
         "test",
         "bench",
         "docs",
+        "rename",
     }
 
 
