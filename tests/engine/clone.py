@@ -126,7 +126,12 @@ def clone(root: Path, stack: str, environment: Mapping[str, str] | None = None) 
         root: The folder to copy to.
         stack: The stack that the tests are about.
         environment: Of the commands; that of this process when there is none.
+
+    Raises:
+        FileNotFoundError: there is no such stack.
     """
+    if not (PROJECT / "stacks" / f"Pulumi.{stack}.yaml").is_file():
+        raise FileNotFoundError(f"There is no stack {stack!r} to copy the project for.")
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT,
