@@ -28,6 +28,7 @@ from rich.tree import Tree
 from analysis.policies import verdicts
 from analysis.resources import SECRET, UNKNOWN, PlannedResource
 from policies.verdict import Environment, Verdict
+from stacks.names import full_key
 
 __all__ = [
     "SECRET",
@@ -250,16 +251,15 @@ def _config(name: str, overrides: Mapping[str, str]) -> tuple[str, dict[str, str
     file = PROJECT / "stacks" / f"Pulumi.{name}.yaml"
     if not file.is_file():
         raise PlanError(f"There is no stack {name!r}: there is no stacks/{file.name}.")
-    given: dict[str, Any] = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
     prefix = project["name"]
+    file_config = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+    given: dict[str, Any] = {full_key(prefix, key): value for key, value in file_config.items()}
+    ours = {key: entry for key, entry in project["config"].items() if ":" not in key}
     for key in overrides:
-        if key not in project["config"]:
-            raise PlanError(
-                f"--config {key}: there is no such key. There are {', '.join(project['config'])}."
-            )
+        if key not in ours:
+            raise PlanError(f"--config {key}: there is no such key. There are {', '.join(ours)}.")
     values: dict[str, str] = {
-        f"{prefix}:{key}": _text(entry.get("default", ""))
-        for key, entry in project["config"].items()
+        f"{prefix}:{key}": _text(entry.get("default", "")) for key, entry in ours.items()
     }
     secret_keys = [key for key, value in given.items() if isinstance(value, dict)]
     values |= {

@@ -45,8 +45,8 @@ def deploy(settings: Settings) -> Outputs:
     region = _region(settings)
     if settings.monthly_budget_usd != MONTHLY_BUDGET_USD:
         pulumi.log.warn(_NO_BUDGET)
-    title = f"seamless-{settings.stack}"
-    tags = ["app:seamless", f"env:{settings.environment}", f"stack:{settings.stack}"]
+    title = f"{pulumi.get_project()}-{settings.stack}"
+    tags = [f"app:{pulumi.get_project()}", f"env:{settings.environment}", f"stack:{settings.stack}"]
     inference = _inference(settings, region, tags)
     store = Store("store", region=region, bucket=settings.bucket_name, protect=settings.protect)
     database = Database("database", region=region, tags=tags, protect=settings.protect)

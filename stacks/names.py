@@ -21,6 +21,15 @@ _RESERVED_ENDS = ("-s3alias", "--ol-s3", "--x-s3", "--table-s3")
 """Source: docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html (2026-11-22)."""
 
 
+def full_key(project: str, key: str) -> str:
+    """A key of a stack's file with its project before it.
+
+    Pulumi takes one without as the project's own (pulumi/pulumi, loaders.go of
+    sdk/go/common/workspace, read 2026-11-22), so that the files need not repeat the project's name.
+    """
+    return key if ":" in key else f"{project}:{key}"
+
+
 def broken_by_stack(name: str) -> str:
     """The rule that a stack's name breaks; empty for none."""
     if len(name) > LONGEST_STACK:

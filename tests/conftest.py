@@ -1,18 +1,48 @@
-"""What tests share: one PostgreSQL server, one stand-in and one application for the whole run."""
+"""What tests share: one PostgreSQL server, one stand-in and one application for the whole run.
+
+A fork may delete an arrangement (docs/fork.md): tests about it are skipped there.
+"""
 
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from tests import local
+from tests.engine.clone import PROJECT
 
 # Container images often forbid Python to keep bytecode. Each of the hundreds of programs that these
 # tests start would then compile the clouds' SDKs anew, which took half of the engine tests' time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+GONE = {name for name in ("integrated", "split") if not (PROJECT / f"stacks/{name}.py").exists()}
+"""Arrangements that this fork has deleted."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None]:
+    """Skip a test whose fixtures are about an arrangement that is gone."""
+    yield from _skipping_what_is_gone()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    """Skip a test about an arrangement that is gone."""
+    yield from _skipping_what_is_gone()
+
+
+def _skipping_what_is_gone() -> Generator[None]:
+    try:
+        yield
+    except Exception as error:
+        named = {f"There is no stack {name!r}" for name in GONE}
+        named |= {f"No module named 'stacks.{name}'" for name in GONE}
+        if any(str(error).startswith(text) for text in named):
+            pytest.skip(f"deleted in this fork: {error}")
+        raise
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 
 from analysis.plan import Plan, make
 from components.preflight import Intent
+from tools.workspace import project_name
 
 KEY = "key-that-nobody-may-read"
 
@@ -28,6 +29,6 @@ def intent(
         stack=stack,
         resources=planned.resources,
         outputs=planned.outputs,
-        config={"seamless:inference_api_key": KEY} if config is None else config,
+        config={f"{project_name()}:inference_api_key": KEY} if config is None else config,
         existing=existing or {},
     )

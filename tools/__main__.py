@@ -247,6 +247,24 @@ def bench(
 
 
 @app.command()
+def rename(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits and hyphens.")],
+) -> None:
+    """Give the project another name, everywhere that it stands; refused while a stack is up.
+
+    A state that lies elsewhere than in this clone is not looked at.
+    """
+    from tools.rename import rename as give
+    from tools.workspace import ROOT
+
+    changed = give(ROOT, name)
+    for path in changed:
+        console.print(f"wrote {path}")
+    if not changed:
+        console.print(f"The project is called {name} already.")
+
+
+@app.command()
 def docs() -> None:
     """Write the generated parts of the documentation."""
     from tools import documentation

@@ -16,6 +16,18 @@ from tools.workspace import ROOT, CommandError
 
 _PART = re.compile(r"(<!-- begin (?P<name>[\w-]+) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
 
+REMOVABLE = {
+    name: (
+        f"stacks/{name}.py",
+        f"stacks/Pulumi.{name}.yaml",
+        f"tests/stacks/test_{name}.py",
+        f"tests/stacks/{name}.yaml",
+        f"docs/{name}.md",
+    )
+    for name in ("integrated", "split")
+}
+"""What belongs to an arrangement alone, so that a fork may delete it."""
+
 
 def stale() -> list[Path]:
     """Documents, relative to the project, whose generated parts are not what they would be now."""
@@ -65,6 +77,7 @@ def _config() -> str:
                 entry["description"],
             ]
             for key, entry in project["config"].items()
+            if ":" not in key  # another's, such as the tags that `pulumi new` writes
         ),
     )
 
@@ -126,7 +139,15 @@ def _sizing_published() -> str:
     )
 
 
+def _arrangements() -> str:
+    return _table(
+        ["arrangement", "remove"],
+        ([name, f"`git rm {' '.join(files)}`"] for name, files in REMOVABLE.items()),
+    )
+
+
 _PARTS: dict[str, Callable[[], str]] = {
+    "arrangements": _arrangements,
     "commands": _commands,
     "config": _config,
     "outputs": _outputs,

@@ -15,6 +15,7 @@ import yaml
 from pulumi import automation
 
 from stacks import arrangement
+from stacks.names import full_key
 from stacks.settings import SettingsError
 from tools.engine import Engine, ensure
 
@@ -84,7 +85,7 @@ def stack_config(stack: str) -> dict[str, object]:
         )
     content = yaml.safe_load(file.read_text()) or {}
     config: dict[str, object] = content.get("config") or {}
-    return config
+    return {full_key(project_name(), key): value for key, value in config.items()}
 
 
 def arrangement_of(stack: str) -> ModuleType:

@@ -83,7 +83,7 @@ class Cluster(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         kept = pulumi.ResourceOptions(parent=self, protect=protect)
         # EKS writes to the group of this name; made by EKS itself, it would keep logs for ever.
-        title = f"seamless-{pulumi.get_stack()}"[:100]
+        title = f"{pulumi.get_project()}-{pulumi.get_stack()}"[:100]
         logs = cloudwatch.LogGroup(
             f"{name}-logs",
             name=f"/aws/eks/{title}/cluster",

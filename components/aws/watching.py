@@ -161,7 +161,7 @@ class Watching(pulumi.ComponentResource):
             _alarm(f"{name}-{prefix}{rule.name}", rule, dimensions, topic, child)
         cloudwatch.Dashboard(
             f"{name}-dashboard",
-            dashboard_name=re.sub("[^A-Za-z0-9_-]", "-", f"seamless-{stack}"),
+            dashboard_name=re.sub("[^A-Za-z0-9_-]", "-", f"{pulumi.get_project()}-{stack}"),
             dashboard_body=pulumi.Output.all(
                 *(pulumi.Output.from_input(dict(dimensions)) for _, _, dimensions in watched)
             ).apply(lambda known: dashboard(region, [rule for _, rule, _ in watched], known)),

@@ -11,6 +11,7 @@ from components.model_list import ask
 from components.preflight import Finding
 from tests.intent import KEY, intent
 from tests.models import answering, serving
+from tools.workspace import project_name
 
 MODELS = [f"acme/model-{size}b" for size in (7, 20, 70, 120, 235, 480)]
 
@@ -22,7 +23,7 @@ def found(url: str, model: str = MODELS[0], key: str = KEY, **overrides: str) ->
             intent(
                 "split",
                 {"inference_url": url, "inference_model": model, **overrides},
-                config={"seamless:inference_api_key": key} if key else {},
+                config={f"{project_name()}:inference_api_key": key} if key else {},
             )
         )
     )

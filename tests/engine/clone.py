@@ -16,6 +16,8 @@ import httpx
 import psutil
 import yaml
 
+from tools.workspace import project_name
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -62,8 +64,9 @@ class Clone:
             self.run("pulumi", *setting, "--stack", self.stack)
             return
         content = yaml.safe_load(self.config.read_text())
-        content["config"].pop(f"seamless:{key}", None)
-        content["config"] |= {} if value is None else {f"seamless:{key}": value}
+        content["config"].pop(key, None)
+        content["config"].pop(f"{project_name()}:{key}", None)
+        content["config"] |= {} if value is None else {key: value}
         self.config.write_text(yaml.safe_dump(content))
 
     def outputs(self) -> dict[str, str]:
@@ -73,7 +76,7 @@ class Clone:
 
     def state(self) -> list[dict[str, Any]]:
         """The resources in the stack's state; none when there is no such stack."""
-        folder = self.root / ".seamless" / "state" / ".pulumi" / "stacks" / "seamless"
+        folder = self.root / ".seamless" / "state" / ".pulumi" / "stacks" / project_name()
         file = folder / f"{self.stack}.json"
         latest = json.loads(file.read_text())["checkpoint"]["latest"] if file.exists() else {}
         resources: list[dict[str, Any]] = (latest or {}).get("resources") or []
@@ -128,7 +131,12 @@ def clone(root: Path, stack: str, environment: Mapping[str, str] | None = None) 
         root: The folder to copy to.
         stack: The stack that the tests are about.
         environment: Of the commands; that of this process when there is none.
+
+    Raises:
+        FileNotFoundError: there is no such stack.
     """
+    if not (PROJECT / "stacks" / f"Pulumi.{stack}.yaml").is_file():
+        raise FileNotFoundError(f"There is no stack {stack!r} to copy the project for.")
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT,

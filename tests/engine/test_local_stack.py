@@ -16,6 +16,7 @@ import pytest
 from tests.engine import clone as clones
 from tests.engine.clone import Clone
 from tests.local import runs, standin, until
+from tools.workspace import project_name
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -272,7 +273,7 @@ def test_a_stack_that_another_command_holds_is_named_with_the_way_out(
     """As after a command that was killed: its lock stays."""
     assert first_up
     locks = clone.root / ".seamless" / "state" / ".pulumi" / "locks"
-    lock = locks / "organization" / "seamless" / "local" / "00000000.json"
+    lock = locks / "organization" / project_name() / "local" / "00000000.json"
     lock.parent.mkdir(parents=True, exist_ok=True)
     lock.write_text('{"pid": 1, "username": "u", "hostname": "h"}')
 

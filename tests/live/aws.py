@@ -13,6 +13,7 @@ import boto3  # type: ignore[import-untyped]  # it ships no types
 from components.aws.regions import DEFAULT
 from tests.live import names
 from tests.live.remains import Remain
+from tools.workspace import project_name
 
 _DELETE = {
     "cloudwatch:alarm": "aws cloudwatch delete-alarms --alarm-names {id}",
@@ -80,7 +81,7 @@ _RDS_LOGS = "/aws/rds/instance/"
 
 
 def _tagged() -> Iterator[Remain]:
-    filters = [{"Key": "project", "Values": ["seamless"]}, {"Key": "stack"}]
+    filters = [{"Key": "project", "Values": [project_name()]}, {"Key": "stack"}]
     for found in _pages(
         "resourcegroupstaggingapi",
         "get_resources",

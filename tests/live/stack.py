@@ -21,8 +21,8 @@ TRIES = 3
 _FILE = """\
 # Made by a live run and removed when nothing is left of it: ./seamless test live --clean
 config:
-  seamless:arrangement: {arrangement}
-  seamless:environment: dev
+  arrangement: {arrangement}
+  environment: dev
   pulumi:autonaming:
     pattern: {pattern}
 """
@@ -46,7 +46,8 @@ class LiveStack:
     @property
     def arrangement(self) -> str:
         """What was deployed."""
-        (line,) = [x for x in self.file.read_text().splitlines() if "seamless:arrangement:" in x]
+        lines = self.file.read_text().splitlines()
+        (line,) = [x for x in lines if x.startswith("  arrangement:")]
         return line.rpartition(" ")[2]
 
     @contextmanager

@@ -21,6 +21,7 @@ from tests.components.digitalocean import cloud as functions_api
 from tests.engine.clone import Clone, clone
 from tests.live.account import Account
 from tests.live.accounts import INFERENCE_KEY
+from tools.workspace import project_name
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(500)]
 
@@ -149,7 +150,7 @@ def test_cleaning_up_destroys_that_and_names_what_is_in_no_state(place: Place) -
 
     assert f"{name}: its run was killed; destroying it" in printed
     assert f"deleted tag stack:{name}" in printed
-    assert f"{name} left functions namespace seamless-{name}" in printed
+    assert f"{name} left functions namespace {project_name()}-{name}" in printed
     assert f"doctl serverless namespaces delete {orphan} --force" in printed
     assert place.world.resources() == {}
     assert place.states() == []

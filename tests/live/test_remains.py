@@ -13,13 +13,14 @@ from tests.components.digitalocean import cloud as functions_api
 from tests.live import aws, digitalocean, names, remains
 from tests.live.account import Account
 from tests.live.remains import Remain
+from tools.workspace import project_name
 
 MINE, OTHER = "live-20261122t1200-abcdef", "live-20200101t0000-abcdef"
 
 
 def tags(stack: str) -> dict[str, str]:
     """As the provider of the split stack tags everything."""
-    return {"project": "seamless", "stack": stack, "environment": "dev"}
+    return {"project": project_name(), "stack": stack, "environment": "dev"}
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_what_is_tagged_at_aws_is_found_with_the_command_that_deletes_it(
 
 
 def test_what_aws_cannot_list_by_tag_is_found_by_name(client: Any) -> None:
-    role, board = f"{MINE}-functions-api-role-1234567", f"seamless-{MINE}"
+    role, board = f"{MINE}-functions-api-role-1234567", f"{project_name()}-{MINE}"
     logs = f"/aws/rds/instance/{MINE}-database-instance-1234567/postgresql"
     client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
     client("cloudwatch").put_dashboard(DashboardName=board, DashboardBody="{}")
@@ -130,7 +131,7 @@ def account(
     with world.change() as resources:
         for owner in ("somebody", "else", "entirely", MINE, OTHER):
             for kind, suffix in kinds.items():
-                name = f"{owner}-{suffix}" if suffix else f"seamless-{owner}"
+                name = f"{owner}-{suffix}" if suffix else f"{project_name()}-{owner}"
                 resources[f"{kind} {name}"] = {
                     "type": f"digitalocean:index/{kind}",
                     "name": suffix,
@@ -145,7 +146,7 @@ def account(
         monkeypatch.setenv("SPACES_ACCESS_KEY_ID", "mock_access_key")
         monkeypatch.setenv("SPACES_SECRET_ACCESS_KEY", "mock_secret_key")
         api = functions_api.Namespace(
-            info={"namespace": "fn-1", "label": f"seamless-{MINE}", "key": "secret"}
+            info={"namespace": "fn-1", "label": f"{project_name()}-{MINE}", "key": "secret"}
         )
         fresh.namespaces["fn-1"] = api
         yield fresh
@@ -164,8 +165,14 @@ def test_what_is_left_at_digitalocean_is_found_on_every_page(account: Account, b
             f"database cluster {MINE}-database-cluster",
             f"doctl databases delete id-of-{MINE}-database-cluster --force",
         ),
-        (f"functions namespace seamless-{MINE}", "doctl serverless namespaces delete fn-1 --force"),
-        (f"project seamless-{MINE}", f"doctl projects delete id-of-seamless-{MINE} --force"),
+        (
+            f"functions namespace {project_name()}-{MINE}",
+            "doctl serverless namespaces delete fn-1 --force",
+        ),
+        (
+            f"project {project_name()}-{MINE}",
+            f"doctl projects delete id-of-{project_name()}-{MINE} --force",
+        ),
         (f"tag stack:{MINE}", f"doctl compute tag delete stack:{MINE} --force"),
         (
             f"uptime check {MINE}-watching-check",

@@ -8,6 +8,7 @@ import pytest
 from analysis.plan import make
 from stacks.errors import StackNameError
 from stacks.names import broken_by_bucket, broken_by_stack
+from tools.workspace import project_name
 
 RANDOM = len("-1234567")
 """What Pulumi adds to a logical name where a person chose none."""
@@ -59,8 +60,8 @@ def test_capitals_and_underscores_of_a_stack_get_where_they_are_taken(
     split = {r.name: r.inputs for r in make("split").resources}
 
     assert "stack:My_Stack" in integrated["database-cluster"]["tags"]
-    assert integrated["watching-project"]["name"] == "seamless-My_Stack"
-    assert split["watching-dashboard"]["dashboardName"] == "seamless-My_Stack"
+    assert integrated["watching-project"]["name"] == f"{project_name()}-My_Stack"
+    assert split["watching-dashboard"]["dashboardName"] == f"{project_name()}-My_Stack"
 
 
 @pytest.mark.parametrize("stack", ["integrated", "split"])

@@ -12,6 +12,7 @@ import typer.main
 from tools import documentation
 from tools.__main__ import app
 from tools.workspace import ROOT
+from tools.workspace import stack_names
 
 COMMANDS = typer.main.get_group(app).commands
 
@@ -46,6 +47,7 @@ def test_every_command_that_the_design_names_is_there() -> None:
         "test",
         "bench",
         "docs",
+        "rename",
     }
 
 
@@ -62,7 +64,7 @@ def test_every_command_has_help(name: str) -> None:
     ("command", "message"),
     [
         (["plan", "moon"], "There is no stack 'moon'"),
-        (["up", "moon"], "There is no stack 'moon': stacks/ has integrated, local, split."),
+        (["up", "moon"], f"There is no stack 'moon': stacks/ has {', '.join(stack_names())}."),
         (["plan", "--config", "rung=x"], "--config rung: there is no such key."),
         (["plan", "--config", "inference=cluster"], "pulumi config set inference serverless"),
         (["plan", "--against", "HEAD"], "--against HEAD needs --markdown"),

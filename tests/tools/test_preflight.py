@@ -17,7 +17,7 @@ from tests.components.digitalocean.cloud import Cloud
 from tests.intent import KEY
 from tools import deploy, doctor, preflight, workspace
 from tools.__main__ import app
-from tools.workspace import CommandError
+from tools.workspace import CommandError, project_name
 
 WRONG = "token-that-nobody-may-read"
 
@@ -44,7 +44,7 @@ class Fake:
 
     def config(self) -> dict[str, str]:
         """What was set."""
-        return {"seamless:inference_api_key": KEY}
+        return {f"{project_name()}:inference_api_key": KEY}
 
     def resources(self) -> list[dict[str, Any]]:
         """Nothing yet."""

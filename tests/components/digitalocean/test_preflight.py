@@ -13,6 +13,10 @@ from components.preflight import Finding
 from tests.components.digitalocean import cloud as clouds
 from tests.components.digitalocean.cloud import Cloud
 from tests.intent import intent
+from tools.workspace import project_name
+
+TITLE = f"{project_name()}-integrated"
+
 
 TOKENS = "cloud.digitalocean.com/account/api/tokens"
 
@@ -129,22 +133,22 @@ def test_a_spaces_key_that_is_missing_is_an_error(
 
 
 def test_a_name_that_the_account_has_already_is_an_error_unless_it_is_ours(cloud: Cloud) -> None:
-    cloud.lists["functions/namespaces"] = {"namespaces": [{"label": "seamless-integrated"}]}
-    cloud.lists["projects"] = {"projects": [{"name": "seamless-integrated"}]}
+    cloud.lists["functions/namespaces"] = {"namespaces": [{"label": TITLE}]}
+    cloud.lists["projects"] = {"projects": [{"name": TITLE}]}
     ours = {
-        "functions-namespace": {"label": "seamless-integrated"},
-        "watching-project": {"name": "seamless-integrated"},
+        "functions-namespace": {"label": TITLE},
+        "watching-project": {"name": TITLE},
     }
 
     assert [(finding.name, finding.found) for finding in lacking()] == [
         (
             "functions-namespace",
-            "functions-namespace would have the label 'seamless-integrated', but the account has "
+            f"functions-namespace would have the label {TITLE!r}, but the account has "
             "one already, and no two may have the same",
         ),
         (
             "watching-project",
-            "watching-project would have the name 'seamless-integrated', but the account has one "
+            f"watching-project would have the name {TITLE!r}, but the account has one "
             "already, and no two may have the same",
         ),
     ]

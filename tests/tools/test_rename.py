@@ -1,0 +1,121 @@
+"""`./seamless rename` gives a copy another name wherever it stands, once, and nothing deployed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.engine.clone import PROJECT, clone
+from tools.rename import broken_by, rename
+from tools.workspace import CommandError, project_name
+
+FILES = ("Pulumi.yaml", "pyproject.toml", "uv.lock")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The files that hold the name, and a stack's file as Pulumi writes it."""
+    for name in FILES:
+        shutil.copy(PROJECT / name, tmp_path / name)
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "stacks" / "Pulumi.mine.yaml").write_text(
+        f"config:\n  {project_name()}:region: tor1\n  aws:region: us-east-1\n  environment: prod\n"
+    )
+    return tmp_path
+
+
+def test_the_name_is_changed_everywhere_and_only_once(root: Path) -> None:
+    assert [str(path) for path in rename(root, "digest")] == [*FILES, "stacks/Pulumi.mine.yaml"]
+
+    assert yaml.safe_load((root / "Pulumi.yaml").read_text())["name"] == "digest"
+    assert tomllib.loads((root / "pyproject.toml").read_text())["project"]["name"] == "digest"
+    lock = tomllib.loads((root / "uv.lock").read_text())["package"]
+    assert [row["name"] for row in lock if "virtual" in row["source"]] == ["digest"]
+    assert len(lock) == len(tomllib.loads((PROJECT / "uv.lock").read_text())["package"])
+    assert yaml.safe_load((root / "stacks" / "Pulumi.mine.yaml").read_text())["config"] == {
+        "digest:region": "tor1",
+        "aws:region": "us-east-1",
+        "environment": "prod",
+    }
+    assert rename(root, "digest") == []
+
+
+def test_what_pulumi_new_leaves_of_the_old_name_is_changed_even_while_something_is_deployed(
+    root: Path,
+) -> None:
+    project = root / "Pulumi.yaml"
+    project.write_text(project.read_text().replace(f"name: {project_name()}", "name: digest"))
+    _deploy(root)
+
+    assert project.name not in {path.name for path in rename(root, "digest")}
+    assert project_name() not in (root / "pyproject.toml").read_text().split('"')
+
+
+def test_a_name_is_not_changed_under_what_is_deployed(root: Path) -> None:
+    _deploy(root)
+    before = [(root / name).read_text() for name in FILES]
+
+    with pytest.raises(CommandError) as refused:
+        rename(root, "digest")
+
+    assert str(refused.value) == (
+        "mine would be lost to Pulumi, since every URN has the project's name in it. "
+        "First: ./seamless down mine"
+    )
+    assert [(root / name).read_text() for name in FILES] == before
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("", "it may have lower-case letters"),
+        ("Digest", "it may have lower-case letters"),
+        ("-digest", "it may have lower-case letters"),
+        ("digest-", "it may have lower-case letters"),
+        ("d" * 64, "it may have 63 characters, and has 64"),
+        ("aws", "a package that the project needs has that name"),
+        ("httpx", "a package that the project needs has that name"),
+    ],
+)
+def test_a_name_that_somebody_would_refuse_is_refused(root: Path, name: str, rule: str) -> None:
+    with pytest.raises(CommandError, match=f"^The name is '{name}', but {rule}"):
+        rename(root, name)
+
+
+def test_a_good_name_breaks_no_rule() -> None:
+    assert [broken_by(name, PROJECT) for name in ("a", "digest-2", "d" * 63)] == ["", "", ""]
+
+
+def test_every_stack_of_a_renamed_copy_is_planned_under_its_name(tmp_path: Path) -> None:
+    """No resource and no config value bears the old one."""
+    with clone(tmp_path, "local") as copy:
+        copy.run("rename", "digest")
+        for stack in ("integrated", "split", "local"):
+            if (tmp_path / "stacks" / f"Pulumi.{stack}.yaml").exists():
+                (planned,) = [json.loads(copy.run("plan", stack, "--json"))]
+                assert planned["arrangement"] == stack
+                inputs = json.dumps([resource["inputs"] for resource in planned["resources"]])
+                assert f"{project_name()}-{stack}" not in inputs
+                assert f":{project_name()}" not in inputs
+        stale = "from tools.documentation import stale; print(stale())"
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", stale],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert done.stdout.strip() == "[]"
+
+
+def _deploy(root: Path) -> None:
+    state = root / ".seamless" / "state" / ".pulumi" / "stacks" / "any" / "mine.json"
+    state.parent.mkdir(parents=True)
+    state.write_text("{}")
