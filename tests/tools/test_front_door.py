@@ -11,8 +11,7 @@ import typer.main
 
 from tools import documentation
 from tools.__main__ import app
-from tools.workspace import ROOT
-from tools.workspace import stack_names
+from tools.workspace import ROOT, stack_names
 
 COMMANDS = typer.main.get_group(app).commands
 
