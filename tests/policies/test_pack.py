@@ -141,7 +141,7 @@ def test_rules_about_resources_together_see_what_is_asked_of_a_cluster_that_is_n
         "metadata": {"labels": {"app": "vllm"}},
         "spec": {"containers": [{"name": "server", "command": ["vllm", "serve"]}]},
     }
-    asked = {
+    asked: dict[str, dict[str, Any]] = {
         server: {"spec": {"template": template}},
         outside: {"spec": {"type": "LoadBalancer", "selector": {"app": "vllm"}}},
     }
