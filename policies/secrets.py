@@ -28,7 +28,9 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _RANDOM = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_SHOWN = re.compile(
+    r"-----BEGIN (CERTIFICATE(?: REQUEST)?|PUBLIC KEY)-----.*?-----END \1-----", re.DOTALL
+)
 """Made to be shown to everybody, and as random as a key."""
 
 _HASH = re.compile(r"hash|sha256|digest|fingerprint|checksum|etag", re.IGNORECASE)
@@ -38,7 +40,7 @@ _BITS = 4.3
 
 def kind_of_secret(key: str, text: str) -> str | None:
     """What kind of secret a text looks like, None for none; hashes are named as what they are."""
-    text = _CERTIFICATE.sub("", text)
+    text = _SHOWN.sub("", text)
     for kind, pattern in _KNOWN.items():
         if re.search(pattern, text):
             return kind

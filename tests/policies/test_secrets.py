@@ -59,12 +59,14 @@ def test_what_stacks_are_made_of_is_no_secret(text: str) -> None:
     assert kind_of_secret("value", text) is None
 
 
-def test_a_certificate_is_no_secret_and_hides_none() -> None:
+@pytest.mark.parametrize("kind", ["CERTIFICATE", "CERTIFICATE REQUEST", "PUBLIC KEY"])
+def test_a_certificate_is_no_secret_and_hides_none(kind: str) -> None:
     """Also inside JSON, as the application is told of a private authority."""
     authorities = Path(certifi.where()).read_text()
     start = authorities.index("-----BEGIN CERTIFICATE-----")
     end = authorities.index("-----END CERTIFICATE-----") + len("-----END CERTIFICATE-----")
-    told = json.dumps([{"name": "cluster", "ca": authorities[start:end]}])
+    shown = authorities[start:end].replace("CERTIFICATE", kind)
+    told = json.dumps([{"name": "cluster", "ca": shown}])
 
     assert kind_of_secret("INFERENCE_ENDPOINTS", told) is None
     assert kind_of_secret("INFERENCE_ENDPOINTS", f"{told} glpat-{'a1' * 10}") == "a GitLab token"
