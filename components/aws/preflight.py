@@ -53,6 +53,7 @@ def ask(intent: Intent) -> Iterator[Finding]:
     """Ask who we are, whether the region is open, what we may, and whether a name is free."""
     (region,) = (r.inputs["region"] for r in intent.resources if r.type == "pulumi:providers:aws")
     yield from _names(intent, region)
+    yield from _range(intent)
     yield from _client(intent)
     try:
         session = botocore.session.Session()
@@ -85,6 +86,22 @@ def _names(intent: Intent, region: str) -> Iterator[Finding]:
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     for _, name in intent.named("aws:s3/bucket:Bucket", "bucket"):
         yield bucket_name(intent, endpoint or f"https://s3.{region}.amazonaws.com", name)
+
+
+def _range(intent: Intent) -> Iterator[Finding]:
+    """A network's range stays: another one is another network, where the database cannot go."""
+    for resource in intent.resources:
+        if resource.type == "aws:ec2/vpc:Vpc":
+            wanted = resource.inputs["cidrBlock"]
+            there = intent.existing.get(resource.name, {}).get("cidrBlock", wanted)
+            if there != wanted:
+                yield Finding(
+                    name="network_cidr",
+                    ok=False,
+                    found=f"Config network_cidr is {wanted!r}, but the network has {there} and the "
+                    "database cannot move to another one",
+                    remedy=intent.set_line("network_cidr", there),
+                )
 
 
 def _nobody(error: Exception) -> Finding:

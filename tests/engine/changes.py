@@ -198,38 +198,7 @@ CHANGES: dict[str, Change] = {
     ),
     "network_cidr": Change(
         to="10.30.0.0/16",
-        split={
-            "replaced": {
-                "functions-inference",
-                "functions-inference-out",
-                "network-database",
-                "network-database-postgres",
-                "network-default-group",
-                "network-functions",
-                "network-functions-https",
-                "network-functions-postgres",
-                "network-nat",
-                "network-private-a",
-                "network-private-a-routes",
-                "network-private-b",
-                "network-private-b-routes",
-                "network-private-routes",
-                "network-public-a",
-                "network-public-a-routes",
-                "network-public-b",
-                "network-public-b-routes",
-                "network-public-routes",
-                "network-s3",
-                "network-vpc",
-            },
-            "updated": {
-                *FUNCTIONS["updated"],
-                "database-instance",
-                "database-subnets",
-                "functions-own",
-                "network-internet",
-            },
-        },
+        split="the network has 10.20.0.0/16 and the database cannot move to another one",
         integrated=NOTHING,
     ),
     "network_peers": Change(to="10.40.0.0/16", split=NOTHING, integrated=NOTHING),
@@ -267,7 +236,6 @@ APART = (
         "bucket_name",
         *(key for key, row in CHANGES.items() if row.split == NOTHING == row.integrated),
     ),
-    ("network_cidr", "log_destinations"),
 )
 """Keys that no resource has in common: one preview shows what each of them does."""
 

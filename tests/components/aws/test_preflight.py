@@ -97,6 +97,16 @@ def test_a_cluster_asks_for_the_aws_cli(
         assert findings["AWS CLI"].remedy.startswith("Install it: ")
 
 
+def test_the_range_of_a_network_that_is_there_stays(account: Account) -> None:
+    there = {"network-vpc": {"cidrBlock": "10.20.0.0/16"}}
+    moved = list(ask(intent("split", {"network_cidr": "10.30.0.0/16"}, existing=there)))
+    (refused,) = [f for f in moved if f.name == "network_cidr"]
+    assert refused.ok is False
+    assert refused.found.startswith("Config network_cidr is '10.30.0.0/16', but the network has")
+    assert refused.remedy == "pulumi config set network_cidr 10.20.0.0/16 --stack split"
+    assert not [f for f in ask(intent("split", existing=there)) if f.name == "network_cidr"]
+
+
 def test_a_permission_that_is_missing_is_named_with_whose_and_on_what(account: Account) -> None:
     denied = {"lambda:CreateFunction", "budgets:ModifyBudget"}
     account.decides = lambda action, *_: (
