@@ -1,14 +1,12 @@
 """The simulated AWS: a row for each resource type that the split stack may use.
 
-Inputs, required ones and types of outputs come from the installed SDK. Where a row has a source,
-what replaces the resource is `ForceNew` or `RequiresReplace` in that file below internal/service of
-github.com/hashicorp/terraform-provider-aws, which the SDK bridges, read on 2026-11-22 in whatever
-version was at hand. The other rows, and what names look like, are from general knowledge: a
-simulation, not a source of facts. Not simulated: an EKS cluster whose `encryptionConfig` is taken
-away, or whose role for nodes changes, is replaced too.
+Inputs, required ones and types of outputs come from the installed SDK. What replaces a resource is
+in analysis/replacement.py, with its source; the rows that have it here, and what names look like,
+are from general knowledge: a simulation, not a source of facts. Not simulated: an EKS cluster whose
+`encryptionConfig` is taken away, or whose role for nodes changes, is replaced too.
 """
 
-from tests.clouds.kinds import ACCOUNT, Kind
+from tests.clouds.kinds import ACCOUNT, Kind, looked_up
 from tests.clouds.provider import Provider
 
 REGION = "us-east-1"
@@ -30,7 +28,7 @@ def _of_bucket(*replace: str) -> Kind:
     return Kind(id="{bucket}", replace=("bucket", *replace))
 
 
-KINDS: dict[str, Kind] = {
+_ROWS: dict[str, Kind] = {
     # Network
     "aws:ec2/vpc:Vpc": _ec2(
         "vpc", "vpc", "cidrBlock", defaultSecurityGroupId="sg-{hex}", mainRouteTableId="rtb-{hex}"
@@ -94,7 +92,6 @@ KINDS: dict[str, Kind] = {
         id="{bucket}",
         name="bucket",
         unique=True,
-        replace=("bucket", "bucketPrefix", "objectLockEnabled"),
         outputs={
             "arn": "arn:aws:s3:::{bucket}",
             "bucketDomainName": "{bucket}.s3.amazonaws.com",
@@ -113,15 +110,7 @@ KINDS: dict[str, Kind] = {
     "aws:s3/bucketNotification:BucketNotification": _of_bucket(),
     "aws:s3/bucketLogging:BucketLogging": _of_bucket(),
     "aws:kms/key:Key": Kind(
-        source="kms/key.go",
         id="{uuid}",
-        replace=(
-            "customerMasterKeySpec",
-            "customKeyStoreId",
-            "keyUsage",
-            "multiRegion",
-            "xksKeyId",
-        ),
         outputs={"arn": "arn:aws:kms:{region}:{account}:key/{uuid}", "keyId": "{uuid}"},
     ),
     "aws:kms/alias:Alias": Kind(
@@ -132,9 +121,7 @@ KINDS: dict[str, Kind] = {
     "aws:kms/keyPolicy:KeyPolicy": Kind(id="{keyId}", replace=("keyId",)),
     # Queue
     "aws:sqs/queue:Queue": Kind(
-        source="sqs/queue.go",
         id="https://sqs.{region}.amazonaws.com/{account}/{name}",
-        replace=("name", "namePrefix", "fifoQueue"),
         outputs={
             "arn": "arn:aws:sqs:{region}:{account}:{name}",
             "url": "https://sqs.{region}.amazonaws.com/{account}/{name}",
@@ -163,9 +150,7 @@ KINDS: dict[str, Kind] = {
     ),
     # Functions
     "aws:lambda/function:Function": Kind(
-        source="lambda/function.go",
         id="{name}",
-        replace=("name", "packageType", "tenancyConfig"),
         outputs={
             "arn": "arn:aws:lambda:{region}:{account}:function:{name}",
             "invokeArn": "arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/"
@@ -260,24 +245,8 @@ KINDS: dict[str, Kind] = {
     ),
     # Database
     "aws:rds/instance:Instance": Kind(
-        source="rds/instance.go",
         id="db-{hex}",
         name="identifier",
-        replace=(
-            "availabilityZone",
-            "characterSetName",
-            "customIamInstanceProfile",
-            "dbName",
-            "engine",
-            "kmsKeyId",
-            "ncharCharacterSetName",
-            "restoreToPointInTime",
-            "s3Import",
-            "snapshotIdentifier",
-            "storageEncrypted",
-            "timezone",
-            "username",
-        ),
         outputs={
             "address": "{identifier}.{hex}.{region}.rds.amazonaws.com",
             "arn": "arn:aws:rds:{region}:{account}:db:{identifier}",
@@ -319,9 +288,7 @@ KINDS: dict[str, Kind] = {
         between={"recoveryWindowInDays": (0, 30)},
     ),
     "aws:secretsmanager/secretVersion:SecretVersion": Kind(
-        source="secretsmanager/secret_version.go",
         id="{secretId}|{uuid}",
-        replace=("secretId", "secretString", "secretStringWoVersion", "secretBinary"),
         outputs={"versionId": "{uuid}"},
     ),
     "aws:secretsmanager/secretPolicy:SecretPolicy": Kind(id="{secretArn}", replace=("secretArn",)),
@@ -330,9 +297,7 @@ KINDS: dict[str, Kind] = {
     ),
     # Watching
     "aws:cloudwatch/logGroup:LogGroup": Kind(
-        source="logs/group.go",
         id="{name}",
-        replace=("name", "namePrefix", "logGroupClass"),
         outputs={"arn": "arn:aws:logs:{region}:{account}:log-group:{name}"},
     ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Kind(
@@ -350,18 +315,7 @@ KINDS: dict[str, Kind] = {
     ),
     # Models
     "aws:eks/cluster:Cluster": Kind(
-        source="eks/cluster.go",
         id="{name}",
-        replace=(
-            "name",
-            "roleArn",
-            "bootstrapSelfManagedAddons",
-            "accessConfig.bootstrapClusterCreatorAdminPermissions",
-            "kubernetesNetworkConfig.ipFamily",
-            "kubernetesNetworkConfig.serviceIpv4Cidr",
-            "outpostConfig.controlPlaneInstanceType",
-            "remoteNetworkConfig",
-        ),
         outputs={
             "arn": "arn:aws:eks:{region}:{account}:cluster/{name}",
             "certificateAuthority": {"data": "Y2VydGlmaWNhdGU="},
@@ -374,23 +328,8 @@ KINDS: dict[str, Kind] = {
         },
     ),
     "aws:eks/nodeGroup:NodeGroup": Kind(
-        source="eks/node_group.go",
         id="{clusterName}:{nodeGroupName}",
         name="nodeGroupName",
-        replace=(
-            "amiType",
-            "capacityType",
-            "clusterName",
-            "diskSize",
-            "instanceTypes",
-            "launchTemplate.id",
-            "launchTemplate.name",
-            "nodeGroupName",
-            "nodeGroupNamePrefix",
-            "nodeRoleArn",
-            "remoteAccess",
-            "subnetIds",
-        ),
         outputs={
             "arn": "arn:aws:eks:{region}:{account}:nodegroup/{clusterName}/{nodeGroupName}/{uuid}",
             "resources": [{"autoscalingGroups": [{"name": "eks-{nodeGroupName}-{uuid}"}]}],
@@ -399,24 +338,18 @@ KINDS: dict[str, Kind] = {
         choices={"capacityType": ("ON_DEMAND", "SPOT", "CAPACITY_BLOCK")},
     ),
     "aws:eks/addon:Addon": Kind(
-        source="eks/addon.go",
         id="{clusterName}:{addonName}",
-        replace=("addonName", "clusterName"),
         outputs={"arn": "arn:aws:eks:{region}:{account}:addon/{clusterName}/{addonName}/{uuid}"},
     ),
     "aws:eks/accessEntry:AccessEntry": Kind(
-        source="eks/access_entry.go",
         id="{clusterName}:{principalArn}",
-        replace=("clusterName", "principalArn", "type"),
     ),
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": Kind(
         id="{clusterName}#{principalArn}#{policyArn}",
         replace=("accessScope", "clusterName", "policyArn", "principalArn"),
     ),
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": Kind(
-        source="eks/pod_identity_association.go",
         id="a-{hex}",
-        replace=("clusterName", "namespace", "serviceAccount"),
         outputs={
             "associationArn": "arn:aws:eks:{region}:{account}:podidentityassociation/"
             "{clusterName}/a-{hex}",
@@ -424,9 +357,7 @@ KINDS: dict[str, Kind] = {
         },
     ),
     "aws:autoscaling/tag:Tag": Kind(
-        source="autoscaling/group_tag.go",
         id="{autoscalingGroupName},{hex}",
-        replace=("autoscalingGroupName", "tag.key"),
     ),
     "aws:autoscaling/attachment:Attachment": Kind(
         id="{autoscalingGroupName}-{hex}",
@@ -434,21 +365,13 @@ KINDS: dict[str, Kind] = {
     ),
     "aws:efs/fileSystem:FileSystem": Kind(
         id="fs-{hex}",
-        replace=(
-            *("availabilityZoneName", "creationToken", "encrypted"),
-            *("kmsKeyId", "performanceMode"),
-        ),
         outputs={"arn": "arn:aws:elasticfilesystem:{region}:{account}:file-system/fs-{hex}"},
     ),
     "aws:efs/mountTarget:MountTarget": Kind(
-        source="efs/mount_target.go",
         id="fsmt-{hex}",
-        replace=("fileSystemId", "ipAddress", "subnetId"),
     ),
     "aws:efs/accessPoint:AccessPoint": Kind(
-        source="efs/access_point.go",
         id="fsap-{hex}",
-        replace=("fileSystemId", "posixUser", "rootDirectory"),
         outputs={"arn": "arn:aws:elasticfilesystem:{region}:{account}:access-point/fsap-{hex}"},
     ),
     "aws:lb/loadBalancer:LoadBalancer": Kind(
@@ -460,12 +383,7 @@ KINDS: dict[str, Kind] = {
         },
     ),
     "aws:lb/targetGroup:TargetGroup": Kind(
-        source="elbv2/target_group.go",
         id="arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{name}/{hex}",
-        replace=(
-            *("ipAddressType", "name", "namePrefix", "port", "protocol", "protocolVersion"),
-            *("targetType", "vpcId"),
-        ),
         outputs={"arn": "arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{name}/{hex}"},
     ),
     "aws:lb/listener:Listener": Kind(
@@ -487,6 +405,8 @@ KINDS: dict[str, Kind] = {
         choices={"timeUnit": ("DAILY", "MONTHLY", "QUARTERLY", "ANNUALLY")},
     ),
 }
+
+KINDS = looked_up(_ROWS)
 
 
 def provider() -> Provider:

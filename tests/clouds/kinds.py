@@ -3,8 +3,10 @@
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from analysis.replacement import REPLACING
 
 ACCOUNT = "123456789012"
 
@@ -15,7 +17,9 @@ class Kind:
 
     id: str
     replace: tuple[str, ...] = ()
-    """Inputs whose change makes a new resource; a dot leads into an input: `nodePool.size`."""
+    """Inputs whose change makes a new resource; a dot leads into an input: `nodePool.size`.
+
+    Where `analysis.replacement` has the type, it says."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Outputs that are there only when an input is true: `{input: outputs}`."""
@@ -25,10 +29,16 @@ class Kind:
     """The lowest and the highest number that the cloud takes for an input."""
     name: str = "name"
     """The input that the provider fills with a name of its own when it is not given."""
-    source: str = ""
-    """Where `replace` was read: a file of the provider's repository; empty is from memory."""
     unique: bool = False
     """True when somebody else in the world may have taken the name."""
+
+
+def looked_up(kinds: Mapping[str, Kind]) -> dict[str, Kind]:
+    """The rows, each with what `analysis.replacement` says that replaces its type."""
+    return {
+        token: replace(kind, replace=REPLACING.get(token, kind.replace))
+        for token, kind in kinds.items()
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

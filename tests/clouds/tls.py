@@ -40,19 +40,20 @@ _CERTIFIED = ("allowedUses", "isCaCertificate", "setSubjectKeyId", "validityPeri
 
 KINDS: dict[str, Kind] = {
     _KEY: Kind(
-        source="resource_private_key.go",
+        # resource_private_key.go
         id="{hex}",
         replace=("algorithm", "ecdsaCurve", "rsaBits"),
         choices={"algorithm": ("ECDSA",), "ecdsaCurve": ("P256",)},  # what we ask for, so far
     ),
     _AUTHORITY: Kind(
-        source="resource_self_signed_cert.go",
+        # resource_self_signed_cert.go
         id="{hex}",
         replace=(*_NAMED, *_CERTIFIED, "setAuthorityKeyId"),
     ),
-    _REQUEST: Kind(source="resource_cert_request.go", id="{hex}", replace=_NAMED),
+    # resource_cert_request.go
+    _REQUEST: Kind(id="{hex}", replace=_NAMED),
     _SIGNED: Kind(
-        source="resource_locally_signed_cert.go",
+        # resource_locally_signed_cert.go
         id="{hex}",
         replace=(*_CERTIFIED, "caCertPem", "caPrivateKeyPem", "certRequestPem"),
     ),
