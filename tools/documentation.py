@@ -11,7 +11,7 @@ from pathlib import Path
 import typer.main
 import yaml
 
-from tools import sizing
+from tools import reference, sizing
 from tools.workspace import ROOT, CommandError
 
 _PART = re.compile(r"(<!-- begin (?P<name>[\w-]+) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
@@ -149,8 +149,17 @@ def _arrangements() -> str:
 _PARTS: dict[str, Callable[[], str]] = {
     "arrangements": _arrangements,
     "commands": _commands,
+    "components": lambda: "\n\n".join(
+        f"### {part.name}\n\n`{part.file}`. {part.text}\n\n"
+        + _table(["argument", "type", "default", "meaning"], part.arguments)
+        for part in reference.components()
+    ),
     "config": _config,
+    "errors": lambda: _table(["code", "meaning"], reference.errors()),
     "outputs": _outputs,
+    "policies": lambda: _table(
+        ["rule", "demands", "severity", "enforcement", "remedy", "source"], reference.policies()
+    ),
     "sizing": _sizing,
     "sizing-published": _sizing_published,
     "variables": _variables,

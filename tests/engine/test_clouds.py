@@ -306,7 +306,7 @@ def test_every_config_value_is_expected_to_do_something_or_nothing() -> None:
     """A new key needs a row; keys that are previewed at once may not hide one another."""
     declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
 
-    assert CHANGES.keys() == declared.keys()
+    assert CHANGES.keys() == {key for key in declared if ":" not in key}
     for stack in ("split", "integrated"):
         for keys in APART:
             touched = [

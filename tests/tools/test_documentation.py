@@ -1,0 +1,116 @@
+"""Nothing public is undocumented, and every command that a document shows exists as it is shown."""
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import typer.main
+import yaml
+
+from tools import documentation, reference
+from tools.__main__ import app
+from tools.workspace import ROOT
+
+FOLDERS = ("components", "stacks", "functions", "policies", "analysis", "tools")
+
+OVERRIDES = {"create", "diff", "update", "delete", "check", "read", "configure"}
+"""What Pulumi calls by these names; its documentation says what they do."""
+
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+COMMANDS = typer.main.get_group(app)
+
+
+def undocumented(path: Path) -> Iterator[str]:
+    """Public modules, classes, functions and methods without a docstring."""
+    module = ast.parse(path.read_text())
+    if module.body and ast.get_docstring(module) is None:
+        yield path.relative_to(ROOT).as_posix()
+    waiting: list[tuple[str, ast.AST]] = [("", module)]
+    while waiting:
+        prefix, parent = waiting.pop()
+        for node in ast.iter_child_nodes(parent):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                name = f"{prefix}{node.name}"
+                if node.name.startswith("_"):
+                    continue
+                if isinstance(node, ast.ClassDef):
+                    waiting.append((f"{name}.", node))
+                elif node.decorator_list or (prefix and node.name in OVERRIDES):
+                    continue
+                if ast.get_docstring(node) is None:
+                    yield f"{path.relative_to(ROOT).as_posix()}:{node.lineno} {name}"
+
+
+def shown() -> Iterator[tuple[str, list[str]]]:
+    """Every line of a fenced block that begins with ./seamless, with its document."""
+    for path in DOCUMENTS:
+        for block in re.findall(r"^```\w*\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL):
+            for line in block.splitlines():
+                if line.startswith("./seamless "):
+                    words = shlex.split(line.partition("  #")[0].partition(" && ")[0])
+                    yield path.relative_to(ROOT).as_posix(), words[1:]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_nothing_public_is_undocumented(folder: str) -> None:
+    assert [found for path in (ROOT / folder).rglob("*.py") for found in undocumented(path)] == []
+
+
+def test_every_config_value_says_what_it_means() -> None:
+    config = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+
+    assert [
+        key for key, entry in config.items() if ":" not in key and not entry["description"]
+    ] == []
+
+
+def test_every_command_argument_and_option_has_help() -> None:
+    lacking = [
+        f"{name} {parameter.name}"
+        for name, command in COMMANDS.commands.items()
+        for parameter in command.params
+        if not getattr(parameter, "help", None)
+    ]
+
+    assert [name for name, command in COMMANDS.commands.items() if not command.help] == []
+    assert lacking == []
+
+
+def test_every_error_code_component_and_rule_has_its_text() -> None:
+    assert all(text for _, text in reference.errors())
+    assert all(component.text for component in reference.components())
+    assert all(all(row) for row in reference.policies())
+
+
+def test_no_generated_part_is_stale() -> None:
+    assert documentation.stale() == []
+
+
+def test_the_readme_names_every_document() -> None:
+    readme = (ROOT / "README.md").read_text()
+    pages = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")]
+
+    assert [page for page in pages if "decisions" not in page and f"({page})" not in readme] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_to_one(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())
+
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize(("document", "words"), list(shown()))
+def test_a_command_that_a_document_shows_is_taken(document: str, words: list[str]) -> None:
+    command = COMMANDS.commands[words[0]]
+    given = [word for word in words[1:] if not re.fullmatch(r"\[?…\]?|\.\.\.", word)]
+
+    try:
+        command.make_context(words[0], given, resilient_parsing=False)
+    except click.exceptions.MissingParameter as error:
+        pytest.fail(f"{document}: {error.format_message()}")

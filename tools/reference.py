@@ -1,0 +1,85 @@
+"""What the reference pages say, read from the source: components, error codes, rules."""
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from functions.errors import Code
+from policies.catalogue import RULES
+from tools.workspace import ROOT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """A component resource, and what it is made of.
+
+    Attributes:
+        name: As a program imports it: `aws.store.Store`.
+        file: Relative to the project.
+        text: The first paragraph of its docstring.
+        arguments: Name, type, default and meaning of each.
+    """
+
+    name: str
+    file: str
+    text: str
+    arguments: Sequence[Sequence[str]]
+
+
+def components() -> Iterator[Component]:
+    """Every component of `components/`, by file."""
+    for path in sorted((ROOT / "components").rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and any(
+                ast.unparse(base).endswith("ComponentResource") for base in node.bases
+            ):
+                module = path.relative_to(ROOT / "components").with_suffix("")
+                yield Component(
+                    name=".".join([*module.parts, node.name]),
+                    file=path.relative_to(ROOT).as_posix(),
+                    text=" ".join((ast.get_docstring(node) or "").split("\n\n")[0].split()),
+                    arguments=list(_arguments(node)),
+                )
+
+
+def errors() -> Iterator[tuple[str, str]]:
+    """Every error code with the text below it."""
+    (found,) = ast.parse(inspect.getsource(Code)).body
+    assert isinstance(found, ast.ClassDef)
+    texts = dict(_members(found))
+    for code in Code:
+        yield f"`{code}`", texts[code.name]
+
+
+def policies() -> Iterator[tuple[str, ...]]:
+    """Every rule of the pack."""
+    for rule in RULES:
+        yield (rule.id, rule.title, rule.severity, rule.enforcement, rule.remedy, rule.source)
+
+
+def _arguments(node: ast.ClassDef) -> Iterator[list[str]]:
+    (init,) = (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
+    text = inspect.cleandoc(ast.get_docstring(init, clean=False) or "").partition("Args:")[2]
+    lines = re.findall(r"^ *(\w+): (.+(?:\n +(?!\w+: ).+)*)", text, re.MULTILINE)
+    meanings = {name: " ".join(meaning.split()) for name, meaning in lines}
+    given = [*init.args.args[1:], *init.args.kwonlyargs]
+    defaults = [
+        *[None] * (len(init.args.args) - len(init.args.defaults) - 1),
+        *init.args.defaults,
+        *init.args.kw_defaults,
+    ]
+    for argument, default in zip(given, defaults, strict=True):
+        yield [
+            f"`{argument.arg}`",
+            f"`{ast.unparse(argument.annotation)}`" if argument.annotation else "",
+            f"`{ast.unparse(default)}`" if default else "required",
+            meanings.get(argument.arg, ""),
+        ]
+
+
+def _members(found: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for line, below in zip(found.body, found.body[1:], strict=False):
+        if isinstance(line, ast.Assign) and isinstance(below, ast.Expr):
+            yield ast.unparse(line.targets[0]), ast.literal_eval(below.value)
