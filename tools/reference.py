@@ -46,9 +46,8 @@ def components() -> Iterator[Component]:
 
 def errors() -> Iterator[tuple[str, str]]:
     """Every error code with the text below it."""
-    (found,) = ast.parse(inspect.getsource(Code)).body
-    assert isinstance(found, ast.ClassDef)
-    texts = dict(_members(found))
+    tree = ast.parse(inspect.getsource(Code))
+    texts = dict(_members(next(node for node in tree.body if isinstance(node, ast.ClassDef))))
     for code in Code:
         yield f"`{code}`", texts[code.name]
 

@@ -35,6 +35,7 @@ class Styles:
         self._current = Style()
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Take in the beginning of an element."""
         value = attributes.get("val", "")
         if tag == "w:style":
             self._current = self._styles[attributes.get("styleId", "")] = Style()
@@ -99,6 +100,7 @@ class Lists:
         self._started: set[tuple[str, int]] = set()
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Take in the beginning of an element."""
         value = attributes.get("val", "")
         match tag:
             case "w:abstractNum":

@@ -40,10 +40,16 @@ def undocumented(path: Path) -> Iterator[str]:
                     continue
                 if isinstance(node, ast.ClassDef):
                     waiting.append((f"{name}.", node))
-                elif node.decorator_list or (prefix and node.name in OVERRIDES):
+                elif node.decorator_list or (prefix and _is_described_elsewhere(node)):
                     continue
                 if ast.get_docstring(node) is None:
                     yield f"{path.relative_to(ROOT).as_posix()}:{node.lineno} {name}"
+
+
+def _is_described_elsewhere(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """What another's protocol names, and what a Protocol only declares: its class says why."""
+    declared = ast.unparse(method.body[-1]) == "..."
+    return declared or method.name in OVERRIDES or method.name[0].isupper()
 
 
 def shown() -> Iterator[tuple[str, list[str]]]:
