@@ -199,7 +199,7 @@ def test_an_endpoint_that_answers_wrongly_leaves_the_functions_where_they_are(
 
     assert {"dedicated": "2 times in a row", "cluster": "was not right"}[rung] in printed
     assert "Traceback" not in printed
-    assert lines(printed, "~") == lines(printed, "-") == []
+    assert steps(printed).keys() == {"created"}
     assert before.items() <= ladder.existing().items()
     assert ladder.told() == told
     assert [endpoint["name"] for endpoint in told] == ["serverless"]
