@@ -146,7 +146,8 @@ class ClusterInference(pulumi.ComponentResource):
         ).base_url
         self.certificate_authority = gateway.certificate_authority
         self.model = pulumi.Output.from_input(serving.model)
-        self.api_key = key.value
+        # A key of an endpoint that does not answer yet would be handed to functions beside it.
+        self.api_key = pulumi.Output.all(key.value, self.base_url).apply(lambda told: told[0])
         self.context_tokens = serving.context_tokens
         self._serving, self._server, self._space = serving, server, space
         self._equipped = equipped

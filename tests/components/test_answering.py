@@ -55,15 +55,13 @@ def test_two_wrong_answers_in_a_row_fail_at_once() -> None:
 
 def test_silence_fails_when_patience_ends_and_says_what_came_last() -> None:
     with pytest.raises(NoAnswerError) as failed:
-        asked(LOADING, (404, "{}"), patience=0.1)
+        asked((404, "{}"), patience=0)
 
-    assert "did not answer for model a/model within 0.1 seconds" in str(failed.value)
+    assert "did not answer for model a/model within 0 seconds" in str(failed.value)
     assert "the last was status 404" in str(failed.value)
     assert KEY not in str(failed.value)
 
 
 def test_nobody_at_the_address_is_silence_too() -> None:
     with pytest.raises(NoAnswerError, match="the last was ConnectError"):
-        wait_for_answer(
-            "http://127.0.0.1:9/v1", model="a/model", api_key=KEY, patience=0.05, pause=0.01
-        )
+        wait_for_answer("http://127.0.0.1:9/v1", model="a/model", api_key=KEY, patience=0)

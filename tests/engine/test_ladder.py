@@ -59,7 +59,8 @@ class Ladder:
     rung: str = "serverless"
     first: dict[str, str] = field(default_factory=dict)
     """What existed on the first rung, before the first move."""
-    moves: list[tuple[str, str, Steps]] = field(default_factory=list)
+    moves: list[tuple[str, str, str]] = field(default_factory=list)
+    """From where to where, and what was printed."""
 
     @property
     def stack(self) -> str:
@@ -81,7 +82,7 @@ class Ladder:
         """Deploy another rung."""
         self.choose(rung)
         printed = self.deployment.run("up")
-        self.moves.append((self.rung, rung, steps(printed)))
+        self.moves.append((self.rung, rung, printed))
         self.rung = rung
         return printed
 
@@ -92,18 +93,18 @@ class Ladder:
         self.world("kubernetes").fail(f"{JOB} model-canary", "create", "the canary was not right")
         printed = self.deployment.run("up", expect=1)
         self.says = CODE
-        self.moves.append((self.rung, f"{rung}: fails", steps(printed)))
+        self.moves.append((self.rung, f"{rung}: fails", printed))
         return printed
 
     def would(self, rung: str) -> Steps:
         """What a preview says of a move from here."""
         self.choose(rung)
         try:
-            found = steps(self.deployment.run("preview"))
+            printed = self.deployment.run("preview")
         finally:
             self.choose(self.rung)
-        self.moves.append((self.rung, f"{rung}: preview", found))
-        return found
+        self.moves.append((self.rung, f"{rung}: preview", printed))
+        return steps(printed)
 
     def world(self, cloud: str) -> World:
         """What exists at another cloud than the stack's own."""
@@ -155,11 +156,14 @@ def ladder(
 
 
 def _show(story: Ladder) -> None:
+    """A row for each move, with the numbers of resources."""
     words = ("created", "updated", "replaced", "deleted")
     print(f"\n{'arrangement':12} {'from':11} {'to':20}" + "".join(f"{w:>9}" for w in words))
-    for before, after, done in story.moves:
-        counts = "".join(f"{len(done.get(word, ())):9}" for word in words)
-        print(f"{story.stack:12} {before:11} {after:20}{counts}")
+    for before, after, printed in story.moves:
+        counts = [len(lines(printed, sign)) for sign in "+~-"]
+        counts.insert(2, len(steps(printed).get("replaced", ())))
+        row = "".join(f"{count:9}" for count in counts)
+        print(f"{story.stack:12} {before:11} {after:20}{row}")
 
 
 def lines(printed: str, sign: str) -> list[tuple[int, str, str]]:
@@ -199,7 +203,7 @@ def test_an_endpoint_that_answers_wrongly_leaves_the_functions_where_they_are(
 
     assert {"dedicated": "2 times in a row", "cluster": "was not right"}[rung] in printed
     assert "Traceback" not in printed
-    assert lines(printed, "~") == lines(printed, "-") == []
+    assert steps(printed).keys() == {"created"}
     assert before.items() <= ladder.existing().items()
     assert ladder.told() == told
     assert [endpoint["name"] for endpoint in told] == ["serverless"]
