@@ -1,22 +1,17 @@
 """integrated: the application at one cloud, DigitalOcean."""
 
-from collections.abc import Sequence
-
 import pulumi
 
 from components.bundle import bundle
-from components.contracts import Inference
-from components.digitalocean.cluster import GPU_PLATFORM, REGIONS, SHARE_GIB, Cluster
 from components.digitalocean.database import Database
-from components.digitalocean.dedicated import REGIONS as DEDICATED
-from components.digitalocean.dedicated import DedicatedInference
 from components.digitalocean.functions import Functions
 from components.digitalocean.regions import DEFAULT, FUNCTIONS
 from components.digitalocean.store import Store
 from components.digitalocean.watching import Watching
-from components.kubernetes.inference import ClusterInference, follow
+from components.kubernetes.inference import follow
+from stacks.ladder.integrated import endpoints
 from stacks.outputs import Outputs
-from stacks.settings import MONTHLY_BUDGET_USD, Settings, SettingsError
+from stacks.settings import MONTHLY_BUDGET_USD, Settings
 
 FREE = False
 """What is deployed is billed, so `./seamless up` asks first."""
@@ -42,12 +37,12 @@ _NO_BUDGET = (
 
 def deploy(settings: Settings) -> Outputs:
     """Run the summarizer at DigitalOcean."""
-    region = _region(settings)
+    region = settings.region_among(FUNCTIONS, DEFAULT, "DigitalOcean runs Functions only in")
     if settings.monthly_budget_usd != MONTHLY_BUDGET_USD:
         pulumi.log.warn(_NO_BUDGET)
     title = f"{pulumi.get_project()}-{settings.stack}"
     tags = [f"app:{pulumi.get_project()}", f"env:{settings.environment}", f"stack:{settings.stack}"]
-    inference = _inference(settings, region, tags)
+    inference = endpoints(settings, region, tags)
     store = Store("store", region=region, bucket=settings.bucket_name, protect=settings.protect)
     database = Database("database", region=region, tags=tags, protect=settings.protect)
     functions = Functions(
@@ -80,71 +75,4 @@ def deploy(settings: Settings) -> Outputs:
         inference_model=inference[0].model,
         rung=settings.inference,
         arrangement=settings.arrangement,
-    )
-
-
-def _region(settings: Settings) -> str:
-    region = settings.region or DEFAULT
-    if region not in FUNCTIONS:
-        rule = f"DigitalOcean runs Functions only in {', '.join(FUNCTIONS)}"
-        raise SettingsError("region", repr(region), rule, DEFAULT)
-    return region
-
-
-def _inference(settings: Settings, region: str, tags: Sequence[str]) -> Sequence[Inference]:
-    """The rung's endpoint, and those that answer beside it."""
-    own: Inference | None = settings.external_inference
-    if settings.inference == "dedicated":
-        own = _dedicated(settings, region)
-    elif settings.inference == "cluster":
-        own = _cluster(settings, tags)
-    return settings.endpoints(own, fallback=settings.external_inference)
-
-
-def _dedicated(settings: Settings, region: str) -> Inference:
-    """A model on GPUs that DigitalOcean runs for us."""
-    gpu = settings.gpu
-    if region not in DEDICATED:
-        rule = f"DigitalOcean runs Dedicated Inference only in {', '.join(DEDICATED)}"
-        raise SettingsError("region", repr(region), rule, DEFAULT)
-    fit = gpu.fit("digitalocean")
-    return DedicatedInference(
-        "dedicated",
-        region=region,
-        machine=fit.machine,
-        repository=gpu.model.hugging_face,
-        context_tokens=gpu.context_tokens,
-        replicas=max(1, gpu.minimum),
-        sizing=fit.text,
-        hugging_face_token=gpu.hugging_face_token,
-    )
-
-
-def _cluster(settings: Settings, tags: Sequence[str]) -> Inference:
-    """A model on GPU nodes of our own, in a cluster that is reached over the internet."""
-    gpu = settings.gpu
-    fit = gpu.fit("digitalocean")
-    sharing = gpu.shared(GPU_PLATFORM, fit)
-    serving = gpu.serving(fit, sharing)
-    cluster = Cluster(
-        "cluster",
-        region=gpu.cluster_region or REGIONS[0],
-        machine=fit.machine,
-        sharing=sharing,
-        minimum=gpu.nodes(fit, gpu.minimum),
-        maximum=gpu.nodes(fit, gpu.maximum),
-        spills_over_to="serverless" if settings.falls_back else None,
-        version=gpu.kubernetes_version,
-        share_gib=max(SHARE_GIB, serving.volume_gib),
-        tags=tags,
-        protect=settings.protect,
-    )
-    return ClusterInference(
-        "model",
-        cluster=cluster,
-        sharing=sharing,
-        serving=serving,
-        sizing=fit.text,
-        extras=gpu.extras,
-        hugging_face_token=gpu.hugging_face_token,
     )

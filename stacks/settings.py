@@ -1,5 +1,6 @@
 """The stack's settings: the only reader of `pulumi.Config`, and the only place with their rules."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -81,6 +82,20 @@ class Settings:
     """Empty takes the provider's."""
     log_destinations: pulumi.Output[str] | None
     """Secret. Where functions send their logs to, as JSON; None is nowhere but their own place."""
+
+    def region_among(self, offered: Collection[str], default: str, rule: str) -> str:
+        """The region, or the arrangement's own.
+
+        Args:
+            rule: What holds of the regions that are offered; they are named after it.
+
+        Raises:
+            SettingsError: it is none of them.
+        """
+        region = self.region or default
+        if region not in offered:
+            raise SettingsError("region", repr(region), f"{rule} {', '.join(offered)}", default)
+        return region
 
     @property
     def protect(self) -> bool:

@@ -19,6 +19,7 @@ _PART = re.compile(r"(<!-- begin (?P<name>[\w-]+) -->\n).*?(<!-- end (?P=name) -
 REMOVABLE = {
     name: (
         f"stacks/{name}.py",
+        f"stacks/ladder/{name}.py",
         f"stacks/Pulumi.{name}.yaml",
         f"tests/stacks/test_{name}.py",
         f"tests/stacks/{name}.yaml",

@@ -1,0 +1,1 @@
+"""What answers on each rung of the inference ladder: one file per arrangement."""
