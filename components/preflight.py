@@ -3,6 +3,7 @@
 Every question only reads. What an account does not tell is unknown, and stops nobody.
 """
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -102,3 +103,20 @@ def bucket_name(intent: Intent, endpoint: str, name: str) -> Finding:
         )
     found = f"unknown whether {name} is free: {endpoint} answered {status}"
     return Finding(name="bucket_name", ok=None, found=found)
+
+
+def on_path(name: str, program: str, why: str, install: str) -> Finding:
+    """Whether a program is on PATH.
+
+    Args:
+        name: What people call it.
+        why: What it does for us, after "which".
+        install: Where to read how it is installed.
+    """
+    at = shutil.which(program)
+    return Finding(
+        name=name,
+        ok=at is not None,
+        found=at or f"There is no {program} on PATH, which {why}",
+        remedy="" if at else f"Install it: {install}",
+    )

@@ -11,12 +11,12 @@ from components import contracts
 from components.aws.add_ons import AUTOSCALER, autoscaler, network_add_ons, node_add_ons
 from components.aws.entrance import Entrance
 from components.aws.iam import trust
-from components.aws.kubeconfig import kubeconfig
 from components.aws.network import Network
 from components.aws.nodes import POOL, NodePool
 from components.aws.roles import role
 from components.aws.share import Share
 from components.gpu import Machine
+from components.kubernetes.kubeconfig import kubeconfig
 from components.kubernetes.sharing import GpuPlatform, Sharing
 
 VERSION = "1.35"
@@ -205,7 +205,22 @@ class Cluster(pulumi.ComponentResource):
         ).facts
         self.provider = kubernetes.Provider(
             name,
-            kubeconfig=kubeconfig(cluster, region),
+            kubeconfig=pulumi.Output.all(
+                cluster.name,
+                cluster.endpoint,
+                cluster.certificate_authority.apply(lambda authority: authority.data),
+            ).apply(
+                lambda facts: kubeconfig(
+                    name=facts[0],
+                    server=facts[1],
+                    authority=facts[2],
+                    # The AWS CLI, on PATH.
+                    command=[
+                        *("aws", "eks", "get-token", "--cluster-name", facts[0]),
+                        *("--region", region),
+                    ],
+                )
+            ),
             # What is in the cluster is made after these, and gone before they go: a volume that is
             # mounted while its driver leaves stays mounted.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*add_ons, *share.mounts]),

@@ -1,7 +1,6 @@
 """What an AWS account says before anything is created: who we are, where, and what we may."""
 
 import os
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[impor
 from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
 from components.aws.permissions import GLOBAL, NEEDS
-from components.preflight import Finding, Intent, bucket_name
+from components.preflight import Finding, Intent, bucket_name, on_path
 
 HOME = "us-east-1"
 """A region that every account has, so that questions about others can be asked there."""
@@ -73,13 +72,8 @@ def ask(intent: Intent) -> Iterator[Finding]:
 def _client(intent: Intent) -> Iterator[Finding]:
     """What a cluster's kubeconfig calls for a token."""
     if any(r.type == "aws:eks/cluster:Cluster" for r in intent.resources):
-        at = shutil.which("aws")
-        yield Finding(
-            name="AWS CLI",
-            ok=at is not None,
-            found=at or "There is no aws on PATH, which gives out the cluster's tokens",
-            remedy="" if at else "Install it: docs.aws.amazon.com/cli, getting-started-install",
-        )
+        guide = "docs.aws.amazon.com/cli, getting-started-install"
+        yield on_path("AWS CLI", "aws", "gives out the cluster's tokens", guide)
 
 
 def _names(intent: Intent, region: str) -> Iterator[Finding]:

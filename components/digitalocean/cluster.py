@@ -14,6 +14,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.contracts import Entrance
 from components.gpu import Machine, gpu
+from components.kubernetes.kubeconfig import kubeconfig
 from components.kubernetes.sharing import GpuPlatform, Sharing
 
 REGIONS = ("atl1", "nyc2")
@@ -46,6 +47,13 @@ GPU_PLATFORM = GpuPlatform(product="DOKS", own_plugin=False, partitions=True, dr
 
 SHARE_GIB = 500
 """Of the share that holds the weights, unless the model needs more."""
+
+ASK_DOCTL = (
+    'DIGITALOCEAN_ACCESS_TOKEN="${DIGITALOCEAN_ACCESS_TOKEN:-$DIGITALOCEAN_TOKEN}" exec doctl '
+    'kubernetes cluster kubeconfig exec-credential --version=v1beta1 "$0"'
+)
+"""Asks doctl, on PATH, for a token, with the account of who deploys: the token in the cluster's
+own kubeconfig ends after seven days, and is fetched again only by a refresh."""
 
 _BALANCER = "service.beta.kubernetes.io/do-loadbalancer"
 """Prefix of annotations: digitalocean-cloud-controller-manager, annotations.md, 2026-08."""
@@ -160,8 +168,17 @@ class Cluster(pulumi.ComponentResource):
         )
         self.provider = kubernetes.Provider(
             name,
-            kubeconfig=pulumi.Output.secret(
-                cluster.kube_configs.apply(lambda configs: configs[0].raw_config)
+            kubeconfig=pulumi.Output.all(
+                cluster.id,
+                cluster.endpoint,
+                cluster.kube_configs.apply(lambda configs: configs[0].cluster_ca_certificate),
+            ).apply(
+                lambda facts: kubeconfig(
+                    name="doks",
+                    server=facts[1],
+                    authority=facts[2],
+                    command=["sh", "-c", ASK_DOCTL, facts[0]],
+                )
             ),
             opts=child,
         )

@@ -9,7 +9,7 @@ import httpx
 
 from components.digitalocean.functions_api import API
 from components.digitalocean.http import Bearer
-from components.preflight import SECONDS, Finding, Intent, bucket_name
+from components.preflight import SECONDS, Finding, Intent, bucket_name, on_path
 
 _TOKENS = "cloud.digitalocean.com/account/api/tokens"
 _SPACES_KEYS = {
@@ -67,6 +67,7 @@ KINDS = {
 
 def ask(intent: Intent) -> Iterator[Finding]:
     """Ask whether keys are there and taken, what the token may read, and whether names are free."""
+    yield from _client(intent)
     yield from _spaces_keys(intent)
     yield from _bucket(intent)
     token = os.environ.get("DIGITALOCEAN_TOKEN", "")
@@ -86,6 +87,13 @@ def ask(intent: Intent) -> Iterator[Finding]:
             for type_, kind in KINDS.items():
                 if any(resource.type == type_ for resource in intent.resources):
                     yield from _kind(api, kind, intent.named(type_, kind.input))
+
+
+def _client(intent: Intent) -> Iterator[Finding]:
+    """What a cluster's kubeconfig calls for a token."""
+    if any(r.type.endswith(":KubernetesCluster") for r in intent.resources):
+        guide = "docs.digitalocean.com/reference/doctl/how-to/install"
+        yield on_path("doctl", "doctl", "gives out the cluster's tokens", guide)
 
 
 def _spaces_keys(intent: Intent) -> Iterator[Finding]:

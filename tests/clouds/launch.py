@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.clouds.world import FOLDER
 
 CLOUDS = ("aws", "digitalocean", "kubernetes", "tls")
+CLIENTS = ("aws", "doctl")
 _PROJECT = Path(__file__).resolve().parents[2]
 _ACCOUNTS = ("AWS_", "DIGITALOCEAN_", "SPACES_", "DO_")
 
@@ -27,6 +28,10 @@ def environment(folder: Path) -> dict[str, str]:
             f'exec {shlex.quote(sys.executable)} -m tests.clouds {cloud} "$@"\n'
         )
         launcher.chmod(0o755)
+    for client in CLIENTS:
+        # A kubeconfig names it, and a simulated cluster asks nobody.
+        (programs / client).write_text("#!/bin/sh\nexit 1\n")
+        (programs / client).chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_ACCOUNTS)}
     return kept | {
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",

@@ -1,20 +1,24 @@
 """A DOKS cluster is asked for as a platform engineer would, and leaves to DOKS what DOKS does."""
 
+import json
+import subprocess
 from collections.abc import Callable
 from datetime import date
 from ipaddress import ip_network
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
-from analysis.plan import SECRET, Monitor, PlannedResource, observe
+from analysis.plan import Monitor, PlannedResource, observe
 from analysis.policies import verdicts
 from components import contracts
 from components.digitalocean import cluster, regions
 from components.digitalocean.cluster import Cluster, ranges
 from components.gpu import gpu, machine
+from components.kubernetes.kubeconfig import kubeconfig
 from components.kubernetes.sharing import shared
 
 TODAY = date(2026, 11, 22)
@@ -169,8 +173,34 @@ def test_the_entrance_is_a_balancer_that_hands_packets_on_under_a_name_that_is_a
     }
 
 
-def test_its_credentials_are_secret_and_losing_sight_of_it_forgets_nothing(dev: Planned) -> None:
-    assert dev["kubernetes"].inputs == {"kubeconfig": SECRET}
+def test_losing_sight_of_it_forgets_nothing(dev: Planned) -> None:
+    assert dev["kubernetes"].inputs.keys() == {"kubeconfig"}
+
+
+def test_a_token_is_asked_for_at_every_use_with_the_account_of_whoever_deploys(
+    tmp_path: Path,
+) -> None:
+    client = tmp_path / "doctl"
+    client.write_text('#!/bin/sh\necho "$DIGITALOCEAN_ACCESS_TOKEN $*"\n')
+    client.chmod(0o755)
+    document = json.loads(
+        kubeconfig(
+            name="doks", server="s", authority="a", command=["sh", "-c", cluster.ASK_DOCTL, "id"]
+        )
+    )
+    run = document["users"][0]["user"]["exec"]
+
+    said = subprocess.run(
+        [run["command"], *run["args"]],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "DIGITALOCEAN_TOKEN": "token-of-a-test"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    asked = "kubernetes cluster kubeconfig exec-credential --version=v1beta1 id"
+    assert said.stdout == f"token-of-a-test {asked}\n"
+    assert "token-of-a-test" not in json.dumps(document)
 
 
 def test_prod_keeps_the_weights(dev: Planned, prod: Planned) -> None:
