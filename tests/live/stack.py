@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import yaml
+
+from stacks.names import full_key
 from tests.live import names, process
 from tests.live.accounts import INFERENCE_KEY
 from tests.live.process import ROOT
-from tools.workspace import HOME
+from tools.workspace import HOME, project_name
 
 TRIES = 3
 """How often a destroy is begun: what a cloud refuses at first it often allows a little later."""
@@ -46,9 +49,10 @@ class LiveStack:
     @property
     def arrangement(self) -> str:
         """What was deployed."""
-        lines = self.file.read_text().splitlines()
-        (line,) = [x for x in lines if x.startswith("  arrangement:")]
-        return line.rpartition(" ")[2]
+        # The engine puts the project's name before the keys when it writes one of its own.
+        config = yaml.safe_load(self.file.read_text())["config"]
+        full = {full_key(project_name(), key): value for key, value in config.items()}
+        return str(full[f"{project_name()}:arrangement"])
 
     @contextmanager
     def held(self) -> Iterator[bool]:
