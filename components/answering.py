@@ -7,7 +7,7 @@ import httpx
 import pulumi
 from pulumi import dynamic
 
-from functions.canary import MAX_TOKENS, SEED, SYSTEM, USER, WRONG_IN_A_ROW, knows
+from functions.question import WRONG_IN_A_ROW, knows, question
 
 PATIENCE_SECONDS = 1800.0
 """The longest time from `active` to the first answer that we wait for."""
@@ -110,20 +110,6 @@ def _failed(base_url: str, why: str) -> NoAnswerError:
         f"{base_url} {why}. The functions still use the endpoint from before. Look at the new "
         "one's own log, then run the command again."
     )
-
-
-def question(model: str) -> dict[str, Any]:
-    """The canary as the body of a chat completion."""
-    return {
-        "model": model,
-        "messages": [
-            {"role": "system", "content": SYSTEM},
-            {"role": "user", "content": USER},
-        ],
-        "temperature": 0,
-        "seed": SEED,
-        "max_tokens": MAX_TOKENS,
-    }
 
 
 def _text(answer: httpx.Response) -> str:

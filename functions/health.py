@@ -13,9 +13,10 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
-from functions.canary import GOOD_IN_A_ROW, WRONG_IN_A_ROW, Examination, Verdict
+from functions.canary import Examination, Verdict
 from functions.endpoint import Endpoint
 from functions.errors import Code
+from functions.question import GOOD_IN_A_ROW, WRONG_IN_A_ROW
 
 _LOST = {
     "code": Code.CORRUPT_ENDPOINT.value,

@@ -5,13 +5,12 @@ import json
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.answering import question
 from components.kubernetes.gateway import GATEWAY
 from components.kubernetes.gateway import PORT as GATEWAY_PORT
 from components.kubernetes.images import GATEWAY as IMAGE
 from components.kubernetes.pods import TRIED_AGAIN, container, pod
 from components.kubernetes.space import egress, ingress
-from functions.canary import CODE
+from functions.question import CODE, question
 
 CANARY = {"app.kubernetes.io/name": "canary"}
 

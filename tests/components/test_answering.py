@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from components.answering import NoAnswerError, wait_for_answer
-from functions.canary import CODE
+from functions.question import CODE
 from tests import models
 
 KEY = "key-that-nobody-may-read"

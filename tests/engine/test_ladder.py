@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from functions.canary import CODE
+from functions.question import CODE
 from tests import models
 from tests.clouds import tls
 from tests.clouds.world import World

@@ -16,12 +16,13 @@ import pytest
 
 from functions import canary, ledger
 from functions.application import Application
-from functions.canary import CODE, Examination, Verdict, examine, is_right
+from functions.canary import Examination, Verdict, examine, is_right
 from functions.dialect import Client, Completion
 from functions.endpoint import read_endpoints
 from functions.errors import Code, Failure
 from functions.health import Health
 from functions.ledger import Entry, Ledger
+from functions.question import CODE
 from functions.schema import UploadRequest
 from functions.settings import Settings
 from functions.summarize import Model

@@ -14,7 +14,7 @@ from components.contracts import Entrance
 from components.kubernetes import gateway, model_server
 from components.kubernetes.images import GATEWAY, VLLM, VLLM_ROCM
 from components.kubernetes.serving import Serving
-from functions.canary import CODE
+from functions.question import CODE
 from tests.components.kubernetes.cluster import SMALL, WIDE, manifest, model, objects
 
 KUBERNETES = "1.36"

@@ -1,0 +1,1 @@
+"""What runs inside the cluster in images of others: Python's standard library and nothing else."""
