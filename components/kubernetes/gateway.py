@@ -11,6 +11,8 @@ import pulumi_kubernetes as kubernetes
 
 from components.contracts import Entrance
 from components.kubernetes.certificate import Certificate
+from components.kubernetes.examiner import EXAMINER
+from components.kubernetes.examiner import PORT as EXAMINER_PORT
 from components.kubernetes.images import GATEWAY as IMAGE
 from components.kubernetes.pods import container, pod
 from components.kubernetes.space import egress, ingress
@@ -20,8 +22,6 @@ PORT = 8443
 HEALTH_PORT = 8080
 DRAIN_SECONDS = 150
 """Longer than the longest answer of the model server that may still be on its way."""
-
-CONFIGURATION = (Path(__file__).parent / "gateway.conf").read_text()
 
 
 class Gateway(pulumi.ComponentResource):
@@ -43,9 +43,13 @@ class Gateway(pulumi.ComponentResource):
         upstream: pulumi.Output[str],
         upstream_labels: dict[str, str],
         upstream_port: int,
+        examiner: pulumi.Output[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Args: upstream: Name of the Service that answers, in the same namespace."""
+        """Args:
+        upstream: Name of the Service that answers, in the same namespace.
+        examiner: Name of the Service that judges who answers.
+        """
         super().__init__("seamless:kubernetes:Gateway", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         service = kubernetes.core.v1.Service(
@@ -87,13 +91,14 @@ class Gateway(pulumi.ComponentResource):
             string_data={"tls.crt": certificate.certificate, "tls.key": certificate.private_key},
             opts=child,
         )
-        configuration = kubernetes.core.v1.ConfigMap(
+        config_map = kubernetes.core.v1.ConfigMap(
             name,
             metadata={"namespace": namespace},
             data={
-                "nginx.conf": pulumi.Output.all(upstream, namespace).apply(
-                    lambda names: CONFIGURATION.replace(
-                        "UPSTREAM", f"{names[0]}.{names[1]}.svc.cluster.local:{upstream_port}"
+                "nginx.conf": pulumi.Output.all(upstream, examiner, namespace).apply(
+                    lambda names: configuration(
+                        f"{names[0]}.{names[2]}.svc.cluster.local:{upstream_port}",
+                        f"{names[1]}.{names[2]}.svc.cluster.local:{EXAMINER_PORT}",
                     )
                 )
             },
@@ -143,7 +148,7 @@ class Gateway(pulumi.ComponentResource):
                         volumes=[
                             {
                                 "name": "configuration",
-                                "configMap": {"name": configuration.metadata["name"]},
+                                "configMap": {"name": config_map.metadata["name"]},
                             },
                             {
                                 "name": "certificate",
@@ -182,17 +187,27 @@ class Gateway(pulumi.ComponentResource):
             sources=[{"ipBlock": {"cidr": cidr}} for cidr in entrance.sources],
             opts=child,
         )
-        egress(
-            f"{name}-models",
-            namespace=namespace,
-            from_=GATEWAY,
-            port=upstream_port,
-            targets=[{"podSelector": {"matchLabels": upstream_labels}}],
-            opts=child,
-        )
+        for what, labels, port in (
+            ("models", upstream_labels, upstream_port),
+            ("examiner", EXAMINER, EXAMINER_PORT),
+        ):
+            egress(
+                f"{name}-{what}",
+                namespace=namespace,
+                from_=GATEWAY,
+                port=port,
+                targets=[{"podSelector": {"matchLabels": labels}}],
+                opts=child,
+            )
         self.register_outputs(
             {"base_url": self.base_url, "certificate_authority": self.certificate_authority}
         )
+
+
+def configuration(model: str, examiner: str) -> str:
+    """What nginx is told; the arguments are host and port of each."""
+    told = (Path(__file__).parent / "gateway.conf").read_text()
+    return told.replace("MODEL", model).replace("EXAMINER", examiner)
 
 
 def _ready_when_addressed(entrance: Entrance) -> dict[str, str]:

@@ -9,9 +9,10 @@ from components.generated import GeneratedSecret
 from components.kubernetes import router
 from components.kubernetes.addons import AddOns
 from components.kubernetes.canary import Canary
+from components.kubernetes.examiner import EXAMINER, Examiner
 from components.kubernetes.gateway import GATEWAY, Gateway
 from components.kubernetes.headroom import Headroom
-from components.kubernetes.model_server import LEADER, PORT, ModelServer
+from components.kubernetes.model_server import LEADER, PORT, SERVING, ModelServer
 from components.kubernetes.notebooks import Notebooks
 from components.kubernetes.scaling import Queue, Scaling
 from components.kubernetes.serving import NOTHING, Extras, Serving
@@ -30,6 +31,7 @@ class ClusterInference(pulumi.ComponentResource):
     model: pulumi.Output[str]
     api_key: pulumi.Output[str]
     certificate_authority: pulumi.Output[str]
+    replicas_url: pulumi.Output[str]
     context_tokens: int
     input_usd_per_million: float | None = None
     """Unknown: a node is paid by the hour, whatever it answers."""
@@ -82,8 +84,18 @@ class ClusterInference(pulumi.ComponentResource):
             namespace=space.namespace,
             weights=weights,
             api_key=key.value,
-            callers=router.ROUTER if several else GATEWAY,
+            callers=[router.ROUTER if several else GATEWAY, EXAMINER],
             opts=equipped,
+        )
+        examiner = Examiner(
+            f"{name}-examiner",
+            namespace=space.namespace,
+            model=serving.model,
+            replicas=LEADER,
+            replica_port=PORT,
+            key=server.key,
+            callers=GATEWAY,
+            opts=inside,
         )
         Watching(
             f"{name}-watching",
@@ -115,9 +127,9 @@ class ClusterInference(pulumi.ComponentResource):
                 router.Router(
                     f"{name}-router",
                     namespace=space.namespace,
-                    servers=LEADER,
+                    servers=SERVING,
                     server_port=PORT,
-                    api_key=key.value,
+                    key=server.key,
                     callers=GATEWAY,
                     opts=inside,
                 ).service,
@@ -131,6 +143,7 @@ class ClusterInference(pulumi.ComponentResource):
             upstream=upstream,
             upstream_labels=labels,
             upstream_port=port,
+            examiner=examiner.service,
             opts=inside,
         )
         self.base_url = Canary(
@@ -144,6 +157,7 @@ class ClusterInference(pulumi.ComponentResource):
             after=[server, gateway],
             opts=inside,
         ).base_url
+        self.replicas_url = self.base_url.apply(lambda url: f"{url.removesuffix('/v1')}/replicas")
         self.certificate_authority = gateway.certificate_authority
         self.model = pulumi.Output.from_input(serving.model)
         # A key of an endpoint that does not answer yet would be handed to functions beside it.

@@ -4,6 +4,8 @@ Flags and metrics are those of the version in `images.py`; drain and probes foll
 Kubernetes guide (vllm-project/vllm#43208, 2026-05).
 """
 
+import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -11,6 +13,8 @@ import pulumi_kubernetes as kubernetes
 
 from components.contracts import Cluster
 from components.kubernetes.devices import Devices, devices
+from components.kubernetes.inside import replica
+from components.kubernetes.inside.examiner import SERVES
 from components.kubernetes.pods import Manifest, container, from_secret, pod, variables
 from components.kubernetes.serving import Serving
 from components.kubernetes.space import ingress
@@ -49,6 +53,11 @@ MODEL_SERVER = {"app.kubernetes.io/name": "model-server"}
 ROLE = "seamless.dev/role"
 LEADER = {**MODEL_SERVER, ROLE: "leader"}
 """The pods that answer; with one node per replica that is every pod."""
+SERVING = {**LEADER, SERVES: "yes"}
+"""Those of them that may be asked: not one whose answers have drifted (inside/examiner.py)."""
+
+MIDDLEWARE = "/opt/seamless"
+"""Where the server finds `inside/replica.py`, which signs every answer."""
 
 
 class ModelServer(pulumi.ComponentResource):
@@ -56,6 +65,8 @@ class ModelServer(pulumi.ComponentResource):
 
     service: pulumi.Output[str]
     """Name of the Service, in the same namespace."""
+    key: pulumi.Output[str]
+    """Name of the Secret whose `key` callers need."""
     scaled: Manifest
     """What a ScaledObject points at: apiVersion, kind, name."""
 
@@ -68,16 +79,23 @@ class ModelServer(pulumi.ComponentResource):
         namespace: pulumi.Output[str],
         weights: Weights,
         api_key: pulumi.Output[str],
-        callers: dict[str, str],
+        callers: Sequence[dict[str, str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Args: callers: Labels of the pods that may ask it."""
+        """Args: callers: Labels of each kind of pod that may ask it."""
         super().__init__("seamless:kubernetes:ModelServer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         key = kubernetes.core.v1.Secret(
             f"{name}-key",
             metadata={"namespace": namespace},
             string_data={"key": api_key},
+            opts=child,
+        )
+        self.key = key.metadata["name"]
+        middleware = kubernetes.core.v1.ConfigMap(
+            f"{name}-middleware",
+            metadata={"namespace": namespace},
+            data={"replica.py": inspect.getsource(replica)},
             opts=child,
         )
         priority = kubernetes.scheduling.v1.PriorityClass(
@@ -88,7 +106,13 @@ class ModelServer(pulumi.ComponentResource):
         )
         gpus = devices(name, cluster=cluster, gpus=serving.gpus, namespace=namespace, opts=child)
         template = _pod(
-            cluster, serving, weights, key.metadata["name"], priority.metadata["name"], gpus
+            cluster,
+            serving,
+            weights,
+            self.key,
+            middleware.metadata["name"],
+            priority.metadata["name"],
+            gpus,
         )
         # The engine must not undo what the autoscaler did, nor wait for a GPU that it cannot hurry.
         running = pulumi.ResourceOptions(
@@ -113,7 +137,7 @@ class ModelServer(pulumi.ComponentResource):
                         "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
                     },
                     "progressDeadlineSeconds": LOAD_MINUTES * 60,
-                    "template": {"metadata": {"labels": LEADER}, "spec": template},
+                    "template": {"metadata": {"labels": SERVING}, "spec": template},
                 },
                 opts=running,
             )
@@ -129,7 +153,7 @@ class ModelServer(pulumi.ComponentResource):
         service = kubernetes.core.v1.Service(
             name,
             metadata={"namespace": namespace, "labels": MODEL_SERVER},
-            spec={"selector": LEADER, "ports": [{"name": "http", "port": PORT}]},
+            spec={"selector": SERVING, "ports": [{"name": "http", "port": PORT}]},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[workload]),
         )
         self.service = service.metadata["name"]
@@ -145,7 +169,7 @@ class ModelServer(pulumi.ComponentResource):
             namespace=namespace,
             to=LEADER,
             port=PORT,
-            sources=[{"podSelector": {"matchLabels": callers}}],
+            sources=[{"podSelector": {"matchLabels": labels}} for labels in callers],
             opts=child,
         )
         self.register_outputs({"service": self.service})
@@ -174,6 +198,7 @@ def arguments(serving: Serving, path: str) -> list[str]:
         "--safetensors-load-strategy=eager",
         f"--shutdown-timeout={DRAIN_SECONDS}",
         "--disable-fastapi-docs",
+        "--middleware=replica.Replica",
     ]
 
 
@@ -182,6 +207,7 @@ def _pod(
     serving: Serving,
     weights: Weights,
     secret: pulumi.Output[str],
+    middleware: pulumi.Output[str],
     priority: pulumi.Output[str],
     gpus: Devices,
 ) -> Manifest:
@@ -205,6 +231,8 @@ def _pod(
                 "VLLM_API_KEY": from_secret(secret, "key"),
                 "HF_HUB_OFFLINE": "1",
                 "VLLM_NO_USAGE_STATS": "1",
+                "PYTHONPATH": MIDDLEWARE,
+                "POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
                 **WRITABLE,
             }
         ),
@@ -219,6 +247,7 @@ def _pod(
         lifecycle={"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
         volumeMounts=[
             {"name": "weights", "mountPath": MOUNT, "readOnly": True},
+            {"name": "middleware", "mountPath": MIDDLEWARE, "readOnly": True},
             {"name": "cache", "mountPath": "/cache"},
             {"name": "tmp", "mountPath": "/tmp"},
             {"name": "shared-memory", "mountPath": "/dev/shm"},
@@ -232,6 +261,7 @@ def _pod(
                 "name": "weights",
                 "persistentVolumeClaim": {"claimName": weights.claim, "readOnly": True},
             },
+            {"name": "middleware", "configMap": {"name": middleware}},
             {"name": "cache", "emptyDir": {"sizeLimit": "20Gi"}},
             {"name": "tmp", "emptyDir": {"sizeLimit": "10Gi"}},
             # Tensor parallelism talks through it; the host's own would break `restricted`.
@@ -282,7 +312,7 @@ def _group(
                 "size": serving.nodes,
                 # A group that lost a member cannot compute; half of one must not linger.
                 "restartPolicy": "RecreateGroupOnPodRestart",
-                "leaderTemplate": {"metadata": {"labels": LEADER}, "spec": template},
+                "leaderTemplate": {"metadata": {"labels": SERVING}, "spec": template},
                 "workerTemplate": {
                     "metadata": {"labels": {**MODEL_SERVER, ROLE: "worker"}},
                     "spec": {**template, "containers": [headless]},

@@ -56,9 +56,9 @@ def container(
 
 
 def variables(values: Mapping[str, Any]) -> list[Manifest]:
-    """The `env` of a container: a text is a value, a mapping is its source."""
+    """The `env` of a container: a mapping is the source of a value, all else the value itself."""
     return [
-        {"name": name, **({"value": value} if isinstance(value, str) else {"valueFrom": value})}
+        {"name": name, "valueFrom" if isinstance(value, Mapping) else "value": value}
         for name, value in values.items()
     ]
 

@@ -7,9 +7,10 @@ The router of vLLM's production stack; its arguments are those of
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.kubernetes.account import Account
 from components.kubernetes.images import ROUTER as IMAGE
 from components.kubernetes.pods import container, from_secret, pod, variables
-from components.kubernetes.space import METADATA_SERVICE, egress, ingress
+from components.kubernetes.space import egress, ingress
 
 ROUTER = {"app.kubernetes.io/name": "router"}
 PORT = 8001
@@ -30,24 +31,24 @@ class Router(pulumi.ComponentResource):
         namespace: pulumi.Output[str],
         servers: dict[str, str],
         server_port: int,
-        api_key: pulumi.Output[str],
+        key: pulumi.Output[str],
         callers: dict[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
         servers: Labels of the pods that answer.
-        api_key: With which the router asks them what they serve.
+        key: Name of the Secret with whose `key` the router asks them what they serve.
         callers: Labels of the pods that may ask it.
         """
         super().__init__("seamless:kubernetes:Router", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        key = kubernetes.core.v1.Secret(
-            f"{name}-key",
-            metadata={"namespace": namespace},
-            string_data={"key": api_key},
+        account = Account(
+            name,
+            namespace=namespace,
+            labels=ROUTER,
+            rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}],
             opts=child,
         )
-        account = self._account(name, namespace, child)
         health = {"httpGet": {"path": "/health", "port": "http"}, "timeoutSeconds": 3}
         router = container(
             "router",
@@ -65,9 +66,7 @@ class Router(pulumi.ComponentResource):
                 f"--k8s-port={server_port}",
                 "--routing-logic=prefixaware",
             ],
-            env=variables(
-                {"VLLM_API_KEY": from_secret(key.metadata["name"], "key"), "HOME": "/tmp"}
-            ),
+            env=variables({"VLLM_API_KEY": from_secret(key, "key"), "HOME": "/tmp"}),
             ports=[{"name": "http", "containerPort": PORT}],
             readinessProbe={**health, "periodSeconds": 5},
             livenessProbe={**health, "periodSeconds": 15, "failureThreshold": 4},
@@ -86,7 +85,7 @@ class Router(pulumi.ComponentResource):
                         IMAGE,
                         containers=[router],
                         volumes=[{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}],
-                        serviceAccountName=account,
+                        serviceAccountName=account.account,
                         automountServiceAccountToken=True,
                         terminationGracePeriodSeconds=DRAIN_SECONDS,
                     ),
@@ -124,45 +123,3 @@ class Router(pulumi.ComponentResource):
             opts=child,
         )
         self.register_outputs({"service": self.service})
-
-    def _account(
-        self, name: str, namespace: pulumi.Output[str], child: pulumi.ResourceOptions
-    ) -> pulumi.Output[str]:
-        """Who may watch the pods of the namespace, and reach the API server for it."""
-        place = {"namespace": namespace}
-        account = kubernetes.core.v1.ServiceAccount(name, metadata=place, opts=child)
-        role = kubernetes.rbac.v1.Role(
-            name,
-            metadata=place,
-            rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}],
-            opts=child,
-        )
-        kubernetes.rbac.v1.RoleBinding(
-            name,
-            metadata=place,
-            role_ref={
-                "apiGroup": "rbac.authorization.k8s.io",
-                "kind": "Role",
-                "name": role.metadata["name"],
-            },
-            subjects=[
-                {
-                    "kind": "ServiceAccount",
-                    "name": account.metadata["name"],
-                    "namespace": namespace,
-                }
-            ],
-            opts=child,
-        )
-        # No label selects the API server, and each cloud has it at another address.
-        for port in (443, 6443):
-            egress(
-                f"{name}-api-{port}",
-                namespace=namespace,
-                from_=ROUTER,
-                port=port,
-                targets=[{"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVICE]}}],
-                opts=child,
-            )
-        watcher: pulumi.Output[str] = account.metadata["name"]
-        return watcher

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from components.kubernetes.inside.examiner import DELETIONS_PER_DAY
 from components.kubernetes.scaling import KV_USE, RUNNING, WAITING, WAITING_PER_REPLICA
 from components.kubernetes.serving import Serving
 
@@ -111,9 +112,20 @@ RECORDS = (
 )
 
 
+def _recycle(label: str) -> str:
+    """How to get a new node in the place of the one that a label names."""
+    return (
+        f"kubectl drain {{{{ $labels.{label} }}}} --ignore-daemonsets --delete-emptydir-data, then"
+        " delete the node from its pool, which makes a new one: DOKS by doctl kubernetes cluster"
+        " node-pool delete-node; EKS repairs nodes by itself, unless its breaker stopped it, then"
+        " by aws ec2 terminate-instances."
+    )
+
+
 def server_alerts(serving: Serving, namespace: str) -> Sequence[Alert]:
     """Of one model's replicas."""
     of = f'{{namespace="{namespace}",model_name="{serving.model}"}}'
+    here = f'{{namespace="{namespace}"}}'
     first_token = f"vllm:time_to_first_token_seconds_bucket{of}"
     always = [
         Alert(
@@ -166,6 +178,35 @@ def server_alerts(serving: Serving, namespace: str) -> Sequence[Alert]:
             summary=f"{serving.model} stops requests and computes them again.",
             runbook="The KV cache is too small for what runs at a time: lower the concurrency.",
         ),
+        Alert(
+            name="ReplicaDrifted",
+            query=f"max by (replica, node) (seamless_replica_out{here}) == 1",
+            minutes=0,
+            severity="warning",
+            summary="{{ $labels.replica }} on {{ $labels.node }} answered its canary wrongly.",
+            runbook="It gets no more requests and is replaced; what it answered since its last"
+            " right answer is asked again. Recycle the node when it is named a second time."
+            f" {_recycle('node')}",
+        ),
+        Alert(
+            name="ReplicasKeepDrifting",
+            query=f"sum(seamless_replica_out{here}) >= {DELETIONS_PER_DAY}",
+            minutes=0,
+            severity="critical",
+            summary="{{ $value }} replicas of " + f"{serving.model} drifted within a day.",
+            runbook="None is replaced any more: it is no accident of one GPU. Compare the driver,"
+            " the image and the revision of the weights with those of the last good day, and go"
+            " back to them; pulumi config set inference serverless serves people meanwhile.",
+        ),
+        Alert(
+            name="ReplicasNotExamined",
+            query=f"absent(seamless_replica_canaries_total{here})",
+            minutes=10,
+            severity="warning",
+            summary=f"Nobody asks the replicas of {serving.model} their canaries.",
+            runbook=f"kubectl -n {namespace} logs -l app.kubernetes.io/name=examiner says what the"
+            " API server refused; the endpoint as a whole is still asked its own canary.",
+        ),
     )
 
 
@@ -174,12 +215,7 @@ def _reported(codes: Sequence[int]) -> str:
     return f"({' or '.join(f'{XID} == {code}' for code in codes)}) and changes({XID}[15m]) > 0"
 
 
-_RECYCLE = (
-    "kubectl drain {{ $labels.hostname }} --ignore-daemonsets --delete-emptydir-data, then delete"
-    " the node from its pool, which makes a new one: DOKS by doctl kubernetes cluster node-pool"
-    " delete-node; EKS repairs nodes by itself, unless its breaker stopped it, then by aws"
-    " ec2 terminate-instances."
-)
+_RECYCLE = _recycle("hostname")
 
 GPU_ALERTS = (
     Alert(
@@ -239,7 +275,7 @@ GPU_ALERTS = (
         minutes=10,
         severity="critical",
         summary="GPU node {{ $labels.node }} does not answer.",
-        runbook=_RECYCLE.replace("$labels.hostname", "$labels.node"),
+        runbook=_recycle("node"),
     ),
 )
 

@@ -5,6 +5,8 @@ import pulumi_kubernetes as kubernetes
 
 from components.kubernetes.addons import DASHBOARD
 from components.kubernetes.dashboards import GPUS, MODEL_SERVERS, dashboard
+from components.kubernetes.examiner import EXAMINER
+from components.kubernetes.examiner import PORT as EXAMINER_PORT
 from components.kubernetes.model_server import LEADER, PORT
 from components.kubernetes.rules import GPU_ALERTS, RECORDS, group, server_alerts
 from components.kubernetes.serving import Serving
@@ -31,25 +33,31 @@ class Watching(pulumi.ComponentResource):
         """
         super().__init__("seamless:kubernetes:Watching", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        ingress(
-            f"{name}-prometheus",
-            namespace=namespace,
-            to=LEADER,
-            port=PORT,
-            sources=[{"namespaceSelector": monitoring.apply(in_namespace)}],
-            opts=child,
-        )
-        kubernetes.apiextensions.CustomResource(
-            name,
-            api_version=VERSION,
-            kind="PodMonitor",
-            metadata={"namespace": namespace},
-            spec={
-                "selector": {"matchLabels": LEADER},
-                "podMetricsEndpoints": [{"port": "http", "path": "/metrics", "interval": "15s"}],
-            },
-            opts=child,
-        )
+        for what, labels, port in (
+            (name, LEADER, PORT),
+            (f"{name}-examiner", EXAMINER, EXAMINER_PORT),
+        ):
+            ingress(
+                f"{what}-prometheus",
+                namespace=namespace,
+                to=labels,
+                port=port,
+                sources=[{"namespaceSelector": monitoring.apply(in_namespace)}],
+                opts=child,
+            )
+            kubernetes.apiextensions.CustomResource(
+                what,
+                api_version=VERSION,
+                kind="PodMonitor",
+                metadata={"namespace": namespace},
+                spec={
+                    "selector": {"matchLabels": labels},
+                    "podMetricsEndpoints": [
+                        {"port": "http", "path": "/metrics", "interval": "15s"}
+                    ],
+                },
+                opts=child,
+            )
         kubernetes.apiextensions.CustomResource(
             name,
             api_version=VERSION,

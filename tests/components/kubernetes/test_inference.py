@@ -1,5 +1,6 @@
 """Proves what a model on GPU nodes consists of: placement, isolation, drain, and who may talk."""
 
+import inspect
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -12,7 +13,9 @@ from analysis.plan import SECRET, PlannedResource
 from analysis.policies import verdicts
 from components.contracts import Entrance
 from components.kubernetes import gateway, model_server
-from components.kubernetes.images import GATEWAY, VLLM, VLLM_ROCM
+from components.kubernetes.examiner import EXAMINER
+from components.kubernetes.images import GATEWAY, ROUTER, VLLM, VLLM_ROCM
+from components.kubernetes.inside import replica
 from components.kubernetes.serving import Serving
 from functions.question import CODE
 from tests.components.kubernetes.cluster import SMALL, WIDE, manifest, model, objects
@@ -58,7 +61,7 @@ def test_every_object_is_what_kubernetes_defines_without_an_unknown_field(
     serving: Serving,
 ) -> None:
     own = [body for body in map(manifest, asked(serving)) if of_kubernetes(body)]
-    assert len(own) == (32 if serving.nodes == 1 else 33)
+    assert len(own) == (46 if serving.nodes == 1 else 47)
     for body in own:
         kubernetes_validate.validate(body, KUBERNETES, strict=True)
 
@@ -143,10 +146,10 @@ def test_every_pod_passes_the_level_restricted() -> None:
             }, name
 
 
-def test_no_pod_gets_kubernetes_variables_or_a_service_account_token() -> None:
+def test_no_pod_but_the_examiner_s_gets_kubernetes_variables_or_a_service_account_token() -> None:
     for name, spec in pod_specs(asked()).items():
         assert spec["enableServiceLinks"] is False, name
-        assert spec["automountServiceAccountToken"] is False, name
+        assert spec["automountServiceAccountToken"] is (name == "model-examiner"), name
 
 
 def test_images_are_pinned_by_digest() -> None:
@@ -155,7 +158,7 @@ def test_images_are_pinned_by_digest() -> None:
         for spec in pod_specs(asked()).values()
         for container in spec["containers"]
     }
-    assert images == {VLLM.reference, GATEWAY.reference}
+    assert images == {VLLM.reference, GATEWAY.reference, ROUTER.reference}
     assert all("@sha256:" in image for image in images)
 
 
@@ -188,17 +191,29 @@ def test_the_namespace_is_closed_but_for_the_ways_that_are_needed() -> None:
         "model-canary-in",
         "model-canary-out",
         "model-dns",
+        "model-examiner-api-443",
+        "model-examiner-api-6443",
+        "model-examiner-callers",
+        "model-examiner-replicas",
         "model-gateway-callers",
+        "model-gateway-examiner",
         "model-gateway-models",
         "model-server-callers",
+        "model-watching-examiner-prometheus",
         "model-watching-prometheus",
         "model-weights-download",
     ]
     assert policies["model-server-callers"]["ingress"] == [
         {
             "ports": [{"protocol": "TCP", "port": 8000}],
-            "from": [{"podSelector": {"matchLabels": gateway.GATEWAY}}],
+            "from": [
+                {"podSelector": {"matchLabels": gateway.GATEWAY}},
+                {"podSelector": {"matchLabels": EXAMINER}},
+            ],
         }
+    ]
+    assert policies["model-examiner-callers"]["ingress"][0]["from"] == [
+        {"podSelector": {"matchLabels": gateway.GATEWAY}}
     ]
     assert policies["model-gateway-callers"]["ingress"][0]["from"] == [
         {"ipBlock": {"cidr": "10.20.0.0/16"}}
@@ -242,7 +257,8 @@ def test_a_replica_of_two_nodes_is_a_group_whose_leader_answers() -> None:
     assert worker["args"] == [*leader, "--headless"]
     assert "readinessProbe" not in worker
     service = one(resources, "Service", "model-server")
-    assert service["spec"]["selector"] == model_server.LEADER
+    assert service["spec"]["selector"] == model_server.SERVING
+    assert group["leaderTemplate"]["metadata"]["labels"] == model_server.SERVING
     assert group["workerTemplate"]["metadata"]["labels"][model_server.ROLE] == "worker"
 
 
@@ -271,7 +287,7 @@ def test_several_replicas_are_reached_by_a_router_that_knows_their_caches() -> N
     assert "--routing-logic=prefixaware" in container["args"]
     assert (
         "--k8s-label-selector=app.kubernetes.io/name=model-server,seamless.dev/role=leader"
-        in container["args"]
+        ",seamless.dev/serves=yes" in container["args"]
     )
     role = one(resources, "Role", "model-router")
     assert role["rules"] == [
@@ -281,7 +297,8 @@ def test_several_replicas_are_reached_by_a_router_that_knows_their_caches() -> N
         r.name: r.inputs["spec"] for r in resources if r.inputs.get("kind") == "NetworkPolicy"
     }
     assert policies["model-server-callers"]["ingress"][0]["from"] == [
-        {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "router"}}}
+        {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "router"}}},
+        {"podSelector": {"matchLabels": EXAMINER}},
     ]
     assert policies["model-gateway-models"]["egress"][0]["ports"] == [
         {"protocol": "TCP", "port": 8001}
@@ -297,6 +314,35 @@ def test_a_canary_asks_through_the_gateway_with_its_key_in_a_file() -> None:
     assert "--cacert /ask/ca.crt" in ask["command"][2]
     assert CODE in ask["command"][2]
     assert [variable["name"] for variable in ask["env"]] == ["GATEWAY", "URL"]
+
+
+def test_each_replica_signs_its_answers_and_can_be_taken_out_of_the_service() -> None:
+    (server,) = pod_specs(asked())["model-server"]["containers"]
+    assert "--middleware=replica.Replica" in server["args"]
+    assert {
+        "name": "POD_NAME",
+        "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}},
+    } in server["env"]
+    assert {"name": "PYTHONPATH", "value": "/opt/seamless"} in server["env"]
+    mounted = one(asked(), "ConfigMap", "model-server-middleware")["data"]
+    assert mounted == {"replica.py": inspect.getsource(replica)}
+    # The Deployment keeps a pod that lost the label, which its Service no longer asks.
+    deployment = one(asked(), "Deployment", "model-server")["spec"]
+    assert deployment["selector"] == {"matchLabels": model_server.LEADER}
+    assert deployment["template"]["metadata"]["labels"] == model_server.SERVING
+    assert one(asked(), "Service", "model-server")["spec"]["selector"] == model_server.SERVING
+
+
+def test_the_examiner_may_change_pods_and_its_own_notes_and_nothing_else() -> None:
+    assert one(asked(), "Role", "model-examiner")["rules"] == [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "patch", "delete"]},
+        {
+            "apiGroups": [""],
+            "resources": ["configmaps"],
+            "resourceNames": ["model-examiner-kept-00000000"],
+            "verbs": ["get", "patch"],
+        },
+    ]
 
 
 def test_the_volume_outlives_its_claim_and_has_room_for_the_next_model() -> None:

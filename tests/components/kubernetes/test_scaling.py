@@ -41,7 +41,7 @@ def asked(serving: Serving, queue: Queue | None = QUEUE) -> list[PlannedResource
             namespace=space.namespace,
             weights=weights,
             api_key=pulumi.Output.secret("key"),
-            callers=GATEWAY,
+            callers=[GATEWAY],
         )
         Scaling(
             "scaling",

@@ -13,6 +13,7 @@ import pytest
 
 from analysis.plan import PlannedResource
 from components.kubernetes.dashboards import GPUS, MODEL_SERVERS, dashboard
+from components.kubernetes.examiner import EXAMINER
 from components.kubernetes.model_server import LEADER
 from components.kubernetes.rules import (
     APPLICATION_XIDS,
@@ -40,8 +41,8 @@ def asked() -> list[PlannedResource]:
     )
 
 
-def one(kind: str) -> dict[str, Any]:
-    (found,) = [r for r in asked() if r.inputs.get("kind") == kind]
+def one(kind: str, name: str = "watching") -> dict[str, Any]:
+    (found,) = [r for r in asked() if r.inputs.get("kind") == kind and r.name == name]
     return manifest(found)
 
 
@@ -66,11 +67,19 @@ def test_prometheus_may_read_the_pods_that_answer_and_nobody_else_new_may() -> N
     }
 
 
+def test_prometheus_may_read_who_examines_them() -> None:
+    (way,) = [r.inputs["spec"] for r in asked() if r.name == "watching-examiner-prometheus"]
+    assert way["podSelector"] == {"matchLabels": EXAMINER}
+    assert way["ingress"][0]["ports"] == [{"protocol": "TCP", "port": 8002}]
+    monitor = one("PodMonitor", "watching-examiner")
+    assert monitor["spec"]["selector"] == {"matchLabels": EXAMINER}
+
+
 def test_rules_come_in_three_groups() -> None:
     groups = {group["name"]: group["rules"] for group in one("PrometheusRule")["spec"]["groups"]}
     assert {name: len(rules) for name, rules in groups.items()} == {
         "seamless": 5,
-        "model-server": 5,
+        "model-server": 8,
         "gpu": 7,
     }
 
@@ -124,6 +133,6 @@ def test_dashboards_are_labelled_for_grafana_and_lie_beside_it() -> None:
 
 def test_every_object_of_kubernetes_own_is_valid() -> None:
     own = [manifest(r) for r in asked() if r.inputs.get("kind") in ("ConfigMap", "NetworkPolicy")]
-    assert len(own) == 5
+    assert len(own) == 6
     for body in own:
         kubernetes_validate.validate(body, "1.36", strict=True)
