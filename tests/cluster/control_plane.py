@@ -20,11 +20,17 @@ Manifest = Mapping[str, Any]
 
 
 class Api:
-    """The API server, called as its administrator."""
+    """The API server, called as its administrator.
 
-    def __init__(self, base_url: str, token: str) -> None:
+    Attributes:
+        port: At 127.0.0.1.
+        authority: File with the PEM of what signed its certificate.
+    """
+
+    def __init__(self, port: int, token: str, authority: Path) -> None:
+        self.port, self.authority = port, authority
         self._client = httpx.Client(
-            base_url=base_url,
+            base_url=f"https://127.0.0.1:{port}",
             headers={"Authorization": f"Bearer {token}"},
             verify=False,  # noqa: S501  # a certificate that the server made for itself just now
             timeout=30,
@@ -156,7 +162,7 @@ def running(programs: Path, folder: Path) -> Iterator[Api]:
             "--service-cluster-ip-range=10.96.0.0/16",
             "--allow-privileged=true",
         )
-        api = Api(f"https://127.0.0.1:{port}", token)
+        api = Api(port, token, folder / "certificates/apiserver.crt")
         stack.callback(api.close)
         until(lambda: api.is_ready() or None, seconds=60)
         start(

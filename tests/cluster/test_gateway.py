@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from components.kubernetes.gateway import CONFIGURATION, HEALTH_PORT, PORT
+from components.kubernetes.gateway import HEALTH_PORT, PORT, configuration
 from tests.certificates import self_signed
 from tests.cluster.control_plane import free_ports
 from tests.local import until
@@ -55,7 +55,7 @@ class Gateway:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """nginx with our configuration, only its ports and places changed, before a model server."""
+    """nginx with our configuration, only its ports and places changed, before what is inside."""
     program = cluster_parts.nginx()
     if program is None:
         pytest.skip("no nginx is there: ./seamless test cluster gets it")
@@ -70,12 +70,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         authority=ssl.create_default_context(cadata=certificate),
     )
 
-    class Model(BaseHTTPRequestHandler):
+    class Inside(BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             key = self.headers.get("Authorization", "")
             made.seen.append((f"{self.command} {self.path}", key, body.decode()))
             self.send_response(200)
+            self.send_header("X-Replica", "model-server-a")
             self.end_headers()
             self.wfile.write(b"{}")
 
@@ -84,10 +85,11 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Inside)
+    inside = f"127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     (folder / "nginx.conf").write_text(
-        CONFIGURATION.replace("UPSTREAM", f"127.0.0.1:{server.server_port}")
+        configuration(model=inside, examiner=inside)
         .replace(str(PORT), str(https))
         .replace(str(HEALTH_PORT), str(health))
         .replace("/tmp/", f"{folder}/")  # noqa: S108  # of the pod
@@ -124,6 +126,18 @@ def test_the_paths_of_the_dialect_pass_with_body_and_key(gateway: Gateway, path:
     )
     assert answer.status_code == 200
     assert gateway.seen[-1] == (f"POST /v1/{path}", "Bearer key", "{}")
+    assert answer.headers["x-replica"] == "model-server-a"
+
+
+def test_which_replicas_are_out_is_read_and_never_written(gateway: Gateway) -> None:
+    key = {"Authorization": "Bearer key"}
+    assert gateway.call("GET", "/replicas", headers=key).status_code == 200
+    assert gateway.seen[-1] == ("GET /replicas", "Bearer key", "")
+    before = len(gateway.seen)
+    assert gateway.call("POST", "/replicas", headers=key, content=b"{}").status_code == 403
+    assert gateway.call("GET", "/replicas/metrics", headers=key).status_code == 404
+    assert gateway.call("GET", "/replicas/../metrics", headers=key).status_code == 404
+    assert len(gateway.seen) == before
 
 
 @pytest.mark.parametrize("path", OPEN_AT_VLLM)

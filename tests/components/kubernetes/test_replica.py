@@ -1,9 +1,47 @@
-"""Proves that a model server's answers name the replica that gave them, streams too."""
+"""Proves that a model server's answers name the replica that gave them, streams and errors too."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.testclient import TestClient
 
 from components.kubernetes.inside.replica import Replica
+
+
+async def _stream() -> AsyncIterator[str]:
+    yield "one, "
+    yield "two"
+
+
+async def _answer(_: Request) -> Response:
+    return PlainTextResponse("summary", headers={"X-Own": "kept"})
+
+
+async def _tokens(_: Request) -> Response:
+    return StreamingResponse(_stream())
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [("/answer", 200, "summary"), ("/tokens", 200, "one, two"), ("/absent", 404, "Not Found")],
+)
+def test_every_answer_names_the_pod_and_is_else_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, path: str, status: int, text: str
+) -> None:
+    monkeypatch.setenv("POD_NAME", "model-server-7f9c-x2x4z")
+    server = Replica(Starlette(routes=[Route("/answer", _answer), Route("/tokens", _tokens)]))
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app=server)
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            return await client.get(path)
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.text) == (status, text)
+    assert answer.headers["x-replica"] == "model-server-7f9c-x2x4z"
+    assert answer.headers.get("x-own") == ("kept" if path == "/answer" else None)
