@@ -29,6 +29,12 @@ WAITING_PER_REPLICA = 4
 KV_SHARE = 0.8
 """Of the KV cache; above 0.9 or so vLLM preempts requests, and computes them twice."""
 
+CANARIES = 1
+"""A request at a time is no work: the examiner's would keep the last replica awake for ever. One
+document of the application's would, too; its queue tells of that."""
+KV_SHARE_OF_CANARIES = 0.01
+"""A canary has less than two hundred tokens; the KV cache has room for a hundred times as many."""
+
 POLL_SECONDS = 30
 """Only at zero replicas: above, Kubernetes asks by itself, every 15 seconds."""
 SCALE_UP_SECONDS = 60
@@ -54,12 +60,14 @@ class Trigger:
         threshold: At this number the replicas are as many as they should be.
         per_replica: True divides the answer by the replicas; False takes it as it is, and asks
             for replicas in proportion.
+        activation: Up to this number nothing is asked for: the last replica may go.
     """
 
     name: str
     query: str
     threshold: float
     per_replica: bool
+    activation: float = 0
 
     @property
     def metric_type(self) -> Literal["AverageValue", "Value"]:
@@ -158,6 +166,7 @@ def triggers(serving: Serving, namespace: str) -> Sequence[Trigger]:
             query=f"sum({RUNNING}{of}) + sum({WAITING}{of})",
             threshold=LOAD_SHARE * serving.concurrency,
             per_replica=True,
+            activation=CANARIES,
         ),
         Trigger(
             name="waiting",
@@ -165,7 +174,13 @@ def triggers(serving: Serving, namespace: str) -> Sequence[Trigger]:
             threshold=WAITING_PER_REPLICA,
             per_replica=True,
         ),
-        Trigger(name="memory", query=f"avg({KV_USE}{of})", threshold=KV_SHARE, per_replica=False),
+        Trigger(
+            name="memory",
+            query=f"avg({KV_USE}{of})",
+            threshold=KV_SHARE,
+            per_replica=False,
+            activation=KV_SHARE_OF_CANARIES,
+        ),
     )
 
 
@@ -182,6 +197,7 @@ def _question(trigger: Trigger, *, url: str, silence_is_zero: bool) -> Manifest:
             "serverAddress": url,
             "query": trigger.query,
             "threshold": f"{trigger.threshold:g}",
+            "activationThreshold": f"{trigger.activation:g}",
             "ignoreNullValues": "true" if silence_is_zero else "false",
         },
     }

@@ -86,6 +86,16 @@ def test_a_count_is_divided_by_the_replicas_and_a_share_is_not() -> None:
     }
 
 
+def test_the_examiner_s_canary_alone_keeps_no_replica_awake() -> None:
+    triggers = scaled(ASLEEP)["triggers"]
+    assert {t["name"]: t["metadata"].get("activationThreshold") for t in triggers} == {
+        "load": "1",
+        "waiting": "0",
+        "memory": "0.01",
+        "queue": None,
+    }
+
+
 @pytest.mark.parametrize("serving", [SMALL, WIDE], ids=["one node", "two nodes"])
 def test_it_scales_what_the_server_is_made_of(serving: Serving) -> None:
     kinds = {1: ("apps/v1", "Deployment"), 2: ("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet")}
