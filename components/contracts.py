@@ -103,6 +103,13 @@ class Inference(Protocol):
         """PEM of who signs its certificate; empty are the public authorities."""
 
     @property
+    def replicas_url(self) -> pulumi.Output[str] | None:
+        """Where an examiner tells how each replica stands, with the same key and authorities.
+
+        None where nobody asks replicas one by one.
+        """
+
+    @property
     def weight(self) -> int:
         """Its share of the documents among the endpoints of the same order, 0 to 100."""
 
@@ -192,6 +199,7 @@ class ExternalInference:
     certificate_authority: pulumi.Output[str] = field(
         default_factory=lambda: pulumi.Output.from_input("")
     )
+    replicas_url: pulumi.Output[str] | None = None
     weight: int = 1
     order: int = 0
 
@@ -234,7 +242,7 @@ def application_environment(
 
 def _endpoint(inference: Inference) -> Mapping[str, pulumi.Input[str | int | float | None]]:
     """One endpoint as `functions.endpoint` reads it."""
-    return {
+    told: dict[str, pulumi.Input[str | int | float | None]] = {
         "name": inference.name,
         "rung": inference.rung,
         "url": inference.base_url,
@@ -246,3 +254,6 @@ def _endpoint(inference: Inference) -> Mapping[str, pulumi.Input[str | int | flo
         "order": inference.order,
         "ca": inference.certificate_authority,
     }
+    return (
+        told if inference.replicas_url is None else {**told, "replicas_url": inference.replicas_url}
+    )

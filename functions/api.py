@@ -244,7 +244,9 @@ class _Api:
 
     async def _endpoints(self) -> dict[str, Samples]:
         """The metrics of the endpoints that are configured."""
-        names = [e.name for e in self._application.settings.inference_endpoints]
+        endpoints = self._application.settings.inference_endpoints
+        names = [e.name for e in endpoints]
+        examined = [e.name for e in endpoints if e.replicas_url]
         infirmary = self._application.ledger.infirmary
         known = [health for health in await infirmary.all() if health.name in names]
         answered = await infirmary.answered()
@@ -269,6 +271,17 @@ class _Api:
             ],
             "seamless_canary_completion_tokens_total": [
                 (f'{{endpoint="{h.name}"}}', h.completion_tokens) for h in known
+            ],
+            "seamless_replica_up": [
+                (f'{{endpoint="{p.endpoint}",replica="{p.name}"}}', int(p.state == "ok"))
+                for p in await infirmary.patients()
+                if p.endpoint in examined
+            ],
+            "seamless_replica_verdicts_total": [
+                (f'{{endpoint="{h.name}",result="{result}"}}', count)
+                for h in known
+                if h.name in examined
+                for result, count in (("had", h.verdicts), ("missing", h.missing_verdicts))
             ],
         }
 
@@ -375,6 +388,7 @@ def _document(entry: Entry) -> schema.Document:
         model=entry.model,
         rung=entry.rung,
         endpoint=entry.endpoint,
+        replicas=entry.replicas or [],
         usage=usage,
         cost_usd=entry.cost_usd,
         error=schema.Error(entry.error_code, entry.error_message or "", entry.error_remedy or "")

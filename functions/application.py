@@ -149,6 +149,7 @@ class Application:
             rung=summary.rung,
             endpoint=summary.endpoint,
             endpoints=summary.endpoints,
+            replicas=summary.replicas,
             prompt_tokens=summary.prompt_tokens,
             completion_tokens=summary.completion_tokens,
             calls=summary.calls,
@@ -202,7 +203,7 @@ class Application:
         due = await infirmary.claim(endpoints, every=every)
         await asyncio.gather(*(self._examine(e) for e in endpoints if e.name in due))
         if queued := await infirmary.requeue(limit=REQUEUED_PER_SWEEP):
-            log.warning("%d documents of a corrupt endpoint are queued again", queued)
+            log.warning("%d documents of a corrupt endpoint or replica are queued again", queued)
 
     async def _examine(self, endpoint: Endpoint) -> None:
         examined = await self.model.examine(endpoint.name)
@@ -214,6 +215,9 @@ class Application:
                 health.state,
                 examined.verdict,
             )
+        for replica in examined.replicas.replicas if examined.replicas else ():
+            if replica.state == "out":
+                log.warning("replica %s of endpoint %s is out", replica.name, endpoint.name)
 
     async def _adopt_all(self) -> None:
         batch: list[StoredObject] = []

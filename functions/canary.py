@@ -4,12 +4,14 @@ A GPU whose memory or arithmetic fails keeps answering, and fluent nonsense pass
 of ours.
 """
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Literal
 
 from functions.dialect import Client, Completion
 from functions.question import MAX_TOKENS, MESSAGES, SEED, knows
+from functions.replicas import Verdicts, ask_examiner
 
 TIMEOUT_SECONDS = 15.0
 
@@ -24,25 +26,45 @@ Verdict = Literal["good", "wrong", "unreachable"]
 
 @dataclass(frozen=True, kw_only=True)
 class Examination:
-    """What one canary showed, and took."""
+    """What one canary showed, and took.
+
+    Attributes:
+        replica: Who answered it, where the endpoint says so.
+        replicas: What the examiner of its replicas said meanwhile; None: nothing, or nobody.
+    """
 
     verdict: Verdict
+    replica: str | None = None
+    replicas: Verdicts | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
+    @property
+    def counts(self) -> bool:
+        """False for a wrong answer of one replica among several, whom their examiner judges."""
+        return not (self.verdict == "wrong" and self.replicas and self.replica in self.replicas)
+
 
 async def examine(client: Client) -> Examination:
-    """Ask one endpoint once. Its breaker hears of a canary that was not answered."""
-    outcome = await client.ask(
-        MESSAGES,
-        deadline=time.monotonic() + TIMEOUT_SECONDS,
-        max_tokens=MAX_TOKENS,
-        seed=SEED,
+    """Ask one endpoint once, and its replicas' examiner, where it has one.
+
+    The breaker hears of a canary that was not answered.
+    """
+    outcome, replicas = await asyncio.gather(
+        client.ask(
+            MESSAGES,
+            deadline=time.monotonic() + TIMEOUT_SECONDS,
+            max_tokens=MAX_TOKENS,
+            seed=SEED,
+        ),
+        ask_examiner(client.http, client.endpoint),
     )
     if not isinstance(outcome, Completion):
-        return Examination(verdict="unreachable")
+        return Examination(verdict="unreachable", replicas=replicas)
     return Examination(
         verdict="good" if is_right(outcome) else "wrong",
+        replica=outcome.replica,
+        replicas=replicas,
         prompt_tokens=outcome.prompt_tokens,
         completion_tokens=outcome.completion_tokens,
     )

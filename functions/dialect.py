@@ -15,9 +15,11 @@ from typing import Annotated, Any, get_args
 import httpx
 import msgspec
 
+from functions.bounded import exchange
 from functions.breaker import Breaker
 from functions.endpoint import Endpoint, Rung
 from functions.errors import Code, Failure
+from functions.replicas import answered_by
 from functions.settings import Settings
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -66,13 +68,18 @@ _body = msgspec.json.Decoder(_Body)
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """What an endpoint answered, whole or cut. Tokens are the endpoint's own count."""
+    """What an endpoint answered, whole or cut. Tokens are the endpoint's own count.
+
+    Attributes:
+        replica: Which of its replicas, where it says so.
+    """
 
     text: str
     reason: str | None
     model: str
     prompt_tokens: int
     completion_tokens: int
+    replica: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +136,9 @@ class Client:
                     return self.resting()
                 asked = True
                 async with asyncio.timeout(self._timeout):
-                    response, content = await self._post(body)
+                    response, content = await exchange(
+                        self.http, "POST", "chat/completions", limit=MAX_ANSWER_BYTES, json=body
+                    )
         except TimeoutError:
             over = time.monotonic() >= deadline
             outcome = self._late() if over else self._away("did not answer")
@@ -148,15 +157,6 @@ class Client:
         resting = self._away(f"failed too often and rests for {wait:.0f} seconds", wait)
         return replace(resting, asked=False)
 
-    async def _post(self, body: dict[str, Any]) -> tuple[httpx.Response, bytes]:
-        content = bytearray()
-        async with self.http.stream("POST", "chat/completions", json=body) as response:
-            async for part in response.aiter_bytes():
-                content += part
-                if len(content) > MAX_ANSWER_BYTES:
-                    raise httpx.DecodingError(f"more than {MAX_ANSWER_BYTES} bytes")
-        return response, bytes(content)
-
     def _understood(self, response: httpx.Response, content: bytes) -> Completion | Refusal:
         if response.status_code != 200:
             return self._refusal(response, content)
@@ -171,6 +171,7 @@ class Client:
             model=_storable(body.model) or self.endpoint.model,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
+            replica=answered_by(response.headers),
         )
 
     def _refusal(self, response: httpx.Response, content: bytes) -> Refusal:

@@ -30,6 +30,8 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             weight 0 is asked only when the others of its order cannot answer.
         order: Lower is asked first.
         ca: PEM of the authorities that sign its certificate; empty are the public ones.
+        replicas_url: Where its examiner tells how each replica stands, with the same key and
+            authorities; None where nobody asks replicas (see `functions.replicas`).
     """
 
     name: Annotated[str, Meta(pattern="^[a-z0-9-]+$")]
@@ -42,6 +44,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight: Annotated[int, Meta(ge=0, le=100)] = 1
     order: Annotated[int, Meta(ge=0)] = 0
     ca: str = ""
+    replicas_url: Annotated[str, Meta(pattern="^https?://.")] | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -46,6 +46,8 @@ class Code(StrEnum):
     """The endpoint's filter withheld the answer."""
     CORRUPT_ENDPOINT = "CORRUPT_ENDPOINT"
     """The endpoint that answered failed its canaries; the summary is made again."""
+    CORRUPT_REPLICA = "CORRUPT_REPLICA"
+    """A replica that answered failed its canaries; the summary is made again."""
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     """The summary was not ready in time; it is tried again."""
     # The database

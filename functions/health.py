@@ -13,21 +13,21 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
+from functions import withdrawal
 from functions.canary import Examination, Verdict
 from functions.endpoint import Endpoint
-from functions.errors import Code
 from functions.question import GOOD_IN_A_ROW, WRONG_IN_A_ROW
-
-_LOST = {
-    "code": Code.CORRUPT_ENDPOINT.value,
-    "message": "The endpoint that made the summary gave wrong answers to its canary.",
-    "remedy": "The summary is made again by itself.",
-}
+from functions.ward import Patient, note, patients
 
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """One row: an endpoint as its canaries show it. Times are UTC, by the database's clock."""
+    """One row: an endpoint as its canaries show it. Times are UTC, by the database's clock.
+
+    Attributes:
+        verdicts: How often the examiner of its replicas answered.
+        missing_verdicts: How often it did not.
+    """
 
     name: str
     fingerprint: str
@@ -39,6 +39,8 @@ class Health:
     good_canaries: int
     wrong_canaries: int
     unreachable_canaries: int
+    verdicts: int
+    missing_verdicts: int
     prompt_tokens: int
     completion_tokens: int
 
@@ -58,7 +60,7 @@ def judged(health: Health, verdict: Verdict) -> Health:
 
 
 class Infirmary:
-    """The tables `endpoints` and `answers`. Every method is one transaction.
+    """The tables `endpoints`, `replicas` and `answers`. Every method is one transaction.
 
     Each raises `psycopg.OperationalError` when the database is away.
     """
@@ -87,8 +89,13 @@ class Infirmary:
 
         Another URL or model under a known name is in until its own canaries say otherwise.
         """
+        names = [endpoint.name for endpoint in endpoints]
         async with self._pool.connection() as connection:
-            await connection.execute(_WITHDRAW)
+            await connection.execute(
+                "select name from endpoints where name = any(%(names)s) order by name for update",
+                {"names": names},
+            )
+            await withdrawal.withdraw(connection)
             cursor = await connection.execute(
                 """insert into endpoints as known (name, fingerprint)
                 select * from unnest(%(names)s::text[], %(prints)s::text[]) order by 1
@@ -105,7 +112,7 @@ class Infirmary:
                     or known.fingerprint <> excluded.fingerprint
                 returning name""",
                 {
-                    "names": [endpoint.name for endpoint in endpoints],
+                    "names": names,
                     "prints": [endpoint.fingerprint for endpoint in endpoints],
                     "every": every,
                 },
@@ -115,15 +122,18 @@ class Infirmary:
     async def record(self, endpoint: Endpoint, examined: Examination) -> Health | None:
         """Note a canary and what follows from it; None when the endpoint has changed since.
 
-        Answers of an endpoint that goes out, and that are newer than its last good canary, are
-        withdrawn, and so are those that it gives while it is out.
+        Answers of an endpoint or a replica that goes out, and that are newer than its last good
+        canary, are withdrawn, and so are those that it gives while it is out.
         """
+        told = examined.replicas is not None
         values = {
             "name": endpoint.name,
             "fingerprint": endpoint.fingerprint,
             "prompt": examined.prompt_tokens,
             "completion": examined.completion_tokens,
             **{f"is_{v}": int(v == examined.verdict) for v in ("good", "wrong", "unreachable")},
+            "told": int(told),
+            "missing": int(endpoint.replicas_url is not None and not told),
         }
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Health))
@@ -135,7 +145,7 @@ class Infirmary:
             before = await cursor.fetchone()
             if before is None:
                 return None
-            after = judged(before, examined.verdict)
+            after = judged(before, examined.verdict) if examined.counts else before
             await cursor.execute(
                 f"""update endpoints set state = %(state)s, wrong = %(wrong)s, good = %(good)s,
                     since = case when state = %(state)s then since else now() end,
@@ -144,13 +154,17 @@ class Infirmary:
                     good_canaries = good_canaries + %(is_good)s,
                     wrong_canaries = wrong_canaries + %(is_wrong)s,
                     unreachable_canaries = unreachable_canaries + %(is_unreachable)s,
+                    verdicts = verdicts + %(told)s,
+                    missing_verdicts = missing_verdicts + %(missing)s,
                     prompt_tokens = prompt_tokens + %(prompt)s,
                     completion_tokens = completion_tokens + %(completion)s
                 where name = %(name)s returning {_COLUMNS}""",
                 values | {"state": after.state, "wrong": after.wrong, "good": after.good},
             )
             noted = await cursor.fetchone()
-            await connection.execute(_WITHDRAW)
+            if examined.replicas:
+                await note(connection, endpoint.name, examined.replicas)
+            await withdrawal.withdraw(connection)
             return noted
 
     async def requeue(self, *, limit: int) -> int:
@@ -159,18 +173,12 @@ class Infirmary:
         The summary stays in its row until the new one takes its place: one row per version.
         """
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(
-                """update documents set status = 'queued', queued_at = now(), not_before = null,
-                    lost_leases = 0, error_code = %(code)s, error_message = %(message)s,
-                    error_remedy = %(remedy)s, updated_at = now()
-                where id in (
-                    select id from documents join answers
-                        on answers.document = documents.id and answers.epoch = documents.epoch
-                    where status = 'done' and withdrawn_at is not null
-                    order by created_at limit %(limit)s for update of documents skip locked)""",
-                {"limit": limit, **_LOST},
-            )
-            return cursor.rowcount
+            return await withdrawal.requeue(connection, limit=limit)
+
+    async def patients(self) -> list[Patient]:
+        """Every replica that its endpoint's examiner told of last, by endpoint and name."""
+        async with self._pool.connection() as connection:
+            return await patients(connection)
 
     async def answered(self) -> dict[str, int]:
         """How many present summaries each endpoint gave, withdrawn ones left out."""
@@ -185,9 +193,5 @@ class Infirmary:
 
 
 _COLUMNS: LiteralString = """name, fingerprint, state, since, asked_at, wrong, good,
-    good_canaries, wrong_canaries, unreachable_canaries, prompt_tokens, completion_tokens"""
-
-_WITHDRAW: LiteralString = """update answers
-    set withdrawn_at = now(), withdrawn_because = 'corrupt_endpoint'
-    from endpoints where state = 'out' and endpoints.name = any(answered_by)
-        and answered_at > good_at and withdrawn_at is null"""
+    good_canaries, wrong_canaries, unreachable_canaries, verdicts, missing_verdicts,
+    prompt_tokens, completion_tokens"""

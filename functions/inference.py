@@ -40,7 +40,8 @@ _NOBODY = Failure(
 class Answer:
     """A complete, non-blank answer, who gave it, and what it took.
 
-    Tokens are the endpoint's own count. A cost of None means that no price is known.
+    Tokens are the endpoint's own count. A cost of None means that no price is known, a replica of
+    None that the endpoint names none.
     """
 
     text: str
@@ -51,6 +52,7 @@ class Answer:
     completion_tokens: int
     calls: int
     cost_usd: float | None
+    replica: str | None = None
 
 
 class Inference:
@@ -139,6 +141,7 @@ class Route:
                 completion_tokens=completion_tokens,
                 calls=calls,
                 cost_usd=cost,
+                replica=completion.replica,
             )
         raise Failure(
             Code.INFERENCE_TRUNCATED,

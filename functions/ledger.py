@@ -36,6 +36,7 @@ class Entry:
     Attributes:
         endpoint: Who gave the present summary; None also where only older code knew.
         endpoints: Everybody who answered a part of it.
+        replicas: Of these endpoints, as far as they are known.
     """
 
     id: UUID
@@ -55,6 +56,7 @@ class Entry:
     rung: str | None
     endpoint: str | None
     endpoints: list[str] | None
+    replicas: list[str] | None
     prompt_tokens: int | None
     completion_tokens: int | None
     calls: int | None
@@ -80,6 +82,7 @@ class Result:
     rung: str
     endpoint: str
     endpoints: list[str]
+    replicas: list[str]
     prompt_tokens: int
     completion_tokens: int
     calls: int
@@ -242,9 +245,16 @@ class Ledger:
                     calls = coalesce(calls, 0) + %(calls)s, updated_at = now()
                 where id = %(id)s and epoch = %(epoch)s and status = 'working'
                 returning id, epoch)
-            insert into answers (document, epoch, endpoint, answered_by)
-            select id, epoch, %(endpoint)s, %(endpoints)s from written""",
-            {"id": entry.id, "epoch": entry.epoch, **asdict(result)},
+            insert into answers (document, epoch, endpoint, answered_by, replicas, begun_at)
+            select id, epoch, %(endpoint)s, %(endpoints)s, %(replicas)s::text[], %(begun_at)s
+            from written""",
+            # As the row was claimed: nobody has changed the entry since.
+            {
+                "id": entry.id,
+                "epoch": entry.epoch,
+                "begun_at": entry.updated_at,
+                **asdict(result),
+            },
         )
 
     async def fail(self, entry: Entry, failure: Failure) -> bool:
@@ -415,7 +425,9 @@ _ROW: LiteralString = """documents.*,
     (select endpoint from answers where document = documents.id
         and answers.epoch = documents.epoch) as endpoint,
     (select answered_by from answers where document = documents.id
-        and answers.epoch = documents.epoch) as endpoints"""
+        and answers.epoch = documents.epoch) as endpoints,
+    (select replicas from answers where document = documents.id
+        and answers.epoch = documents.epoch) as replicas"""
 
 _DUE: LiteralString = """(status = 'queued' and (not_before is null or not_before <= now()))
     or (status = 'working' and lease_until < now() and lost_leases < %(lost)s)"""

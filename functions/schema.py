@@ -69,7 +69,8 @@ class Usage(Struct, frozen=True):
 class Document(Struct, frozen=True):
     """A document and what became of it. Times are UTC; a null cost means that no price is known.
 
-    `endpoint` gave the summary, `rung` is the step of the inference ladder that it is.
+    `endpoint` gave the summary, `rung` is the step of the inference ladder that it is; `replicas`
+    answered its parts, where endpoints name their replicas.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Document(Struct, frozen=True):
     model: str | None = None
     rung: str | None = None
     endpoint: str | None = None
+    replicas: list[str] = []
     usage: Usage | None = None
     cost_usd: float | None = None
     error: Error | None = None

@@ -42,7 +42,7 @@ class Settings:
         database_sslmode: libpq's sslmode; `verify-full` wherever a network is crossed.
         inference_endpoints: JSON list of endpoints in order of preference, each with name, rung,
             url, model and context_tokens, and, where known, input_usd_per_million,
-            output_usd_per_million, weight, order and ca.
+            output_usd_per_million, weight, order, ca and replicas_url.
         inference_api_keys: JSON object with the bearer key of each endpoint, by its name.
         inference_concurrency: Most calls in flight at once, per process and endpoint.
         inference_timeout_seconds: Longest wait for one answer.

@@ -70,6 +70,7 @@ class Summary:
     Attributes:
         endpoint: Who gave the last answer, the summary itself.
         endpoints: Everybody who answered a part.
+        replicas: Of these endpoints, as far as they are known.
         cost_usd: None when the price of any answer is unknown.
     """
 
@@ -78,6 +79,7 @@ class Summary:
     endpoint: str
     rung: str
     endpoints: list[str]
+    replicas: list[str]
     prompt_tokens: int
     completion_tokens: int
     calls: int
@@ -145,6 +147,7 @@ async def summarize(
         endpoint=answers[-1].endpoint,
         rung=answers[-1].rung,
         endpoints=sorted({a.endpoint for a in answers}),
+        replicas=sorted({a.replica for a in answers if a.replica}),
         prompt_tokens=sum(a.prompt_tokens for a in answers),
         completion_tokens=sum(a.completion_tokens for a in answers),
         calls=sum(a.calls for a in answers),

@@ -34,6 +34,8 @@ class DedicatedInference(pulumi.ComponentResource):
     input_usd_per_million: float | None = None
     """Unknown: the endpoint is paid by the hour, whatever it answers."""
     output_usd_per_million: float | None = None
+    replicas_url: None = None
+    """Its replicas are DigitalOcean's own affair."""
     weight: int = 1
     order: int = 0
 

@@ -25,6 +25,7 @@ class StandIn(pulumi.ComponentResource):
     context_tokens: int = 8192
     input_usd_per_million: float | None = 0.0
     output_usd_per_million: float | None = 0.0
+    replicas_url: None = None
     weight: int = 1
 
     def __init__(

@@ -19,6 +19,7 @@
  * @property {string | null} [model]
  * @property {string | null} [rung]
  * @property {string | null} [endpoint]
+ * @property {string[]} [replicas]
  * @property {Usage | null} [usage]
  * @property {number | null} [cost_usd]
  * @property {Problem | null} [error]

@@ -77,12 +77,13 @@ export class Card {
   }
 
   #facts() {
-    const { attempts, cost_usd, created_at, endpoint, model, rung } = this.document;
-    const { status, updated_at, usage } = this.document;
+    const { attempts, cost_usd, created_at, endpoint, model, replicas } = this.document;
+    const { rung, status, updated_at, usage } = this.document;
     const ended = status === 'done' || status === 'failed';
     const facts = [
       ['Model', model],
       ['Endpoint', endpoint],
+      ['Replica', replicas?.join(', ')],
       ['Rung', rung === endpoint ? null : rung],
       [
         'Tokens',

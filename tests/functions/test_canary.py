@@ -249,6 +249,7 @@ async def test_a_summary_that_was_under_way_is_withdrawn_when_it_comes(
         rung="dedicated",
         endpoint="spare",
         endpoints=["own", "spare"],  # a part is enough
+        replicas=[],
         prompt_tokens=1,
         completion_tokens=1,
         calls=2,

@@ -29,6 +29,7 @@ RESULT = Result(
     rung="dedicated",
     endpoint="dedicated",
     endpoints=["dedicated", "spare"],
+    replicas=["server-0", "server-1"],
     prompt_tokens=1200,
     completion_tokens=90,
     calls=3,

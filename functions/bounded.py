@@ -1,0 +1,22 @@
+"""Answers of other programs, read no further than a limit."""
+
+from typing import Any
+
+import httpx
+
+
+async def exchange(
+    http: httpx.AsyncClient, method: str, url: str, *, limit: int, **request: Any
+) -> tuple[httpx.Response, bytes]:
+    """Send a request; the response and its body, of at most `limit` bytes.
+
+    Raises:
+        httpx.HTTPError: also when the body is longer.
+    """
+    content = bytearray()
+    async with http.stream(method, url, **request) as response:
+        async for part in response.aiter_bytes():
+            content += part
+            if len(content) > limit:
+                raise httpx.DecodingError(f"more than {limit} bytes")
+    return response, bytes(content)
