@@ -89,12 +89,8 @@ class Infirmary:
 
         Another URL or model under a known name is in until its own canaries say otherwise.
         """
-        names = [endpoint.name for endpoint in endpoints]
         async with self._pool.connection() as connection:
-            await connection.execute(
-                "select name from endpoints where name = any(%(names)s) order by name for update",
-                {"names": names},
-            )
+            await withdrawal.alone(connection)
             await withdrawal.withdraw(connection)
             cursor = await connection.execute(
                 """insert into endpoints as known (name, fingerprint)
@@ -112,7 +108,7 @@ class Infirmary:
                     or known.fingerprint <> excluded.fingerprint
                 returning name""",
                 {
-                    "names": names,
+                    "names": [endpoint.name for endpoint in endpoints],
                     "prints": [endpoint.fingerprint for endpoint in endpoints],
                     "every": every,
                 },
@@ -136,10 +132,11 @@ class Infirmary:
             "missing": int(endpoint.replicas_url is not None and not told),
         }
         async with self._pool.connection() as connection:
+            await withdrawal.alone(connection)
             cursor = connection.cursor(row_factory=class_row(Health))
             await cursor.execute(
                 f"""select {_COLUMNS} from endpoints
-                where name = %(name)s and fingerprint = %(fingerprint)s for update""",
+                where name = %(name)s and fingerprint = %(fingerprint)s""",
                 values,
             )
             before = await cursor.fetchone()

@@ -1,4 +1,4 @@
-"""The table `replicas`: what the examiners say of each replica, and for which time it is suspect."""
+"""The table `replicas`: what examiners say of each replica, and when it is suspect."""
 
 import time
 from dataclasses import dataclass

@@ -18,16 +18,19 @@ _LOST = {
 }
 """By error code, which in lower case is the reason of the withdrawal, too."""
 
-_ONE_AT_A_TIME = 0x5EA31E56
-"""Two that mark the same answers in another order would wait for one another for ever."""
+_LOCK = 0x5EA31E56
+
+
+async def alone(connection: AsyncConnection[Any]) -> None:
+    """Wait until nobody else judges or withdraws, and keep others waiting until the commit.
+
+    Two that lock the same endpoints and answers in another order would wait for one another.
+    """
+    await connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 async def withdraw(connection: AsyncConnection[Any]) -> None:
-    """Mark every answer of a suspect, those that landed since the last time included.
-
-    Whoever locks endpoints in the same transaction does so before.
-    """
-    await connection.execute("select pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
+    """Mark every answer of a suspect, those that landed since the last time included."""
     # A day is far more than a document can be under way.
     await connection.execute(
         """with suspects (endpoint, replica, after, until, because) as (

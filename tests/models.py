@@ -1,4 +1,4 @@
-"""An inference endpoint that only lists its models, to those who have a key."""
+"""Inference endpoints on this machine, in this process: what they say is a function or an app."""
 
 import json
 import ssl
@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from tests import local
 
 
 @contextmanager
@@ -66,3 +71,18 @@ def serving(names: Sequence[str], *keys: str) -> Iterator[str]:
 
     with answering(answer) as url:
         yield f"{url}/v1"
+
+
+@contextmanager
+def hosting(app: ASGIApp) -> Iterator[int]:
+    """Serve an ASGI application on this machine; yield the port."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none"))
+    server.force_exit = True  # whoever still waits for an answer at the end will get none
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        local.until(lambda: server.started or None)
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -1,18 +1,17 @@
 """A language model that does as it is told: the stand-in, behind a script."""
 
 import secrets
-import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import uvicorn
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.local.standin.app import Settings, create_app
 from functions.endpoint import Endpoint
 from tests import local
+from tests.models import hosting
 
 SILENCE = None
 """No answer at all, until the caller hangs up."""
@@ -102,16 +101,5 @@ def modelled() -> Iterator[Model]:
     """A model that answers on this machine."""
     key = secrets.token_urlsafe(12)
     model = Model(create_app(Settings(api_key=key, model=local.STANDIN)), key)
-    server = uvicorn.Server(
-        uvicorn.Config(model, port=0, log_config=None, lifespan="off", ws="none")
-    )
-    server.force_exit = True  # whoever still waits for an answer at the end will get none
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        local.until(lambda: server.started or None)
-        model.port = server.servers[0].sockets[0].getsockname()[1]
+    with hosting(model) as model.port:
         yield model
-    finally:
-        server.should_exit = True
-        thread.join()

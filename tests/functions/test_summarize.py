@@ -129,6 +129,7 @@ async def test_a_text_that_fits_takes_one_call() -> None:
         endpoint="dedicated",
         rung="dedicated",
         endpoints=["dedicated"],
+        replicas=[],
         prompt_tokens=10,
         completion_tokens=2,
         calls=1,

@@ -36,6 +36,8 @@ class Settings:
         requests_per_minute: Beyond it the answer is 429; None is no limit.
         max_concurrency: Beyond so many at the same time the answer is 429; None is no limit.
         delay_seconds: How long each answer takes at least, to stand in for a slow model.
+        replica: What it calls itself in the header `X-Replica`, as one of several behind a router;
+            empty sends none.
     """
 
     api_key: str = field(repr=False)
@@ -44,6 +46,7 @@ class Settings:
     requests_per_minute: int | None = None
     max_concurrency: int | None = None
     delay_seconds: float = 0.0
+    replica: str = ""
 
 
 def create_app(settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> Starlette:
@@ -56,7 +59,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.monotoni
             Route("/v1/models/{model:path}", server.model),
             Route("/v1/chat/completions", server.chat, methods=["POST"]),
         ],
-        middleware=[Middleware(_RequestId)],
+        middleware=[Middleware(_Named, replica=settings.replica)],
         exception_handlers={ApiError: _refuse, HTTPException: _refuse, Exception: _refuse},
     )
 
@@ -186,16 +189,19 @@ class _Server:
         }
 
 
-class _RequestId:
-    """Give every response an `x-request-id`."""
+class _Named:
+    """Give every response an `x-request-id`, and the name of the replica that it is from."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, replica: str) -> None:
         self._app = app
+        self._replica = {"x-replica": replica} if replica else {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def tagged(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["x-request-id"] = f"req_{uuid.uuid4().hex}"
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = f"req_{uuid.uuid4().hex}"
+                headers.update(self._replica)
             await send(message)
 
         await self._app(scope, receive, tagged)

@@ -1,0 +1,628 @@
+"""A replica that drifts loses what it said, and nobody else does: neither its endpoint nor a peer.
+
+On a real PostgreSQL; the examiner is a list of verdicts, or speaks through a transport. Time passes
+by moving timestamps in SQL.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+
+from functions import ledger, replicas
+from functions.api import create_api
+from functions.application import Application
+from functions.canary import Examination, Verdict, examine
+from functions.dialect import Client
+from functions.errors import Code
+from functions.ledger import Entry, Ledger
+from functions.question import CODE
+from functions.replicas import Replica, Verdicts, answered_by
+from functions.schema import UploadRequest
+from functions.summarize import Model
+from tests import local
+from tests.functions.conftest import Sql
+from tests.functions.fakes import Model as Good
+from tests.functions.test_inference import said
+
+pytestmark = pytest.mark.anyio
+
+OWN = local.endpoint(
+    name="own",
+    rung="cluster",
+    url="http://model.example/v1",
+    replicas_url="http://model.example/replicas",
+)
+KEY = "key-of-a-test"
+
+State = Literal["ok", "out"]
+
+
+# ---------------------------------------------------------------- who answered
+
+
+@pytest.mark.parametrize("name", ["server-7d4b9c-x2x5q", "vllm-0", "a" * 253, "A.b_c"])
+def test_a_header_names_the_replica(name: str) -> None:
+    assert answered_by(httpx.Headers({"x-replica": name})) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "a b", "a" * 254, "-a", 'a"b', "a\n", "<b>", "ä", "a\x1b[0m", "a,b"]
+)
+def test_what_can_be_no_name_is_none(name: str) -> None:
+    assert answered_by(httpx.Headers([(b"x-replica", name.encode())])) is None
+
+
+def test_no_header_and_two_of_them_name_nobody() -> None:
+    assert answered_by(httpx.Headers({})) is None
+    assert answered_by(httpx.Headers([("x-replica", "a"), ("x-replica", "b")])) is None
+
+
+# ---------------------------------------------------------------- what the examiner says
+
+
+@dataclass
+class Cluster:
+    """An endpoint with an examiner, as a transport."""
+
+    verdicts: httpx.Response | Exception
+    text: str = CODE
+    replica: str | None = "a"
+    authorizations: list[str] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer the canary, or tell of the replicas."""
+        self.authorizations.append(request.headers["authorization"])
+        if request.url.path == "/v1/chat/completions":
+            answer = said(self.text)
+            named = {"X-Replica": self.replica} if self.replica else {}
+            return httpx.Response(200, content=answer.content, headers=named)
+        assert (request.method, str(request.url)) == ("GET", OWN.replicas_url)
+        if isinstance(self.verdicts, Exception):
+            raise self.verdicts
+        return self.verdicts
+
+    async def examined(self) -> Examination:
+        """The examination that comes of it."""
+        settings = local.settings(inference_endpoints=(OWN,))
+        client = Client(OWN, settings, httpx.MockTransport(self))
+        async with client.http:
+            return await examine(client)
+
+
+def told(*rows: object, **more: object) -> httpx.Response:
+    """The examiner's answer."""
+    return httpx.Response(200, json={"replicas": rows, **more})
+
+
+def row(name: object = "a", state: object = "ok", age: object = 1.5) -> dict[str, object]:
+    """One replica in it."""
+    return {"name": name, "state": state, "good_seconds_ago": age}
+
+
+async def test_the_examiner_is_asked_with_the_endpoints_key() -> None:
+    cluster = Cluster(told(row("a"), row("b", "out", None), examined_at="unknown fields may be"))
+
+    examined = await cluster.examined()
+
+    assert cluster.authorizations == [f"Bearer {KEY}"] * 2
+    assert (examined.verdict, examined.replica) == ("good", "a")
+    assert examined.replicas is not None
+    assert examined.replicas.replicas == [
+        Replica(name="a", state="ok", good_seconds_ago=1.5),
+        Replica(name="b", state="out", good_seconds_ago=None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(401),
+        httpx.Response(503),
+        httpx.Response(302, headers={"location": "http://elsewhere.example/"}),
+        httpx.Response(200, content=b"<html>"),
+        httpx.Response(200, content=b"\xff"),
+        httpx.Response(200, content=b'{"x":' + b"[" * 100_000),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={}),
+        told(row(state="ill")),
+        told(row(age=-1)),
+        told(row(age=1e300)),
+        told(row(age="1")),
+        told({"name": "a", "state": "ok"}),
+        told(row(name="")),
+        told(row(name="a\n")),
+        told(row(name="a b")),
+        told(row(), row()),
+        told(row(), filler="x" * replicas.MAX_BYTES),
+        httpx.ConnectError("refused"),
+        httpx.ReadTimeout("slow"),
+        httpx.InvalidURL("no host"),
+        TimeoutError(),
+    ],
+    ids=[
+        *("401", "503", "redirect", "html", "bytes", "deep", "list", "empty", "state", "negative"),
+        *("huge-age", "text-age", "no-age", "no-name", "line-end", "space", "twice", "large"),
+        *("away", "slow", "url", "late"),
+    ],
+)
+async def test_verdicts_that_cannot_be_had_are_logged_and_the_canary_goes_on(
+    answer: httpx.Response | Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        examined = await Cluster(answer).examined()
+
+    assert (examined.verdict, examined.replicas) == ("good", None)
+    (line,) = [r.getMessage() for r in caplog.records if r.name == replicas.__name__]
+    assert line.startswith("endpoint own: the verdicts on its replicas cannot be had: ")
+    assert KEY not in line
+    assert len(line) < 300
+    assert line.isprintable()
+
+
+async def test_an_endpoint_without_an_examiner_is_asked_once() -> None:
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return said(CODE)
+
+    alone = msgspec.structs.replace(OWN, replicas_url=None)
+    settings = local.settings(inference_endpoints=(alone,))
+    async with (client := Client(alone, settings, httpx.MockTransport(handler))).http:
+        examined = await examine(client)
+
+    assert (examined.verdict, examined.replica, examined.replicas) == ("good", None, None)
+    assert asked == ["/v1/chat/completions"]
+
+
+@pytest.mark.parametrize(
+    ("text", "replica", "verdicts", "counts"),
+    [
+        (CODE, "a", told(row("a")), True),
+        ("Nonsense.", "a", told(row("a"), row("b")), False),
+        ("Nonsense.", "a", told(row("a", "out")), False),
+        ("Nonsense.", "a", httpx.Response(503), True),
+        ("Nonsense.", "a", told(row("b")), True),
+        ("Nonsense.", None, told(row("a")), True),
+        ("Nonsense.", "a", told(), True),
+    ],
+    ids=["good", "judged", "judged-out", "no-verdicts", "not-judged", "nameless", "nobody"],
+)
+async def test_a_wrong_answer_counts_against_the_endpoint_unless_an_examiner_judges_who_gave_it(
+    text: str, replica: str | None, verdicts: httpx.Response, counts: bool
+) -> None:
+    examined = await Cluster(verdicts, text, replica).examined()
+
+    assert examined.counts is counts
+
+
+# ---------------------------------------------------------------- what becomes of documents
+
+
+@dataclass
+class Fleet:
+    """One endpoint of several replicas; whoever is asked next answers the next document."""
+
+    verdict: Verdict = "good"
+    next: Sequence[str] = ("a",)
+    verdicts: dict[str, tuple[State, float | None]] | None = None
+    age: float = 0.0
+    """Seconds for which the verdicts were under way."""
+
+    def route(self, document: str, *, without: Collection[str] = ()) -> Model:
+        """Those who are next answer together."""
+        return _Replicas(self.next)
+
+    async def examine(self, endpoint: str) -> Examination:
+        """A canary that the first of the next ones answers."""
+        verdicts = None
+        if self.verdicts is not None:
+            rows = [
+                Replica(name=name, state=state, good_seconds_ago=age)
+                for name, (state, age) in self.verdicts.items()
+            ]
+            verdicts = Verdicts(replicas=rows, asked=time.monotonic() - self.age)
+        return Examination(verdict=self.verdict, replica=self.next[0], replicas=verdicts)
+
+
+class _Replicas(Good):
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self._names = list(names)
+
+    async def complete(self, **question: Any) -> Any:
+        answer = await super().complete(**question)
+        name = self._names[len(self.deadlines) % len(self._names)]
+        return replace(answer, endpoint="own", rung="cluster", replica=name)
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    """Two healthy replicas, of which `a` answers."""
+    return Fleet(verdicts={"a": ("ok", 0.0), "b": ("ok", 0.0)})
+
+
+@pytest.fixture
+def served(core: Application, fleet: Fleet) -> Application:
+    """The application with that endpoint, whose every sweep asks its canary."""
+    settings = replace(core.settings, inference_endpoints=(OWN,))
+    return replace(core, settings=settings, model=fleet)
+
+
+async def test_a_document_names_every_replica_that_answered_a_part(
+    served: Application, fleet: Fleet
+) -> None:
+    from functions.api import _document
+
+    fleet.next = ("b", "a")
+    long = "The tower was built of granite in 1841. " * 2_000
+
+    entry = await _summarized(served, "long.txt", long)
+
+    assert (entry.status, entry.endpoint, entry.replicas) == ("done", "own", ["a", "b"])
+    assert _document(entry).replicas == ["a", "b"]
+    stored = msgspec.json.decode((await served.store.get(f"summaries/{entry.id}.json"))[1])
+    assert stored["replicas"] == ["a", "b"]
+
+
+async def test_only_what_the_drifted_replica_took_part_in_since_it_was_good_is_made_again(
+    served: Application, fleet: Fleet, sql: Sql
+) -> None:
+    trusted = await _summarized(served, "trusted.txt")
+    await served.sweep()  # both are good
+    suspect = await _summarized(served, "suspect.txt")
+    fleet.next = ("b",)
+    other = await _summarized(served, "other.txt")
+
+    fleet.verdicts = {"a": ("out", 100.0), "b": ("ok", 0.0)}
+    due = await served.sweep()
+
+    assert due == [suspect.id]
+    waiting = await _get(served, suspect)
+    assert (waiting.status, waiting.error_code) == ("queued", "CORRUPT_REPLICA")
+    assert waiting.error_message == (
+        "A replica that worked on the summary gave wrong answers to its canary."
+    )
+    assert waiting.error_remedy == "The summary is made again by itself."
+    assert [(await _get(served, e)).status for e in (trusted, other)] == ["done", "done"]
+    await served.summarize(suspect.id)
+    again = await _get(served, suspect)
+    assert (again.status, again.endpoint, again.replicas, again.epoch) == ("done", "own", ["b"], 2)
+    assert sql(
+        "select replicas, withdrawn_because, count(*) from answers group by 1, 2 order by 1, 2"
+    ) == [(["a"], "corrupt_replica", 1), (["a"], None, 1), (["b"], None, 2)]
+    (own,) = await served.ledger.infirmary.all()
+    assert own.state == "ok"
+
+
+async def test_each_document_of_a_drifted_replica_is_queued_again_once(
+    served: Application, fleet: Fleet
+) -> None:
+    suspect = await _summarized(served, "a.txt")
+    fleet.verdicts = {"a": ("out", None), "b": ("ok", 0.0)}
+    await served.sweep()
+    fleet.next = ("b",)
+    await served.summarize(suspect.id)
+
+    assert [await served.sweep() for _ in range(3)] == [[], [], []]
+    assert (await _get(served, suspect)).epoch == 2
+
+
+async def test_a_part_is_enough(served: Application, fleet: Fleet) -> None:
+    await served.sweep()
+    fleet.next = ("b", "a")
+    suspect = await _summarized(served, "long.txt", "The tower was built of granite. " * 2_000)
+
+    fleet.verdicts = {"a": ("out", 0.0), "b": ("ok", 0.0)}
+
+    assert await served.sweep() == [suspect.id]
+
+
+@pytest.mark.parametrize(
+    ("age", "made_again"), [(None, True), (0.0, False), (3000.0, False), (4000.0, True)]
+)
+async def test_one_that_is_out_when_first_told_of_is_suspect_since_it_was_good(
+    served: Application, fleet: Fleet, sql: Sql, age: float | None, made_again: bool
+) -> None:
+    await _summarized(served, "a.txt")
+    sql("update answers set answered_at = now() - interval '1 hour', begun_at = null")
+
+    fleet.verdicts = {"a": ("out", age)}
+    due = await served.sweep()
+
+    assert (len(due) == 1) is made_again
+
+
+async def test_the_time_for_which_verdicts_were_under_way_counts(
+    served: Application, fleet: Fleet, sql: Sql
+) -> None:
+    await _summarized(served, "a.txt")
+    sql("update answers set answered_at = now() - interval '20 seconds', begun_at = null")
+
+    fleet.verdicts, fleet.age = {"a": ("out", 15.0)}, 10.0
+
+    assert len(await served.sweep()) == 1
+
+
+async def test_a_right_answer_while_it_is_out_makes_nothing_trustworthy(
+    served: Application, fleet: Fleet
+) -> None:
+    await served.sweep()
+    suspect = await _summarized(served, "a.txt")
+
+    # Wrong, wrong, right: the examiner keeps it out, and its last right answer is after ours.
+    fleet.verdicts = {"a": ("out", 0.0)}
+
+    assert await served.sweep() == [suspect.id]
+
+
+async def test_nothing_stays_that_it_answers_while_it_is_out(
+    served: Application, fleet: Fleet
+) -> None:
+    fleet.verdicts = {"a": ("out", 0.0)}
+    await served.sweep()
+    late = await _summarized(served, "a.txt")
+
+    assert await served.sweep() == [late.id]
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["back", "gone"])
+async def test_what_was_under_way_while_it_drifted_is_withdrawn_whenever_it_lands(
+    served: Application, fleet: Fleet, gone: bool
+) -> None:
+    entry = await _queued(served, "slow.txt")
+    claimed = await served.ledger.claim(entry.id, lease=ledger.GIVE_UP_AFTER)
+    assert claimed is not None
+    for verdicts in [{"a": ("out", 5.0)}, {} if gone else {"a": ("ok", 0.0)}]:
+        fleet.verdicts = verdicts  # type: ignore[assignment]  # of states
+        await served.sweep()
+    assert await served.ledger.finish(claimed, _result("a", "b"))
+    fresh = await _summarized(served, "fresh.txt") if not gone else None
+
+    assert await served.sweep() == [entry.id]
+
+    assert (await _get(served, entry)).error_code == "CORRUPT_REPLICA"
+    if fresh:
+        assert (await _get(served, fresh)).status == "done"
+
+
+async def test_a_replica_that_is_back_is_trusted_and_can_drift_again(
+    served: Application, fleet: Fleet
+) -> None:
+    states: list[State] = ["ok", "out", "ok"]
+    for state in states:
+        fleet.verdicts = {"a": (state, 0.0)}
+        await served.sweep()
+    first = await _summarized(served, "1.txt")
+    await served.sweep()
+    second = await _summarized(served, "2.txt")
+
+    fleet.verdicts = {"a": ("out", 0.0)}
+
+    assert await served.sweep() == [second.id]
+    assert (await _get(served, first)).status == "done"
+
+
+async def test_a_name_that_two_endpoints_use_is_two_replicas(
+    served: Application, fleet: Fleet, sql: Sql
+) -> None:
+    await _summarized(served, "a.txt")
+    sql("update answers set endpoint = 'other', answered_by = '{other}'")
+
+    fleet.verdicts = {"a": ("out", None)}
+
+    assert await served.sweep() == []
+
+
+async def test_older_verdicts_change_nothing(served: Application, fleet: Fleet) -> None:
+    fleet.verdicts = {"a": ("out", 0.0)}
+    await served.sweep()
+    fleet.verdicts, fleet.age = {"a": ("ok", 0.0)}, 60.0
+
+    await served.sweep()
+
+    assert [p.state for p in await served.ledger.infirmary.patients()] == ["out"]
+
+
+async def test_one_that_nobody_tells_of_for_a_day_is_forgotten(
+    served: Application, fleet: Fleet, sql: Sql
+) -> None:
+    fleet.verdicts = {"a": ("out", 0.0), "b": ("ok", 0.0)}
+    await served.sweep()
+    sql("update replicas set told_at = now() - interval '23 hours' where name = 'a'")
+    fleet.verdicts = {"b": ("ok", 0.0)}
+    await served.sweep()
+    assert sql("select name from replicas order by name") == [("a",), ("b",)]
+    sql("update replicas set told_at = now() - interval '25 hours' where name = 'a'")
+
+    await served.sweep()
+
+    assert sql("select name from replicas") == [("b",)]
+
+
+async def test_sweeps_at_the_same_time_withdraw_and_queue_each_document_once(
+    served: Application, fleet: Fleet, sql: Sql
+) -> None:
+    suspects = {(await _summarized(served, f"{number}.txt")).id for number in range(20)}
+    fleet.verdicts = {"a": ("out", None), "b": ("ok", 0.0)}
+
+    await asyncio.gather(*(served.sweep() for _ in range(8)))
+
+    assert set(await served.ledger.due()) == suspects
+    assert sql("select withdrawn_because, count(*) from answers group by 1") == [
+        ("corrupt_replica", 20)
+    ]
+
+
+async def test_a_corrupt_endpoint_and_a_corrupt_replica_queue_a_document_once(
+    served: Application, fleet: Fleet
+) -> None:
+    suspect = await _summarized(served, "a.txt")
+    fleet.verdict, fleet.verdicts = "wrong", None
+    for _ in range(2):
+        await served.sweep()
+    fleet.verdict, fleet.verdicts = "good", {"a": ("out", None)}
+
+    await served.sweep()
+
+    waiting = await _get(served, suspect)
+    assert (waiting.status, waiting.error_code) == ("queued", "CORRUPT_ENDPOINT")
+
+
+# ---------------------------------------------------------------- what becomes of the endpoint
+
+
+async def test_one_bad_replica_does_not_take_the_endpoint_out_while_its_examiner_judges(
+    served: Application, fleet: Fleet
+) -> None:
+    fleet.verdict = "wrong"  # of `a`, whom the examiner has not caught yet
+    for _ in range(5):
+        await served.sweep()
+    (own,) = await served.ledger.infirmary.all()
+    assert (own.state, own.wrong, own.wrong_canaries, own.verdicts) == ("ok", 0, 5, 5)
+
+    fleet.verdicts = None
+    for _ in range(2):
+        await served.sweep()
+
+    (own,) = await served.ledger.infirmary.all()
+    assert (own.state, own.wrong, own.missing_verdicts) == ("out", 2, 2)
+
+
+async def test_metrics_and_the_log_tell_of_replicas(
+    served: Application, fleet: Fleet, sql: Sql, caplog: pytest.LogCaptureFixture
+) -> None:
+    fleet.verdicts = {"a": ("out", 1.0), "b": ("ok", 0.0)}
+    await _summarized(served, "a.txt")
+    with caplog.at_level(logging.WARNING):
+        await served.sweep()
+    fleet.verdicts = None
+    await served.sweep()
+    sql("insert into replicas (endpoint, name, state, told_at) values ('old', 'c', 'ok', now())")
+
+    metrics = await _metrics(served)
+
+    assert [line for line in metrics if "replica" in line] == [
+        "# TYPE seamless_replica_up gauge",
+        'seamless_replica_up{endpoint="own",replica="a"} 0',
+        'seamless_replica_up{endpoint="own",replica="b"} 1',
+        "# TYPE seamless_replica_verdicts_total counter",
+        'seamless_replica_verdicts_total{endpoint="own",result="had"} 1',
+        'seamless_replica_verdicts_total{endpoint="own",result="missing"} 1',
+    ]
+    assert [r.getMessage() for r in caplog.records if "replica" in r.getMessage()] == [
+        "replica a of endpoint own is out",
+        "1 documents of a corrupt endpoint or replica are queued again",
+    ]
+
+
+async def test_an_endpoint_that_has_changed_meanwhile_is_told_nothing(
+    served: Application, fleet: Fleet
+) -> None:
+    await served.sweep()
+    examined = await fleet.examine("own")
+    changed = msgspec.structs.replace(OWN, model="another")
+
+    assert await served.ledger.infirmary.record(changed, examined) is None
+    assert (await served.ledger.infirmary.all())[0].verdicts == 1
+
+
+# ---------------------------------------------------------------- the schema
+
+
+async def test_a_ledger_from_before_goes_on_and_older_code_beside_it_too(
+    postgres: local.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conninfo = local.database_settings(postgres).database_conninfo
+    steps = ledger.migrations()
+    # What code that knows only 0002 writes.
+    older = """with made as (insert into documents (id, name, object_key, object_version,
+            prompt_version, status, summary, epoch)
+        values (gen_random_uuid(), 'a', %(key)s, 'v', 'p', 'done', 'Text.', 1) returning id)
+        insert into answers (document, epoch, endpoint, answered_by)
+        select id, 1, 'own', '{own}' from made"""
+    monkeypatch.setattr(ledger, "migrations", lambda: steps[:2])
+    async with Ledger.open(conninfo):
+        pass
+    with psycopg.connect(conninfo) as connection:
+        connection.execute(older, {"key": "before"})
+    monkeypatch.undo()
+
+    async with Ledger.open(conninfo) as opened:
+        with psycopg.connect(conninfo) as connection:
+            connection.execute(older, {"key": "beside"})
+        entries = await opened.page(limit=10)
+        wrong = Examination(verdict="wrong")
+        await opened.infirmary.claim([OWN], every=ledger.GIVE_UP_AFTER)
+        for _ in range(2):
+            await opened.infirmary.record(OWN, wrong)
+        queued = await opened.infirmary.requeue(limit=10)
+
+    assert [(e.object_key, e.replicas) for e in entries] == [("beside", []), ("before", [])]
+    assert queued == 2
+
+
+def test_every_reason_of_a_withdrawal_is_an_error_code() -> None:
+    from functions.withdrawal import _LOST
+
+    assert set(_LOST) == {Code.CORRUPT_ENDPOINT, Code.CORRUPT_REPLICA}
+    assert all(code.value == code.name for code in _LOST)
+
+
+# ---------------------------------------------------------------- given
+
+
+def _result(*names: str) -> ledger.Result:
+    return ledger.Result(
+        kind="text",
+        summary="A summary.",
+        model="m",
+        rung="cluster",
+        endpoint="own",
+        endpoints=["own"],
+        replicas=list(names),
+        prompt_tokens=1,
+        completion_tokens=1,
+        calls=2,
+        cost_usd=None,
+    )
+
+
+async def _metrics(application: Application) -> list[str]:
+    async def start(_: object) -> None:
+        raise AssertionError("nothing is started")
+
+    transport = httpx.ASGITransport(create_api(application, start))
+    authorization = {"Authorization": f"Bearer {application.settings.api_token}"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://app", headers=authorization
+    ) as caller:
+        return (await caller.get("/metrics")).text.splitlines()
+
+
+async def _queued(application: Application, name: str, text: str = "") -> Entry:
+    entry, _ = await application.announce(UploadRequest(name=name, size=1))
+    await application.store.put(
+        entry.object_key, (text or "The tower was built of granite in 1841.").encode()
+    )
+    return await application.complete(entry)
+
+
+async def _summarized(application: Application, name: str, text: str = "") -> Entry:
+    entry = await _queued(application, name, text)
+    await application.summarize(entry.id)
+    return await _get(application, entry)
+
+
+async def _get(application: Application, entry: Entry) -> Entry:
+    found = await application.ledger.get(entry.id)
+    assert found is not None
+    return found
