@@ -63,12 +63,12 @@ class Replica:
 class Fleet:
     """An ASGI application; its replicas are healthy until somebody sets `corrupt`.
 
-    `silent` has the examiner answer 503, as before its first round.
+    While it is `blind`, the examiner repeats what it said before.
     """
 
     def __init__(self, *names: str) -> None:
         self.replicas = {name: _standin(name) for name in names}
-        self.silent = False
+        self.blind = False
         self._turns = 0
         self._app = Starlette(
             routes=[
@@ -102,9 +102,8 @@ class Fleet:
     async def _verdicts(self, request: Request) -> Response:
         if _stranger(request):
             return Response(status_code=401)
-        if self.silent:
-            return Response(status_code=503)
-        await self.examine()  # a stand-in has no schedule of its own
+        if not self.blind:
+            await self.examine()  # a stand-in has no schedule of its own
         now = time.monotonic()
         return JSONResponse(
             {

@@ -130,6 +130,7 @@ def test_the_list_is_in_the_order_in_which_it_is_asked() -> None:
         (listed({"weight": -1}), r"\[0\]\.weight"),
         (listed({"rung": "gpu"}), r"\[0\]\.rung"),
         (listed({"input_usd_per_million": -1}), r"\[0\]\.input_usd_per_million"),
+        (listed({"replicas_url": "/replicas"}), r"\[0\]\.replicas_url"),
         (listed({"key": "k"}), "unknown field `key`"),
     ],
 )

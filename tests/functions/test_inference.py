@@ -137,6 +137,15 @@ async def test_an_answer_holds_the_text_and_what_it_took() -> None:
     )
 
 
+async def test_an_answer_names_its_replica_where_the_endpoint_does() -> None:
+    named = said()
+    named.headers["X-Replica"] = "server-0"
+
+    assert (await ask(Endpoint(named))).replica == "server-0"
+    assert (await ask(Endpoint(said("Cut", "length"), named))).replica == "server-0"
+    assert (await ask(Endpoint(said()))).replica is None
+
+
 async def test_the_question_is_a_chat_completion_with_a_bearer_key() -> None:
     requests: list[httpx.Request] = []
 

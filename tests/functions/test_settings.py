@@ -244,6 +244,7 @@ async def test_every_setting_is_what_the_component_said() -> None:
                 output_usd_per_million=0.6,
                 weight=70,
                 ca="-----BEGIN CERTIFICATE-----",
+                replicas_url="https://inference.example/replicas",
             ),
             Endpoint(
                 name="spare",
@@ -280,6 +281,14 @@ def test_what_a_component_may_leave_empty_has_a_default() -> None:
         "STORE_SECRET_ACCESS_KEY",
         "DATABASE_SSLMODE",
     }
+
+
+@pytest.mark.anyio
+async def test_only_an_endpoint_with_an_examiner_says_where_it_is() -> None:
+    own, spare = json.loads((await _environment())["INFERENCE_ENDPOINTS"])
+
+    assert own["replicas_url"] == "https://inference.example/replicas"
+    assert "replicas_url" not in spare
 
 
 @pytest.mark.anyio
@@ -337,6 +346,7 @@ def _variables() -> Mapping[str, pulumi.Input[str]]:
                 input_usd_per_million=0.15,
                 output_usd_per_million=0.6,
                 certificate_authority=out("-----BEGIN CERTIFICATE-----"),
+                replicas_url=out("https://inference.example/replicas"),
                 weight=70,
             ),
             ExternalInference(

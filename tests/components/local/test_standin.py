@@ -284,6 +284,13 @@ async def test_every_response_has_its_own_request_id(dialect: Dialect) -> None:
     assert len(set(ids)) == 2
 
 
+@pytest.mark.parametrize(("name", "header"), [("server-0", "server-0"), ("", None)])
+async def test_a_replica_names_itself(dialect: Dialect, name: str, header: str | None) -> None:
+    answer = await dialect(replica=name).get("/v1/models")
+
+    assert answer.headers.get("x-replica") == header
+
+
 @pytest.mark.parametrize(
     "header", [None, "Bearer wrong", f"Basic {KEY}", KEY, "Bearer", "Bearer é"]
 )
