@@ -16,7 +16,7 @@ import msgspec
 import psycopg
 import pytest
 
-from functions import ledger, replicas
+from functions import ledger, replicas, withdrawal
 from functions.api import create_api
 from functions.application import Application
 from functions.canary import Examination, Verdict, examine
@@ -26,6 +26,7 @@ from functions.ledger import Entry, Ledger
 from functions.question import CODE
 from functions.replicas import Replica, Verdicts, answered_by
 from functions.schema import UploadRequest
+from functions.settings import Settings
 from functions.summarize import Model
 from tests import local
 from tests.functions.conftest import Sql
@@ -304,16 +305,18 @@ async def test_only_what_the_drifted_replica_took_part_in_since_it_was_good_is_m
 
 
 async def test_each_document_of_a_drifted_replica_is_queued_again_once(
-    served: Application, fleet: Fleet
+    served: Application, fleet: Fleet, sql: Sql
 ) -> None:
     suspect = await _summarized(served, "a.txt")
     fleet.verdicts = {"a": ("out", None), "b": ("ok", 0.0)}
     await served.sweep()
+    withdrawn = sql("select withdrawn_at from answers")
     fleet.next = ("b",)
     await served.summarize(suspect.id)
 
     assert [await served.sweep() for _ in range(3)] == [[], [], []]
     assert (await _get(served, suspect)).epoch == 2
+    assert sql("select withdrawn_at from answers order by epoch") == [*withdrawn, (None,)]
 
 
 async def test_a_part_is_enough(served: Application, fleet: Fleet) -> None:
@@ -463,7 +466,7 @@ async def test_sweeps_at_the_same_time_withdraw_and_queue_each_document_once(
 
 
 async def test_a_corrupt_endpoint_and_a_corrupt_replica_queue_a_document_once(
-    served: Application, fleet: Fleet
+    served: Application, fleet: Fleet, sql: Sql
 ) -> None:
     suspect = await _summarized(served, "a.txt")
     fleet.verdict, fleet.verdicts = "wrong", None
@@ -475,6 +478,26 @@ async def test_a_corrupt_endpoint_and_a_corrupt_replica_queue_a_document_once(
 
     waiting = await _get(served, suspect)
     assert (waiting.status, waiting.error_code) == ("queued", "CORRUPT_ENDPOINT")
+    assert sql("select withdrawn_because from answers") == [("corrupt_endpoint",)]
+
+
+async def test_whoever_judges_or_withdraws_is_alone(
+    served: Application, fleet: Fleet, database: Settings, sql: Sql
+) -> None:
+    """Else one that holds an endpoint waits for answers that another holds, who waits for it."""
+    await served.sweep()
+    infirmary, examined = served.ledger.infirmary, await fleet.examine("own")
+    waiting = """select count(*) from pg_locks join pg_database on pg_database.oid = database
+        where locktype = 'advisory' and not granted and datname = current_database()"""
+    async with (
+        asyncio.TaskGroup() as group,
+        await psycopg.AsyncConnection.connect(database.database_conninfo) as other,
+    ):
+        await withdrawal.alone(other)
+        group.create_task(infirmary.claim([OWN], every=ledger.GIVE_UP_AFTER))
+        group.create_task(infirmary.record(OWN, examined))
+
+        await asyncio.to_thread(local.until, lambda: sql(waiting) == [(2,)] or None, seconds=10)
 
 
 # ---------------------------------------------------------------- what becomes of the endpoint
