@@ -36,7 +36,6 @@ class ClusterInference(pulumi.ComponentResource):
     input_usd_per_million: float | None = None
     """Unknown: a node is paid by the hour, whatever it answers."""
     output_usd_per_million: float | None = None
-    replicas_url: pulumi.Output[str] | None = None
     weight: int = 1
     order: int = 0
 
