@@ -28,12 +28,15 @@ class Clone:
     root: Path
     stack: str
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    login: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables of a backend that somebody chose; none is the clone's own."""
 
     def run(self, *command: str, expect: int = 0, seconds: float = 200) -> str:
         """Run `./seamless COMMAND`, check its status and return what it printed."""
         environment = {k: v for k, v in self.environment.items() if not k.startswith("PULUMI_")}
         # A login of whoever runs the tests is nothing to us.
         environment |= {"PYTHONPATH": str(self.root), "PULUMI_HOME": str(self.root / "home")}
+        environment |= self.login
         done = subprocess.run(
             [sys.executable, "-P", "-m", "tools", *command],
             cwd=self.root,
