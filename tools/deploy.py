@@ -99,13 +99,16 @@ def down(console: Console, stack: str, *, yes: bool) -> None:
         # The engine would delete everything else before it met the first of them.
         raise CommandError(
             f"Stack {stack} protects {', '.join(kept)}. To give that up: pulumi config set "
-            f"environment dev --stack {stack}, then ./seamless up {stack}"
+            f"environment dev --stack {stack}, then ./seamless up {stack}. A cloud may want more: "
+            "docs/tear-down.md"
         )
     if not yes:
         outputs = workspace.stack.outputs()
         where = outputs["bucket"].value if "bucket" in outputs else "its store"
+        # Pulumi keeps its providers there, too, and tells nobody when it deletes one.
+        count = sum(not r["type"].startswith("pulumi:providers:") for r in resources)
         _confirm(
-            f"This deletes all {len(resources)} resources of stack {stack}, with every document "
+            f"This deletes all {count} resources of stack {stack}, with every document "
             f"and summary in {where} and in its database.",
             "down",
             stack,
