@@ -53,9 +53,9 @@ def _documents() -> Iterator[tuple[Path, str, str]]:
 
 def _fill(match: re.Match[str]) -> str:
     name = match["name"]
-    if name not in _PARTS:
+    if name not in PARTS:
         raise CommandError(f"A document asks for a generated part {name!r}, which nothing makes.")
-    return f"{match[1]}\n{_PARTS[name]()}\n\n{match[3]}"
+    return f"{match[1]}\n{PARTS[name]()}\n\n{match[3]}"
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -147,7 +147,7 @@ def _arrangements() -> str:
     )
 
 
-_PARTS: dict[str, Callable[[], str]] = {
+PARTS: dict[str, Callable[[], str]] = {
     "arrangements": _arrangements,
     "commands": _commands,
     "components": lambda: "\n\n".join(
@@ -165,3 +165,4 @@ _PARTS: dict[str, Callable[[], str]] = {
     "sizing-published": _sizing_published,
     "variables": _variables,
 }
+"""What makes each generated part, by its name between the markers."""

@@ -10,6 +10,51 @@ from functions.errors import Code
 from policies.catalogue import RULES
 from tools.workspace import ROOT
 
+RECURRING = {
+    "ami_type": "Image of its nodes, as EKS calls it.",
+    "api_key": "Secret. Key of the model's endpoint.",
+    "arrivals": "The queue whose dead letters are watched.",
+    "base_url": "Of the endpoint, ending in `/v1`.",
+    "bucket_arn": "The bucket that may write to it.",
+    "certificate_authority": "PEM of the authority behind the endpoint; empty is a public one.",
+    "cluster": "The cluster that it runs in.",
+    "database": "The database that the functions are told of, or that is watched.",
+    "description": "What a person reads of it at the cloud.",
+    "disk_gib": "Of each node.",
+    "entrance": "How callers come in from outside.",
+    "extras": "What the cluster has beside a model.",
+    "functions": "The functions that are watched.",
+    "hugging_face_token": "Secret. Of somebody who accepted the licence of a gated model.",
+    "inference": "The endpoints that the functions are told of, in order.",
+    "instance_type": "Of each node.",
+    "maximum": "Nodes that may run.",
+    "minimum": "Nodes that always run.",
+    "model": "Name that the endpoint is asked for.",
+    "namespace": "Of Kubernetes.",
+    "network": "Where it lies, and who reaches whom.",
+    "page_url": "What is looked at from outside.",
+    "production": "True says so in the project.",
+    "protect": "True refuses to delete what it holds.",
+    "region": "Of the cloud.",
+    "replicas": "For which a GPU is kept warm.",
+    "role_arn": "What its nodes are allowed.",
+    "rung": "Step of the inference ladder, which the functions show.",
+    "server": "The replicas that are scaled.",
+    "server_port": "Of each replica.",
+    "serving": "The model, and the shape of a replica.",
+    "sharing": "How GPUs are handed out.",
+    "store": "The store that the functions are told of, and may use.",
+    "subnet_ids": "Where its nodes are.",
+    "tags": "What its costs are sorted by.",
+    "upstream_labels": "Of the pods that answer.",
+    "upstream_port": "Of the Service that answers.",
+    "weights": "The volume that it serves from.",
+}
+"""What an argument means wherever a component does not say it otherwise."""
+
+EVERYWHERE = {"name", "opts"}
+"""What every component takes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
@@ -19,7 +64,7 @@ class Component:
         name: As a program imports it: `aws.store.Store`.
         file: Relative to the project.
         text: The first paragraph of its docstring.
-        arguments: Name, type, default and meaning of each.
+        arguments: Name, type, default and meaning of each, but for those of every component.
     """
 
     name: str
@@ -70,11 +115,13 @@ def _arguments(node: ast.ClassDef) -> Iterator[list[str]]:
         *init.args.kw_defaults,
     ]
     for argument, default in zip(given, defaults, strict=True):
+        if argument.arg in EVERYWHERE:
+            continue
         yield [
             f"`{argument.arg}`",
             f"`{ast.unparse(argument.annotation)}`" if argument.annotation else "",
             f"`{ast.unparse(default)}`" if default else "required",
-            meanings.get(argument.arg, ""),
+            meanings.get(argument.arg) or RECURRING.get(argument.arg, ""),
         ]
 
 

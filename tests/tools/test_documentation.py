@@ -4,6 +4,7 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -11,6 +12,9 @@ import pytest
 import typer.main
 import yaml
 
+from functions.settings import Settings
+from stacks.outputs import Outputs
+from tests.documents import PAGES, lines
 from tools import documentation, reference
 from tools.__main__ import app
 from tools.workspace import ROOT
@@ -53,13 +57,10 @@ def _is_described_elsewhere(method: ast.FunctionDef | ast.AsyncFunctionDef) -> b
 
 
 def shown() -> Iterator[tuple[str, list[str]]]:
-    """Every line of a fenced block that begins with ./seamless, with its document."""
-    for path in DOCUMENTS:
-        for block in re.findall(r"^```\w*\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL):
-            for line in block.splitlines():
-                if line.startswith("./seamless "):
-                    words = shlex.split(line.partition("  #")[0].partition(" && ")[0])
-                    yield path.relative_to(ROOT).as_posix(), words[1:]
+    """Every ./seamless line of the documents, executed by test_documents.py or not."""
+    for line in (line for page in PAGES for line in lines(page)):
+        if line.text.startswith("./seamless "):
+            yield line.document, shlex.split(line.text.partition(" && ")[0])[1:]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -91,6 +92,40 @@ def test_every_error_code_component_and_rule_has_its_text() -> None:
     assert all(text for _, text in reference.errors())
     assert all(component.text for component in reference.components())
     assert all(all(row) for row in reference.policies())
+
+
+def test_every_argument_of_a_component_has_its_meaning() -> None:
+    arguments = [
+        (f"{component.name} {name}", name.strip("`"), meaning)
+        for component in reference.components()
+        for name, _, _, meaning in component.arguments
+    ]
+
+    assert [where for where, _, meaning in arguments if not meaning] == []
+    taken = {name for _, name, meaning in arguments if meaning == reference.RECURRING.get(name)}
+    assert reference.RECURRING.keys() - taken == set()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [field.name for field in fields(Outputs)],
+        [field.name.upper() for field in fields(Settings)],
+        [f"./seamless {name}" for name in COMMANDS.commands],
+    ],
+    ids=["outputs", "environment", "commands"],
+)
+def test_what_is_public_has_a_row_with_its_meaning_in_the_readme(names: list[str]) -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    assert [name for name in names if not re.search(rf"^\| `{name}` \| \S", readme, re.M)] == []
+
+
+def test_every_generated_part_stands_in_one_document() -> None:
+    texts = [path.read_text() for path in DOCUMENTS]
+
+    for name in documentation.PARTS:
+        assert sum(f"<!-- begin {name} -->" in text for text in texts) == 1, name
 
 
 def test_no_generated_part_is_stale() -> None:
