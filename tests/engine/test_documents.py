@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -20,167 +19,12 @@ from tests.conftest import GONE
 from tests.documents import PAGES, Line
 from tests.engine import clone as clones
 from tests.engine.clone import PROJECT, Clone
+from tests.engine.stories import KEY, NOT_EXECUTED, SET_TOGETHER, STORIES, Ran, plans
 
 pytestmark = [
     pytest.mark.timeout(1200),
     pytest.mark.skipif(bool(GONE), reason="a fork's documents are its own"),
 ]
-
-KEY = "a-key-that-somebody-typed"
-
-NOT_EXECUTED = {
-    ("*", "*…*"): "it is the name of a command, not one to type",
-    ("*", "./seamless test*"): "it runs tests, this one among them",
-    ("*", "./seamless check"): "tests/test_workflows.py runs it in a clean clone",
-    ("*", "./seamless bench scaling"): "tests/test_scaling_simulation.py shows the same in parts",
-    ("*", "./seamless rename *"): "tests/tools/test_rename.py, and a copy in test_template.py",
-    ("*", "./seamless doctor --stack *"): "it needs an account; tests/tools/test_preflight.py",
-    ("*", "./seamless preview *"): "it needs an account; test_clouds.py, at simulated clouds",
-    ("*", "./seamless up *"): "it needs an account; test_clouds.py, at simulated clouds",
-    ("*", "./seamless outputs integrated*"): "it needs an account; test_clouds.py",
-    ("*", "./seamless down integrated*"): "it needs an account; test_clouds.py",
-    ("*", "./seamless down split"): "it needs an account; test_clouds.py",
-    ("docs/fork.md", "*"): "test_template.py does it with a template of its own",
-    ("docs/new.md", "*"): "test_template.py does it, in a terminal that answers",
-    ("docs/preview-in-ci.md", "*--against HEAD^1"): "tests/test_workflows.py runs it",
-    ("docs/preview-in-ci.md", "*--against origin/main"): "README's line with another commit",
-    ("docs/preview-in-ci.md", "*--all --json"): "the plans are those of README's line",
-    ("docs/upgrading.md", "*--against ORIG_HEAD"): "README's line with another commit",
-    ("docs/tear-down.md", "./seamless pulumi destroy"): "it says what not to do in prod",
-    ("docs/tear-down.md", "aws *"): "it needs an account",
-    ("docs/tear-down.md", "doctl *"): "it needs an account",
-    ("docs/tear-down.md", "./seamless pulumi * integrated*"): "test_tear_down.py and test_template",
-}
-"""Document and line, as shell patterns, and why. A command of ours is also parsed
-(tests/tools/test_documentation.py), whether it is executed or not."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ran:
-    """A line that is executed.
-
-    Attributes:
-        text: The line; one of `pulumi` is typed as README says where there is no such program.
-        prints: Words that it has to print, whatever is between them.
-        sample: How the block of the document begins that it has to print, but for numbers.
-        answer: What is typed when it asks.
-        status: What it ends with.
-    """
-
-    text: str
-    prints: tuple[str, ...] = ()
-    sample: str = ""
-    answer: str = ""
-    status: int = 0
-
-
-def plans(text: str, *prints: str) -> Ran:
-    """A plan, which needs no account."""
-    return Ran(text=text, prints=prints)
-
-
-def sets(*texts: str, answer: str = "") -> list[Ran]:
-    """Config values; Pulumi says nothing when it has taken one."""
-    return [Ran(text=text, answer=answer) for text in texts]
-
-
-ELSEWHERE = "pulumi config set-all --plaintext inference_url="
-SPARE = "pulumi config set --path 'inference_endpoints[0]"
-
-STORIES: dict[str, list[Ran]] = {
-    "README.md": [
-        Ran(text="./seamless up", sample="Deploying stack local"),
-        plans("./seamless plan --all --markdown --against main", "local", "Plans: 7"),
-        plans("./seamless plan integrated", "integrated: integrated, serverless", "store-bucket"),
-        Ran(
-            text="./seamless summarize report.pdf minutes.docx",
-            prints=("✓ report.pdf", "✓ minutes.docx"),
-        ),
-        Ran(
-            text="./seamless outputs --json", prints=('"page_url": "http://127.0.0.1:', "api_token")
-        ),
-        *sets("./seamless pulumi config set inference dedicated"),
-        Ran(text="./seamless up", prints=("+ dedicated-server", "- serverless-server")),
-        Ran(
-            text="./seamless down",
-            prints=("This deletes all 13 resources", "Nothing was changed"),
-            answer="n",
-            status=1,
-        ),
-        *sets(
-            f"{ELSEWHERE}http://127.0.0.1:11434/v1 --plaintext inference_model=llama3.2",
-            f"{ELSEWHERE}http://127.0.0.1:8000/v1 --plaintext inference_model=SERVED_MODEL_NAME",
-            f"{ELSEWHERE}https://inference.do-ai.run/v1 "
-            "--plaintext inference_model=openai-gpt-oss-120b",
-            f"{ELSEWHERE}https://api.fireworks.ai/inference/v1 "
-            "--plaintext inference_model=accounts/fireworks/models/gpt-oss-120b",
-        ),
-        *sets("pulumi config set --secret inference_api_key", answer=KEY),
-    ],
-    "docs/clusters.md": sets("pulumi config set cluster_api_cidrs 192.0.2.7/32"),
-    "docs/endpoints.md": [
-        *sets(
-            f"{SPARE}.name' spare",
-            f"{SPARE}.url' https://inference.do-ai.run/v1",
-            f"{SPARE}.model' openai-gpt-oss-120b",
-            f"{SPARE}.context_tokens' 131072",
-        ),
-        *sets("pulumi config set --secret --path 'inference_endpoint_keys.spare'", answer=KEY),
-        *sets(
-            f"{SPARE}.input_usd_per_million' 0.15",
-            f"{SPARE}.order' 0",
-            f"{SPARE}.weight' 3",
-            "pulumi config set fallback serverless",
-        ),
-    ],
-    "docs/integrated.md": [
-        *sets("pulumi config set --secret inference_api_key --stack integrated", answer=KEY),
-        plans("./seamless plan integrated", "integrated: integrated, serverless", "functions-api"),
-        *sets(
-            "pulumi config set --secret log_destinations "
-            """'[{"name": "logs", "logtail": {"token": "TOKEN"}}]' --stack integrated"""
-        ),
-    ],
-    "docs/ladder.md": [
-        plans(
-            "./seamless plan integrated --config inference=cluster",
-            "integrated: integrated, cluster",
-            "model-gateway",
-        ),
-        *sets("./seamless pulumi config set inference cluster --stack integrated"),
-    ],
-    "docs/preview-in-ci.md": sets(
-        "pulumi config set --secret inference_api_key --stack split", answer=KEY
-    ),
-    "docs/split.md": [
-        plans("./seamless plan split", "split: split, serverless", "database-instance"),
-        *sets("pulumi config set --secret inference_api_key --stack split", answer=KEY),
-        *sets(
-            "pulumi config set inference_provider baseten --stack split",
-            "pulumi config set region eu-central-1 --stack split",
-            "pulumi config set bucket_name our-documents --stack split",
-            "pulumi config set network_peers 10.0.0.0/16,172.31.0.0/16 --stack split",
-            "pulumi config set alert_email you@example.com --stack split",
-            "pulumi config set environment prod --stack split",
-        ),
-    ],
-    "docs/tear-down.md": [
-        Ran(text="./seamless down local", sample="This deletes", answer="y"),
-        *sets("./seamless pulumi config set environment dev --stack split"),
-        Ran(text="./seamless down local", prints=("Stack local has no resources",)),
-        Ran(text="./seamless pulumi stack ls", prints=("split",)),
-        Ran(text="rm .seamless/passphrase"),
-    ],
-}
-"""What is executed, in the order in which the documents are read; `local` is up once."""
-
-SET_TOGETHER = {
-    "README.md": "local",
-    "docs/endpoints.md": "local",
-    "docs/integrated.md": "integrated",
-    "docs/split.md": "split",
-}
-"""Documents whose values a plan has to take together, and the stack that they are set for."""
 
 
 def why_not(line: Line) -> list[tuple[str, str]]:
