@@ -1,7 +1,7 @@
 """The replicas behind an endpoint: who answered, and what their examiner says of them.
 
 An examiner beside the replicas asks each of them the canary, and tells at `replicas_url` how each
-stands; through the endpoint nobody can choose whom to ask.
+stands; through the endpoint the application cannot choose whom to ask.
 """
 
 import asyncio

@@ -555,6 +555,8 @@ async def test_metrics_are_prometheus_text(
         'seamless_canary_prompt_tokens_total{endpoint="serverless"} 90\n'
         "# TYPE seamless_canary_completion_tokens_total counter\n"
         'seamless_canary_completion_tokens_total{endpoint="serverless"} 10\n'
+        "# TYPE seamless_replica_up gauge\n"
+        "# TYPE seamless_replica_verdicts_total counter\n"
     )
 
 

@@ -140,6 +140,7 @@ async def test_the_summary_lies_in_the_store_too(core: Application) -> None:
         "rung": "serverless",
         "endpoint": "serverless",
         "endpoints": ["serverless"],
+        "replicas": [],
         "prompt_tokens": 1_000_000,
         "completion_tokens": 500_000,
         "calls": 1,
