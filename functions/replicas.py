@@ -37,7 +37,7 @@ class Replica(Struct, frozen=True, kw_only=True):
     """How one replica stands, as its examiner tells.
 
     Attributes:
-        good_seconds_ago: Since it last answered rightly; None: never known.
+        good_seconds_ago: Since it last answered rightly while it was ok; None: never known.
     """
 
     name: Annotated[str, Meta(pattern=_NAME)]

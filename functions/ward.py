@@ -24,9 +24,10 @@ class Patient:
 async def note(connection: AsyncConnection[Any], endpoint: str, verdicts: Verdicts) -> None:
     """Write the verdicts down; older ones than those that are known change nothing.
 
-    A replica that goes out is suspect from its last right answer, as far as we knew while it was
-    ok: one that errs now and then answers rightly also while it is out, which proves nothing.
-    When it comes back its period ends. One that nobody tells of for a day is forgotten.
+    A replica that goes out is suspect from its last right answer before, as the examiner knows it,
+    or as we knew it: an examiner may have lost its memory, and what a replica answers rightly while
+    it is out proves nothing. When it comes back its period ends. One that nobody tells of for a day
+    is forgotten.
     """
     await connection.execute(
         """insert into replicas as known
@@ -43,7 +44,8 @@ async def note(connection: AsyncConnection[Any], endpoint: str, verdicts: Verdic
             good_at = case excluded.state
                 when 'ok' then greatest(known.good_at, excluded.good_at) else known.good_at end,
             suspect_after = case when excluded.state = 'out' and known.state = 'ok'
-                then coalesce(known.good_at, excluded.suspect_after) else known.suspect_after end,
+                then coalesce(excluded.good_at, known.good_at, '-infinity')
+                else known.suspect_after end,
             suspect_until = case when excluded.state = 'out' then 'infinity'
                 when known.state = 'out' then now() else known.suspect_until end
         where known.told_at < excluded.told_at""",

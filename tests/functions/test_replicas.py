@@ -45,6 +45,9 @@ KEY = "key-of-a-test"
 
 State = Literal["ok", "out"]
 
+AN_HOUR_AGO = "update answers set answered_at = now() - interval '1 hour', begun_at = null"
+"""When what was answered so far was answered."""
+
 
 # ---------------------------------------------------------------- who answered
 
@@ -278,6 +281,7 @@ async def test_only_what_the_drifted_replica_took_part_in_since_it_was_good_is_m
     served: Application, fleet: Fleet, sql: Sql
 ) -> None:
     trusted = await _summarized(served, "trusted.txt")
+    sql(AN_HOUR_AGO)
     await served.sweep()  # both are good
     suspect = await _summarized(served, "suspect.txt")
     fleet.next = ("b",)
@@ -324,7 +328,7 @@ async def test_a_part_is_enough(served: Application, fleet: Fleet) -> None:
     fleet.next = ("b", "a")
     suspect = await _summarized(served, "long.txt", "The tower was built of granite. " * 2_000)
 
-    fleet.verdicts = {"a": ("out", 0.0), "b": ("ok", 0.0)}
+    fleet.verdicts = {"a": ("out", 100.0), "b": ("ok", 0.0)}
 
     assert await served.sweep() == [suspect.id]
 
@@ -336,7 +340,7 @@ async def test_one_that_is_out_when_first_told_of_is_suspect_since_it_was_good(
     served: Application, fleet: Fleet, sql: Sql, age: float | None, made_again: bool
 ) -> None:
     await _summarized(served, "a.txt")
-    sql("update answers set answered_at = now() - interval '1 hour', begun_at = null")
+    sql(AN_HOUR_AGO)
 
     fleet.verdicts = {"a": ("out", age)}
     due = await served.sweep()
@@ -358,13 +362,30 @@ async def test_the_time_for_which_verdicts_were_under_way_counts(
 async def test_a_right_answer_while_it_is_out_makes_nothing_trustworthy(
     served: Application, fleet: Fleet
 ) -> None:
-    await served.sweep()
-    suspect = await _summarized(served, "a.txt")
-
-    # Wrong, wrong, right: the examiner keeps it out, and its last right answer is after ours.
     fleet.verdicts = {"a": ("out", 0.0)}
+    await served.sweep()
+    await _summarized(served, "a.txt")
+    infirmary = served.ledger.infirmary
+
+    # An examiner should not say so of one that is out.
+    await infirmary.record(OWN, await fleet.examine("own"))
+
+    assert await infirmary.requeue(limit=10) == 1
+
+
+async def test_what_an_examiner_has_forgotten_is_still_known(
+    served: Application, fleet: Fleet, sql: Sql
+) -> None:
+    trusted = await _summarized(served, "trusted.txt")
+    sql(AN_HOUR_AGO)
+    fleet.verdicts = {"a": ("ok", 100.0)}
+    await served.sweep()
+    suspect = await _summarized(served, "suspect.txt")
+
+    fleet.verdicts = {"a": ("out", None)}
 
     assert await served.sweep() == [suspect.id]
+    assert (await _get(served, trusted)).status == "done"
 
 
 async def test_nothing_stays_that_it_answers_while_it_is_out(
@@ -384,7 +405,7 @@ async def test_what_was_under_way_while_it_drifted_is_withdrawn_whenever_it_land
     entry = await _queued(served, "slow.txt")
     claimed = await served.ledger.claim(entry.id, lease=ledger.GIVE_UP_AFTER)
     assert claimed is not None
-    for verdicts in [{"a": ("out", 5.0)}, {} if gone else {"a": ("ok", 0.0)}]:
+    for verdicts in [{"a": ("out", 100.0)}, {} if gone else {"a": ("ok", 0.0)}]:
         fleet.verdicts = verdicts  # type: ignore[assignment]  # of states
         await served.sweep()
     assert await served.ledger.finish(claimed, _result("a", "b"))
@@ -398,17 +419,18 @@ async def test_what_was_under_way_while_it_drifted_is_withdrawn_whenever_it_land
 
 
 async def test_a_replica_that_is_back_is_trusted_and_can_drift_again(
-    served: Application, fleet: Fleet
+    served: Application, fleet: Fleet, sql: Sql
 ) -> None:
     states: list[State] = ["ok", "out", "ok"]
     for state in states:
         fleet.verdicts = {"a": (state, 0.0)}
         await served.sweep()
     first = await _summarized(served, "1.txt")
-    await served.sweep()
+    assert await served.sweep() == []
+    sql(AN_HOUR_AGO)
     second = await _summarized(served, "2.txt")
 
-    fleet.verdicts = {"a": ("out", 0.0)}
+    fleet.verdicts = {"a": ("out", 100.0)}
 
     assert await served.sweep() == [second.id]
     assert (await _get(served, first)).status == "done"
@@ -523,7 +545,7 @@ async def test_one_bad_replica_does_not_take_the_endpoint_out_while_its_examiner
 async def test_metrics_and_the_log_tell_of_replicas(
     served: Application, fleet: Fleet, sql: Sql, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fleet.verdicts = {"a": ("out", 1.0), "b": ("ok", 0.0)}
+    fleet.verdicts = {"a": ("out", 100.0), "b": ("ok", 0.0)}
     await _summarized(served, "a.txt")
     with caplog.at_level(logging.WARNING):
         await served.sweep()
