@@ -373,6 +373,19 @@ async def test_a_right_answer_while_it_is_out_makes_nothing_trustworthy(
     assert await infirmary.requeue(limit=10) == 1
 
 
+async def test_what_an_examiner_has_seen_since_we_asked_it_counts(
+    served: Application, fleet: Fleet, sql: Sql
+) -> None:
+    fleet.verdicts = {"a": ("ok", 5000.0)}
+    await served.sweep()
+    await _summarized(served, "a.txt")
+    sql(AN_HOUR_AGO)
+
+    fleet.verdicts = {"a": ("out", 100.0)}
+
+    assert await served.sweep() == []
+
+
 async def test_what_an_examiner_has_forgotten_is_still_known(
     served: Application, fleet: Fleet, sql: Sql
 ) -> None:
