@@ -28,8 +28,7 @@ SYSTEM_TYPE = "m7i.large"
 GPU_AMI = "AL2023_x86_64_NVIDIA"
 """Has driver and container toolkit; the device plugin is a chart (`components/kubernetes`)."""
 
-GPU_PLATFORM = GpuPlatform(product="EKS", own_plugin=True, partitions=False, dra=False)
-
+GPU_PLATFORM = GpuPlatform(product="EKS", own_plugin=True, partitions=False)
 
 GPU_TAINT = "nvidia.com/gpu"
 
@@ -166,7 +165,8 @@ class Cluster(pulumi.ComponentResource):
             taint=GPU_TAINT,
             # Without it the autoscaler adds a second node while the first one's plugin starts.
             labels={"k8s.amazonaws.com/accelerator": machine.gpu, **sharing.node_labels},
-            offers={sharing.resource: machine.count * sharing.shares},
+            # What is claimed is no resource, and such a pool is never empty.
+            offers={sharing.resource: machine.count * sharing.shares} if sharing.resource else {},
             after=ground,
             opts=child,
         )

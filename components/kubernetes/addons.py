@@ -84,7 +84,7 @@ class AddOns(pulumi.ComponentResource):
         if sharing.plugin is not None or "dcgm-exporter" in cluster.add_ons:
             gpu_system = self._space(GPU_SYSTEM)
             if sharing.plugin is not None:
-                # The operator finds the GPU nodes by itself.
+                # Operator and driver find the GPU nodes by themselves.
                 placed = on_gpus if sharing.plugin is CHARTS["nvidia-device-plugin"] else {}
                 self._install(sharing.plugin.name, gpu_system, {**placed, **sharing.values})
             if "dcgm-exporter" in cluster.add_ons:

@@ -51,6 +51,13 @@ CHARTS = {
             seen=date(2026, 8, 19),
         ),
         Chart(
+            name="dra-driver-nvidia-gpu",
+            repository="oci://registry.k8s.io/dra-driver-nvidia/charts/dra-driver-nvidia-gpu",
+            version="0.5.0",
+            source="Go module sigs.k8s.io/dra-driver-nvidia-gpu v0.5.0, which holds the chart",
+            seen=date(2026, 8, 20),
+        ),
+        Chart(
             name="gpu-operator",
             repository="https://helm.ngc.nvidia.com/nvidia",
             version="v26.7.0",

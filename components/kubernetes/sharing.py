@@ -1,7 +1,8 @@
 """One GPU for several pods: what a pool's `gpu_sharing` means where it is, or why it cannot be.
 
-Modes and their limits are those of NVIDIA's device plugin (its README, 2026-08) and of AMD's
-partitioning as DOKS offers it (pulumi_digitalocean 4.84, `gpu_partition_mode`).
+Modes and their limits are those of NVIDIA's device plugin (its README, 2026-08), of its driver for
+Dynamic Resource Allocation (chart 0.5.0) and of AMD's partitioning as DOKS offers it
+(pulumi_digitalocean 4.84, `gpu_partition_mode`).
 """
 
 import json
@@ -30,15 +31,13 @@ class GpuPlatform:
 
     Attributes:
         product: What people call it.
-        own_plugin: The device plugin is ours to install and configure.
+        own_plugin: What hands out NVIDIA's GPUs is ours to install and configure.
         partitions: A pool's AMD GPUs can be partitioned.
-        dra: Has a managed driver for Dynamic Resource Allocation.
     """
 
     product: str
     own_plugin: bool
     partitions: bool
-    dra: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +49,7 @@ class Sharing:
         shares: Of one GPU: a node has so many times its GPUs.
         several: One container may ask for more than one.
         plugin: Chart that hands them out; None where the platform does.
-        values: Of that chart.
+        values: Of that chart, beside where its pods run.
         node_labels: That every node of the pool needs for it.
         partition: Mode of the node pool, in DigitalOcean's words.
         memory_utilization: vLLM's `--gpu-memory-utilization`, so that the shares fit side by side.
@@ -109,6 +108,11 @@ class _Ask:
         """The resource that is a whole GPU."""
         return f"{self.gpu.vendor}.com/gpu"
 
+    @property
+    def installs(self) -> bool:
+        """Who hands out the GPUs is a chart of ours."""
+        return self.platform.own_plugin and self.gpu.vendor == "nvidia"
+
     def refuse(self, reason: str, instead: str = "exclusive") -> SharingError:
         return SharingError(self.value, reason, instead)
 
@@ -140,13 +144,12 @@ class _Ask:
 
 def _exclusive(ask: _Ask) -> Sharing:
     ask.need_nothing_more()
-    ours = ask.platform.own_plugin and ask.gpu.vendor == "nvidia"
     return Sharing(
         mode="exclusive",
         resource=ask.whole,
         several=True,
-        plugin=CHARTS["nvidia-device-plugin"] if ours else None,
-        node_labels=_PRESENT if ours else {},
+        plugin=CHARTS["nvidia-device-plugin"] if ask.installs else None,
+        node_labels=_PRESENT if ask.installs else {},
     )
 
 
@@ -213,12 +216,12 @@ def _replicas(
 
 
 def _dra(ask: _Ask) -> Sharing:
+    """Whole GPUs by claim: a driver is in the plugin's place, as both would give the same GPU away.
+
+    At EKS that is for Kubernetes 1.34 and newer, on managed node groups, not in Auto Mode (EKS user
+    guide, device-management-nvidia-dra-device-plugin, read 2026-11-22).
+    """
     ask.need_nothing_more()
-    if not ask.platform.dra:
-        raise ask.refuse(
-            f"{ask.platform.product} manages no driver for it, and none of its charts is proven"
-            " here"
-        )
     if ask.minimum_nodes == 0:
         raise ask.refuse(
             "the pool may have no node, and the cluster autoscaler does not know what devices a"
@@ -229,6 +232,9 @@ def _dra(ask: _Ask) -> Sharing:
         mode="dra",
         resource="",
         several=True,
+        plugin=CHARTS["dra-driver-nvidia-gpu"] if ask.installs else None,
+        values=_DRIVER if ask.installs else {},
+        node_labels=_PRESENT if ask.installs else {},
         device_class=f"gpu.{ask.gpu.vendor}.com",
     )
 
@@ -255,6 +261,14 @@ def _amd_partition(ask: _Ask) -> Sharing:
         partition=modes[ask.detail],
     )
 
+
+_DRIVER: Mapping[str, Any] = {
+    # Says that no device plugin is beside it; without, the chart refuses.
+    "gpuResourcesEnabledOverride": True,
+    # NVLink between nodes is sold in GB200 machines alone, which are not in our table.
+    "resources": {"computeDomains": {"enabled": False}},
+}
+"""Of the DRA driver's chart; it takes the driver of the nodes' image for its own by default."""
 
 _PARTS = {"SPX": 1, "DPX": 2}
 """Devices that one GPU shows as."""

@@ -15,7 +15,7 @@ from components.kubernetes.sharing import shared
 HINT = "k8s.io/cluster-autoscaler/node-template/"
 
 
-def asked(sharing: str) -> Monitor:
+def asked(sharing: str, *, minimum: int = 0) -> Monitor:
     row = machine("g6.12xlarge")  # four L4
 
     def program() -> None:
@@ -25,8 +25,8 @@ def asked(sharing: str) -> Monitor:
             region="us-east-1",
             network=network,
             machine=row,
-            sharing=shared(GPU_PLATFORM, gpu(row.gpu), sharing, minimum_nodes=0),
-            minimum=0,
+            sharing=shared(GPU_PLATFORM, gpu(row.gpu), sharing, minimum_nodes=minimum),
+            minimum=minimum,
             maximum=3,
             version="",
             api_cidrs=[],
@@ -65,6 +65,13 @@ def test_an_empty_pool_says_how_many_shares_a_node_would_bring(
     monitor = asked(sharing)
     assert hints(monitor)[f"resources/{resource}"] == count
     assert monitor.stack_outputs["resource"] == resource
+
+
+def test_claimed_gpus_are_no_resource_that_a_node_would_bring() -> None:
+    monitor = asked("dra", minimum=1)
+    assert not [hint for hint in hints(monitor) if hint.startswith("resources/")]
+    assert nodes(monitor)["labels"]["nvidia.com/gpu.present"] == "true"
+    assert monitor.stack_outputs["resource"] == ""
 
 
 def test_nodes_carry_what_the_device_plugin_looks_for() -> None:

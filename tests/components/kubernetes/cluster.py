@@ -29,7 +29,7 @@ WIDE = replace(SMALL, model="llama-3.1-405b", weights_gib=760, gpus=8, nodes=2)
 """Needs two nodes of eight."""
 
 
-OURS = GpuPlatform(product="a cluster", own_plugin=True, partitions=False, dra=False)
+OURS = GpuPlatform(product="a cluster", own_plugin=True, partitions=False)
 WHOLE = shared(OURS, gpu("h100"), "exclusive", minimum_nodes=1)
 
 

@@ -14,8 +14,8 @@ from components.kubernetes.charts import CHARTS
 from components.kubernetes.sharing import GpuPlatform, Sharing, shared
 from tests.components.kubernetes.cluster import described, objects
 
-OURS = GpuPlatform(product="ours", own_plugin=True, partitions=False, dra=False)
-THEIRS = GpuPlatform(product="theirs", own_plugin=False, partitions=True, dra=True)
+OURS = GpuPlatform(product="ours", own_plugin=True, partitions=False)
+THEIRS = GpuPlatform(product="theirs", own_plugin=False, partitions=True)
 AUTOSCALER = {"cloudProvider": "aws", "autoDiscovery": {"clusterName": "seamless-test"}}
 BARE = {"dcgm-exporter": {}, "cluster-autoscaler": AUTOSCALER}
 """What a platform that manages nothing asks for."""
@@ -71,6 +71,17 @@ def test_a_sliced_gpu_is_handed_out_by_the_operator_in_the_plugin_s_place() -> N
     values = found["gpu-operator"]["values"]
     assert values["dcgmExporter"] == {"enabled": False}
     assert "nodeSelector" not in values
+
+
+def test_claimed_gpus_are_handed_out_by_the_driver_in_the_plugin_s_place() -> None:
+    found = releases(asked(sharing(OURS, "dra"), BARE))
+    assert "nvidia-device-plugin" not in found
+    driver = found["dra-driver-nvidia-gpu"]
+    assert driver["namespace"] == "gpu-system"
+    assert driver["values"] == {
+        "gpuResourcesEnabledOverride": True,
+        "resources": {"computeDomains": {"enabled": False}},
+    }
 
 
 def test_an_existing_prometheus_is_used_and_none_installed() -> None:

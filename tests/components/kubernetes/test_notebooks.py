@@ -12,7 +12,7 @@ from components.kubernetes.notebooks import Notebooks
 from components.kubernetes.sharing import GpuPlatform, Sharing, shared
 from tests.components.kubernetes.cluster import described, manifest, objects
 
-OURS = GpuPlatform(product="ours", own_plugin=True, partitions=False, dra=False)
+OURS = GpuPlatform(product="ours", own_plugin=True, partitions=False)
 SLICED = shared(OURS, gpu("l40s"), "time-slicing:4", minimum_nodes=0)
 WHOLE = shared(OURS, gpu("l40s"), "exclusive", minimum_nodes=0)
 

@@ -50,7 +50,7 @@ def expected(platform: GpuPlatform, row: Gpu, value: str) -> bool:
         "mig": platform is EKS and detail in row.mig,
         "mps": platform is EKS and row.vendor == "nvidia",
         "time-slicing": platform is EKS and row.vendor == "nvidia",
-        "dra": platform is DOKS,
+        "dra": True,
         "amd-partition": platform is DOKS and row.vendor == "amd",
     }[mode]
 
@@ -117,11 +117,30 @@ def test_half_an_amd_gpu_is_a_matter_of_the_pool() -> None:
     assert (given.resource, given.shares) == ("amd.com/gpu", 2)
 
 
-def test_devices_are_claimed_only_from_a_pool_that_keeps_a_node() -> None:
-    given = shared(DOKS, gpu("h200"), "dra", minimum_nodes=1)
-    assert (given.resource, given.device_class) == ("", "gpu.nvidia.com")
+@pytest.mark.parametrize(
+    ("platform", "name", "device_class"),
+    [
+        (EKS, "h200", "gpu.nvidia.com"),
+        (DOKS, "h200", "gpu.nvidia.com"),
+        (DOKS, "mi300x", "gpu.amd.com"),
+    ],
+)
+def test_devices_are_claimed_only_from_a_pool_that_keeps_a_node(
+    platform: GpuPlatform, name: str, device_class: str
+) -> None:
+    given = shared(platform, gpu(name), "dra", minimum_nodes=1)
+    assert (given.resource, given.device_class) == ("", device_class)
     with pytest.raises(SharingError, match="the pool may have no node"):
-        shared(DOKS, gpu("h200"), "dra", minimum_nodes=0)
+        shared(platform, gpu(name), "dra", minimum_nodes=0)
+
+
+def test_a_driver_for_claims_is_installed_only_where_the_platform_brings_none() -> None:
+    ours = shared(EKS, gpu("l4"), "dra", minimum_nodes=1)
+    assert ours.plugin is CHARTS["dra-driver-nvidia-gpu"]
+    assert ours.values["gpuResourcesEnabledOverride"] is True
+    assert ours.node_labels == {"nvidia.com/gpu.present": "true"}
+    theirs = shared(DOKS, gpu("h100"), "dra", minimum_nodes=1)
+    assert (theirs.plugin, theirs.values, theirs.node_labels) == (None, {}, {})
 
 
 @pytest.mark.parametrize(
