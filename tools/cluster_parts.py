@@ -1,52 +1,101 @@
 """What the tests of a cluster take from others, kept once per machine.
 
-The definitions of custom resources lie in their projects' Go modules; Prometheus and nginx are
-Debian's packages, unpacked and not installed.
+Charts and the definitions of custom resources lie in their projects' Go modules; Prometheus and
+nginx are Debian's packages, unpacked and not installed.
 """
 
-import json
 import shutil
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from tools.bootstrap import BootstrapError, cache_folder, exclusive
-from tools.engine_build import StepError, forget_toolchain, go_toolchain, logged, staging
+from tools.engine_build import StepError, logged, staging
+from tools.go_sources import GoSource, get, kept
 from tools.workspace import CommandError
 
 Report = Callable[[str], None]
 
+_STACK = "charts/kube-prometheus-stack"
+_OPERATOR = f"{_STACK}/charts/crds/crds"
 
-@dataclass(frozen=True, kw_only=True)
-class Definitions:
-    """Files of a Go module that define custom resources."""
-
-    module: str
-    folder: str
-    files: tuple[str, ...]
-
-
-DEFINITIONS = (
-    Definitions(
-        module="github.com/kedacore/keda/v2@v2.21.0",
-        folder="config/crd/bases",
-        files=("keda.sh_scaledobjects.yaml", "keda.sh_triggerauthentications.yaml"),
+SOURCES = (
+    GoSource(
+        module="github.com/kedacore/keda/v2@v2.20.2",
+        sum="h1:SR60v8uIcelbveS8n/1jcl8tLdBBIbHMxmdOHw8tKqA=",
+        paths={
+            f"config/crd/bases/{file}": f"definitions/{file}"
+            for file in ("keda.sh_scaledobjects.yaml", "keda.sh_triggerauthentications.yaml")
+        },
     ),
-    Definitions(
-        module="github.com/prometheus-operator/prometheus-operator@v0.85.0",
-        folder="example/prometheus-operator-crd",
-        files=(
-            "monitoring.coreos.com_podmonitors.yaml",
-            "monitoring.coreos.com_prometheusrules.yaml",
-        ),
+    GoSource(
+        module="github.com/kedacore/charts@v2.20.2+incompatible",
+        sum="h1:8oHeTAIuV0FyzxPqojqvWYvIm2VWOuuI5CYH8X+UKNo=",
+        paths={"keda": "charts/keda"},
+    ),
+    GoSource(
+        module="github.com/prometheus-community/helm-charts@v0.0.0-20260828105119-ed5d7d9b5933",
+        sum="h1:5+f9HcKpurn9DWdl0b8PsT7TkEzfCDwcx2KbWYnrnPU=",
+        paths={
+            _STACK: _STACK,
+            **{
+                f"charts/{part}": f"{_STACK}/charts/{part}"
+                for part in (
+                    "kube-state-metrics",
+                    "prometheus-node-exporter",
+                    "prometheus-windows-exporter",
+                )
+            },
+            **{
+                f"{_OPERATOR}/crd-{kind}.yaml": f"definitions/crd-{kind}.yaml"
+                for kind in (
+                    "alertmanagers",
+                    "podmonitors",
+                    "prometheuses",
+                    "prometheusrules",
+                    "servicemonitors",
+                )
+            },
+        },
+    ),
+    GoSource(
+        # 13.0.1, while the stack asks for 12.11.2, which is in no version that the proxy offers.
+        module="github.com/grafana-community/helm-charts@v0.0.0-20260829030558-dbf9f4fb5fa1",
+        sum="h1:vku2Qg2LpOqB0wMkzPLMfWL1f1LBTzBH4fVgSJ8+Zak=",
+        paths={"charts/grafana": f"{_STACK}/charts/grafana"},
+    ),
+    GoSource(
+        module="sigs.k8s.io/lws@v0.9.0",
+        sum="h1:DcJCgxjjoGOx//QHZkeKpyiblxYq70aCRZNYSfykWyI=",
+        paths={
+            "config/crd/bases/leaderworkerset.x-k8s.io_leaderworkersets.yaml": (
+                "definitions/leaderworkersets.yaml"
+            ),
+            "charts/lws": "charts/lws",
+        },
+    ),
+    GoSource(
+        module="github.com/NVIDIA/k8s-device-plugin@v0.19.0",
+        sum="h1:3JBGCsq0moOtpqyYHpevGZNcPKmIJeTiL7qSQ/rC71Q=",
+        paths={"deployments/helm/nvidia-device-plugin": "charts/nvidia-device-plugin"},
+    ),
+    GoSource(
+        module="sigs.k8s.io/dra-driver-nvidia-gpu@v0.5.0",
+        sum="h1:CjUBJwemlt4kYy5AN+I7Ce4mMp9V4VKR97EBogSoDus=",
+        paths={"deployments/helm/dra-driver-nvidia-gpu": "charts/dra-driver-nvidia-gpu"},
     ),
 )
+"""The proxy has no version of the charts of DCGM exporter, GPU operator, cluster autoscaler and
+JupyterHub that we could take (proxy.golang.org, 2026-11-22)."""
 
 
 def definitions() -> Path | None:
     """Return the folder of the definitions if this machine has these versions."""
-    return _there(_definitions_folder())
+    return _there(kept(SOURCES) / "definitions")
+
+
+def charts() -> Path | None:
+    """Return the folder of the charts, each by its name, if this machine has these versions."""
+    return _there(kept(SOURCES) / "charts")
 
 
 def prometheus() -> Path | None:
@@ -65,7 +114,7 @@ def nginx() -> Path | None:
 
 
 def ensure(report: Report) -> None:
-    """Get what is not there yet: some 40 MB. Without Debian there are no programs, which is said.
+    """Get what is not there yet: some 60 MB. Without Debian there are no programs, which is said.
 
     Raises:
         CommandError: something could not be had; holds the end of its log.
@@ -76,33 +125,13 @@ def ensure(report: Report) -> None:
     try:
         with exclusive(parent / "lock", report, "getting parts of the cluster tests"):
             if definitions() is None:
-                _get_definitions(parent, log, report)
+                get(SOURCES, log, report)
             if prometheus() is None:
                 _get_package("prometheus", parent, log, report)
             if nginx() is None:
                 _get_package("nginx", parent, log, report)
     except (BootstrapError, StepError) as error:
         raise CommandError(str(error)) from error
-
-
-def _get_definitions(parent: Path, log: Path, report: Report) -> None:
-    go, environment = go_toolchain(log, report)
-    with staging(parent) as folder:
-        for wanted in DEFINITIONS:
-            outcome = subprocess.run(
-                [str(go), "mod", "download", "-json", wanted.module],
-                cwd=folder,
-                env=environment,
-                capture_output=True,
-                text=True,
-            )
-            if outcome.returncode:
-                raise StepError(f"getting {wanted.module} failed:\n{outcome.stdout.rstrip()}")
-            source = Path(json.loads(outcome.stdout)["Dir"]) / wanted.folder
-            for file in wanted.files:
-                shutil.copyfile(source / file, folder / file)
-        folder.rename(_definitions_folder())
-    forget_toolchain()
 
 
 def _get_package(name: str, parent: Path, log: Path, report: Report) -> None:
@@ -127,11 +156,6 @@ def _get_package(name: str, parent: Path, log: Path, report: Report) -> None:
             report=report,
         )
         unpacked.rename(cache_folder() / name)
-
-
-def _definitions_folder() -> Path:
-    versions = [wanted.module.rpartition("/")[2] for wanted in DEFINITIONS]
-    return cache_folder() / "cluster-parts" / "-".join(["definitions", *versions])
 
 
 def _there(folder: Path) -> Path | None:

@@ -74,7 +74,9 @@ class AddOns(pulumi.ComponentResource):
             self.prometheus_url = pulumi.Output.from_input(existing_prometheus)
         self._install("keda", self._space(KEDA), {})
         if groups:
-            self._install("lws", self._space(GROUPS), {})
+            # Its chart's own tag is a branch until it is published.
+            manager = {"manager": {"tag": f"v{CHARTS['lws'].version}"}}
+            self._install("lws", self._space(GROUPS), {"image": manager})
         on_gpus: Manifest = {
             "nodeSelector": dict(cluster.gpu_labels),
             "tolerations": [

@@ -1,4 +1,8 @@
-"""The Helm charts that we install, each at one version: one tested set."""
+"""The Helm charts that we install, each at one version: one tested set.
+
+`./seamless test cluster` renders those that a Go module holds, with our values, and has every
+object admitted; `tools/cluster_parts.py` says which.
+"""
 
 from dataclasses import dataclass
 from datetime import date
@@ -32,9 +36,9 @@ CHARTS = {
         Chart(
             name="kube-prometheus-stack",
             repository="oci://ghcr.io/prometheus-community/charts/kube-prometheus-stack",
-            version="88.6.2",
-            source="github.com/prometheus-community/helm-charts, releases",
-            seen=date(2026, 8, 31),
+            version="88.6.1",
+            source="github.com/prometheus-community/helm-charts, ed5d7d9b5933",
+            seen=date(2026, 8, 28),
         ),
         Chart(
             name="keda",
@@ -46,16 +50,16 @@ CHARTS = {
         Chart(
             name="nvidia-device-plugin",
             repository="https://nvidia.github.io/k8s-device-plugin",
-            version="0.20.0",
+            version="0.19.0",
             source="github.com/NVIDIA/k8s-device-plugin",
-            seen=date(2026, 8, 19),
+            seen=date(2026, 3, 17),
         ),
         Chart(
             name="dra-driver-nvidia-gpu",
             repository="oci://registry.k8s.io/dra-driver-nvidia/charts/dra-driver-nvidia-gpu",
             version="0.5.0",
-            source="Go module sigs.k8s.io/dra-driver-nvidia-gpu v0.5.0, which holds the chart",
-            seen=date(2026, 8, 20),
+            source="github.com/kubernetes-sigs/dra-driver-nvidia-gpu, tests/bats/Makefile",
+            seen=date(2026, 8, 19),
         ),
         Chart(
             name="gpu-operator",
@@ -81,9 +85,9 @@ CHARTS = {
         Chart(
             name="lws",
             repository="oci://registry.k8s.io/lws/charts/lws",
-            version="0.10.0",
+            version="0.9.0",
             source="github.com/kubernetes-sigs/lws",
-            seen=date(2026, 8, 11),
+            seen=date(2026, 6, 17),
         ),
         Chart(
             name="jupyterhub",

@@ -11,6 +11,7 @@ from tests.cluster.control_plane import Api, running
 from tests.local import until
 from tools import cluster_parts
 from tools.control_plane import CONTROL_PLANE
+from tools.helm import HELM
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,24 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
             api.apply(body)
             until(partial(_established, api, api.path(body)), seconds=30)
         yield api
+
+
+@pytest.fixture(scope="session")
+def charts() -> Path:
+    """The folder of charts."""
+    found = cluster_parts.charts()
+    if found is None:
+        pytest.skip("no charts are there: ./seamless test cluster gets them")
+    return found
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    """The folder with `helm`."""
+    found = HELM.find()
+    if found is None:
+        pytest.skip("no Helm is built: ./seamless test cluster builds it")
+    return found
 
 
 def _established(api: Api, path: str) -> bool | None:

@@ -80,14 +80,6 @@ class Api:
         space = f"/namespaces/{metadata['namespace']}" if namespaced else ""
         return f"{_root(manifest['apiVersion'])}{space}/{plural}/{metadata['name']}"
 
-    def serves(self, manifest: Manifest) -> bool:
-        """True for a kind that the server knows."""
-        try:
-            self._place(manifest["apiVersion"], manifest["kind"])
-        except (RefusedError, KeyError):
-            return False
-        return True
-
     def is_ready(self) -> bool:
         """True when the server answers that it is."""
         try:

@@ -1,4 +1,4 @@
-"""What a program asks of Kubernetes, given to a real API server."""
+"""What a program or a chart asks of Kubernetes, given to a real API server."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,17 +23,39 @@ def bodies(planned: list[PlannedResource]) -> list[Body]:
 
 
 def deploy(api: Api, program: Callable[[], object]) -> str:
-    """Apply what a program asks for; the namespace of its pods.
-
-    What nobody defined here, such as a LeaderWorkerSet, is left out.
-    """
+    """Apply what a program asks for; the namespace of its pods."""
     found = bodies(objects(program))
     for body in found:
-        if api.serves(body):
-            api.apply(body)
+        api.apply(body)
     (namespace,) = [
         body["metadata"]["name"]
         for body in found
         if body["kind"] == "Namespace" and body["metadata"]["name"].endswith("-00000000")
     ]
     return str(namespace)
+
+
+def admit(api: Api, body: Body) -> None:
+    """Have an object admitted, and the pods that a controller would make of it.
+
+    Only what others need is kept: Pod Security looks at pods alone, in a namespace that is there.
+    """
+    api.apply(body, dry_run=body["kind"] not in FIRST)
+    if body["kind"] == "Namespace":
+        # A controller makes it, later: whom a pod runs as that names nobody.
+        account = {"name": "default", "namespace": body["metadata"]["name"]}
+        api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
+    for template in templates(body):
+        pod = {"apiVersion": "v1", "kind": "Pod", "spec": template["spec"]}
+        where = {key: body["metadata"][key] for key in ("name", "namespace")}
+        api.apply({**pod, "metadata": {**template.get("metadata", {}), **where}}, dry_run=True)
+
+
+def templates(body: Body) -> list[Body]:
+    """Of the pods that a controller makes of an object."""
+    if body["kind"] in ("DaemonSet", "Deployment", "Job", "StatefulSet"):
+        return [body["spec"]["template"]]
+    if body["kind"] == "LeaderWorkerSet":
+        group = body["spec"]["leaderWorkerTemplate"]
+        return [group["leaderTemplate"], group["workerTemplate"]]
+    return []

@@ -6,13 +6,14 @@ import pytest
 
 from tests.cluster.control_plane import Api, RefusedError
 from tests.components.kubernetes import test_scaling, test_watching
-from tests.components.kubernetes.cluster import SMALL, WIDE, manifest
+from tests.components.kubernetes.cluster import SMALL, WIDE, manifest, model, objects
 
 pytestmark = pytest.mark.cluster
 
 Body = dict[str, Any]
 
 SPACE = "definitions"
+GROUP = "LeaderWorkerSet"
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +25,10 @@ def defined(api: Api) -> Api:
 
 def ours() -> dict[str, Body]:
     """One of each kind, the scaling to zero with all its triggers."""
+    wide = objects(lambda: model("wide", WIDE))
     asked = [*test_scaling.asked(test_scaling.ASLEEP), *test_watching.asked()]
-    kinds = ("ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule")
+    asked += [r for r in wide if r.inputs.get("kind") == GROUP]
+    kinds = ("ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule", GROUP)
     found = {r.inputs["kind"]: manifest(r) for r in asked if r.inputs.get("kind") in kinds}
     assert set(found) == set(kinds)
     for body in found.values():
@@ -53,12 +56,24 @@ def test_both_kinds_of_replicas_can_be_scaled(defined: Api) -> None:
         )
 
 
+def test_replicas_of_several_nodes_have_a_number_that_an_autoscaler_can_set(defined: Api) -> None:
+    body = ours()[GROUP]
+    defined.apply(body)
+    scale = f"{defined.path(body)}/scale"
+    assert defined.get(scale)["spec"] == {"replicas": 1}
+    assert defined.patch(scale, {"spec": {"replicas": 3}})["spec"] == {"replicas": 3}
+    assert defined.get(defined.path(body))["spec"]["replicas"] == 3
+
+
 @pytest.mark.parametrize(
     ("kind", "change", "message"),
     [
         ("ScaledObject", {"triggers": [{"metadata": {}}]}, r"triggers\[0\]\.type"),
         ("ScaledObject", {"fallback": {"replicas": 1}}, "failureThreshold"),
         ("ScaledObject", {"cooldown": 300}, "field not declared in schema"),
+        (GROUP, {"leaderWorkerTemplate": {"size": "two"}}, "size"),
+        (GROUP, {"leaderWorkerTemplate": {"size": 2, "restart": "all"}}, "field not declared"),
+        (GROUP, {"replicas": "many"}, "replicas"),
         ("PodMonitor", {"selector": None}, "selector"),
         ("PrometheusRule", {"groups": [{"rules": []}]}, "name"),
     ],

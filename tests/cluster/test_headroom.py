@@ -1,4 +1,4 @@
-"""Proves on a real scheduler that held room is given up at once, and that claimed GPUs are had."""
+"""Proves on a real scheduler that held room is given up at once."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,8 +19,6 @@ from tests.components.kubernetes.cluster import (
 from tests.local import until
 
 pytestmark = pytest.mark.cluster
-
-DRIVER = "gpu.nvidia.com"
 
 
 def gpu_node(api: Api, name: str, *, gpus: int) -> None:
@@ -71,51 +69,3 @@ def test_a_replica_takes_the_held_place_at_once_and_the_holder_waits(api: Api) -
     (holder,) = until(waiting, seconds=60)
     assert holder["spec"]["priority"] == -10
     assert "nodeName" not in holder["spec"]
-
-
-def test_a_claim_is_pending_without_a_device_and_allocated_with_one(api: Api) -> None:
-    gpu_node(api, "claimed-1", gpus=0)
-    api.apply(
-        {
-            "apiVersion": "resource.k8s.io/v1",
-            "kind": "DeviceClass",
-            "metadata": {"name": DRIVER},
-            "spec": {"selectors": [{"cel": {"expression": f"device.driver == '{DRIVER}'"}}]},
-        }
-    )
-    namespace = deploy(
-        api,
-        lambda: model(
-            "claims",
-            gpu_labels={"seamless.dev/pool": "claimed-1"},
-            gpu_resource="",
-            gpu_device_class=DRIVER,
-        ),
-    )
-
-    def told() -> list[str] | None:
-        return [
-            condition["message"]
-            for pod in pods(api, namespace, "model-server")
-            for condition in pod["status"].get("conditions", [])
-            if condition["type"] == "PodScheduled" and condition["status"] == "False"
-        ] or None
-
-    assert "cannot allocate all claims" in until(told, seconds=60)[0]
-    api.apply(
-        {
-            "apiVersion": "resource.k8s.io/v1",
-            "kind": "ResourceSlice",
-            "metadata": {"name": "claimed-1"},
-            "spec": {
-                "driver": DRIVER,
-                "nodeName": "claimed-1",
-                "pool": {"name": "claimed-1", "generation": 1, "resourceSliceCount": 1},
-                "devices": [{"name": "gpu-0"}],
-            },
-        }
-    )
-    until(lambda: on(api, namespace, "model-server", "claimed-1"), seconds=60)
-    (claim,) = api.get(f"/apis/resource.k8s.io/v1/namespaces/{namespace}/resourceclaims")["items"]
-    (device,) = claim["status"]["allocation"]["devices"]["results"]
-    assert (device["pool"], device["device"]) == ("claimed-1", "gpu-0")

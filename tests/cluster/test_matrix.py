@@ -6,7 +6,6 @@ Platform x GPU x sharing, for a model that fits one small GPU and one that needs
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
 import pytest
 
@@ -19,8 +18,8 @@ from components.models import MODELS
 from stacks.errors import SettingsError
 from stacks.gpu import GpuSettings
 from tests.cluster.control_plane import Api
-from tests.cluster.deployed import FIRST, bodies
-from tests.components.kubernetes.cluster import described, objects
+from tests.cluster.deployed import admit, bodies, templates
+from tests.components.kubernetes.cluster import WIDE, described, model, objects
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -82,37 +81,21 @@ def outcome(api: Api, platform: str, on: str, sharing: str) -> Outcome:
             "matrix", cluster=cluster, sharing=handed_out, serving=serving, sizing=fit.text
         )
 
-    admitted = 0
-    for body in bodies(objects(program)):
-        if api.serves(body):
-            api.apply(body, dry_run=body["kind"] not in FIRST)
-            admitted += 1
-        if body["kind"] == "Namespace":
-            api.apply(default_account(body["metadata"]["name"]))  # a controller makes it, later
-        if pod := pod_of(body):
-            api.apply(pod, dry_run=True)  # Pod Security looks at pods alone
-    return Outcome(platform=platform, gpu=on, sharing=sharing, refusal="", admitted=admitted)
+    asked = bodies(objects(program))
+    for body in asked:
+        admit(api, body)
+    return Outcome(platform=platform, gpu=on, sharing=sharing, refusal="", admitted=len(asked))
 
 
-def default_account(namespace: str) -> dict[str, Any]:
-    """Whom a pod runs as that names nobody."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {"name": "default", "namespace": namespace},
-    }
-
-
-def pod_of(body: dict[str, Any]) -> dict[str, Any] | None:
-    """A pod as a controller would make it of an object; None where it makes none."""
-    if body["kind"] not in ("Deployment", "Job"):
-        return None
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {**body["spec"]["template"]["metadata"], **body["metadata"]},
-        "spec": body["spec"]["template"]["spec"],
-    }
+def test_a_model_that_needs_two_nodes_is_admitted_whole_with_leaders_and_workers(api: Api) -> None:
+    asked = bodies(objects(lambda: model("two-nodes", WIDE)))
+    (group,) = [body for body in asked if body["kind"] == "LeaderWorkerSet"]
+    leader, worker = templates(group)
+    for body in asked:
+        admit(api, body)
+    for template in (leader, worker):
+        (server,) = template["spec"]["containers"]
+        assert server["resources"]["limits"]["nvidia.com/gpu"] == "8"
 
 
 def test_every_combination_is_refused_with_its_remedy_or_admitted_whole(

@@ -1,0 +1,93 @@
+"""Proves that a replica that claims its GPU waits for a device, and goes where the device is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.gpu import gpu
+from components.kubernetes.sharing import shared
+from tests.cluster.charts import rendered
+from tests.cluster.control_plane import Api
+from tests.cluster.deployed import deploy
+from tests.cluster.test_admission import node, pods
+from tests.components.kubernetes.cluster import OURS, model
+from tests.local import until
+
+pytestmark = pytest.mark.cluster
+
+POOL = "claimed"
+DRIVER = "gpu.nvidia.com"
+CLAIMED = shared(OURS, gpu("h100"), "dra", minimum_nodes=1)
+
+
+@pytest.fixture
+def classes(api: Api, helm: Path, charts: Path) -> Iterator[None]:
+    """Classes of devices as the driver's chart defines them; they are everybody's while there."""
+    release = {"name": "driver", "namespace": "gpu-system", "values": CLAIMED.values}
+    made = rendered(helm, charts / "dra-driver-nvidia-gpu", release)
+    found = [body for body in made if body["kind"] == "DeviceClass"]
+    for body in found:
+        api.apply(body)
+    yield
+    for body in found:
+        api.delete(api.path(body))
+
+
+def published(name: str) -> dict[str, Any]:
+    """What the driver says of a node with one whole GPU."""
+    whole = {"name": "gpu-0", "attributes": {"type": {"string": "gpu"}}}
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceSlice",
+        "metadata": {"name": f"{name}-{DRIVER}"},
+        "spec": {
+            "driver": DRIVER,
+            "nodeName": name,
+            "pool": {"name": name, "generation": 1, "resourceSliceCount": 1},
+            "devices": [whole],
+        },
+    }
+
+
+@pytest.mark.usefixtures("classes")
+def test_a_replica_waits_until_a_driver_publishes_a_device_and_then_has_it(api: Api) -> None:
+    for number in range(2):
+        node(api, f"{POOL}-{number}", gpus=1, pool=POOL)
+    namespace = deploy(
+        api,
+        lambda: model(
+            POOL,
+            gpu_labels={"seamless.dev/pool": POOL},
+            gpu_resource=CLAIMED.resource,
+            gpu_device_class=CLAIMED.device_class,
+        ),
+    )
+
+    def told() -> str | None:
+        for pod in pods(api, namespace, "model-server"):
+            for condition in pod["status"].get("conditions", []):
+                if condition["type"] == "PodScheduled" and condition["status"] == "False":
+                    return str(condition["message"])
+        return None
+
+    assert "cannot allocate all claims" in until(told, seconds=60)
+
+    api.apply(published(f"{POOL}-1"))
+
+    (bound,) = until(
+        lambda: (
+            [
+                pod["spec"]["nodeName"]
+                for pod in pods(api, namespace, "model-server")
+                if pod["spec"].get("nodeName")
+            ]
+            or None
+        ),
+        seconds=60,
+    )
+    assert bound == f"{POOL}-1"
+    (claim,) = api.get(f"/apis/resource.k8s.io/v1/namespaces/{namespace}/resourceclaims")["items"]
+    (device,) = claim["status"]["allocation"]["devices"]["results"]
+    assert (device["driver"], device["pool"], device["device"]) == (DRIVER, f"{POOL}-1", "gpu-0")

@@ -1,0 +1,79 @@
+"""Files that lie in other projects' Go modules, kept once per machine: no program is built of them.
+
+The proxy of Go modules has whole repositories, their charts and definitions too. Each module is
+pinned by the hash that `go.sum` would have.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.bootstrap import cache_folder
+from tools.engine_build import StepError, forget_toolchain, go_toolchain, staging
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoSource:
+    """What is taken of one Go module.
+
+    Attributes:
+        module: `path@version`.
+        sum: Of the module, as `go.sum` has it.
+        paths: Where each file or folder of the module goes.
+    """
+
+    module: str
+    sum: str
+    paths: Mapping[str, str]
+
+
+def kept(sources: Sequence[GoSource]) -> Path:
+    """Where these very sources are kept, if they are."""
+    name = hashlib.sha256(repr(sources).encode()).hexdigest()[:16]
+    return cache_folder() / "go-sources" / name
+
+
+def get(sources: Sequence[GoSource], log: Path, report: Callable[[str], None]) -> None:
+    """Fill the folder of these sources; the caller holds a lock.
+
+    Raises:
+        StepError: a module could not be had, or is not the pinned one.
+    """
+    go, environment = go_toolchain(log, report)
+    with staging(kept(sources).parent) as folder:
+        for source in sources:
+            report(f"getting {source.module}")
+            module = _module(source, go, environment, folder)
+            for path, name in source.paths.items():
+                _copy(module / path, folder / name)
+        folder.rename(kept(sources))
+    forget_toolchain()
+
+
+def _module(source: GoSource, go: Path, environment: Mapping[str, str], folder: Path) -> Path:
+    outcome = subprocess.run(
+        [str(go), "mod", "download", "-json", source.module],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    if outcome.returncode:
+        raise StepError(f"getting {source.module} failed:\n{outcome.stdout.rstrip()}")
+    found = json.loads(outcome.stdout)
+    if found["Sum"] != source.sum:
+        raise StepError(f"{source.module} is {found['Sum']}, but must be {source.sum}")
+    return Path(found["Dir"])
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Without the permissions: Go's cache is read-only."""
+    for file in source.rglob("*") if source.is_dir() else (source,):
+        if file.is_file():
+            to = target / file.relative_to(source)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, to)
