@@ -25,6 +25,7 @@ from pulumi.runtime.stack import run_in_stack
 from rich.markup import escape
 from rich.tree import Tree
 
+from analysis.charges import charges, rows, summary
 from analysis.policies import verdicts
 from analysis.resources import SECRET, UNKNOWN, PlannedResource
 from policies.verdict import Environment, Verdict
@@ -56,7 +57,7 @@ class PlanError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a stack consists of, and which rules it breaks. Seams and cost are still empty."""
+    """What a stack consists of, what it costs, and which rules it breaks. Seams are still empty."""
 
     stack: str
     arrangement: str
@@ -68,6 +69,7 @@ class Plan:
     policies: list[Verdict] = field(default_factory=list)
     seams: list[dict[str, Any]] = field(default_factory=list)
     cost: list[dict[str, Any]] = field(default_factory=list)
+    """A row for each part that is billed."""
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as plain data, for JSON."""
@@ -86,14 +88,16 @@ def make(name: str, overrides: Mapping[str, str] | None = None) -> Plan:
     outputs = monitor.stack_outputs
     # The settings took it: it is one of the two.
     environment: Environment = "prod" if config[f"{project}:environment"] == "prod" else "dev"
+    resources = sorted(monitor.planned, key=lambda r: (r.type, r.name))
     return Plan(
         stack=name,
         arrangement=str(outputs.get("arrangement")),
         rung=str(outputs.get("rung")),
-        resources=sorted(monitor.planned, key=lambda r: (r.type, r.name)),
+        resources=resources,
         outputs=outputs,
         sizing=[str(r.inputs["sizing"]) for r in monitor.planned if "sizing" in r.inputs],
         policies=verdicts(monitor.planned, environment=environment, today=datetime.now(UTC).date()),
+        cost=rows(list(charges(resources))),
     )
 
 
@@ -151,6 +155,10 @@ def tree(plan: Plan) -> Tree:
     _add_policies(top.add("policies"), plan.policies)
     for arithmetic in plan.sizing:
         top.add("sizing").add(escape(arithmetic))
+    if costs := summary(list(charges(plan.resources))):
+        branch = top.add("cost")
+        for line in costs:
+            branch.add(escape(line))
     nodes: dict[str | None, Tree] = {None: top}
     waiting = list(plan.resources)
     while waiting:

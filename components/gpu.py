@@ -83,6 +83,17 @@ class Machine:
     source: str
     seen: date | None
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """What a plan tells of the machine to who counts its cost."""
+        return {
+            "platform": self.platform,
+            "slug": self.slug,
+            "usd_hour": self.usd_hour,
+            "source": self.source,
+            "seen": self.seen.isoformat() if self.seen else None,
+        }
+
 
 def _mig(*memory_gb: int) -> Mapping[str, int]:
     """The six profiles of NVIDIA's seven-slice GPUs, by the memory of each in the name."""

@@ -78,7 +78,7 @@ class Cluster(pulumi.ComponentResource):
         api_cidrs: Who may reach the cluster's API over the internet.
         protect: True refuses to delete cluster and weights, and keeps logs for 90 days.
         """
-        super().__init__("seamless:aws:Cluster", name, None, opts)
+        super().__init__("seamless:aws:Cluster", name, {"machine": machine.facts}, opts)
         child = pulumi.ResourceOptions(parent=self)
         kept = pulumi.ResourceOptions(parent=self, protect=protect)
         # EKS writes to the group of this name; made by EKS itself, it would keep logs for ever.

@@ -106,7 +106,7 @@ class Cluster(pulumi.ComponentResource):
         share_gib: Of the share that holds the weights; it can grow, and not shrink.
         protect: True keeps a second control plane, and refuses to delete the weights.
         """
-        super().__init__("seamless:digitalocean:Cluster", name, None, opts)
+        super().__init__("seamless:digitalocean:Cluster", name, {"machine": machine.facts}, opts)
         child = pulumi.ResourceOptions(parent=self)
         vendor = gpu(machine.gpu).vendor
         nodes, pods, services = ranges(network_cidr)

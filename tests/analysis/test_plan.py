@@ -11,7 +11,7 @@ from analysis.plan import SECRET, UNKNOWN, PlanError, make, parse_overrides, tre
 
 
 def test_a_plan_is_json_with_every_key_that_it_promises() -> None:
-    """Seams and cost are empty until their analysis exists."""
+    """Seams are empty until their analysis exists; nothing on this machine costs anything."""
     plan = json.loads(json.dumps(make("local").as_dict()))
 
     assert plan.keys() == {

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from analysis.charges import Charge, charges
 from analysis.plan import PlannedResource
-from analysis.prices import Charge, charges
 
 DESTROYING_HOURS = 1.0
 """Counted on top of the limit: AWS takes its time to let go of a network."""
@@ -54,7 +54,7 @@ class Estimate:
         """The arithmetic, for a person."""
         priced = Counter(c.price for c in self.charges if c.price and c.price.usd)
         for row, count in sorted(priced.items(), key=lambda item: (item[0].per, item[0].type)):
-            said = f"{row.source.name}, {row.source.seen}" if row.source else "no source"
+            said = row.source or "no source"
             yield f"{count} x ${row.usd:.4f} per {row.per}: {row.type}, {row.part} ({said})"
         for charge in self.unknown:
             yield f"unknown: {charge.resource}, {charge.type}"

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import botocore.session  # type: ignore[import-untyped]  # has no types
 import pytest
 
 from analysis.plan import PlannedResource, make
+from components.aws.cluster_permissions import CLUSTER_NEEDS
 from components.aws.permissions import NEEDS
 from components.aws.preflight import ask
 from components.preflight import Finding
@@ -261,10 +263,27 @@ def test_an_aws_that_is_not_reached_is_unknown(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_every_type_of_resource_in_the_stack_has_its_permissions_in_the_table() -> None:
-    """In `prod` with somebody who hears of alarms, which has every type that there is."""
-    planned = make("split", {"environment": "prod", "alert_email": "you@example.com"})
+    """In `prod` with somebody who hears of alarms, on every rung that has types of its own."""
+    planned = [
+        resource
+        for rung in ("serverless", "cluster")
+        for resource in make(
+            "split",
+            {"environment": "prod", "alert_email": "you@example.com", "inference": rung},
+        ).resources
+    ]
 
-    assert {r.type for r in planned.resources if r.type.startswith("aws:")} == NEEDS.keys()
+    assert {r.type for r in planned if r.type.startswith("aws:")} == NEEDS.keys()
+
+
+def test_every_action_for_a_cluster_is_one_that_its_service_has() -> None:
+    models = {"elasticfilesystem": "efs", "elasticloadbalancing": "elbv2"}
+    session = botocore.session.Session()
+    actions = {a for needs in CLUSTER_NEEDS.values() for need in needs for a in need.actions}
+    for action in sorted(actions - {"iam:PassRole"}):  # is no call
+        service, _, call = action.partition(":")
+        model = session.get_service_model(models.get(service, service))
+        assert call in model.operation_names, action
 
 
 def test_a_type_that_is_not_in_the_table_is_said_to_be_unknown(
