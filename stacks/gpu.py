@@ -17,6 +17,9 @@ from stacks.values import choice, integer, text
 
 GIB = 2**30
 
+CLAIMS_SINCE = 34
+"""Minor version of Kubernetes that first serves `resource.k8s.io/v1` (its release notes)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GpuSettings:
@@ -76,6 +79,10 @@ class GpuSettings:
         if fit.tensor_parallel > 1 and not sharing.several:
             rule = f"{self.model.name} takes {fit.tensor_parallel} whole GPUs of {fit.machine.slug}"
             raise SettingsError("gpu_sharing", repr(self.sharing), rule, "exclusive")
+        version = self.kubernetes_version
+        if sharing.mode == "dra" and version and _minor(version) < CLAIMS_SINCE:
+            rule = f"gpu_sharing dra claims GPUs by an API of 1.{CLAIMS_SINCE} and newer"
+            raise SettingsError("kubernetes_version", repr(version), rule, f"1.{CLAIMS_SINCE}")
         return sharing
 
     def serving(self, fit: Fit, sharing: Sharing) -> Serving:
@@ -140,6 +147,12 @@ def read_gpu(config: pulumi.Config) -> GpuSettings:
         ),
         api_cidrs=_cidrs(config),
     )
+
+
+def _minor(version: str) -> int:
+    """Of `1.35` or `1.35.1-do.0`; the cloud itself refuses what is no version."""
+    minor = version.partition(".")[2].partition(".")[0]
+    return int(minor) if minor.isdecimal() else CLAIMS_SINCE
 
 
 def _token(config: pulumi.Config, model: Model) -> pulumi.Output[str] | None:

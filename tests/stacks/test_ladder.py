@@ -108,6 +108,11 @@ def test_a_model_that_does_not_fit_is_refused_with_the_nearest_choice_that_does(
         ({"gpu_model": "llama-3.1-8b-instruct"}, "hugging_face_token is not set"),
         ({"cluster_api_cidrs": "10.0.0.1/8"}, "cluster_api_cidrs is '10.0.0.1/8'"),
         ({"gpu_type": "h9000"}, "gpu_type is 'h9000'"),
+        (
+            {"gpu_sharing": "dra", "kubernetes_version": "1.33.4-do.0"},
+            "kubernetes_version is '1.33.4-do.0', but gpu_sharing dra claims GPUs by an API of 1.34"
+            " and newer. Set it: pulumi config set kubernetes_version 1.34 --stack integrated",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(
@@ -117,6 +122,14 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
         make("integrated", {"inference": "cluster", **values})
     assert words in str(refused.value)
     assert "pulumi config set " in str(refused.value)
+
+
+@pytest.mark.parametrize("version", ["", "1.34", "1.35.1-do.0"])
+@pytest.mark.parametrize("stack", ["integrated", "split"])
+def test_gpus_can_be_claimed_at_both_clouds(stack: str, version: str) -> None:
+    values = {"inference": "cluster", "gpu_sharing": "dra", "kubernetes_version": version}
+    kinds = [r.inputs.get("kind") for r in make(stack, values).resources]
+    assert kinds.count("ResourceClaimTemplate") == 1
 
 
 def test_dedicated_inference_is_refused_where_digitalocean_has_none() -> None:
