@@ -67,10 +67,11 @@ SOURCES = (
         module="sigs.k8s.io/lws@v0.9.0",
         sum="h1:DcJCgxjjoGOx//QHZkeKpyiblxYq70aCRZNYSfykWyI=",
         paths={
-            "config/crd/bases/leaderworkerset.x-k8s.io_leaderworkersets.yaml": (
-                "definitions/leaderworkersets.yaml"
-            ),
             "charts/lws": "charts/lws",
+            **{
+                f"config/crd/bases/{group}.x-k8s.io_{group}s.yaml": f"definitions/{group}s.yaml"
+                for group in ("disaggregatedset", "leaderworkerset")
+            },
         },
     ),
     GoSource(

@@ -17,6 +17,7 @@ from tools.chromium import find as find_chromium
 from tools.cluster_parts import ensure as ensure_cluster_parts
 from tools.control_plane import CONTROL_PLANE
 from tools.engine import ensure as ensure_engine
+from tools.groups import GROUPS
 from tools.helm import HELM
 from tools.workspace import ROOT, CommandError
 
@@ -91,6 +92,7 @@ def test(console: Console, part: str, arguments: Sequence[str]) -> int:
     if part == "cluster":
         console.print(f"control plane: {CONTROL_PLANE.ensure(console.print)}")
         console.print(f"Helm: {HELM.ensure(console.print)}")
+        console.print(f"groups: {GROUPS.ensure(console.print)}")
         ensure_cluster_parts(console.print)
     if part == "live":
         # `./seamless test live split` names an arrangement.

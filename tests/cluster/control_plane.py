@@ -25,10 +25,11 @@ class Api:
     Attributes:
         port: At 127.0.0.1.
         authority: File with the PEM of what signed its certificate.
+        kubeconfig: File with which a program is its administrator.
     """
 
-    def __init__(self, port: int, token: str, authority: Path) -> None:
-        self.port, self.authority = port, authority
+    def __init__(self, port: int, token: str, authority: Path, kubeconfig: Path) -> None:
+        self.port, self.authority, self.kubeconfig = port, authority, kubeconfig
         self._client = httpx.Client(
             base_url=f"https://127.0.0.1:{port}",
             headers={"Authorization": f"Bearer {token}"},
@@ -154,7 +155,7 @@ def running(programs: Path, folder: Path) -> Iterator[Api]:
             "--service-cluster-ip-range=10.96.0.0/16",
             "--allow-privileged=true",
         )
-        api = Api(port, token, folder / "certificates/apiserver.crt")
+        api = Api(port, token, folder / "certificates/apiserver.crt", kubeconfig)
         stack.callback(api.close)
         until(lambda: api.is_ready() or None, seconds=60)
         start(

@@ -1,0 +1,115 @@
+"""Proves how replicas of several nodes come to be, with LeaderWorkerSet's own controller.
+
+KWOK runs the pods; what they would compute together is not shown here.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.kubernetes.model_server import LEADER
+from tests.cluster.charts import rendered
+from tests.cluster.control_plane import Api, RefusedError
+from tests.cluster.deployed import deploy
+from tests.cluster.groups import controlling
+from tests.cluster.test_admission import node
+from tests.cluster.test_flows import serving
+from tests.components.kubernetes.cluster import WIDE, model
+from tests.local import until
+from tools.groups import GROUPS
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+POOL = "grouped"
+GROUP = "leaderworkerset.sigs.k8s.io"
+
+Pod = dict[str, Any]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _controller(
+    api: Api, helm: Path, charts: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    program = GROUPS.find()
+    if program is None:
+        pytest.skip("no controller is built: ./seamless test cluster builds it")
+    release = {"name": "lws", "namespace": "lws-system", "values": {}}
+    made = rendered(helm, charts / "lws", release)
+    with controlling(api, program, made, tmp_path_factory.mktemp("groups")):
+        yield
+
+
+@pytest.fixture(scope="module")
+def namespace(api: Api) -> str:
+    """Of a model that needs two nodes, in a pool that has them."""
+    for number in range(2):
+        node(api, f"{POOL}-{number}", gpus=8, pool=POOL)
+    return deploy(api, lambda: model(POOL, WIDE, gpu_labels={"seamless.dev/pool": POOL}))
+
+
+def members(api: Api, namespace: str) -> tuple[Pod, Pod]:
+    """Leader and worker, once both run."""
+    leader, worker = sorted(
+        serving(api, namespace, 2),
+        key=lambda pod: pod["metadata"]["labels"][f"{GROUP}/worker-index"],
+    )
+    return leader, worker
+
+
+def environment(pod: Pod) -> dict[str, str]:
+    (server,) = pod["spec"]["containers"]
+    return {each["name"]: each.get("value", "") for each in server["env"]}
+
+
+def test_a_group_takes_all_gpus_of_two_nodes_and_each_member_knows_its_place(
+    api: Api, namespace: str
+) -> None:
+    leader, worker = members(api, namespace)
+
+    assert {leader["spec"]["nodeName"], worker["spec"]["nodeName"]} == {f"{POOL}-0", f"{POOL}-1"}
+    told = [environment(pod) for pod in (leader, worker)]
+    assert [each["LWS_WORKER_INDEX"] for each in told] == ["0", "1"]
+    (address,) = {each["LWS_LEADER_ADDRESS"] for each in told}
+    assert address.startswith(f"{leader['metadata']['name']}.")
+    assert "--headless" not in leader["spec"]["containers"][0]["args"]
+    assert "--headless" in worker["spec"]["containers"][0]["args"]
+
+
+def test_only_the_leader_is_behind_the_service(api: Api, namespace: str) -> None:
+    leader, _ = members(api, namespace)
+    selector = f"labelSelector=kubernetes.io/service-name={POOL}-server-00000000"
+
+    def ready() -> list[str] | None:
+        slices = api.get(
+            f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?{selector}"
+        )
+        return [
+            endpoint["targetRef"]["name"]
+            for each in slices["items"]
+            for endpoint in each.get("endpoints") or []
+            if endpoint["conditions"]["ready"]
+        ] or None
+
+    assert until(ready, seconds=60) == [leader["metadata"]["name"]]
+    assert leader["metadata"]["labels"].items() >= LEADER.items()
+
+
+def test_a_group_that_lost_a_member_begins_anew(api: Api, namespace: str) -> None:
+    before = {pod["metadata"]["uid"] for pod in members(api, namespace)}
+    _, worker = members(api, namespace)
+
+    api.delete(f"/api/v1/namespaces/{namespace}/pods/{worker['metadata']['name']}")
+
+    def anew() -> bool | None:
+        found = {pod["metadata"]["uid"] for pod in members(api, namespace)}
+        return not found & before or None
+
+    until(anew, seconds=120)
+
+
+def test_a_group_without_a_member_is_refused_by_its_own_webhook(api: Api, namespace: str) -> None:
+    path = f"/apis/leaderworkerset.x-k8s.io/v1/namespaces/{namespace}/leaderworkersets"
+    with pytest.raises(RefusedError, match="size"):
+        api.patch(f"{path}/{POOL}-server-00000000", {"spec": {"leaderWorkerTemplate": {"size": 0}}})
