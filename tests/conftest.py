@@ -1,4 +1,4 @@
-"""What tests share: one PostgreSQL server, one stand-in and one application for the whole run.
+"""What tests share: one PostgreSQL server, one stand-in and one application for each process.
 
 A fork may delete an arrangement (docs/fork.md): tests about it are skipped there.
 """
@@ -6,11 +6,13 @@ A fork may delete an arrangement (docs/fork.md): tests about it are skipped ther
 import logging
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
+from xdist.remote import Producer
+from xdist.workermanage import WorkerController
 
-from tests import local
+from tests import local, parallel
 from tests.engine.clone import PROJECT
 
 # Container images often forbid Python to keep bytecode. Each of the hundreds of programs that these
@@ -20,6 +22,51 @@ sys.dont_write_bytecode = False
 
 GONE = {name for name in ("integrated", "split") if not (PROJECT / f"stacks/{name}.py").exists()}
 """Arrangements that this fork has deleted."""
+
+SAID = pytest.StashKey[list[str]]()
+"""What tests have to say beside that they pass: figures, tables."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Listen to the tests, also to those of other processes."""
+    config.stash[SAID] = []
+
+
+@pytest.fixture(scope="session")
+def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Have a text printed at the end of the run."""
+    return pytestconfig.stash[SAID].append
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the first process what was said in this one."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["said"] = session.config.stash[SAID]
+
+
+def pytest_testnodedown(node: WorkerController) -> None:
+    """Hear what was said in another process; one that crashed says nothing."""
+    node.config.stash[SAID] += getattr(node, "workeroutput", {}).get("said", [])
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what was said."""
+    for text in config.stash[SAID]:
+        terminalreporter.write_line(f"\n{text}")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> parallel.Stories:
+    """Keep stories together when processes share the run."""
+    return parallel.Stories(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest when processes share the run."""
+    if hasattr(config, "workerinput"):
+        parallel.sort(items)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -28,9 +28,15 @@ PARTS = {
     "cluster": ["-m", "cluster"],
     "engine": ["-m", "engine"],
     "browser": ["-m", "browser"],
-    "workflow": ["-m", "workflow", "-s"],
+    "workflow": ["-m", "workflow"],
     "live": ["tests/live", "-m", "live", "-s"],
 }
+
+SHARED = {"all", "unit", "contract", "engine"}
+"""Parts that every core gets a share of; the others are one story, or show how long things take."""
+
+MOST_PROCESSES = 8
+"""The longest story alone takes as long as all others in so many; each takes half a GB."""
 
 
 def check(console: Console) -> int:
@@ -78,6 +84,8 @@ def _shown(command: Sequence[str]) -> str:
 def test(console: Console, part: str, arguments: Sequence[str]) -> int:
     """Get what a part of the tests needs, and run it; return pytest's status.
 
+    A part that nobody narrows, or wants to see otherwise, runs on every core.
+
     Raises:
         CommandError: when there is no such part.
     """
@@ -98,9 +106,17 @@ def test(console: Console, part: str, arguments: Sequence[str]) -> int:
         # `./seamless test live split` names an arrangement.
         places = {file.stem for file in (ROOT / "stacks").glob("[!_]*.py")}
         arguments = [f"--arrangement={a}" if a in places else a for a in arguments]
+    spread = _spread() if part in SHARED and not arguments else []
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *PARTS[part], *arguments],
+        [sys.executable, "-m", "pytest", *PARTS[part], *spread, *arguments],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
     ).returncode
+
+
+def _spread() -> list[str]:
+    """What has pytest use the cores that this process may use: tests/parallel.py says how."""
+    may_use = getattr(os, "sched_getaffinity", None)  # not on macOS
+    cores = len(may_use(0)) if may_use else os.cpu_count() or 1
+    return ["-n", str(min(cores, MOST_PROCESSES)), "--no-loadscope-reorder"] if cores > 1 else []
