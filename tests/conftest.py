@@ -54,7 +54,7 @@ def pytest_terminal_summary(
 ) -> None:
     """Print what was said."""
     for text in config.stash[SAID]:
-        terminalreporter.write_line(f"\n{text}")
+        terminalreporter.write_line(text)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> parallel.Stories:

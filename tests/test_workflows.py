@@ -1,18 +1,14 @@
 """CI as it is written: pinned, with least permissions, no secret for a fork, our commands only.
 
-What GitHub makes of it is not tested here; the scripts of two jobs are run in a clean clone.
+What GitHub makes of it is not tested here; tests/test_jobs.py runs the scripts in a clean clone.
 """
 
-import os
 import re
-import subprocess
-import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pytest
 import typer.main
 import yaml
 
@@ -186,68 +182,3 @@ def test_gitlab_runs_the_same_commands() -> None:
         if not re.search(r"seamless (plan|comment) ", script)
     }
     assert "./seamless plan --all --markdown $AGAINST | tee plan.md" in lines
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean clone in which a pull request that would replace a database is merged."""
-    folder = tmp_path_factory.mktemp("clone") / "seamless"
-    folder.mkdir()
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((ROOT / name).read_bytes())
-            (folder / name).chmod((ROOT / name).stat().st_mode)
-    _git(folder, "init", "--quiet")
-    _git(folder, "add", ".")
-    _git(folder, "commit", "--quiet", "--message", "The target branch")
-    database = folder / "components" / "local" / "database.py"
-    text = database.read_text()
-    assert text.count('database="summarizer"') == 1
-    database.write_text(text.replace('database="summarizer"', 'database="other"'))
-    _git(folder, "commit", "--quiet", "--all", "--message", "The pull request, merged")
-    return folder
-
-
-def _git(folder: Path, *arguments: str) -> None:
-    author = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.com"]
-    subprocess.run(["git", *author, *arguments], cwd=folder, check=True)
-
-
-@pytest.mark.workflow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("job", ["plan", "check"])
-def test_the_scripts_of_a_job_run_in_a_clean_clone(clone: Path, job: str) -> None:
-    """As for a pull request, one after the other, in the shell that GitHub starts."""
-    summary = clone.parent / f"{job}.md"
-    for step in WORKFLOWS["ci"]["jobs"][job]["steps"]:
-        if "run" not in step or "== 'push'" in step.get("if", ""):
-            continue
-        began = time.monotonic()
-        done = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-            cwd=clone,
-            env={
-                **{k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")},
-                "GITHUB_STEP_SUMMARY": str(summary),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        print(f"\n{job}: {step['run']}: {time.monotonic() - began:.1f} s")
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    if job == "plan":
-        assert (
-            "- **local serverless, local dedicated: `database-server` "
-            "(`pulumi-python:dynamic/local:PostgresServer`) would be replaced: "
-            "`database` `summarizer` → `other` (replaces).**"
-        ) in summary.read_text()

@@ -4,6 +4,7 @@ Platform x GPU x sharing, for a model that fits one small GPU and one that needs
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -99,7 +100,7 @@ def test_a_model_that_needs_two_nodes_is_admitted_whole_with_leaders_and_workers
 
 
 def test_every_combination_is_refused_with_its_remedy_or_admitted_whole(
-    api: Api, capsys: pytest.CaptureFixture[str]
+    api: Api, say: Callable[[str], None]
 ) -> None:
     found = [
         outcome(api, platform, on, sharing)
@@ -108,11 +109,10 @@ def test_every_combination_is_refused_with_its_remedy_or_admitted_whole(
     ]
 
     counts = Counter((o.platform, o.sharing, "refused" if o.refusal else "admitted") for o in found)
-    with capsys.disabled():
-        print("\nplatform x sharing over all GPUs, gpt-oss-20b: admitted / refused")
-        for platform, sharing in product(PLATFORMS, SHARINGS):
-            yes, no = (counts[platform, sharing, word] for word in ("admitted", "refused"))
-            print(f"  {platform:13} {sharing:24} {yes:3} / {no}")
+    say("platform x sharing over all GPUs, gpt-oss-20b: admitted / refused")
+    for platform, sharing in product(PLATFORMS, SHARINGS):
+        yes, no = (counts[platform, sharing, word] for word in ("admitted", "refused"))
+        say(f"  {platform:13} {sharing:24} {yes:3} / {no}")
     assert all("pulumi config set " in o.refusal for o in found if o.refusal)
     assert all(o.admitted > 30 for o in found if not o.refusal)
     assert counts["aws", "exclusive", "admitted"] > 5

@@ -140,6 +140,21 @@ def clone(root: Path, stack: str, environment: Mapping[str, str] | None = None) 
     """
     if not (PROJECT / "stacks" / f"Pulumi.{stack}.yaml").is_file():
         raise FileNotFoundError(f"There is no stack {stack!r} to copy the project for.")
+    copy_files(root)
+    (root / ".venv").symlink_to(PROJECT / ".venv")
+    _let_no_provider_answer(root / "components" / "providers.py")
+    copy = Clone(
+        root=root, stack=stack, environment=os.environ if environment is None else environment
+    )
+    try:
+        yield copy
+    finally:
+        for process in copy.processes():
+            process.kill()
+
+
+def copy_files(root: Path) -> None:
+    """Copy what git knows of the project to a folder, as it is now."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT,
@@ -151,16 +166,6 @@ def clone(root: Path, stack: str, environment: Mapping[str, str] | None = None) 
         if (PROJECT / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / name, root / name)
-    (root / ".venv").symlink_to(PROJECT / ".venv")
-    _let_no_provider_answer(root / "components" / "providers.py")
-    copy = Clone(
-        root=root, stack=stack, environment=os.environ if environment is None else environment
-    )
-    try:
-        yield copy
-    finally:
-        for process in copy.processes():
-            process.kill()
 
 
 def _let_no_provider_answer(table: Path) -> None:

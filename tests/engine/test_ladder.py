@@ -6,7 +6,7 @@ every pair of rungs is seen in both directions. A real cloud, a pod and a GPU ar
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -138,9 +138,9 @@ class Ladder:
 def ladder(
     deployment: Deployment,  # noqa: F811
     tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
+    say: Callable[[str], None],
 ) -> Iterator[Ladder]:
-    """The stack on its first rung; prints what every move did at the end."""
+    """The stack on its first rung; says what every move did at the end."""
     authority, context = tls.of_this_machine(tmp_path_factory.mktemp("tls"))
     environment = {**deployment.clone.environment, "SSL_CERT_FILE": str(authority)}
     moving = replace(deployment, clone=replace(deployment.clone, environment=environment))
@@ -151,19 +151,19 @@ def ladder(
         moving.run("up")
         story.first = story.existing()
         yield story
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        _show(story)
+    say(_table(story))
 
 
-def _show(story: Ladder) -> None:
+def _table(story: Ladder) -> str:
     """A row for each move, with the numbers of resources."""
     words = ("created", "updated", "replaced", "deleted")
-    print(f"\n{'arrangement':12} {'from':11} {'to':20}" + "".join(f"{w:>9}" for w in words))
+    rows = [f"{'arrangement':12} {'from':11} {'to':20}" + "".join(f"{w:>9}" for w in words)]
     for before, after, printed in story.moves:
         counts = [len(lines(printed, sign)) for sign in "+~-"]
         counts.insert(2, len(steps(printed).get("replaced", ())))
-        row = "".join(f"{count:9}" for count in counts)
-        print(f"{story.stack:12} {before:11} {after:20}{row}")
+        numbers = "".join(f"{count:9}" for count in counts)
+        rows.append(f"{story.stack:12} {before:11} {after:20}{numbers}")
+    return "\n".join(rows)
 
 
 def lines(printed: str, sign: str) -> list[tuple[int, str, str]]:

@@ -5,7 +5,7 @@ The matrix is every platform, every GPU that it rents, and every value; its coun
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -55,7 +55,9 @@ def expected(platform: GpuPlatform, row: Gpu, value: str) -> bool:
     }[mode]
 
 
-def test_the_whole_matrix_is_allowed_or_refused_with_a_remedy_that_works() -> None:
+def test_the_whole_matrix_is_allowed_or_refused_with_a_remedy_that_works(
+    say: Callable[[str], None],
+) -> None:
     counts: Counter[tuple[str, str]] = Counter()
     for platform, row in rented():
         for value in VALUES:
@@ -66,7 +68,7 @@ def test_the_whole_matrix_is_allowed_or_refused_with_a_remedy_that_works() -> No
             if isinstance(given, str):
                 remedy = given.rpartition("pulumi config set gpu_sharing ")[2]
                 assert isinstance(answer(platform, row, remedy), Sharing), given
-    print("GPU sharing:", dict(counts))
+    say(f"GPU sharing: {dict(counts)}")
     assert sum(counts.values()) == len(list(rented())) * len(VALUES)
 
 

@@ -1,0 +1,296 @@
+"""The scripts of CI's jobs, run in a clean clone as GitHub's and GitLab's runners would run them.
+
+What an action does is not shown: what it would leave is there already, caches and credentials. The
+jobs with credentials deploy to simulated clouds.
+"""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+import pytest
+import yaml
+
+from tests import local, models
+from tests.clouds import launch
+from tests.clouds.world import World
+from tests.components.digitalocean import cloud as functions_api
+from tests.engine.clone import copy_files
+from tests.engine.test_clouds import INFERENCE_KEY, MODELS, let_the_cluster_be
+from tests.test_workflows import ROOT, WORKFLOWS
+from tools.bootstrap import cache_folder
+
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
+
+GITLAB = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())
+
+BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")
+"""The shell that GitHub starts; GitLab's is as strict."""
+
+NARROWED = {
+    "unit": "tests/functions/test_chunking.py",
+    "engine": "tests/engine/test_local_stack.py -k second_up",
+    "browser": "tests/browser/test_page.py -k empty_file",
+}
+"""What stands for a part of the tests."""
+
+CLOUDS = {"split": "aws", "integrated": "digitalocean"}
+
+VANISHES = {"split": "watching-dead-letters", "integrated": "watching-check"}
+"""What somebody deletes in the control panel."""
+
+REPLACES = (
+    "- **local serverless, local dedicated: `database-server` "
+    "(`pulumi-python:dynamic/local:PostgresServer`) would be replaced: "
+    "`database` `summarizer` → `other` (replaces).**"
+)
+"""What a reviewer is told of the change in the clone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """What one shell is given, with its variables."""
+
+    shell: tuple[str, ...]
+    text: str
+    variables: Mapping[str, str]
+
+    def run(self, folder: Path, environment: Mapping[str, str], expect: int = 0) -> str:
+        """Run it, and return what it printed.
+
+        Args:
+            folder: The clone.
+            environment: The runner's own variables.
+            expect: Its status.
+        """
+        done = subprocess.run(
+            [*self.shell, self.text],
+            cwd=folder,
+            env={**environment, **self.variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == expect, done.stdout
+        return done.stdout
+
+
+def at_github(workflow: str, job: str, given: Mapping[str, str]) -> Iterator[Script]:
+    """The scripts of a job, as for a pull request.
+
+    Args:
+        workflow: The name of its file.
+        job: Its name.
+        given: What expressions are worth.
+    """
+    for step in WORKFLOWS[workflow]["jobs"][job]["steps"]:
+        if "run" in step and "== 'push'" not in step.get("if", ""):
+            yield Script(
+                shell=BASH,
+                text=step["run"],
+                variables={
+                    name: re.sub(r"\$\{\{ (.+?) \}\}", lambda found: given[found[1]], value)
+                    for name, value in step.get("env", {}).items()
+                },
+            )
+
+
+def at_gitlab(job: str, given: Mapping[str, str]) -> Iterator[Script]:
+    """The one script of a job, as for a merge request.
+
+    Args:
+        job: Its name.
+        given: The variables that GitLab and a row of the job's matrix set.
+    """
+    content = GITLAB[job]
+    content = {**GITLAB[content["extends"]], **content} if "extends" in content else content
+    rules = content.get("rules", [{}])
+    declared = [GITLAB["variables"], content.get("variables", {}), rules[0].get("variables", {})]
+    yield Script(
+        shell=BASH,
+        text="\n".join([*content.get("before_script", []), *content["script"]]),
+        variables={
+            **given,
+            **{
+                name: Template(value).substitute(given)
+                for part in declared
+                for name, value in part.items()
+            },
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean clone in which a pull request that would replace a database is merged."""
+    folder = tmp_path_factory.mktemp("clone") / "seamless"
+    copy_files(folder)
+    _git(folder, "init", "--quiet")
+    _git(folder, "add", ".")
+    _git(folder, "commit", "--quiet", "--message", "The target branch")
+    database = folder / "components" / "local" / "database.py"
+    text = database.read_text()
+    assert text.count('database="summarizer"') == 1
+    database.write_text(text.replace('database="summarizer"', 'database="other"'))
+    _git(folder, "commit", "--quiet", "--all", "--message", "The pull request, merged")
+    # What a job finds there of the last one. GitLab keeps only what lies in the project.
+    (folder / ".ci-cache").mkdir()
+    packages = os.environ.get("UV_CACHE_DIR") or cache_folder().with_name("uv")
+    (folder / ".ci-cache" / "seamless").symlink_to(cache_folder())
+    (folder / ".ci-cache" / "uv").symlink_to(packages)
+    return folder
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    author = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.com"]
+    return subprocess.run(
+        ["git", *author, *arguments], cwd=folder, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def runner(clone: Path) -> dict[str, str]:
+    """The variables of a machine on which nobody has worked."""
+    return {**_bare(os.environ), "GITHUB_STEP_SUMMARY": str(clone.parent / "summary.md")}
+
+
+def _bare(environment: Mapping[str, str]) -> dict[str, str]:
+    """All but what is ours, pytest's, a person's or CI's."""
+    theirs = ("PYTHONPATH", "VIRTUAL_ENV", "PYTEST_", "PULUMI_", "CI_", "GITHUB_")
+    return {name: value for name, value in environment.items() if not name.startswith(theirs)}
+
+
+@pytest.fixture(scope="module")
+def gitlab(clone: Path) -> dict[str, str]:
+    """What GitLab says of a merge request."""
+    return {
+        "CI_PROJECT_DIR": str(clone),
+        "CI_BUILDS_DIR": str(clone.parent),
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA": _git(clone, "rev-parse", "HEAD^1"),
+    }
+
+
+@pytest.mark.parametrize("at", ["github", "gitlab"])
+@pytest.mark.parametrize("job", ["plan", "check", "unit", "engine", "browser"])
+def test_the_scripts_of_a_job_without_credentials_run_in_a_clean_clone(
+    clone: Path,
+    runner: dict[str, str],
+    gitlab: dict[str, str],
+    say: Callable[[str], None],
+    at: str,
+    job: str,
+) -> None:
+    """As for a pull request; of the tests a few, each for its part."""
+    name = "test" if job in NARROWED else job
+    narrowed = {"PYTEST_ADDOPTS": f"{NARROWED[job]} -p no:cacheprovider"} if job in NARROWED else {}
+    scripts = (
+        at_github("ci", name, {"matrix.part": job})
+        if at == "github"
+        else at_gitlab(name, {**gitlab, "PART": job})
+    )
+
+    printed = ""
+    for script in scripts:
+        began = time.monotonic()
+        printed += script.run(clone, {**runner, **narrowed})
+        say(f"{at} {job}: {script.text!r}: {time.monotonic() - began:.1f} s")
+
+    if job == "plan":
+        summary = Path(runner["GITHUB_STEP_SUMMARY"])
+        assert REPLACES in (summary.read_text() if at == "github" else printed)
+    elif job == "check":
+        assert "all checks pass" in printed
+    else:
+        (passed,) = re.findall(r"(\d+) passed", printed)
+        assert int(passed) > 0
+        assert not re.search(r"\d+ (failed|errors?|skipped)", printed)
+
+
+@pytest.mark.parametrize(("at", "stack"), [("github", "split"), ("gitlab", "integrated")])
+def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
+    clone: Path,
+    runner: dict[str, str],
+    gitlab: dict[str, str],
+    tmp_path: Path,
+    postgres: local.Server,
+    say: Callable[[str], None],
+    at: str,
+    stack: str,
+) -> None:
+    """Somebody has set the one stack up, as docs/preview-in-ci.md says."""
+    root, world = tmp_path / "seamless", World(folder=tmp_path / "clouds", cloud=CLOUDS[stack])
+    _git(clone, "clone", "--quiet", str(clone), str(root))
+    simulated = launch.environment(world.folder)
+    let_the_cluster_be(postgres, world)
+    (tmp_path / "state").mkdir()
+    with functions_api.running() as api, models.serving(MODELS, INFERENCE_KEY) as inference:
+        secrets = {
+            "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": "passphrase-of-a-maintainer",
+            "DIGITALOCEAN_TOKEN": api.token,
+            "SPACES_ACCESS_KEY_ID": "simulated",
+            "SPACES_SECRET_ACCESS_KEY": "simulated",
+        }
+        machine = {
+            **_bare(simulated),
+            "PULUMI_HOME": str(tmp_path / "home"),
+            "DIGITALOCEAN_API_URL": api.url,
+            "PGSSLMODE": "disable",
+        }
+        setting = f"./seamless pulumi config set --stack {stack}"
+        for line in (
+            f"{setting} --secret inference_api_key {INFERENCE_KEY}",
+            f"{setting} inference_url {inference}",
+            f"{setting} inference_model {MODELS[0]}",
+        ):
+            Script(shell=BASH, text=line, variables=secrets).run(root, machine)
+        _git(root, "commit", "--quiet", "--all", "--message", "Stack of a maintainer")
+
+        def run(job: str, expect: int = 0) -> str:
+            expressions = {
+                "matrix.stack": stack,
+                "vars.PULUMI_BACKEND_URL || 'https://api.pulumi.com'": secrets[
+                    "PULUMI_BACKEND_URL"
+                ],
+                **{f"secrets.{name}": value for name, value in secrets.items()},
+            }
+            variables = {**gitlab, **secrets, "STACK": stack, "AWS_TOKEN": "token-of-a-job"}
+            (script,) = (
+                at_github(job, job, expressions)
+                if at == "github"
+                else at_gitlab(job, {**variables, "CI_BUILDS_DIR": str(tmp_path)})
+            )
+            began = time.monotonic()
+            printed = script.run(root, machine, expect)
+            say(f"{at} {job} {stack}: {time.monotonic() - began:.1f} s")
+            assert INFERENCE_KEY not in printed
+            return printed
+
+        previewed = run("preview")
+        nothing = world.resources()
+        deployed = run("deploy")
+        agreed = run("drift")
+        with world.change() as resources:
+            (gone,) = [key for key, item in resources.items() if item["name"] == VANISHES[stack]]
+            del resources[gone]
+        drifted = run("drift", expect=1)
+
+    assert nothing == {}
+    assert "to create" in previewed
+    assert "created" in deployed
+    assert "unchanged" in agreed
+    assert VANISHES[stack] in drifted
+    assert f"Put it right: ./seamless up {stack}" in " ".join(drifted.split())
+    token = tmp_path / "aws-token"
+    assert token.exists() is (at == "gitlab")
+    assert at == "github" or (token.read_text(), token.stat().st_mode & 0o777) == (
+        "token-of-a-job\n",
+        0o600,
+    )
