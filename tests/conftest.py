@@ -19,6 +19,9 @@ from tests.engine.clone import PROJECT
 # tests start would then compile the clouds' SDKs anew, which took half of the engine tests' time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# pytest loads readline, which tells whatever it starts, such as another process of a run, how wide
+# a terminal is that is not there.
+os.environ.pop("COLUMNS", None)
 
 GONE = {name for name in ("integrated", "split") if not (PROJECT / f"stacks/{name}.py").exists()}
 """Arrangements that this fork has deleted."""

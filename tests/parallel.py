@@ -11,7 +11,7 @@ PLACES = frozenset({"integrated", "split", "local", "lambda", "functions", "depl
 SHARED = re.compile(r"tests/contract/|tests/engine/\w+\.py")
 """What such a parameter is shared in: a folder, a file."""
 
-ALONE = ("tests/test_workflows.py", "tests/tools/test_fork.py")
+ALONE = ("tests/tools/test_fork.py",)
 """Files of few tests, of which some take long, and none needs another."""
 
 LONGEST_FIRST = ("engine", "workflow", "browser")

@@ -6,16 +6,13 @@ What GitHub makes of it is not tested here; tests/test_jobs.py runs the scripts 
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import typer.main
-import yaml
 
+from tests.runners import FILES, GITLAB, ROOT, WORKFLOWS
 from tools.__main__ import app
 
-ROOT = Path(__file__).resolve().parents[1]
-FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 COMMANDS = typer.main.get_group(app).commands
 
 READ = {"contents": "read"}
@@ -38,15 +35,6 @@ IN_GITLAB = {
     "set -o pipefail",
     '(umask 077 && printenv AWS_TOKEN > "$AWS_WEB_IDENTITY_TOKEN_FILE")',
 }
-
-
-def load(path: Path) -> dict[str, Any]:
-    """A workflow as data, with the trigger under `on`, which YAML 1.1 reads as True."""
-    found: dict[Any, Any] = yaml.safe_load(path.read_text())
-    return {"on" if key is True else key: value for key, value in found.items()}
-
-
-WORKFLOWS = {path.stem: load(path) for path in FILES}
 
 
 def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -166,10 +154,9 @@ def test_the_vendors_engine_is_that_of_the_lock() -> None:
 
 def test_gitlab_runs_the_same_commands() -> None:
     """With the same options, but for how a plan is compared."""
-    gitlab = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())
     lines = {
         line
-        for job in gitlab.values()
+        for job in GITLAB.values()
         if isinstance(job, dict)
         for part in ("before_script", "script")
         for line in job.get(part, [])

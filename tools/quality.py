@@ -91,7 +91,7 @@ def test(console: Console, part: str, arguments: Sequence[str]) -> int:
     """
     if part not in PARTS:
         raise CommandError(f"There is no part {part!r} of the tests. There are {', '.join(PARTS)}.")
-    if part in ("all", "engine", "live"):
+    if part in ("all", "engine", "workflow", "live"):
         engine = ensure_engine(console.print)
         console.print(f"engine: Pulumi {engine.version} ({engine.source})")
     if part in ("all", "browser"):

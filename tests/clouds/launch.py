@@ -10,7 +10,8 @@ from tests.clouds.world import FOLDER
 CLOUDS = ("aws", "digitalocean", "kubernetes", "tls")
 CLIENTS = ("aws", "doctl")
 _PROJECT = Path(__file__).resolve().parents[2]
-_ACCOUNTS = ("AWS_", "DIGITALOCEAN_", "SPACES_", "DO_")
+ACCOUNTS = ("AWS_", "DIGITALOCEAN_", "SPACES_", "DO_")
+"""What the variables of somebody's accounts begin with."""
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -32,7 +33,7 @@ def environment(folder: Path) -> dict[str, str]:
         # A kubeconfig names it, and a simulated cluster asks nobody.
         (programs / client).write_text("#!/bin/sh\nexit 1\n")
         (programs / client).chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_ACCOUNTS)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ACCOUNTS)}
     return kept | {
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         FOLDER: str(folder),

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from string import Template
 from typing import Any
 from uuid import UUID
 
@@ -36,13 +37,13 @@ NOT_OPERATIONS = {"/", "/page", "/openapi.json"}
 
 FUZZER = """
 [auth.openapi.token]
-bearer = "${TOKEN}"
+bearer = "$${TOKEN}"
 
 [phases.fuzzing.generation]
-max-examples = 70
+max-examples = $examples
 
 [phases.stateful.generation]
-max-examples = 20
+max-examples = $sequences
 
 # A cursor is opaque: a string that we did not make is refused, as no pattern can tell.
 # And 1.0, an integer for JSON Schema, is none for us.
@@ -131,25 +132,39 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     assert {reference.rpartition("/")[2] for reference in _references(document)} == names
 
 
-def test_a_fuzzer_finds_no_answer_that_the_document_does_not_describe(
-    application: local.Application, tmp_path: Path
-) -> None:
-    (tmp_path / "schemathesis.toml").write_text(FUZZER)
+def fuzzed(folder: Path, url: str, token: str, *, examples: int, sequences: int) -> str:
+    """Run the fuzzer; return what it printed of an API in which it found nothing.
 
-    fuzzed = subprocess.run(
-        [sys.executable, "-m", "schemathesis.cli", "run", f"{application.url}/openapi.json"],
-        cwd=tmp_path,
-        env={**os.environ, "TOKEN": application.token, "NO_COLOR": "1"},
+    Args:
+        folder: For its settings.
+        url: Where the API is, without a slash at the end.
+        token: What it asks for.
+        examples: How many calls it makes of each operation, beside those that cover the schemas.
+        sequences: How many times it makes calls that follow one another.
+    """
+    settings = Template(FUZZER).substitute(examples=examples, sequences=sequences)
+    (folder / "schemathesis.toml").write_text(settings)
+    run = subprocess.run(
+        [*(sys.executable, "-m", "schemathesis.cli", "run"), f"{url}/openapi.json", "--url", url],
+        cwd=folder,
+        env={**os.environ, "TOKEN": token, "NO_COLOR": "1"},
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=110,
     )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Tested: 7" in run.stdout
+    return run.stdout
 
-    assert fuzzed.returncode == 0, fuzzed.stdout + fuzzed.stderr
-    assert "Tested: 7" in fuzzed.stdout
+
+def test_a_fuzzer_finds_no_answer_that_the_document_does_not_describe(
+    application: local.Application, tmp_path: Path
+) -> None:
+    printed = fuzzed(tmp_path, application.url, application.token, examples=70, sequences=20)
+
     for phase in ("Coverage", "Fuzzing", "Stateful"):
-        assert f"✅ {phase}" in fuzzed.stdout
+        assert f"✅ {phase}" in printed
 
 
 def _operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
