@@ -20,7 +20,7 @@ from tests.clouds.world import World
 from tests.components.digitalocean import cloud as functions_api
 from tests.engine.clone import copy_files
 from tests.engine.test_clouds import INFERENCE_KEY, MODELS, let_the_cluster_be
-from tests.runners import BASH, Script, at_github, at_gitlab
+from tests.runners import BASH, ROOT, Script, at_github, at_gitlab
 from tools.bootstrap import cache_folder
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
@@ -155,6 +155,8 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
     stack: str,
 ) -> None:
     """Somebody has set the one stack up, as docs/preview-in-ci.md says."""
+    if not (ROOT / "stacks" / f"{stack}.py").exists():
+        pytest.skip(f"deleted in this fork: {stack}")
     world = World(folder=tmp_path / "clouds", cloud=CLOUDS[stack])
     simulated = launch.environment(world.folder).items() - os.environ.items()
     let_the_cluster_be(postgres, world)

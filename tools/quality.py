@@ -22,13 +22,14 @@ from tools.helm import HELM
 from tools.workspace import ROOT, CommandError
 
 PARTS = {
-    "all": ["-m", "not cluster"],
-    "unit": ["-m", "not engine and not browser and not cluster and not workflow"],
+    "all": ["-m", "not (cluster or forks)"],
+    "unit": ["-m", "not (engine or browser or cluster or workflow or forks)"],
     "contract": ["tests/contract"],
     "cluster": ["-m", "cluster"],
     "engine": ["-m", "engine"],
     "browser": ["-m", "browser"],
     "workflow": ["-m", "workflow"],
+    "forks": ["-m", "forks"],
     "live": ["tests/live", "-m", "live", "-s"],
 }
 
@@ -91,10 +92,10 @@ def test(console: Console, part: str, arguments: Sequence[str]) -> int:
     """
     if part not in PARTS:
         raise CommandError(f"There is no part {part!r} of the tests. There are {', '.join(PARTS)}.")
-    if part in ("all", "engine", "workflow", "live"):
+    if part in ("all", "engine", "forks", "live", "workflow"):
         engine = ensure_engine(console.print)
         console.print(f"engine: Pulumi {engine.version} ({engine.source})")
-    if part in ("all", "browser"):
+    if part in ("all", "browser", "forks"):
         browser = find_chromium() or ensure_chromium(console.print)
         console.print(f"browser: {browser}" if browser else "browser: none; its tests are skipped")
     if part == "cluster":
