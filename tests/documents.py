@@ -14,7 +14,7 @@ PAGES = (
 )
 """Documents for people who do something."""
 
-PROGRAMS = {"./seamless", "pulumi", "git", "export", "mkdir", "rm", "aws", "doctl"}
+PROGRAMS = {"./seamless", "pulumi", "git", "export", "mkdir", "perl", "rm", "aws", "doctl"}
 """What a line of a block without a language may begin with."""
 
 ANY_STACK = "integrated"
