@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.workermanage import WorkerController
 
@@ -22,6 +23,10 @@ sys.dont_write_bytecode = False
 # pytest loads readline, which tells whatever it starts, such as another process of a run, how wide
 # a terminal is that is not there.
 os.environ.pop("COLUMNS", None)
+
+# A wall clock tells nothing of a function where processes share the cores.
+settings.register_profile("any clock", settings(), deadline=None)
+settings.load_profile("any clock")
 
 GONE = {name for name in ("integrated", "split") if not (PROJECT / f"stacks/{name}.py").exists()}
 """Arrangements that this fork has deleted."""

@@ -300,7 +300,7 @@ rows = st.sampled_from(sorted(row.slug for row in MACHINES.values()))
 
 
 @given(name=names, context=contexts, slug=rows, more=st.integers(0, 200_000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_more_memory_never_holds_fewer_tokens(
     name: str, context: int, slug: str, more: int
 ) -> None:
@@ -336,7 +336,7 @@ def _asked(
     platform=st.sampled_from(["aws", "digitalocean"]),
     wanted=st.none() | rows,
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_an_answer_holds_what_was_asked_and_a_refusal_names_choices_that_do(
     name: str, context: int, count: int, platform: str, wanted: str | None
 ) -> None:

@@ -193,6 +193,7 @@ def tls_server(folder: Path) -> Iterator[int]:
 # ---------------------------------------------------------------- the contract
 
 
+@pytest.mark.timeout(300)
 def test_a_fuzzer_finds_no_answer_that_the_document_does_not_describe(
     host: FunctionsHost, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ it is given, and what is left behind when something fails. That the real build w
 the tests that use the engine.
 """
 
+import re
 import socket
 import sys
 import threading
@@ -195,15 +196,15 @@ def test_a_build_fills_the_cache_and_the_next_call_finds_it(
         "v3.232.0/host/pulumi-language-python-exec",
         "v3.232.0/host/site",
     }
+    assert re.fullmatch(r"the Pulumi engine 3.232.0 is built after \d s", said.pop())
     assert said == [
         "the vendor's installer does not answer here; building the engine from Go modules",
         "building pulumi from Go modules",
         "building pulumi-language-python from Go modules",
         "getting pip from PyPI",
-        "the Pulumi engine 3.232.0 is built after 0 s",
     ]
     assert engine.ensure(said.append) == engine.find() == built
-    assert len(said) == 5
+    assert len(said) == 4
 
 
 def test_a_build_that_fails_leaves_no_folder_and_shows_the_end_of_its_log(

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from tests.components.digitalocean import cloud as clouds
 from tests.components.digitalocean.cloud import Cloud
+from tests.conftest import GONE
 from tests.intent import KEY
 from tools import deploy, doctor, preflight, workspace
 from tools.__main__ import app
@@ -57,6 +58,7 @@ COMMANDS: dict[str, Callable[[Console], object]] = {
 }
 
 
+@pytest.mark.skipif("integrated" in GONE, reason="it is about integrated")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_is_lacking_is_told_together_before_the_engine_is_used(
     cloud: Cloud, command: str
@@ -97,6 +99,7 @@ def test_a_stack_without_an_account_asks_nobody() -> None:
     assert preflight.look(Fake("local")) == []  # type: ignore[arg-type]
 
 
+@pytest.mark.skipif("integrated" in GONE, reason="it is about integrated")
 def test_the_doctor_shows_it_for_a_stack_that_is_named(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +115,7 @@ def test_the_doctor_shows_it_for_a_stack_that_is_named(
     assert WRONG not in shown.output
 
 
+@pytest.mark.skipif("integrated" in GONE, reason="it is about integrated")
 def test_the_doctor_is_content_when_nothing_is_lacking(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

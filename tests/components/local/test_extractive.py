@@ -7,7 +7,7 @@ It does not prove that they read well; that took reading the summaries of real d
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from components.local.standin.extractive import NO_PROSE, answer, summarize
@@ -222,7 +222,6 @@ SENTENCES = st.lists(WORDS, min_size=4, max_size=30).map(lambda w: f"The {' '.jo
 PARAGRAPHS = st.lists(SENTENCES, min_size=1, max_size=8).map(" ".join)
 
 
-@settings(deadline=None)
 @given(st.lists(PARAGRAPHS, min_size=1, max_size=8))
 def test_a_summary_is_a_choice_of_the_documents_sentences_in_their_order(
     paragraphs: list[str],
@@ -238,7 +237,6 @@ def test_a_summary_is_a_choice_of_the_documents_sentences_in_their_order(
     assert all(sentence in places for sentence in chosen)
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="<[`:")))
 def test_every_sentence_occurs_in_the_text_letter_by_letter(text: str) -> None:
     letters = "".join(filter(str.isalnum, text))
@@ -247,7 +245,6 @@ def test_every_sentence_occurs_in_the_text_letter_by_letter(text: str) -> None:
         assert "".join(filter(str.isalnum, sentence.text)) in letters
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from("aA1 .\n!?*_`-<>[]()|#\t。中я\u00ad\ufffe\r\f"), max_size=300))
 def test_no_text_is_too_odd_for_a_summary(text: str) -> None:
     assert summarize(text)
