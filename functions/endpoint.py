@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from math import log
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -30,8 +31,8 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             weight 0 is asked only when the others of its order cannot answer.
         order: Lower is asked first.
         ca: PEM of the authorities that sign its certificate; empty are the public ones.
-        replicas_url: Where its examiner tells how each replica stands, with the same key and
-            authorities; None where nobody asks replicas (see `functions.replicas`).
+        replicas_url: Where its examiner tells how each replica stands, at the same host with the
+            same key and authorities; None where nobody asks replicas (see `functions.replicas`).
     """
 
     name: Annotated[str, Meta(pattern="^[a-z0-9-]+$")]
@@ -45,6 +46,13 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     order: Annotated[int, Meta(ge=0)] = 0
     ca: str = ""
     replicas_url: Annotated[str, Meta(pattern="^https?://.")] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an examiner elsewhere, which would be sent the endpoint's key."""
+        if self.replicas_url and urlsplit(self.replicas_url)[:2] != urlsplit(self.url)[:2]:
+            raise ValueError(
+                f"replicas_url {self.replicas_url!r} must be at the host of url {self.url!r}"
+            )
 
     @property
     def fingerprint(self) -> str:

@@ -131,6 +131,7 @@ def test_the_list_is_in_the_order_in_which_it_is_asked() -> None:
         (listed({"rung": "gpu"}), r"\[0\]\.rung"),
         (listed({"input_usd_per_million": -1}), r"\[0\]\.input_usd_per_million"),
         (listed({"replicas_url": "/replicas"}), r"\[0\]\.replicas_url"),
+        (listed({"replicas_url": "http://b.example/replicas"}), "must be at the host of url"),
         (listed({"key": "k"}), "unknown field `key`"),
     ],
 )

@@ -43,6 +43,9 @@ BETWEEN_DELETIONS_SECONDS = 1800.0
 DELETIONS_PER_DAY = 3
 """More is no accident of one GPU: from then on an alert calls a person."""
 
+OUT_SECONDS = 900.0
+"""At least: three times what lies between the application's sweeps, lest none of them sees it."""
+
 KEY = "replicas.json"
 """Of the ConfigMap that keeps the verdicts."""
 
@@ -84,7 +87,11 @@ class Replica:
             out_at = asked_at if wrong >= WRONG_IN_A_ROW and self.out_at is None else self.out_at
             return replace(self, wrong=wrong, good=0, out_at=out_at)
         good = self.good + 1
-        back = self.out_at is None or (good >= GOOD_IN_A_ROW and self.deleted_at is None)
+        back = self.out_at is None or (
+            good >= GOOD_IN_A_ROW
+            and asked_at - self.out_at >= OUT_SECONDS
+            and self.deleted_at is None
+        )
         return replace(
             self,
             wrong=0,

@@ -3,6 +3,7 @@
 `tests/cluster/test_examiner.py` has the same program ask a real API server.
 """
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -18,13 +19,16 @@ from components.kubernetes.inside.examiner import (
     BETWEEN_DELETIONS_SECONDS,
     DAY_SECONDS,
     INTERVAL_SECONDS,
+    OUT_SECONDS,
     SERVES,
     Examiner,
     Model,
     Verdict,
     serve,
 )
+from functions.endpoint import Endpoint
 from functions.question import CODE, question
+from functions.replicas import ask_examiner
 
 KEY = "key-of-the-model"
 
@@ -185,19 +189,29 @@ def test_one_replica_goes_at_a_time_and_three_a_day_but_all_that_drift_are_out()
     assert world.cluster.deleted == ["a", "b", "c", "d"]
 
 
-def test_one_that_stays_comes_back_when_it_answers_rightly_three_times() -> None:
+def test_one_that_stays_comes_back_by_three_right_answers_and_a_quarter_of_an_hour() -> None:
     world = World(a=["wrong"], b=["good", "wrong", "wrong", "good"])
     world.round()
     world.round()
     assert world.verdicts()["b"] == ("out", INTERVAL_SECONDS)
     assert world.cluster.labels == {"b": "no"}
-    world.round()
+    world.round(after=OUT_SECONDS)
     world.round()
     # Until it is in, what it answered since its last right answer while in is in doubt.
-    assert world.verdicts()["b"] == ("out", 3 * INTERVAL_SECONDS)
+    assert world.verdicts()["b"] == ("out", OUT_SECONDS + 2 * INTERVAL_SECONDS)
     world.round()
     assert world.verdicts()["b"] == ("ok", 0)
     assert world.cluster.labels == {"b": "yes"}
+
+
+def test_one_that_recovers_at_once_is_still_out_when_the_application_looks() -> None:
+    world = World(a=["wrong"], b=["wrong", "wrong", "good"])
+    world.round()
+    for _ in range(int(OUT_SECONDS / INTERVAL_SECONDS) - 1):
+        world.round()
+    assert world.verdicts()["b"] == ("out", None)
+    world.round()
+    assert world.verdicts()["b"] == ("ok", 0)
 
 
 def test_one_that_is_gone_is_remembered_for_a_day_if_it_was_out_and_else_forgotten() -> None:
@@ -314,6 +328,14 @@ def served() -> Iterator[tuple[World, httpx.Client]]:
         server.server_close()
 
 
+async def told(endpoint: Endpoint) -> list[tuple[str, str, float | None]]:
+    """The verdicts as the application reads them."""
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {KEY}"}) as client:
+        verdicts = await ask_examiner(client, endpoint)
+    assert verdicts is not None
+    return [(row.name, row.state, row.good_seconds_ago) for row in verdicts.replicas]
+
+
 def test_verdicts_need_the_key_and_a_first_round(served: tuple[World, httpx.Client]) -> None:
     world, client = served
     key = {"Authorization": f"Bearer {KEY}"}
@@ -337,6 +359,16 @@ def test_verdicts_need_the_key_and_a_first_round(served: tuple[World, httpx.Clie
             {"name": "b", "state": "out", "good_seconds_ago": None},
         ]
     }
+
+    endpoint = Endpoint(
+        name="cluster",
+        rung="cluster",
+        url=f"{client.base_url}/v1",
+        model="llama",
+        context_tokens=8192,
+        replicas_url=f"{client.base_url}/replicas",
+    )
+    assert asyncio.run(told(endpoint)) == [("a", "ok", 0.0), ("b", "out", None)]
     assert client.get("/metrics").text.splitlines() == [
         "# TYPE seamless_replica_canaries_total counter",
         'seamless_replica_canaries_total{verdict="good"} 1',
