@@ -1,5 +1,6 @@
 """The front door: `./seamless COMMAND`."""
 
+import gc
 import json
 import os
 import subprocess
@@ -289,6 +290,9 @@ def _stack_of(arguments: list[str]) -> str:
 
 def main() -> None:
     """Run a command; an error that is meant for people ends without a traceback."""
+    # Not at every 700 new objects: the clouds' SDKs are half a million that stay, and going over
+    # them again and again took a third of a command's time.
+    gc.set_threshold(50_000)
     from analysis.plan import PlanError
     from stacks.settings import SettingsError
     from tools.client import ClientError

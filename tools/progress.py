@@ -97,7 +97,7 @@ class Progress:
         took = time.monotonic() - began
         self.console.print(
             f"  [{color}]{sign}[/] {logical_name(step.urn):32} "
-            f"[dim]{escape(_kind(step.type)):24}[/] "
+            f"[dim]{escape(kind(step.type)):24}[/] "
             f"{'would be ' if self.preview else ''}{done}"
             + (f" [dim]({took:.1f} s)[/]" if took >= 0.1 else "")
         )
@@ -128,6 +128,6 @@ def logical_name(urn: str) -> str:
     return urn.rsplit("::", 1)[-1]
 
 
-def _kind(token: str) -> str:
+def kind(token: str) -> str:
     """`pulumi-python:dynamic/local:Folder` is `local:Folder` to a person."""
     return token.removeprefix("pulumi-python:dynamic/")
