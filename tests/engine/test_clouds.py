@@ -32,7 +32,7 @@ from tests.engine.changes import (
 from tests.engine.clone import PROJECT, Clone, clone
 
 engine = pytest.mark.engine
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 INFERENCE_KEY = "key-that-nobody-may-read"
 ANOTHER_KEY = str(CHANGES["inference_api_key"].to)
@@ -171,14 +171,19 @@ class Deployment:
 
 
 def steps(printed: str) -> Steps:
-    """The steps in what a command printed."""
-    found: dict[str, set[str]] = defaultdict(set)
+    """The steps in what a command printed, by logical names."""
+    return {step: {name for name, _ in done} for step, done in typed_steps(printed).items()}
+
+
+def typed_steps(printed: str) -> dict[str, set[tuple[str, str]]]:
+    """The steps in what a command printed, by names and types: some resources share a name."""
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for line in printed.splitlines():
         if match := _STEP.match(line):
-            found[match[4]].add(match[2])
+            found[match[4]].add((match[2], match[3]))
     for step in ("created", "deleted"):  # which a replacement prints as well
         found[step] -= found["replaced"]
-    return {step: names for step, names in found.items() if names}
+    return {step: done for step, done in found.items() if done}
 
 
 @pytest.fixture(scope="module", params=[SPLIT, INTEGRATED], ids=lambda story: story.stack)

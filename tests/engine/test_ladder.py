@@ -1,41 +1,53 @@
 """One value moves inference between the rungs on a real engine, at simulated clouds, and back.
 
-The tests of one arrangement are one story and run in its order: from `serverless` to each other
-rung, whose endpoint fails at first, and back. What no step of the story does is previewed, so that
-every pair of rungs is seen in both directions. A real cloud, a pod and a GPU are not shown.
+The tests of one arrangement are one story and run in its order: a walk that takes each step from
+one rung to another exactly once. What a move creates and deletes is what the plans of its two rungs
+differ in. A real cloud, a pod and a GPU are not shown.
 """
 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cache
+from itertools import pairwise, permutations
+from typing import Any, get_args
 
 import pytest
 
+from analysis import plan
+from components.contracts import Rung
 from functions.question import CODE
 from tests import models
 from tests.clouds import tls
 from tests.clouds.world import World
-from tests.engine.changes import FUNCTIONS, Steps
-from tests.engine.test_clouds import Deployment, deployment, steps  # noqa: F401  # a fixture
+from tests.engine.changes import FUNCTIONS
+from tests.engine.test_clouds import Deployment, deployment, typed_steps  # noqa: F401  # a fixture
+from tools.progress import kind
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+engine = pytest.mark.engine
+pytestmark = pytest.mark.timeout(900)
 
-RUNGS = ("serverless", "dedicated", "cluster")
+PROVIDERS = "pulumi:providers:"
+"""Types that no command prints."""
+
+Move = tuple[str, str]
+"""From a rung to a rung."""
+Resource = tuple[str, str]
+"""Logical name, and type as it is printed."""
+
+WALK = ("serverless", "dedicated", "cluster", "serverless", "cluster", "dedicated", "serverless")
+MOVES: list[Move] = list(pairwise(WALK))
+
 POINTED = set(FUNCTIONS["updated"])
 """The functions, which are told of the endpoint."""
 
-MAY_UPDATE = {
-    "integrated": POINTED,
-    "split": {*POINTED, "functions-inference-out"},  # the way to the endpoint
-}
-MAY_REPLACE = {
-    "integrated": set[str](),
+REPLACED: dict[str, set[Resource]] = {
+    "integrated": set(),
     # Its secret stays; a version is named in the functions' environment, so that they start anew.
-    "split": {"functions-inference-key-version"},
+    "split": {
+        ("functions-inference-key-version", "aws:secretsmanager/secretVersion:SecretVersion")
+    },
 }
-OWN = ("cluster", "dedicated", "model", "functions-inference-serverless")
-"""What the names of a rung's own resources begin with; the last is the way to the fallback."""
 
 SOMEBODY_S = ("split", "dedicated")
 """An endpoint of a provider elsewhere, in the place of its serverless one: nothing is created."""
@@ -57,7 +69,7 @@ class Ladder:
     says: str = CODE
     """What the dedicated endpoint answers."""
     rung: str = "serverless"
-    first: dict[str, str] = field(default_factory=dict)
+    first: dict[Resource, str] = field(default_factory=dict)
     """What existed on the first rung, before the first move."""
     moves: list[tuple[str, str, str]] = field(default_factory=list)
     """From where to where, and what was printed."""
@@ -72,11 +84,10 @@ class Ladder:
         assert call == "POST /v1/chat/completions"
         return 200, json.dumps({"choices": [{"message": {"content": self.says}}]})
 
-    def choose(self, rung: str) -> None:
+    def choose(self, rung: str, fallback: str = "") -> None:
         """Set the one value; where there is a serverless endpoint beside the rung's, it is kept."""
-        fallback = "none" if (self.stack, rung) == SOMEBODY_S else "serverless"
         self.deployment.clone.configure("inference", rung)
-        self.deployment.clone.configure("fallback", fallback)
+        self.deployment.clone.configure("fallback", fallback or beside(self.stack, rung))
 
     def move(self, rung: str) -> str:
         """Deploy another rung."""
@@ -89,37 +100,33 @@ class Ladder:
     def fail(self, rung: str) -> str:
         """Deploy a rung whose endpoint answers wrongly at first."""
         self.choose(rung)
+        if rung == "cluster":
+            canary = f"{JOB} model-canary"
+            self.world("kubernetes").fail(canary, "create", "the canary was not right")
         self.says = "nonsense"
-        self.world("kubernetes").fail(f"{JOB} model-canary", "create", "the canary was not right")
         printed = self.deployment.run("up", expect=1)
         self.says = CODE
         self.moves.append((self.rung, f"{rung}: fails", printed))
         return printed
 
-    def would(self, rung: str) -> Steps:
-        """What a preview says of a move from here."""
-        self.choose(rung)
-        try:
-            printed = self.deployment.run("preview")
-        finally:
-            self.choose(self.rung)
-        self.moves.append((self.rung, f"{rung}: preview", printed))
-        return steps(printed)
-
     def world(self, cloud: str) -> World:
         """What exists at another cloud than the stack's own."""
         return replace(self.deployment.world, cloud=cloud)
 
-    def existing(self) -> dict[str, str]:
-        """The ids of the stack's resources by type and name, but of those a move may replace."""
+    def existing(self) -> dict[Resource, str]:
+        """The ids of the stack's resources, but of those a move replaces."""
+        found = {printed_as(r["urn"]): r.get("id", "") for r in self.deployment.clone.state()}
         return {
-            resource["urn"].split("::", 2)[2]: resource.get("id", "")
-            for resource in self.deployment.clone.state()
-            if resource["urn"].rsplit("::", 1)[-1] not in MAY_REPLACE[self.stack]
+            resource: identity
+            for resource, identity in found.items()
+            if resource not in REPLACED[self.stack] and not resource[1].startswith(PROVIDERS)
         }
 
-    def told(self) -> list[dict[str, Any]]:
-        """The endpoints that the functions are told of: the same to all of them."""
+    def told(self) -> list[tuple[str, str]]:
+        """Name and rung of the endpoints that the functions are told of: the same to all of them.
+
+        In the order in which they are asked.
+        """
         if self.stack == "split":
             made = self.deployment.world.resources().values()
             functions = [r for r in made if r["type"] == "aws:lambda/function:Function"]
@@ -131,7 +138,49 @@ class Ladder:
         # The one that hands the database over is told of none.
         (endpoints,) = {e["INFERENCE_ENDPOINTS"] for e in told if "INFERENCE_ENDPOINTS" in e}
         found: list[dict[str, Any]] = json.loads(endpoints)
-        return found
+        found.sort(key=lambda endpoint: int(endpoint.get("order", 0)))
+        return [(endpoint["name"], endpoint["rung"]) for endpoint in found]
+
+
+def beside(stack: str, rung: str) -> str:
+    """The fallback where there is one."""
+    return "none" if (stack, rung) == SOMEBODY_S else "serverless"
+
+
+def answering(stack: str, rung: str) -> list[tuple[str, str]]:
+    """Name and rung of the endpoints on a rung, in their order."""
+    own = (rung, rung)
+    has_another = rung != "serverless" and beside(stack, rung) == "serverless"
+    return [own, ("serverless", "serverless")] if has_another else [own]
+
+
+@cache
+def planned(stack: str, rung: str) -> frozenset[Resource]:
+    """What a stack consists of on a rung."""
+    config = {"inference_url": "http://127.0.0.1:9/v1", "inference_model": "a/model"}
+    asked = config | {"inference": rung, "fallback": beside(stack, rung)}
+    resources = [(r.name, kind(r.type)) for r in plan.make(stack, asked).resources]
+    return frozenset(r for r in resources if not r[1].startswith(PROVIDERS))
+
+
+def difference(stack: str, move: Move) -> dict[str, set[Resource]]:
+    """What a move does: only the endpoint's own resources come and go, the functions are told."""
+    before, after = (planned(stack, rung) for rung in move)
+    # At AWS the functions reach their endpoints and nothing else.
+    out = {"functions-inference-out"} if stack == "split" and "cluster" in move else set()
+    found = {
+        "created": after - before,
+        "updated": {resource for resource in before if resource[0] in POINTED | out},
+        "replaced": REPLACED[stack],
+        "deleted": before - after,
+    }
+    return {step: set(resources) for step, resources in found.items() if resources}
+
+
+def printed_as(urn: str) -> Resource:
+    """Name and type in a resource's URN."""
+    _, _, types, name = urn.split("::")
+    return name, kind(types.rsplit("$", 1)[-1])
 
 
 @pytest.fixture(scope="module")
@@ -143,12 +192,12 @@ def ladder(
     """The stack on its first rung; says what every move did at the end."""
     authority, context = tls.of_this_machine(tmp_path_factory.mktemp("tls"))
     environment = {**deployment.clone.environment, "SSL_CERT_FILE": str(authority)}
-    moving = replace(deployment, clone=replace(deployment.clone, environment=environment))
-    story = Ladder(deployment=moving)
+    copy = replace(deployment.clone, environment=environment, checkpoints=False)
+    story = Ladder(deployment=replace(deployment, clone=copy))
     with models.answering(lambda *call: story.answer(*call), context) as url:
-        moving.world.answer(DEDICATED, publicEndpointFqdn=url.removeprefix("https://"))
+        deployment.world.answer(DEDICATED, publicEndpointFqdn=url.removeprefix("https://"))
         story.choose("serverless")
-        moving.run("up")
+        story.deployment.run("up")
         story.first = story.existing()
         yield story
     say(_table(story))
@@ -159,105 +208,88 @@ def _table(story: Ladder) -> str:
     words = ("created", "updated", "replaced", "deleted")
     rows = [f"{'arrangement':12} {'from':11} {'to':20}" + "".join(f"{w:>9}" for w in words)]
     for before, after, printed in story.moves:
-        counts = [len(lines(printed, sign)) for sign in "+~-"]
-        counts.insert(2, len(steps(printed).get("replaced", ())))
-        numbers = "".join(f"{count:9}" for count in counts)
+        done = typed_steps(printed)
+        numbers = "".join(f"{len(done.get(word, ())):9}" for word in words)
         rows.append(f"{story.stack:12} {before:11} {after:20}{numbers}")
     return "\n".join(rows)
 
 
-def lines(printed: str, sign: str) -> list[tuple[int, str, str]]:
-    """Place, name and type of each step of a kind, in the order in which they were done."""
+def places(printed: str, signs: str) -> dict[Resource, int]:
+    """Where in the order of the steps those of some kinds are."""
     rows = [line.split() for line in printed.splitlines()]
-    return [(at, r[1], r[2]) for at, r in enumerate(rows) if len(r) > 3 and r[0] == sign]
+    return {(r[1], r[2]): at for at, r in enumerate(rows) if len(r) > 3 and r[0] in [*signs]}
 
 
-def pointed(printed: str) -> list[int]:
-    """Where the functions were pointed at another endpoint: every one of them."""
-    found = [(at, name) for at, name, _ in lines(printed, "~") if name in POINTED]
-    assert {name for _, name in found} == POINTED
-    return [at for at, _ in found]
+def test_the_walk_takes_each_step_from_a_rung_to_another_once() -> None:
+    """And ends where it began."""
+    assert sorted(MOVES) == sorted(permutations(get_args(Rung), 2))
 
 
-def moves_nothing_else(stack: str, done: Steps) -> None:
-    """Only the endpoint's own resources come and go; the functions are told, and nothing more."""
-    assert done.get("replaced", set()) <= MAY_REPLACE[stack]
-    assert POINTED <= done.get("updated", set()) <= MAY_UPDATE[stack]
-    come_and_gone = done.get("created", set()) | done.get("deleted", set())
-    assert {name for name in come_and_gone if not name.startswith(OWN)} == set()
-
-
-rungs = pytest.mark.parametrize("rung", ["dedicated", "cluster"], scope="module")
-
-
-@rungs
-def test_an_endpoint_that_answers_wrongly_leaves_the_functions_where_they_are(
-    ladder: Ladder, rung: str
-) -> None:
-    """The command fails and says why; whoever uploads meanwhile is served as before."""
-    if (ladder.stack, rung) == SOMEBODY_S:
-        pytest.skip("an endpoint that is not ours: nothing is created that could fail")
-    before, told = ladder.existing(), ladder.told()
-
-    printed = ladder.fail(rung)
-
-    assert {"dedicated": "2 times in a row", "cluster": "was not right"}[rung] in printed
-    assert "Traceback" not in printed
-    assert steps(printed).keys() == {"created"}
-    assert before.items() <= ladder.existing().items()
-    assert ladder.told() == told
-    assert [endpoint["name"] for endpoint in told] == ["serverless"]
-
-
-@rungs
+@engine
+@pytest.mark.parametrize("move", MOVES, ids="-".join)
 def test_the_one_value_moves_the_functions_once_the_new_endpoint_has_answered(
-    ladder: Ladder, rung: str
+    ladder: Ladder, move: Move
 ) -> None:
-    """Whatever was there is the same afterwards; the serverless endpoint answers in need."""
-    before = ladder.existing()
+    """On the first way to a rung it answers wrongly at first; once there, nothing is left to do."""
+    assert ladder.rung == move[0]
+    is_first = move[1] not in WALK[: MOVES.index(move) + 1]
+    if is_first:
+        _leaves_the_functions_where_they_are(ladder, move)
+
+    _moves_nothing_else(ladder, move)
+
+    if is_first:
+        assert typed_steps(ladder.deployment.run("preview")) == {}
+
+
+def _leaves_the_functions_where_they_are(ladder: Ladder, move: Move) -> None:
+    """The command fails and says why; whoever uploads meanwhile is served as before."""
+    before, rung = move
+    existing = ladder.existing()
+    if (ladder.stack, rung) == SOMEBODY_S:
+        # Nothing is created that could fail. It is in the serverless one's place, not beside it.
+        ladder.choose(rung, fallback="serverless")
+        refused = " ".join(ladder.deployment.run("up", expect=1).split())
+        assert "there is no serverless endpoint beside the dedicated one" in refused
+        assert "pulumi config set fallback none" in refused
+    else:
+        printed = ladder.fail(rung)
+        assert {"dedicated": "2 times in a row", "cluster": "was not right"}[rung] in printed
+        assert "Traceback" not in printed
+        done = typed_steps(printed)
+        assert done.keys() == {"created"}
+        assert done["created"] < difference(ladder.stack, move)["created"]
+        assert CANARY[rung] not in done["created"]
+
+    assert existing.items() <= ladder.existing().items()
+    assert ladder.told() == answering(ladder.stack, before)
+    assert ladder.deployment.agrees()
+
+
+def _moves_nothing_else(ladder: Ladder, move: Move) -> None:
+    """Nothing that stays is replaced, and what goes goes last."""
+    rung = move[1]
+    existing, expected = ladder.existing(), difference(ladder.stack, move)
+    # An attempt that failed has made some of it already.
+    expected["created"] = expected.get("created", set()) - existing.keys()
 
     printed = ladder.move(rung)
 
-    moves_nothing_else(ladder.stack, steps(printed))
-    assert lines(printed, "-") == []
-    assert before.items() <= ladder.existing().items()
-    told = ladder.told()
-    if (ladder.stack, rung) == SOMEBODY_S:
-        assert [(e["name"], e["rung"]) for e in told] == [("dedicated", "dedicated")]
-        return
-    assert [(e["name"], e["rung"]) for e in told] == [(rung, rung), ("serverless", "serverless")]
-    assert told[0]["order"] < told[1]["order"]
-    (answered,) = [at for at, *what in lines(printed, "+") if tuple(what) == CANARY[rung]]
-    assert answered < min(pointed(printed))
+    done = typed_steps(printed)
+    assert {"created": set(), **done} == expected
+    now = ladder.existing()
+    assert existing.keys() - now.keys() == expected.get("deleted", set())
+    assert {each: existing.get(each, now[each]) for each in now} == now
 
+    canary, pointed = CANARY.get(rung), places(printed, "~")
+    if canary in planned(ladder.stack, rung):
+        assert places(printed, "+")[canary] < min(pointed.values())
+    last = max(places(printed, "+~").values())
+    assert all(at > last for at in places(printed, "-").values())
 
-@rungs
-def test_a_second_up_changes_nothing(ladder: Ladder, rung: str) -> None:
-    """As its preview says."""
-    assert ladder.would(rung) == {}
-
-
-@rungs
-def test_a_move_between_the_other_rungs_would_touch_nothing_else(ladder: Ladder, rung: str) -> None:
-    """As a preview says: data, queue and functions stay."""
-    (other,) = {"dedicated", "cluster"} - {rung}
-
-    moves_nothing_else(ladder.stack, ladder.would(other))
-
-
-@rungs
-def test_the_same_value_leads_back_and_the_old_endpoint_goes_last(
-    ladder: Ladder, rung: str
-) -> None:
-    """Exactly what there was before is there again."""
-    printed = ladder.move("serverless")
-
-    moves_nothing_else(ladder.stack, steps(printed))
-    gone = [at for at, name, _ in lines(printed, "-") if name.startswith(OWN)]
-    assert bool(gone) == ((ladder.stack, rung) != SOMEBODY_S)
-    assert all(at > max(pointed(printed)) for at in gone)
-    assert [endpoint["name"] for endpoint in ladder.told()] == ["serverless"]
-    assert ladder.existing() == ladder.first
-    assert ladder.world("kubernetes").resources() == {}
-    assert ladder.world("tls").resources() == {}
+    assert ladder.told() == answering(ladder.stack, rung)
     assert ladder.deployment.agrees()
+    for cloud in ("kubernetes", "tls"):
+        assert bool(ladder.world(cloud).resources()) == (rung == "cluster")
+    if rung == "serverless":
+        assert now == ladder.first

@@ -18,7 +18,7 @@ from tests.engine.clone import Clone
 from tests.local import runs, standin, until
 from tools.workspace import project_name
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -110,25 +110,33 @@ def test_the_rung_switch_replaces_neither_store_nor_database_nor_function(
 ) -> None:
     """One config value: another server answers, everything else is where it was."""
     assert first_up
-    before, documents, url = clone.resources(), clone.documents(), clone.outputs()["page_url"]
-    clone.run("pulumi", "config", "set", "inference", "dedicated")
+    _moves(clone, "serverless", "dedicated")
 
-    clone.run("up")
 
-    after = clone.resources()
+def _moves(clone: Clone, before: str, after: str) -> None:
+    """The server of one rung comes, the other one's goes last, and all that holds data stays."""
+    old, documents, url = clone.resources(), clone.documents(), clone.outputs()["page_url"]
+    clone.run("pulumi", "config", "set", "inference", after)
+
+    printed = clone.run("up")
+
+    assert "3 created, 3 deleted, 9 unchanged, 1 updated" in printed
+    assert printed.index(f"+ {after}-server") < printed.index("~ functions-host")
+    assert printed.index("~ functions-host") < printed.index(f"- {before}")
+    new = clone.resources()
+    assert new.keys() - old.keys() == {after, f"{after}-key", f"{after}-server"}
+    assert old.keys() - new.keys() == {before, f"{before}-key", f"{before}-server"}
     kept = {"store-folder", "database-server", "functions-host", "functions-token"}
-    assert {name: after[name]["id"] for name in kept} == {name: before[name]["id"] for name in kept}
+    assert {name: new[name]["id"] for name in kept} == {name: old[name]["id"] for name in kept}
     for name in ("store-folder", "database-server"):
         # Secrets are encrypted anew each time; the process is the same one.
-        assert after[name]["created"] == before[name]["created"]
-        assert after[name]["outputs"].get("pid") == before[name]["outputs"].get("pid")
-    assert after.keys() - before.keys() == {"dedicated", "dedicated-key", "dedicated-server"}
-    assert before.keys() - after.keys() == {"serverless", "serverless-key", "serverless-server"}
-    assert clone.health()["rung"] == "dedicated"
+        assert new[name]["created"] == old[name]["created"]
+        assert new[name]["outputs"].get("pid") == old[name]["outputs"].get("pid")
+    assert clone.health()["rung"] == after
     assert clone.outputs()["page_url"] == url
     assert clone.documents() == documents
     (answer,) = json.loads(clone.run("summarize", "--json", str(clone.root / "CHANGELOG.md")))
-    assert (answer["status"], answer["rung"]) == ("done", "dedicated")
+    assert (answer["status"], answer["rung"]) == ("done", after)
 
 
 def test_any_endpoint_of_the_dialect_takes_the_place_of_the_stand_in(
@@ -282,6 +290,12 @@ def test_a_stack_that_another_command_holds_is_named_with_the_way_out(
 
     assert "./seamless pulumi cancel --yes --stack local" in printed
     assert "13 unchanged" in clone.run("up")
+
+
+def test_the_same_value_leads_back_to_the_first_rung(clone: Clone, first_up: str) -> None:
+    """With whatever happened in between: the other direction of the one pair that local has."""
+    assert first_up
+    _moves(clone, "dedicated", "serverless")
 
 
 def test_down_leaves_no_process_no_port_and_no_file(clone: Clone, first_up: str) -> None:

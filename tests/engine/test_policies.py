@@ -11,7 +11,7 @@ from tests.clouds import launch
 from tests.clouds.world import World
 from tests.engine.clone import Clone, clone
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 KEY = "fw_3ZkQ8vR2mN7xL4pT9sYcW1"
 
