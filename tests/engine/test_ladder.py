@@ -49,6 +49,9 @@ REPLACED: dict[str, set[Resource]] = {
     },
 }
 
+OWN = ("cluster", "dedicated", "model", "functions-inference-serverless")
+"""What the names of a rung's own resources begin with; the last is the way to the fallback."""
+
 SOMEBODY_S = ("split", "dedicated")
 """An endpoint of a provider elsewhere, in the place of its serverless one: nothing is created."""
 
@@ -277,6 +280,8 @@ def _moves_nothing_else(ladder: Ladder, move: Move) -> None:
 
     done = typed_steps(printed)
     assert {"created": set(), **done} == expected
+    come_and_gone = done.get("created", set()) | expected.get("deleted", set())
+    assert {name for name, _ in come_and_gone if not name.startswith(OWN)} == set()
     now = ladder.existing()
     assert existing.keys() - now.keys() == expected.get("deleted", set())
     assert {each: existing.get(each, now[each]) for each in now} == now
