@@ -1,0 +1,23 @@
+"""What shares servers, or begins where another test ended, runs in one process and in its order."""
+
+import pytest
+
+from tests.parallel import story
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "name"),
+    [
+        ("tests/test_models.py::test_one[split]", "tests/test_models.py"),
+        ("tests/contract/test_http.py::test_one[lambda-x]", "tests/contract/[lambda]"),
+        ("tests/contract/test_pipeline.py::test_two[lambda]", "tests/contract/[lambda]"),
+        ("tests/contract/test_pipeline.py::test_two[local]", "tests/contract/[local]"),
+        ("tests/contract/test_harness.py::test_three", "tests/contract/test_harness.py"),
+        ("tests/engine/test_clouds.py::test_one[split-key]", "tests/engine/test_clouds.py[split]"),
+        ("tests/engine/test_ladder.py::test_one[split]", "tests/engine/test_ladder.py[split]"),
+        ("tests/engine/test_local_stack.py::test_one", "tests/engine/test_local_stack.py"),
+        ("tests/tools/test_fork.py::test_one[split]", "tests/tools/test_fork.py::test_one[split]"),
+    ],
+)
+def test_a_story_has_one_name(nodeid: str, name: str) -> None:
+    assert story(nodeid) == name
