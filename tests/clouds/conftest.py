@@ -13,5 +13,7 @@ from tests.clouds.small import Small
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Small]:
     """A stack of its own for each test."""
-    yield Small(folder=tmp_path, environment=launch.environment(tmp_path))
+    made = Small(folder=tmp_path, environment=launch.environment(tmp_path))
+    yield made
+    made.close()
     gc.collect()  # what the SDK left behind is no later test's business

@@ -61,6 +61,10 @@ class Small:
         """Delete everything."""
         self._stack(lambda: None).destroy(show_secrets=False)
 
+    def close(self) -> None:
+        """Let go of the stack, and of what the SDK left behind with it."""
+        self._opened = None
+
     def _stack(self, program: Callable[[], None]) -> automation.Stack:
         """The stack with this program; to select it anew would take half as long as an update."""
         self._opened = self._opened or self._made()

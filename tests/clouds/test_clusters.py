@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 import pulumi_aws as aws
+import pytest
 
 from components.aws import cluster as eks
 from components.aws.network import Network
@@ -14,6 +15,13 @@ from components.digitalocean import cluster as doks
 from components.gpu import gpu, machine
 from components.kubernetes.sharing import shared
 from tests.clouds.small import Small
+
+pytestmark = [
+    pytest.mark.engine,
+    # The SDK leaves tasks behind when the engine ends a program that runs in this process, also
+    # one of another test.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def at_aws() -> None:

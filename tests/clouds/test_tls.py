@@ -1,10 +1,18 @@
 """The simulated tls provider makes certificates that a client believes."""
 
 import pulumi
+import pytest
 from cryptography import x509
 
 from components.kubernetes.certificate import Certificate
 from tests.clouds.small import Small
+
+pytestmark = [
+    pytest.mark.engine,
+    # The SDK leaves tasks behind when the engine ends a program that runs in this process, also
+    # one of another test.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def test_a_certificate_is_its_authoritys_and_stays_until_the_address_changes(small: Small) -> None:
