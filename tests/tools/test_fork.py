@@ -5,8 +5,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -79,11 +80,13 @@ def test_a_fork_without_an_arrangement_passes_check_and_the_tests_about_arrangem
 
 
 @pytest.fixture(scope="module")
-def forked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fork that makes an environment of its own."""
-    root = tmp_path_factory.mktemp(f"without-{request.param}")
-    fork(root, request.param)
-    return root
+def forked(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A fork that makes an environment of its own, gone at the end."""
+    with tempfile.TemporaryDirectory(prefix=f"without-{request.param}-") as folder:
+        # pytest's own folders are closed to the user that PostgreSQL runs as in a container.
+        Path(folder).chmod(0o755)
+        fork(Path(folder), request.param)
+        yield Path(folder)
 
 
 @pytest.mark.forks
