@@ -56,7 +56,7 @@ class Workspace:
     """True when the state lies in `.seamless`, because nobody chose another backend."""
 
     def resources(self) -> list[dict[str, Any]]:
-        """What the state knows; its secrets are encrypted."""
+        """What the state knows, its secrets in the clear: nothing of it may be shown."""
         deployment = self.stack.export_stack().deployment or {}
         return deployment.get("resources") or []
 
