@@ -28,7 +28,7 @@ from rich.tree import Tree
 from analysis.charges import charges, rows, summary
 from analysis.policies import verdicts
 from analysis.resources import SECRET, UNKNOWN, PlannedResource
-from policies.verdict import Environment, Verdict
+from policies.verdict import Verdict, environment_of
 from stacks.names import full_key
 
 __all__ = [
@@ -86,8 +86,7 @@ def make(name: str, overrides: Mapping[str, str] | None = None) -> Plan:
     project, config, secret_keys = _config(name, overrides or {})
     monitor = observe(_program, project=project, stack=name, config=config, secrets=secret_keys)
     outputs = monitor.stack_outputs
-    # The settings took it: it is one of the two.
-    environment: Environment = "prod" if config[f"{project}:environment"] == "prod" else "dev"
+    environment = environment_of(config, project)
     resources = sorted(monitor.planned, key=lambda r: (r.type, r.name))
     return Plan(
         stack=name,

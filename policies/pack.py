@@ -54,7 +54,7 @@ def _policy(rule: Rule, *, waivers: bool) -> pulumi_policy.Policy:
     described: dict[str, Any] = {
         "name": rule.id + (WAIVED if waivers else ""),
         "description": rule.title,
-        # In dev, policies/dev.json lowers what is mandatory in prod only.
+        # Elsewhere than in prod, policies/ENVIRONMENT.json lowers what is not mandatory there.
         "enforcement_level": level.MANDATORY if mandatory else level.ADVISORY,
         "severity": pulumi_policy.Severity(rule.severity),
         "remediation_steps": rule.remedy,

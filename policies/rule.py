@@ -7,7 +7,7 @@ from typing import Any, Literal
 from policies.values import Hidden
 
 Severity = Literal["low", "medium", "high", "critical"]
-Enforcement = Literal["mandatory", "mandatory in prod", "advisory"]
+Enforcement = Literal["mandatory", "mandatory in prod", "mandatory in protected prod", "advisory"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,8 @@ class Rule:
     Attributes:
         id: As in the project's table of rules: `AWS-S3-01`.
         title: What must hold, in one sentence.
-        enforcement: `mandatory in prod` only advises elsewhere.
+        enforcement: `mandatory in prod` only advises elsewhere; `mandatory in protected prod`
+            also where config `protect` is false.
         remedy: What to change, in one sentence.
         source: Where the demand comes from.
     """

@@ -1,6 +1,6 @@
 """A verdict: one breach of one rule, with what it means for this stack today."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -8,7 +8,9 @@ from typing import Literal
 from policies.rule import Breach, Resource, Rule, Severity
 from policies.waivers import WAIVERS, Waiver, find
 
-Environment = Literal["dev", "prod"]
+Environment = Literal["dev", "prod", "unprotected"]
+"""Of a stack as the rules see it; `unprotected` is a prod whose config `protect` is false."""
+
 _ORDER = ("critical", "high", "medium", "low")
 
 
@@ -27,6 +29,16 @@ class Verdict:
     resource: str
     message: str
     remedy: str
+
+
+def environment_of(config: Mapping[str, object], project: str) -> Environment:
+    """The environment that a stack's config asks for; its keys are full ones."""
+    environment, protect = (
+        str(config.get(f"{project}:{key}")).strip().lower() for key in ("environment", "protect")
+    )
+    if environment != "prod":
+        return "dev"
+    return "unprotected" if protect == "false" else "prod"
 
 
 def judge(
@@ -56,9 +68,12 @@ def waived(waiver: Waiver, message: str) -> str:
 
 def is_mandatory(rule: Rule, environment: Environment) -> bool:
     """True when a breach refuses to deploy in this environment."""
-    return rule.enforcement == "mandatory" or (
-        rule.enforcement == "mandatory in prod" and environment == "prod"
-    )
+    return {
+        "mandatory": True,
+        "mandatory in prod": environment != "dev",
+        "mandatory in protected prod": environment == "prod",
+        "advisory": False,
+    }[rule.enforcement]
 
 
 def _verdict(

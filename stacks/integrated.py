@@ -44,7 +44,13 @@ def deploy(settings: Settings) -> Outputs:
     tags = [f"app:{pulumi.get_project()}", f"env:{settings.environment}", f"stack:{settings.stack}"]
     inference = endpoints(settings, region, tags)
     store = Store("store", region=region, bucket=settings.bucket_name, protect=settings.protect)
-    database = Database("database", region=region, tags=tags, protect=settings.protect)
+    database = Database(
+        "database",
+        region=region,
+        tags=tags,
+        production=settings.production,
+        protect=settings.protect,
+    )
     functions = Functions(
         "functions",
         label=title,
@@ -60,7 +66,7 @@ def deploy(settings: Settings) -> Outputs:
     Watching(
         "watching",
         title=title,
-        production=settings.protect,
+        production=settings.production,
         page_url=functions.page_url,
         database=database.cluster,
         resources=[store.urn_in_project, database.urn_in_project],

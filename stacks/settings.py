@@ -15,7 +15,7 @@ from stacks import names
 from stacks.endpoints import BASE_URL, LAST, is_base_url, read_endpoints
 from stacks.errors import SettingsError, StackNameError
 from stacks.gpu import GpuSettings, read_gpu
-from stacks.values import choice, integer, price, text
+from stacks.values import boolean, choice, integer, price, text
 
 __all__ = ["PROJECT", "Settings", "SettingsError"]
 
@@ -54,6 +54,9 @@ class Settings:
     stack: str
     arrangement: Arrangement
     environment: Environment
+    """Chooses sizes, standbys, and how long things are kept."""
+    protect: bool
+    """True when data must not be deleted by mistake; it chooses nothing else."""
     inference: Rung
     external_inference: ExternalInference | None
     more_inference: list[ExternalInference]
@@ -98,8 +101,8 @@ class Settings:
         return region
 
     @property
-    def protect(self) -> bool:
-        """True when data must not be deleted by mistake."""
+    def production(self) -> bool:
+        """True when people depend on it."""
         return self.environment == "prod"
 
     @property
@@ -153,11 +156,13 @@ class Settings:
         rung = choice(config, "inference", get_args(Rung), "serverless")
         fallback = choice(config, "fallback", get_args(Fallback), "none")
         runs_own_model = rung == "cluster" or (rung, arrangement) == ("dedicated", "integrated")
+        environment = choice(config, "environment", get_args(Environment), "dev")
         folder = text(config, "data_folder") or f".seamless/stacks/{stack}"
         return cls(
             stack=stack,
             arrangement=arrangement,
-            environment=choice(config, "environment", get_args(Environment), "dev"),
+            environment=environment,
+            protect=boolean(config, "protect", default=environment == "prod"),
             inference=rung,
             external_inference=_external_inference(
                 config, _PROVIDER[arrangement], may_lack=runs_own_model and fallback == "none"

@@ -27,14 +27,23 @@ PREFLIGHT = ("components.aws.preflight", "components.model_list")
 def deploy(settings: Settings) -> Outputs:
     """Run the summarizer at AWS."""
     region = settings.region_among(sorted(REGIONS), DEFAULT, "split runs in")
-    protect = settings.protect
+    production, protect = settings.production, settings.protect
     aws = in_region(region, stack=settings.stack, environment=settings.environment)
     network = Network(
-        "network", region=region, cidr=network_range(settings), flow_logs=protect, opts=aws
+        "network", region=region, cidr=network_range(settings), flow_logs=production, opts=aws
     )
     inference = endpoints(settings, region, network, aws)
-    store = Store("store", region=region, bucket=settings.bucket_name, protect=protect, opts=aws)
-    database = Database("database", network=network, protect=protect, opts=aws)
+    store = Store(
+        "store",
+        region=region,
+        bucket=settings.bucket_name,
+        production=production,
+        protect=protect,
+        opts=aws,
+    )
+    database = Database(
+        "database", network=network, production=production, protect=protect, opts=aws
+    )
     functions = Functions(
         "functions",
         code=bundle("aws"),
@@ -43,6 +52,7 @@ def deploy(settings: Settings) -> Outputs:
         database=database,
         inference=inference,
         rung=settings.inference,
+        production=production,
         protect=protect,
         opts=aws,
     )

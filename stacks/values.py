@@ -41,6 +41,18 @@ def integer(config: pulumi.Config, key: str, low: int, high: int, *, default: in
     return int(value)
 
 
+def boolean(config: pulumi.Config, key: str, *, default: bool) -> bool:
+    """True or false.
+
+    Raises:
+        SettingsError: for anything else.
+    """
+    value = text(config, key).lower() or str(default).lower()
+    if value not in ("true", "false"):
+        raise SettingsError(key, repr(value), "it must be true or false", "true")
+    return value == "true"
+
+
 def price(config: pulumi.Config, key: str, default: float | None) -> float | None:
     """A price in US dollars.
 

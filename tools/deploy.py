@@ -15,6 +15,7 @@ from pulumi.automation.events import EngineEvent, OpType
 from rich.console import Console
 from rich.markup import escape
 
+from policies.verdict import Environment, environment_of
 from tools import preflight
 from tools.progress import Progress, logical_name, readable
 from tools.violations import Violations, pack_options
@@ -99,8 +100,7 @@ def down(console: Console, stack: str, *, yes: bool) -> None:
         # The engine would delete everything else before it met the first of them.
         raise CommandError(
             f"Stack {stack} protects {', '.join(kept)}. To give that up: pulumi config set "
-            f"environment dev --stack {stack}, then ./seamless up {stack}. A cloud may want more: "
-            "docs/tear-down.md"
+            f"protect false --stack {stack}, then ./seamless up {stack}"
         )
     if not yes:
         outputs = workspace.stack.outputs()
@@ -233,8 +233,8 @@ def _confirm(question: str, command: str, stack: str) -> None:
         raise CommandError(f"Nothing was changed. To go on: {again}")
 
 
-def _environment(stack: str) -> str:
-    return str(stack_config(stack).get(f"{project_name()}:environment", "dev"))
+def _environment(stack: str) -> Environment:
+    return environment_of(stack_config(stack), project_name())
 
 
 def _sign_in_file(stack: str) -> Path:

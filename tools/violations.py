@@ -7,12 +7,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from policies.catalogue import RULES
+from policies.verdict import Environment
 from tools.progress import logical_name
 from tools.workspace import ROOT
 
 PACK = ROOT / "policies"
-DEV = PACK / "dev.json"
-"""Lowers what is mandatory in prod only."""
 
 _SEVERITY = {rule.id: rule.severity for rule in RULES}
 
@@ -65,7 +64,7 @@ class Violations:
                 console.print(f"[yellow]advisory[/] {escape(str(violation))}", soft_wrap=True)
 
 
-def pack_options(environment: str) -> dict[str, list[str]]:
+def pack_options(environment: Environment) -> dict[str, list[str]]:
     """Arguments of the engine's `preview` and `up` that apply the policies."""
-    configs = [] if environment == "prod" else [str(DEV)]
+    configs = [] if environment == "prod" else [str(PACK / f"{environment}.json")]
     return {"policy_packs": [str(PACK)], "policy_pack_configs": configs}

@@ -66,6 +66,7 @@ class Cluster(pulumi.ComponentResource):
         maximum: int,
         version: str,
         api_cidrs: Sequence[str],
+        production: bool,
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -76,7 +77,8 @@ class Cluster(pulumi.ComponentResource):
         maximum: GPU nodes that may run.
         version: Of Kubernetes, `1.35`; empty takes ours.
         api_cidrs: Who may reach the cluster's API over the internet.
-        protect: True refuses to delete cluster and weights, and keeps logs for 90 days.
+        production: True keeps logs for 90 days instead of 7.
+        protect: True refuses to delete the cluster, its key and the weights.
         """
         super().__init__("seamless:aws:Cluster", name, {"machine": machine.facts}, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -86,7 +88,7 @@ class Cluster(pulumi.ComponentResource):
         logs = cloudwatch.LogGroup(
             f"{name}-logs",
             name=f"/aws/eks/{title}/cluster",
-            retention_in_days=90 if protect else 7,
+            retention_in_days=90 if production else 7,
             opts=child,
         )
         key = kms.Key(

@@ -45,12 +45,14 @@ class Database(pulumi.ComponentResource):
         name: str,
         *,
         network: Network,
+        production: bool,
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        protect: True takes the larger size in two zones, keeps backups for 14 days instead of one,
-            and refuses to delete the data.
+        production: True takes the larger size in two zones, keeps backups for 14 days instead of
+            one, and leaves a snapshot behind when it is deleted.
+        protect: True refuses to delete the data, and keeps a deleted password for 30 days.
         """
         super().__init__("seamless:aws:Database", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -67,7 +69,7 @@ class Database(pulumi.ComponentResource):
             f"{name}-instance",
             engine="postgres",
             engine_version="17",
-            instance_class="db.t4g.small" if protect else "db.t4g.micro",
+            instance_class="db.t4g.small" if production else "db.t4g.micro",
             allocated_storage=20,
             max_allocated_storage=100,
             storage_type="gp3",
@@ -77,22 +79,22 @@ class Database(pulumi.ComponentResource):
             port=5432,
             username=MASTER,
             manage_master_user_password=True,
-            multi_az=protect,
+            multi_az=production,
             publicly_accessible=False,
             db_subnet_group_name=subnets.name,
             vpc_security_group_ids=[network.database_group_id],
             parameter_group_name=parameters.name,
-            backup_retention_period=14 if protect else 1,
+            backup_retention_period=14 if production else 1,
             copy_tags_to_snapshot=True,
             auto_minor_version_upgrade=True,
             maintenance_window="sun:04:00-sun:05:00",
             backup_window="02:30-03:30",
             enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
             deletion_protection=protect,
-            skip_final_snapshot=not protect,
+            skip_final_snapshot=not production,
             # A name that a second installation does not have as well.
             final_snapshot_identifier=pulumi.Output.concat(parameters.name, "-final")
-            if protect
+            if production
             else None,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )

@@ -86,13 +86,15 @@ class Functions(pulumi.ComponentResource):
         database: Database,
         inference: Sequence[Inference],
         rung: Rung,
+        production: bool,
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
         code: The bundle for Lambda.
-        protect: True keeps logs for 90 days instead of 14, deleted secrets for 30 days instead of
-            not at all, and lets four times as many documents be worked on at once.
+        production: True keeps logs for 90 days instead of 14, and lets four times as many
+            documents be worked on at once.
+        protect: True keeps deleted secrets for 30 days instead of not at all.
         """
         super().__init__("seamless:aws:Functions", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -126,7 +128,7 @@ class Functions(pulumi.ComponentResource):
             network.way_to(f"{name}-inference{f'-{each.name}' if place else ''}", each.base_url)
             for place, each in enumerate(inference)
         ]
-        self._log_days = 90 if protect else 14
+        self._log_days = 90 if production else 14
         self._environment = {
             **environment(
                 told,
@@ -173,7 +175,7 @@ class Functions(pulumi.ComponentResource):
             batch_size=1,  # one document has the function's memory and time for itself
             function_response_types=["ReportBatchItemFailures"],
             scaling_config=lambda_.EventSourceMappingScalingConfigArgs(
-                maximum_concurrency=16 if protect else 4
+                maximum_concurrency=16 if production else 4
             ),
             opts=child,
         )

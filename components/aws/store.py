@@ -31,13 +31,14 @@ class Store(pulumi.ComponentResource):
         *,
         region: str,
         bucket: str = "",
+        production: bool,
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
         bucket: Its name, unique in the world; empty makes one up.
-        protect: True refuses to delete the documents and their key, and keeps replaced versions
-            for 90 days instead of 7.
+        production: True keeps replaced versions for 90 days instead of 7.
+        protect: True refuses to delete the documents and their key; False deletes them all.
         """
         super().__init__("seamless:aws:Store", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -54,7 +55,7 @@ class Store(pulumi.ComponentResource):
         )
         self._name = name
         self._close(child)
-        self._keep(90 if protect else 7, child)
+        self._keep(90 if production else 7, child)
         self.arrivals = Queue(f"{name}-arrivals", bucket_arn=self._bucket.arn, opts=child)
         s3.BucketNotification(
             f"{name}-notification",

@@ -91,6 +91,7 @@ class Cluster(pulumi.ComponentResource):
         version: str,
         share_gib: int = SHARE_GIB,
         tags: Sequence[str],
+        production: bool,
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -104,7 +105,9 @@ class Cluster(pulumi.ComponentResource):
         spills_over_to: Rung that answers while no GPU node does; None is nobody.
         version: Of Kubernetes, `1.35`; empty takes ours.
         share_gib: Of the share that holds the weights; it can grow, and not shrink.
-        protect: True keeps a second control plane, and refuses to delete the weights.
+        production: True keeps a second control plane.
+        protect: True refuses to delete the weights, and keeps balancers and volumes that the
+            cluster made when it goes; False deletes them with it.
         """
         super().__init__("seamless:digitalocean:Cluster", name, {"machine": machine.facts}, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -119,7 +122,7 @@ class Cluster(pulumi.ComponentResource):
             # Naming them makes the cluster VPC-native, which cannot be had later.
             cluster_subnet=pods,
             service_subnet=services,
-            ha=protect,
+            ha=production,
             auto_upgrade=True,
             surge_upgrade=True,
             maintenance_policy={"day": "sunday", "start_time": "04:00"},

@@ -67,16 +67,18 @@ class Database(pulumi.ComponentResource):
         *,
         region: str,
         tags: Sequence[str],
+        production: bool,
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
         region: Of the cluster.
         tags: What its costs are sorted by.
-        protect: True refuses to delete the data, and keeps a standby of it.
+        production: True takes the larger size, and keeps a standby.
+        protect: True refuses to delete the data.
         """
         super().__init__("seamless:digitalocean:Database", name, None, opts)
-        size = AVAILABLE if protect else SMALL
+        size = AVAILABLE if production else SMALL
         child = pulumi.ResourceOptions(parent=self)
         cluster = digitalocean.DatabaseCluster(
             f"{name}-cluster",

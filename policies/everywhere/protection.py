@@ -15,9 +15,9 @@ RULE = ResourceRule(
     id="X-01",
     title="Every resource that holds data is protected from deletion.",
     severity="high",
-    enforcement="mandatory in prod",
-    remedy="Make the resource with pulumi.ResourceOptions(protect=True), as the stacks do when "
-    "their environment is prod.",
+    enforcement="mandatory in protected prod",
+    remedy="Make the resource with pulumi.ResourceOptions(protect=True), as the stacks do where "
+    "protect is true; in prod it is unless it was set: pulumi config rm protect.",
     source="https://www.pulumi.com/docs/iac/concepts/resources/options/protect/",
     applies=STATEFUL.__contains__,
     check=_check,

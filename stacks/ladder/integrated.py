@@ -58,6 +58,7 @@ def _cluster(settings: Settings, tags: Sequence[str]) -> Inference:
         version=gpu.kubernetes_version,
         share_gib=max(SHARE_GIB, serving.volume_gib),
         tags=tags,
+        production=settings.production,
         protect=settings.protect,
     )
     return ClusterInference(

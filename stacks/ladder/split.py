@@ -42,6 +42,7 @@ def _cluster(
         maximum=gpu.nodes(fit, gpu.maximum),
         version=gpu.kubernetes_version,
         api_cidrs=gpu.api_cidrs,
+        production=settings.production,
         protect=settings.protect,
         opts=aws,
     )

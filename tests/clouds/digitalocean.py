@@ -90,6 +90,8 @@ _ROWS: dict[str, Kind] = {
             "region": _REGIONS,
         },
         between={"nodeCount": (1, 3)},
+        # docs.digitalocean.com/products/databases/postgresql/details/limits, read 2026-11-22
+        sizes={"size": ("db-s-1vcpu-1gb", "db-s-2vcpu-4gb")},
     ),
     "digitalocean:index/databaseDb:DatabaseDb": Kind(
         id="{clusterId}/database/{name}",

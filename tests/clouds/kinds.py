@@ -27,6 +27,8 @@ class Kind:
     """The only values that the cloud takes for an input."""
     between: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """The lowest and the highest number that the cloud takes for an input."""
+    sizes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Values of an input from small to large: it can be made larger, and not smaller."""
     name: str = "name"
     """The input that the provider fills with a name of its own when it is not given."""
     unique: bool = False

@@ -133,10 +133,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Change a resource in place: what the cloud decided stays."""
         token, name, news = _type(request.urn), _name(request.urn), _plain(request.news)
-        _, known = self.kind(token, context)
-        outputs = self.changed(token, known, _plain(request.olds), _plain(request.old_inputs), news)
+        kind, known = self.kind(token, context)
+        olds = _plain(request.old_inputs)
+        outputs = self.changed(token, known, _plain(request.olds), olds, news)
         if not request.preview:
             self._fail_if_planned(token, name, "update", context)
+            for key, order in kind.sizes.items():
+                if order.index(news[key]) < order.index(olds[key]):
+                    smaller = f"{key} {olds[key]} cannot become {news[key]}, which is smaller"
+                    abort(context, grpc.StatusCode.FAILED_PRECONDITION, smaller)
             with self._world.change() as resources:
                 found = resources.get(f"{token} {request.id}")
                 if found is None:

@@ -39,6 +39,7 @@ def at_aws() -> None:
         maximum=2,
         version="",
         api_cidrs=[],
+        production=False,
         protect=False,
         opts=opts,
     )
@@ -57,6 +58,7 @@ def at_digitalocean() -> None:
         spills_over_to="serverless",
         version="",
         tags=[],
+        production=False,
         protect=False,
     )
     pulumi.export("volume", made.weights_volume)

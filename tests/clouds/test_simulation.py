@@ -268,6 +268,24 @@ def test_a_database_with_deletion_protection_is_not_deleted(small: Small) -> Non
     assert secret["secretArn"].startswith("arn:aws:secretsmanager:us-east-1:")
 
 
+def test_a_database_of_digitalocean_grows_and_never_shrinks(small: Small) -> None:
+    """An update to a smaller size fails, and changes nothing."""
+
+    def sized(size: str) -> Callable[[], None]:
+        def program() -> None:
+            digitalocean.DatabaseCluster(
+                "database", engine="pg", version="18", size=size, node_count=1, region="tor1"
+            )
+
+        return program
+
+    small.up(sized("db-s-1vcpu-1gb"))
+    small.up(sized("db-s-2vcpu-4gb"))
+
+    assert "db-s-2vcpu-4gb cannot become db-s-1vcpu-1gb" in small.refused(sized("db-s-1vcpu-1gb"))
+    assert small.outputs("database", "digitalocean")["size"] == "db-s-2vcpu-4gb"
+
+
 def test_a_secret_output_is_encrypted_in_the_state(small: Small) -> None:
     """The cloud knows it, the stack's state does not show it."""
 

@@ -71,6 +71,20 @@ CHANGES: dict[str, Change] = {
             },
         },
     ),
+    "protect": Change(
+        to="true",
+        # What has a protection of the cloud's own; what only Pulumi protects has no step.
+        split={
+            "updated": {
+                "store-bucket",
+                "database-instance",
+                "database-role-secret",
+                "functions-api-token-secret",
+                "functions-inference-key-secret",
+            }
+        },
+        integrated={"updated": {"store-bucket"}},
+    ),
     "inference": Change(
         to="dedicated",
         needs={"inference_model": "accounts/mine/deployments/one"},

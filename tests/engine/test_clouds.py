@@ -389,7 +389,26 @@ def test_in_prod_the_data_is_protected_even_from_a_yes(deployment: Deployment) -
     protected = {r["urn"].rsplit("::", 1)[-1] for r in deployment.clone.state() if r.get("protect")}
     assert protected == deployment.story.protected
     assert all(name in printed for name in protected)
+    assert f"config set protect false --stack {deployment.story.stack}" in printed
     assert deployment.in_cloud() == before
+    assert deployment.agrees()
+
+
+@engine
+def test_the_way_out_of_prod_takes_the_protection_away_and_makes_nothing_smaller(
+    deployment: Deployment,
+) -> None:
+    """DigitalOcean would refuse to, here as there."""
+    story = deployment.story
+    before = deployment.of(story.database)
+    deployment.clone.configure("protect", "false")
+
+    released = steps(deployment.run("up"))
+
+    after = deployment.of(story.database)
+    assert released == deployment.should("protect")
+    assert {key for key in after if after[key] != before[key]} <= {"deletionProtection"}
+    assert [r["urn"] for r in deployment.clone.state() if r.get("protect")] == []
     assert deployment.agrees()
 
 
@@ -399,8 +418,6 @@ def test_down_that_fails_in_the_middle_is_completed_until_nothing_is_left(
 ) -> None:
     """Neither in the cloud, nor at the Functions, nor in the state."""
     story = deployment.story
-    deployment.clone.configure("environment", None)
-    deployment.run("up")
     deployment.world.fail(story.stays, "delete", "the cloud is tired")
 
     failed = deployment.run("down", expect=1)

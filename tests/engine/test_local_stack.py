@@ -261,7 +261,7 @@ def test_data_is_not_moved_or_deleted_without_a_yes(clone: Clone, first_up: str)
 
 
 def test_in_prod_the_data_is_protected_even_from_a_yes(clone: Clone, first_up: str) -> None:
-    """`environment: prod` protects the folder and the database."""
+    """`environment: prod` protects the folder and the database, until `protect` is false."""
     assert first_up
     documents = clone.documents()
     clone.configure("environment", "prod")
@@ -269,10 +269,15 @@ def test_in_prod_the_data_is_protected_even_from_a_yes(clone: Clone, first_up: s
 
     printed = " ".join(clone.run("down", "--yes", expect=1).split())
 
-    assert "protect" in printed
-    assert clone.documents() == documents
-    clone.configure("environment", "dev")
+    protecting = [r["urn"] for r in clone.state() if r.get("protect")]
+    clone.configure("protect", False)
     clone.run("up")
+    assert "pulumi config set protect false --stack local, then ./seamless up local" in printed
+    assert clone.documents() == documents
+    assert len(protecting) == 2
+    assert [r["urn"] for r in clone.state() if r.get("protect")] == []
+    for key in ("environment", "protect"):
+        clone.configure(key, None)
 
 
 def test_a_stack_that_another_command_holds_is_named_with_the_way_out(

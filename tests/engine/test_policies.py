@@ -29,7 +29,7 @@ def _words(printed: str) -> str:
 
 
 def test_an_unprotected_database_advises_in_dev_and_is_refused_in_prod(tmp_path: Path) -> None:
-    """By the rule's name and with its remedy; it is never made."""
+    """By the rule's name and with its remedy; a prod that gave protection up is advised again."""
     remedy = "remedy: Make the resource with pulumi.ResourceOptions(protect=True)"
     with clone(tmp_path, "local") as copy:
         _spoil(copy, "components/local/database.py", "protect=protect)", "protect=False)")
@@ -38,10 +38,12 @@ def test_an_unprotected_database_advises_in_dev_and_is_refused_in_prod(tmp_path:
         copy.configure("environment", "prod")
         in_prod = _words(copy.run("preview", expect=1))
         deployed = _words(copy.run("up", expect=1))
-
         made = copy.resources()
-    assert "advisory X-01 high: database-server: It holds data" in in_dev
-    assert "advisory X-01 high: store-folder: It holds data" in in_dev
+        copy.configure("protect", "false")
+        given_up = _words(copy.run("preview"))
+    for printed in (in_dev, given_up):
+        assert "advisory X-01 high: database-server: It holds data" in printed
+        assert "advisory X-01 high: store-folder: It holds data" in printed
     for printed in (in_prod, deployed):
         assert "Refused by policy: X-01 high: database-server: It holds data" in printed
         assert remedy in printed

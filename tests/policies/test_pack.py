@@ -16,7 +16,9 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from policies.catalogue import RULES
+from policies.verdict import Environment, is_mandatory
 from policies.waivers import WAIVERS
+from tools.violations import pack_options
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECRET = {rpc._special_sig_key: rpc._special_secret_sig, "value": "tulips-in-may"}
@@ -69,13 +71,16 @@ def test_the_engine_learns_of_every_rule(pack: Any) -> None:
     assert told["X-02"].severity == analyzer_pb2.POLICY_SEVERITY_CRITICAL
 
 
-def test_in_dev_the_configuration_lowers_what_is_mandatory_in_prod_only() -> None:
+@pytest.mark.parametrize("environment", ["dev", "unprotected"])
+def test_the_configuration_lowers_what_is_mandatory_in_prod_only(environment: Environment) -> None:
     """The file that preview and up hand to the engine."""
-    lowered = json.loads((PROJECT / "policies" / "dev.json").read_text())
+    (file,) = pack_options(environment)["policy_pack_configs"]
 
-    assert lowered == {
-        rule.id: "advisory" for rule in RULES if rule.enforcement == "mandatory in prod"
+    assert json.loads(Path(file).read_text()) == {
+        rule.id: "advisory" for rule in RULES if not is_mandatory(rule, environment)
     }
+    assert all(is_mandatory(rule, "prod") for rule in RULES)
+    assert pack_options("prod")["policy_pack_configs"] == []
 
 
 def test_a_secret_that_is_marked_passes_and_a_plain_one_is_named_without_its_value(

@@ -81,7 +81,7 @@ def test_the_rules_are_those_whose_breach_hurts_most() -> None:
         ("K8S-16", "critical", "mandatory"),
         ("K8S-18", "high", "mandatory"),
         ("K8S-21", "high", "mandatory"),
-        ("X-01", "high", "mandatory in prod"),
+        ("X-01", "high", "mandatory in protected prod"),
         ("X-02", "critical", "mandatory"),
     }
 

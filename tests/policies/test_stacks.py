@@ -25,12 +25,22 @@ def test_the_policies_know_every_type_that_an_arrangement_calls_stateful(name: s
 
 
 @pytest.mark.parametrize("name", ARRANGEMENTS)
-@pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_our_own_stacks_break_no_rule_that_nobody_waived(name: str, environment: str) -> None:
-    """In dev data is not protected, on purpose, and the advice says so."""
-    found = make(name, {"environment": environment}).policies
+@pytest.mark.parametrize(
+    ("config", "protected"),
+    [
+        ({"environment": "dev"}, False),
+        ({"environment": "dev", "protect": "true"}, True),
+        ({"environment": "prod"}, True),
+        ({"environment": "prod", "protect": "false"}, False),
+    ],
+)
+def test_our_own_stacks_break_no_rule_that_nobody_waived(
+    name: str, config: dict[str, str], protected: bool
+) -> None:
+    """Where data is not protected it is so on purpose, and the advice says so."""
+    found = make(name, config).policies
 
-    advice = {("X-01", "advisory")} if environment == "dev" else set()
+    advice = set() if protected else {("X-01", "advisory")}
     waived = {("DO-DB-02", "advisory")} if name == "integrated" else set()
     assert {(v.id, v.enforcement) for v in found} == advice | waived
 

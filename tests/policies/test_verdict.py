@@ -6,7 +6,7 @@ import pytest
 
 from policies.catalogue import RULES
 from policies.rule import Resource
-from policies.verdict import Environment, judge
+from policies.verdict import Environment, environment_of, judge
 from policies.waivers import WAIVERS, Waiver
 
 TODAY = date(2026, 11, 22)
@@ -14,8 +14,11 @@ BUCKET = Resource(type="aws:s3/bucket:Bucket", name="documents", props={})
 DATABASE = Resource(type="aws:rds/instance:Instance", name="database", props={}, protect=True)
 
 
-@pytest.mark.parametrize(("environment", "level"), [("dev", "advisory"), ("prod", "mandatory")])
-def test_what_is_mandatory_in_prod_only_advises_in_dev(
+@pytest.mark.parametrize(
+    ("environment", "level"),
+    [("dev", "advisory"), ("unprotected", "advisory"), ("prod", "mandatory")],
+)
+def test_unprotected_data_is_refused_in_prod_unless_it_gave_protection_up(
     environment: Environment, level: str
 ) -> None:
     """X-01: unprotected data."""
@@ -62,6 +65,25 @@ def test_an_expired_waiver_and_one_of_something_else_allow_nothing(waiver: Waive
 
     assert verdict.enforcement == "mandatory"
     assert "Waived" not in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("config", "environment"),
+    [
+        ({}, "dev"),
+        ({"p:environment": "dev", "p:protect": "false"}, "dev"),
+        ({"p:environment": "prod"}, "prod"),
+        ({"p:environment": "prod", "p:protect": ""}, "prod"),
+        ({"p:environment": "prod", "p:protect": "true"}, "prod"),
+        ({"p:environment": "prod", "p:protect": "false"}, "unprotected"),
+        ({"p:environment": "prod", "p:protect": False}, "unprotected"),
+    ],
+)
+def test_the_rules_see_the_environment_that_the_config_asks_for(
+    config: dict[str, object], environment: Environment
+) -> None:
+    """As a file has it or as the engine hands it over."""
+    assert environment_of(config, "p") == environment
 
 
 @pytest.mark.parametrize("waiver", WAIVERS, ids=lambda w: f"{w.policy} {w.resource}")

@@ -1,13 +1,33 @@
-"""What docs/tear-down.md says of protection is what the plans of prod protect."""
+"""What docs/tear-down.md says of protection is what the plans of prod protect, and can let go."""
 
 import re
+from typing import Any
 
 import pytest
 
-from analysis.plan import make
+from analysis.plan import PlannedResource, make
+from stacks.settings import SettingsError
 from tests.engine.clone import PROJECT
 
 PAGE = (PROJECT / "docs" / "tear-down.md").read_text()
+ON = [("local", "serverless"), ("integrated", "cluster"), ("split", "cluster")]
+
+LETS_GO: dict[str, dict[tuple[str, str], tuple[Any, Any]]] = {
+    "local": {},
+    "integrated": {
+        ("store-bucket", "forceDestroy"): (False, True),
+        ("cluster", "destroyAllAssociatedResources"): (False, True),
+    },
+    "split": {
+        ("store-bucket", "forceDestroy"): (False, True),
+        ("database-instance", "deletionProtection"): (True, False),
+        ("cluster", "deletionProtection"): (True, False),
+        ("database-role-secret", "recoveryWindowInDays"): (30, 0),
+        ("functions-api-token-secret", "recoveryWindowInDays"): (30, 0),
+        ("functions-inference-key-secret", "recoveryWindowInDays"): (30, 0),
+    },
+}
+"""Inputs of prod while it is protected, and once it is not."""
 
 
 def _named(stack: str, column: int) -> set[str]:
@@ -15,16 +35,61 @@ def _named(stack: str, column: int) -> set[str]:
     return set(re.findall(r"`([\w-]+)`", row[column]))
 
 
-def _protected(stack: str, rung: str) -> set[str]:
-    plan = make(stack, {"environment": "prod", "inference": rung})
-    return {resource.name for resource in plan.resources if resource.protect}
+def _plan(stack: str, rung: str, **config: str) -> dict[tuple[str, str], PlannedResource]:
+    planned = make(stack, {"inference": rung, **config}).resources
+    return {(resource.type, resource.name): resource for resource in planned}
+
+
+def _protected(stack: str, rung: str, **config: str) -> set[str]:
+    return {r.name for r in _plan(stack, rung, **config).values() if r.protect}
 
 
 @pytest.mark.parametrize("stack", ["local", "integrated", "split"])
 def test_the_page_names_what_prod_protects(stack: str) -> None:
-    assert _named(stack, 0) == _protected(stack, "serverless")
+    assert _named(stack, 0) == _protected(stack, "serverless", environment="prod")
 
 
 @pytest.mark.parametrize("stack", ["integrated", "split"])
 def test_the_page_names_what_prod_protects_of_a_cluster(stack: str) -> None:
-    assert _named(stack, 0) | _named(stack, 1) == _protected(stack, "cluster")
+    found = _protected(stack, "cluster", environment="prod")
+
+    assert _named(stack, 0) | _named(stack, 1) == found
+    assert _protected(stack, "cluster", environment="dev", protect="true") == found
+
+
+@pytest.mark.parametrize(("stack", "rung"), ON)
+def test_protect_is_one_value_that_changes_no_size_and_nothing_that_is_kept(
+    stack: str, rung: str
+) -> None:
+    before = _plan(stack, rung, environment="prod")
+    after = _plan(stack, rung, environment="prod", protect="false")
+
+    assert before.keys() == after.keys()
+    assert [name for (_, name), resource in after.items() if resource.protect] == []
+    assert LETS_GO[stack] == {
+        (key[1], name): (before[key].inputs[name], value)
+        for key, resource in after.items()
+        for name, value in resource.inputs.items()
+        if value != before[key].inputs[name]
+    }
+
+
+def test_a_database_of_prod_at_aws_leaves_a_snapshot_behind_and_one_of_dev_does_not() -> None:
+    def final(**config: str) -> tuple[bool, bool]:
+        (database,) = (
+            r
+            for (_, name), r in _plan("split", "serverless", **config).items()
+            if name == "database-instance"
+        )
+        taken = not database.inputs["skipFinalSnapshot"]
+        return taken, bool(database.inputs.get("finalSnapshotIdentifier"))
+
+    assert final(environment="prod", protect="false") == (True, True)
+    assert final(environment="dev", protect="true") == (False, False)
+
+
+def test_what_is_neither_true_nor_false_is_refused() -> None:
+    rule = "Config protect is 'perhaps', but it must be true or false. Set it: pulumi config set "
+
+    with pytest.raises(SettingsError, match=f"{rule}protect true --stack local"):
+        make("local", {"protect": "perhaps"})

@@ -48,6 +48,7 @@ def observed(cidr: str = "10.20.0.0/16", **given: Any) -> Watching:
         "maximum": 3,
         "version": "",
         "api_cidrs": [],
+        "production": False,
         "protect": False,
         **given,
     }
@@ -86,7 +87,7 @@ def dev(monitor: Watching) -> Planned:
 
 @pytest.fixture(scope="module")
 def prod() -> Planned:
-    return by_name(observed(protect=True, minimum=1))
+    return by_name(observed(production=True, protect=True, minimum=1))
 
 
 def of_type(planned: Planned, kind: str) -> list[PlannedResource]:

@@ -30,6 +30,7 @@ def asked(sharing: str, *, minimum: int = 0) -> Monitor:
             maximum=3,
             version="",
             api_cidrs=[],
+            production=False,
             protect=False,
         )
         pulumi.export("resource", made.gpu_resource)

@@ -100,8 +100,8 @@ def cloud() -> Cloud:
 
 def _program() -> None:
     network = Network("network", region="us-east-1", flow_logs=True)
-    store = Store("store", region="us-east-1", protect=False)
-    database = Database("database", network=network, protect=False)
+    store = Store("store", region="us-east-1", production=False, protect=False)
+    database = Database("database", network=network, production=False, protect=False)
     functions = Functions(
         "functions",
         code=bundle("aws", build=False),
@@ -121,6 +121,7 @@ def _program() -> None:
             )
         ],
         rung="serverless",
+        production=False,
         protect=False,
     )
     Watching(

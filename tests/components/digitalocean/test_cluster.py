@@ -36,6 +36,7 @@ def observed(stack: str = "test", **given: Any) -> Monitor:
         "spills_over_to": "serverless",
         "version": "",
         "tags": ["stack:test"],
+        "production": False,
         "protect": False,
         **given,
     }
@@ -65,7 +66,7 @@ def dev() -> Planned:
 
 @pytest.fixture(scope="module")
 def prod() -> Planned:
-    return by_type(observed(protect=True, minimum=2))
+    return by_type(observed(production=True, protect=True, minimum=2))
 
 
 def test_its_parts_have_ranges_of_their_own_in_its_network(dev: Planned) -> None:
@@ -210,7 +211,10 @@ def test_prod_keeps_the_weights(dev: Planned, prod: Planned) -> None:
 
 @pytest.mark.parametrize(
     "monitor",
-    [lambda: observed(protect=True), lambda: observed(protect=True, minimum=2)],
+    [
+        lambda: observed(production=True, protect=True),
+        lambda: observed(production=True, protect=True, minimum=2),
+    ],
     ids=["spills over", "two nodes"],
 )
 def test_every_rule_holds_in_prod(monitor: Callable[[], Monitor]) -> None:
