@@ -25,6 +25,7 @@ NOT_EXECUTED = {
     ("docs/tear-down.md", "./seamless pulumi destroy"): "it says what not to do in prod",
     ("docs/tear-down.md", "aws *"): "it needs an account",
     ("docs/tear-down.md", "doctl *"): "it needs an account",
+    ("docs/tear-down.md", "./seamless pulumi * integrated*"): "test_local_stack and test_template",
 }
 """Document and line, as shell patterns, and why. A command of ours is also parsed
 (tests/tools/test_documentation.py), whether it is executed or not."""
@@ -141,7 +142,10 @@ STORIES: dict[str, list[Ran]] = {
     ],
     "docs/tear-down.md": [
         Ran(text="./seamless down local", sample="This deletes", answer="y"),
-        *sets("./seamless pulumi config set protect false --stack split"),
+        *sets(
+            "./seamless pulumi config set protect false --stack split",
+            "./seamless pulumi config rm protect --stack split",
+        ),
         Ran(text="./seamless down local", prints=("Stack local has no resources",)),
         Ran(text="./seamless pulumi stack ls", prints=("split",)),
         Ran(text="rm .seamless/passphrase"),
