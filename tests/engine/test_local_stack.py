@@ -6,17 +6,23 @@ its own.
 
 import json
 import socket
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from functions.schema import Document
 from tests.engine import clone as clones
 from tests.engine.clone import Clone
 from tests.local import runs, standin, until
+from tools.client import Client, ClientError
 from tools.workspace import project_name
+
+PEOPLE = 16
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
@@ -301,6 +307,62 @@ def test_the_same_value_leads_back_to_the_first_rung(clone: Clone, first_up: str
     """With whatever happened in between: the other direction of the one pair that local has."""
     assert first_up
     _moves(clone, "dedicated", "serverless")
+
+
+def test_a_move_loses_none_of_the_documents_that_are_in_flight(
+    clone: Clone, first_up: str, tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    """Sixteen people hand in one document after the other while the rung changes under them."""
+    assert first_up
+    clone.configure("inference", "dedicated")
+    outputs = clone.outputs()
+
+    with (
+        Client(outputs["page_url"], outputs["api_token"]) as client,
+        ThreadPoolExecutor(1) as operator,
+        ThreadPoolExecutor(PEOPLE) as people,
+    ):
+        moved = operator.submit(clone.run, "up")
+        handed_in: list[Future[Document]] = []
+        waiting: set[Future[Document]] = set()
+        while not moved.done() or len(handed_in) < 100:
+            file = tmp_path / f"{len(handed_in)}.txt"
+            handed_in.append(people.submit(_summarized, client, file))
+            waiting.add(handed_in[-1])
+            if len(waiting) >= PEOPLE:
+                waiting = wait(waiting, return_when=FIRST_COMPLETED).not_done
+        summaries = [document.result() for document in handed_in]
+
+    assert "~ functions-host" in moved.result()
+    assert {document.status for document in summaries} == {"done"}
+    by_rung = Counter(document.rung for document in summaries)
+    assert by_rung.keys() == {"serverless", "dedicated"}
+    with httpx.Client(headers={"Authorization": f"Bearer {outputs['api_token']}"}) as caller:
+        metrics = caller.get(f"{outputs['page_url']}metrics").text
+    assert "seamless_documents_unfinished 0\n" in metrics
+    assert 'seamless_documents{status="failed"}' not in metrics
+    say(f"Documents handed in during a move from rung to rung, by who answered: {dict(by_rung)}")
+
+
+def _summarized(client: Client, file: Path) -> Document:
+    """Hand a document in and wait for its summary, as somebody who tries again."""
+    file.write_text(f"The tower {file.stem} was built of granite. It has {file.stem} steps.")
+
+    def patiently(call: Callable[[], Document | None]) -> Document:
+        def tried() -> Document | None:
+            try:
+                return call()
+            except ClientError:  # the application starts anew
+                return None
+
+        return until(tried, seconds=300)
+
+    def ended() -> Document | None:
+        found = client.get(sent.id)
+        return found if found.status in ("done", "failed") else None
+
+    sent = patiently(lambda: client.send(file))
+    return patiently(ended)
 
 
 def test_down_leaves_no_process_no_port_and_no_file(clone: Clone, first_up: str) -> None:
