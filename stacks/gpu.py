@@ -35,6 +35,8 @@ class GpuSettings:
     maximum: int
     """Replicas that always run, and that may run."""
     sharing: str
+    device_group: int
+    """Of the nodes, who may open the GPUs' devices; 0 asks for none."""
     revision: str | None
     """Commit of the weights."""
     hugging_face_token: pulumi.Output[str] | None
@@ -103,6 +105,7 @@ class GpuSettings:
             concurrency=fit.max_num_seqs,
             batched_tokens=fit.max_num_batched_tokens,
             vendor=fit.gpu.vendor,
+            device_group=self.device_group,
             gpus=fit.tensor_parallel,
             nodes=fit.nodes,
             kv_cache=fit.kv_cache,
@@ -136,6 +139,7 @@ def read_gpu(config: pulumi.Config) -> GpuSettings:
         minimum=minimum,
         maximum=maximum,
         sharing=text(config, "gpu_sharing") or "exclusive",
+        device_group=integer(config, "gpu_device_group", 0, 65_535, default=0),
         revision=text(config, "gpu_model_revision") or model.revision,
         hugging_face_token=_token(config, model),
         kubernetes_version=text(config, "kubernetes_version"),

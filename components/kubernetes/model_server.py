@@ -267,6 +267,7 @@ def _pod(
             # Tensor parallelism talks through it; the host's own would break `restricted`.
             {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}},
         ],
+        groups=[serving.device_group] if serving.device_group else [],
         **gpus.pod,
         nodeSelector=dict(cluster.gpu_labels),
         tolerations=[{"key": cluster.gpu_taint, "operator": "Exists", "effect": "NoSchedule"}],

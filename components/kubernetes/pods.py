@@ -16,9 +16,18 @@ Without them Pulumi waits for ever for the one that failed (pulumi/pulumi-kubern
 
 
 def pod(
-    image: Image, *, containers: Sequence[Manifest], volumes: Sequence[Manifest], **spec: Any
+    image: Image,
+    *,
+    containers: Sequence[Manifest],
+    volumes: Sequence[Manifest],
+    groups: Sequence[int] = (),
+    **spec: Any,
 ) -> Manifest:
-    """The spec of a pod that passes `restricted` and is told nothing that it does not need."""
+    """The spec of a pod that passes `restricted` and is told nothing that it does not need.
+
+    Args:
+        groups: More groups that its user is in.
+    """
     return {
         # Kubernetes' own injected variables (VLLM_PORT=tcp://…) stop vLLM from starting.
         "enableServiceLinks": False,
@@ -28,6 +37,7 @@ def pod(
             "runAsUser": image.user,
             "runAsGroup": image.user,
             "fsGroup": image.user,
+            **({"supplementalGroups": list(groups)} if groups else {}),
             # A volume of weights has too many bytes to change their owner at every start.
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},

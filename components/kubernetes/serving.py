@@ -20,6 +20,7 @@ class Serving:
         concurrency: Requests that one replica works on at a time; more wait.
         batched_tokens: Tokens of one step; None is vLLM's default.
         vendor: Of the GPUs.
+        device_group: Number of the group that may open GPUs on a node; 0 asks for none.
         gpus: Of one node; tensor parallelism runs over them.
         nodes: Of one replica; pipeline parallelism runs over them.
         memory_utilization: Share of GPU memory that vLLM takes.
@@ -36,6 +37,7 @@ class Serving:
     concurrency: int
     batched_tokens: int | None = None
     vendor: Vendor = "nvidia"
+    device_group: int = 0
     gpus: int
     nodes: int = 1
     memory_utilization: float = 0.9

@@ -41,6 +41,7 @@ SETTINGS = GpuSettings(
     concurrency=4,
     minimum=1,
     maximum=2,
+    device_group=0,
     sharing="exclusive",
     revision=MODELS["gpt-oss-20b"].revision,
     hugging_face_token=None,

@@ -104,6 +104,7 @@ def test_a_model_that_does_not_fit_is_refused_with_the_nearest_choice_that_does(
     [
         ({"gpu_model": "gpt-5"}, "gpu_model is 'gpt-5', but it must be one of gpt-oss-120b"),
         ({"gpu_minimum": "3", "gpu_maximum": "2"}, "must not be above gpu_maximum, which is 2"),
+        ({"gpu_device_group": "render"}, "gpu_device_group"),
         ({"gpu_sharing": "mps:4"}, "gpu_sharing"),
         ({"gpu_model": "llama-3.1-8b-instruct"}, "hugging_face_token is not set"),
         ({"cluster_api_cidrs": "10.0.0.1/8"}, "cluster_api_cidrs is '10.0.0.1/8'"),

@@ -104,6 +104,13 @@ def test_another_vendor_s_gpu_is_asked_for_by_its_own_name_and_served_by_its_own
     assert [toleration["key"] for toleration in spec["tolerations"]] == ["amd.com/gpu"]
 
 
+def test_a_server_that_is_not_root_is_in_the_group_that_may_open_the_devices() -> None:
+    grouped = replace(SMALL, vendor="amd", device_group=106)
+    security = pod_specs(asked(grouped))["model-server"]["securityContext"]
+    assert security["supplementalGroups"] == [106]
+    assert "supplementalGroups" not in pod_specs(asked())["model-server"]["securityContext"]
+
+
 def test_where_devices_are_claimed_each_pod_gets_a_claim_of_its_own() -> None:
     claimed = asked(gpu_resource="", gpu_device_class="gpu.nvidia.com")
     spec = pod_specs(claimed)["model-server"]
