@@ -142,6 +142,7 @@ CHANGES: dict[str, Change] = {
     "gpu_maximum": Change(to="3", split=NOTHING, integrated=NOTHING),
     "gpu_headroom": Change(to="1", split=NOTHING, integrated=NOTHING),
     "gpu_sharing": Change(to="mps:4", split=NOTHING, integrated=NOTHING),
+    "gpu_device_group": Change(to="106", split=NOTHING, integrated=NOTHING),
     "gpu_model_revision": Change(to="a-commit", split=NOTHING, integrated=NOTHING),
     "hugging_face_token": Change(
         to="token-that-nobody-may-read", secret=True, split=NOTHING, integrated=NOTHING
