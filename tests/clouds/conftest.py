@@ -1,5 +1,6 @@
 """What the tests of the simulated clouds share."""
 
+import asyncio
 import gc
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +9,28 @@ import pytest
 
 from tests.clouds import launch
 from tests.clouds.small import Small
+from tests.local import until
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Small]:
-    """A stack of its own for each test."""
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Small]:
+    """A stack of its own for each test.
+
+    What the SDK leaves behind is no later test's business: where a program is refused it forgets
+    to close the event loop, and any test in which that is noticed would fail.
+    """
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def made_loop() -> asyncio.AbstractEventLoop:
+        loops.append(make_loop())
+        return loops[-1]
+
+    make_loop = asyncio.new_event_loop
+    monkeypatch.setattr(asyncio, "new_event_loop", made_loop)
     made = Small(folder=tmp_path, environment=launch.environment(tmp_path))
     yield made
     made.close()
-    gc.collect()  # what the SDK left behind is no later test's business
+    until(lambda: not any(loop.is_running() for loop in loops) or None)
+    for loop in loops:
+        loop.close()
+    gc.collect()
