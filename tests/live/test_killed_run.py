@@ -70,6 +70,14 @@ class Place:
         folder = self.clone.root / ".seamless" / "state" / ".pulumi" / "stacks"
         return [file.name for file in folder.rglob("*.json")]
 
+    def left(self) -> bool | None:
+        """True when something with the stack's tag exists, and the engine knows of all there is."""
+        folder = self.clone.root / ".seamless" / "state" / ".pulumi" / "stacks"
+        known = "".join(file.read_text() for file in folder.rglob("*.json"))
+        there = [resource["id"] for resource in self.world.resources().values()]
+        tagged = any(tag.startswith("stack:") for tag in self.account.tags)
+        return (tagged and bool(there) and all(id_ in known for id_ in there)) or None
+
     def is_empty(self) -> None:
         """Nothing is left anywhere."""
         assert self.world.resources() == {}
@@ -127,6 +135,8 @@ def test_a_run_that_is_killed_leaves_what_it_made_and_says_where(place: Place) -
     """A part of the stack exists, the engine's lock is held by nobody."""
 
     def die() -> None:
+        # Not before there is something to leave: what is independent is made in any order.
+        local.until(place.left)
         for process in place.clone.processes():
             process.kill()
 
