@@ -7,10 +7,9 @@ of ours.
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Literal
 
 from functions.dialect import Client, Completion
-from functions.question import MAX_TOKENS, MESSAGES, SEED, knows
+from functions.question import MAX_TOKENS, MESSAGES, SEED, Verdict, is_right
 from functions.replicas import Verdicts, ask_examiner
 
 TIMEOUT_SECONDS = 15.0
@@ -20,8 +19,6 @@ TOKENS = 150
 
 REQUEUED_PER_SWEEP = 100
 """So many documents of an endpoint that was taken out are queued again by one sweep."""
-
-Verdict = Literal["good", "wrong", "unreachable"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +59,9 @@ async def examine(client: Client) -> Examination:
     if not isinstance(outcome, Completion):
         return Examination(verdict="unreachable", replicas=replicas)
     return Examination(
-        verdict="good" if is_right(outcome) else "wrong",
+        verdict="good" if is_right(outcome.text, outcome.reason) else "wrong",
         replica=outcome.replica,
         replicas=replicas,
         prompt_tokens=outcome.prompt_tokens,
         completion_tokens=outcome.completion_tokens,
     )
-
-
-def is_right(completion: Completion) -> bool:
-    """True when a finished answer holds the code as a word of its own, however it is dressed."""
-    return completion.reason == "stop" and knows(completion.text)

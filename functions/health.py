@@ -14,9 +14,9 @@ from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
 from functions import withdrawal
-from functions.canary import Examination, Verdict
+from functions.canary import Examination
 from functions.endpoint import Endpoint
-from functions.question import GOOD_IN_A_ROW, WRONG_IN_A_ROW
+from functions.question import GOOD_IN_A_ROW, WRONG_IN_A_ROW, Verdict
 from functions.ward import Patient, note, patients
 
 

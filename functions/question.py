@@ -7,7 +7,7 @@ healthy models, versions or batches never differ.
 """
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 CODE = "kestrel-4711-harbour-0862"
 SYSTEM = "You copy codes out of documents. Answer with the code alone, exactly as it is written."
@@ -23,6 +23,9 @@ WRONG_IN_A_ROW = 2
 GOOD_IN_A_ROW = 3
 """So many good ones bring it back."""
 
+Verdict = Literal["good", "wrong", "unreachable"]
+"""What an answer shows of who gave it; no answer shows nothing."""
+
 MESSAGES = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": USER}]
 
 
@@ -35,6 +38,11 @@ def question(model: str) -> dict[str, Any]:
         "seed": SEED,
         "max_tokens": MAX_TOKENS,
     }
+
+
+def is_right(text: str, finish_reason: str | None) -> bool:
+    """True when a finished answer holds the code as a word of its own, however it is dressed."""
+    return finish_reason == "stop" and knows(text)
 
 
 def knows(text: str) -> bool:

@@ -16,13 +16,13 @@ import pytest
 
 from functions import canary, ledger
 from functions.application import Application
-from functions.canary import Examination, Verdict, examine, is_right
-from functions.dialect import Client, Completion
+from functions.canary import Examination, examine
+from functions.dialect import Client
 from functions.endpoint import read_endpoints
 from functions.errors import Code, Failure
 from functions.health import Health
 from functions.ledger import Entry, Ledger
-from functions.question import CODE
+from functions.question import CODE, Verdict, is_right
 from functions.schema import UploadRequest
 from functions.settings import Settings
 from functions.summarize import Model
@@ -96,7 +96,7 @@ def served(core: Application, endpoints: Endpoints) -> Application:
     ],
 )
 def test_the_code_in_any_dress_is_right(text: str) -> None:
-    assert is_right(_completion(text))
+    assert is_right(text, "stop")
 
 
 @pytest.mark.parametrize(
@@ -112,11 +112,11 @@ def test_the_code_in_any_dress_is_right(text: str) -> None:
     ],
 )
 def test_anything_else_is_wrong(text: str) -> None:
-    assert not is_right(_completion(text))
+    assert not is_right(text, "stop")
 
 
 def test_an_answer_that_did_not_end_is_wrong_whatever_it_holds() -> None:
-    assert not is_right(_completion(f"{CODE} {CODE} {CODE}", reason="length"))
+    assert not is_right(f"{CODE} {CODE} {CODE}", "length")
 
 
 async def test_the_stand_in_passes(standin: dict[str, str]) -> None:
@@ -393,10 +393,6 @@ async def test_a_column_of_a_newer_migration_is_left_alone(served: Application, 
 
 
 # ---------------------------------------------------------------- given
-
-
-def _completion(text: str, *, reason: str = "stop") -> Completion:
-    return Completion(text=text, reason=reason, model="m", prompt_tokens=0, completion_tokens=0)
 
 
 async def _swept(application: Application, endpoints: Endpoints, *, own: Verdict) -> str:

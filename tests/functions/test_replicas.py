@@ -19,11 +19,11 @@ import pytest
 from functions import ledger, replicas, withdrawal
 from functions.api import create_api
 from functions.application import Application
-from functions.canary import Examination, Verdict, examine
+from functions.canary import Examination, examine
 from functions.dialect import Client
 from functions.errors import Code
 from functions.ledger import Entry, Ledger
-from functions.question import CODE
+from functions.question import CODE, Verdict
 from functions.replicas import Replica, Verdicts, answered_by
 from functions.schema import UploadRequest
 from functions.settings import Settings

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from functions.question import GOOD_IN_A_ROW, WRONG_IN_A_ROW, knows, question
+from functions.question import GOOD_IN_A_ROW, WRONG_IN_A_ROW, Verdict, is_right, question
 
 SERVES = "seamless.dev/serves"
 """Label of a replica: `yes` lets the Service and the router send it requests, `no` does not."""
@@ -49,7 +49,6 @@ OUT_SECONDS = 900.0
 KEY = "replicas.json"
 """Of the ConfigMap that keeps the verdicts."""
 
-Verdict = Literal["good", "wrong", "unreachable"]
 Object = dict[str, Any]
 
 
@@ -169,7 +168,7 @@ class Model:
             text, reason = choice["message"]["content"] or "", choice["finish_reason"]
         except (OSError, HTTPException, ValueError, LookupError, TypeError):
             return "unreachable"
-        return "good" if reason == "stop" and knows(text) else "wrong"
+        return "good" if is_right(text, reason) else "wrong"
 
 
 @dataclass(kw_only=True)

@@ -23,11 +23,10 @@ from components.kubernetes.inside.examiner import (
     SERVES,
     Examiner,
     Model,
-    Verdict,
     serve,
 )
 from functions.endpoint import Endpoint
-from functions.question import CODE, question
+from functions.question import CODE, Verdict, question
 from functions.replicas import ask_examiner
 
 KEY = "key-of-the-model"
