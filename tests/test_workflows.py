@@ -153,6 +153,15 @@ def test_the_vendors_engine_is_that_of_the_lock() -> None:
     assert versions == {version("pulumi")}
 
 
+def test_gitlab_deploys_the_stacks_that_are_here() -> None:
+    """It takes no list from a variable, so a fork that deletes one strikes it out."""
+    (matrix,) = GITLAB[".account"]["parallel"]["matrix"]
+    missing = [s for s in matrix["STACK"] if not (ROOT / f"stacks/Pulumi.{s}.yaml").exists()]
+
+    assert matrix["STACK"] != []
+    assert missing == []
+
+
 def test_gitlab_runs_the_same_commands() -> None:
     """With the same options, but for how a plan is compared."""
     lines = {

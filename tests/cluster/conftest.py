@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.cluster.control_plane import Api, running
+from tests.cluster.parts import there
 from tests.local import until
 from tools import cluster_parts
 from tools.control_plane import CONTROL_PLANE
@@ -17,12 +18,8 @@ from tools.helm import HELM
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """The API server of a running control plane."""
-    program: Path | None = CONTROL_PLANE.find()
-    if program is None:
-        pytest.skip("no control plane is built: ./seamless test cluster builds it")
-    definitions = cluster_parts.definitions()
-    if definitions is None:
-        pytest.skip("no definitions are there: ./seamless test cluster gets them")
+    program = there(CONTROL_PLANE.find(), "control plane")
+    definitions = there(cluster_parts.definitions(), "folder of definitions")
     with running(program, tmp_path_factory.mktemp("control-plane")) as api:
         for file in sorted(definitions.iterdir()):
             body = yaml.safe_load(file.read_text())
@@ -34,19 +31,13 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 @pytest.fixture(scope="session")
 def charts() -> Path:
     """The folder of charts."""
-    found = cluster_parts.charts()
-    if found is None:
-        pytest.skip("no charts are there: ./seamless test cluster gets them")
-    return found
+    return there(cluster_parts.charts(), "folder of charts")
 
 
 @pytest.fixture(scope="session")
 def helm() -> Path:
     """The folder with `helm`."""
-    found = HELM.find()
-    if found is None:
-        pytest.skip("no Helm is built: ./seamless test cluster builds it")
-    return found
+    return there(HELM.find(), "Helm")
 
 
 def _established(api: Api, path: str) -> bool | None:

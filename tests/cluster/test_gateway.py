@@ -13,6 +13,7 @@ import pytest
 from components.kubernetes.gateway import HEALTH_PORT, PORT, configuration
 from tests.certificates import self_signed
 from tests.cluster.control_plane import free_ports
+from tests.cluster.parts import there
 from tests.local import until
 from tools import cluster_parts
 
@@ -56,9 +57,7 @@ class Gateway:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """nginx with our configuration, only its ports and places changed, before what is inside."""
-    program = cluster_parts.nginx()
-    if program is None:
-        pytest.skip("no nginx is there: ./seamless test cluster gets it")
+    program = there(cluster_parts.nginx(), "nginx")
     folder = tmp_path_factory.mktemp("gateway")
     https, health = free_ports(2)
     certificate, key = self_signed()

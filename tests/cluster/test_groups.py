@@ -14,6 +14,7 @@ from tests.cluster.charts import rendered
 from tests.cluster.control_plane import Api, RefusedError
 from tests.cluster.deployed import deploy
 from tests.cluster.groups import controlling
+from tests.cluster.parts import there
 from tests.cluster.test_admission import node
 from tests.cluster.test_flows import serving
 from tests.components.kubernetes.cluster import WIDE, model
@@ -32,9 +33,7 @@ Pod = dict[str, Any]
 def _controller(
     api: Api, helm: Path, charts: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
-    program = GROUPS.find()
-    if program is None:
-        pytest.skip("no controller is built: ./seamless test cluster builds it")
+    program = there(GROUPS.find(), "controller of LeaderWorkerSets")
     release = {"name": "lws", "namespace": "lws-system", "values": {}}
     made = rendered(helm, charts / "lws", release)
     with controlling(api, program, made, tmp_path_factory.mktemp("groups")):

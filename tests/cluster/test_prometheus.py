@@ -10,6 +10,7 @@ import yaml
 from components.kubernetes.rules import GPU_ALERTS, RECORDS, Alert, Record, group, server_alerts
 from components.kubernetes.scaling import triggers
 from tests.cluster import prometheus, vllm
+from tests.cluster.parts import there
 from tests.cluster.prometheus import Prometheus, promtool
 from tests.cluster.vllm import Replica
 from tests.components.kubernetes.cluster import SMALL
@@ -29,10 +30,7 @@ GROUPS = [group("seamless", RECORDS), group("alerts", ALERTS)]
 
 @pytest.fixture(scope="module")
 def programs() -> Path:
-    found = cluster_parts.prometheus()
-    if found is None:
-        pytest.skip("no Prometheus is there: ./seamless test cluster gets it")
-    return found
+    return there(cluster_parts.prometheus(), "Prometheus")
 
 
 @pytest.fixture(scope="module")

@@ -27,14 +27,14 @@ def fork(root: Path, gone: str) -> None:
     copy_files(root)
     page = (PROJECT / "docs" / "fork.md").read_text()
     (remove,) = re.findall(rf"^\| {gone} \| `(git rm .+)` \|$", page, re.MULTILINE)
-    (unlink,) = re.findall(r"^perl .+$", page, re.MULTILINE)
+    edits = re.findall(r"^perl .+$", page, re.MULTILINE)
     author = "git -c user.name=somebody -c user.email=somebody@example.com"
     for line in (
         "git init --quiet",
         "git add --all",
         f"{author} commit --quiet --message 'Begin'",
         remove,
-        unlink.replace("NAME", gone),
+        *(edit.replace("NAME", gone) for edit in edits),
         f"{author} commit --quiet --all --message 'Without {gone}'",
     ):
         run(root, "bash", "-c", line)
