@@ -6,6 +6,9 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
+BEGINNING = "smls_"
+"""Of each value: policies find it, and no command line takes it for an option, as one with "-"."""
+
 
 class _Provider(dynamic.ResourceProvider):
     # The class is pickled by name and holds nothing, so there is nothing to hide in it.
@@ -13,9 +16,8 @@ class _Provider(dynamic.ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         size = int(props["bytes"])
-        return dynamic.CreateResult(
-            secrets.token_hex(8), {"bytes": size, "value": secrets.token_urlsafe(size)}
-        )
+        value = f"{BEGINNING}{secrets.token_urlsafe(size)}"
+        return dynamic.CreateResult(secrets.token_hex(8), {"bytes": size, "value": value})
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         changed = olds["bytes"] != news["bytes"]

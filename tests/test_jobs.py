@@ -6,7 +6,6 @@ jobs with credentials deploy to simulated clouds.
 
 import os
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.clouds.world import World
 from tests.components.digitalocean import cloud as functions_api
 from tests.engine.clone import copy_files
 from tests.engine.test_clouds import INFERENCE_KEY, MODELS, let_the_cluster_be
+from tests.history import commit, git
 from tests.runners import BASH, ROOT, Script, at_github, at_gitlab
 from tools.bootstrap import cache_folder
 
@@ -50,27 +50,18 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clean clone in which a pull request that would replace a database is merged."""
     folder = tmp_path_factory.mktemp("clone") / "seamless"
     copy_files(folder)
-    _git(folder, "init", "--quiet")
-    _git(folder, "add", ".")
-    _git(folder, "commit", "--quiet", "--message", "The target branch")
+    commit(folder, "The target branch")
     database = folder / "components" / "local" / "database.py"
     text = database.read_text()
     assert text.count('database="summarizer"') == 1
     database.write_text(text.replace('database="summarizer"', 'database="other"'))
-    _git(folder, "commit", "--quiet", "--all", "--message", "The pull request, merged")
+    commit(folder, "The pull request, merged")
     # What a job finds there of the last one. GitLab keeps only what lies in the project.
     (folder / ".ci-cache").mkdir()
     packages = os.environ.get("UV_CACHE_DIR") or cache_folder().with_name("uv")
     (folder / ".ci-cache" / "seamless").symlink_to(cache_folder())
     (folder / ".ci-cache" / "uv").symlink_to(packages)
     return folder
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    author = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.com"]
-    return subprocess.run(
-        ["git", *author, *arguments], cwd=folder, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.strip()
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +80,7 @@ def gitlab(clone: Path) -> dict[str, str]:
     return {
         "CI_PROJECT_DIR": str(clone),
         "CI_BUILDS_DIR": str(clone.parent),
-        "CI_MERGE_REQUEST_DIFF_BASE_SHA": _git(clone, "rev-parse", "HEAD^1"),
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA": git(clone, "rev-parse", "HEAD^1"),
     }
 
 
@@ -139,7 +130,7 @@ def test_the_scripts_of_a_job_without_credentials_run_in_a_clean_clone(
 def unconfigured(clone: Path) -> Iterator[None]:
     """What a test sets for a stack is taken back."""
     yield
-    _git(clone, "checkout", "--quiet", "--", "stacks")
+    git(clone, "checkout", "--quiet", "--", "stacks")
 
 
 @pytest.mark.usefixtures("unconfigured")

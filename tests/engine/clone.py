@@ -20,6 +20,9 @@ from tools.workspace import project_name
 
 PROJECT = Path(__file__).resolve().parents[2]
 
+NEW = "digest" if project_name() != "digest" else "notes"
+"""A name that this project does not have: it may be somebody's own, which has another."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Clone:

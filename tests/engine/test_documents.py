@@ -20,6 +20,7 @@ from tests.documents import PAGES, Line
 from tests.engine import clone as clones
 from tests.engine.clone import PROJECT, Clone
 from tests.engine.stories import KEY, NOT_EXECUTED, SET_TOGETHER, STORIES, Ran, plans
+from tests.history import commit, git
 
 pytestmark = [
     pytest.mark.timeout(1200),
@@ -76,13 +77,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
         _install(copy)
         shutil.copy2(copy.root / "samples" / "river-report.pdf", copy.root / "report.pdf")
         shutil.copy2(copy.root / "samples" / "general-meeting.docx", copy.root / "minutes.docx")
-        author = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.com"]
-        for words in (
-            ["init", "--quiet", "--initial-branch=main"],
-            ["add", "--all"],
-            [*author, "commit", "--quiet", "--message=Everything"],
-        ):
-            subprocess.run(["git", *words], cwd=copy.root, check=True)
+        commit(copy.root, "Everything")
         yield copy
 
 
@@ -112,7 +107,7 @@ def test_what_a_document_shows_works_in_its_order(reader: Clone, document: str) 
                 assert line.search(printed), f"{line.pattern} is not in\n{printed}"
     if document in SET_TOGETHER:
         _typed(reader, plans(f"./seamless plan {SET_TOGETHER[document]}"))
-    subprocess.run(["git", "checkout", "--quiet", "stacks"], cwd=reader.root, check=True)
+    git(reader.root, "checkout", "--quiet", "stacks")
 
 
 def _typed(reader: Clone, ran: Ran) -> str:

@@ -5,22 +5,31 @@ The vendor's language host, which would install the packages, is `language_host`
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.engine import language_host, terminal
-from tests.engine.clone import PROJECT, Clone, clone
+from tests.engine.clone import NEW, PROJECT, Clone, clone
+from tests.engine.template import environment, new
+from tests.history import commit
 from tools.engine import ensure
+from tools.workspace import project_name
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(
+        "template" not in yaml.safe_load((PROJECT / "Pulumi.yaml").read_text()),
+        reason="`pulumi new` made this project, and took the questions out",
+    ),
+]
 
 KEY = "a-key-that-somebody-typed"
 
 ANSWERS = (
-    ("Project name (seamless)", "digest"),
+    (f"Project name ({project_name()})", NEW),
     ("Project description", ""),
     ("Stack name (dev)", "mine"),
     ("Where the parts run", ""),  # local
@@ -37,21 +46,21 @@ def test_a_project_from_the_template_is_renamed_planned_deployed_and_destroyed(
     root.mkdir()
     with clone(template, "local"):
         (template / ".venv").unlink()
-        _new(template, root)
+        assert "./seamless up" in new(template, root)
 
     project = yaml.safe_load((root / "Pulumi.yaml").read_text())
-    assert (project["name"], "template" in project) == ("digest", False)
+    assert (project["name"], "template" in project) == (NEW, False)
     assert os.access(root / "seamless", os.X_OK)
     (root / ".venv").symlink_to(PROJECT / ".venv")
     copy = Clone(root=root, stack="local")
     try:
-        assert "wrote pyproject.toml" in copy.run("rename", "digest")
-        assert copy.run("rename", "digest") == "The project is called digest already.\n"
+        assert "wrote pyproject.toml" in copy.run("rename", NEW)
+        assert copy.run("rename", NEW) == f"The project is called {NEW} already.\n"
         assert "every rule holds" in copy.run("plan", "local", "--config", "environment=prod")
         assert copy.run("docs") == ""  # nothing that is generated is stale
         copy.run("up", "local", "--yes")
         state = root / ".seamless" / "state" / ".pulumi" / "stacks"
-        assert [path.name for path in state.iterdir()] == ["digest"]
+        assert [path.name for path in state.iterdir()] == [NEW]
         assert copy.health()["status"] == "ok"
         copy.run("down", "local", "--yes")
     finally:
@@ -70,31 +79,31 @@ def test_a_person_who_answers_the_questions_gets_a_stack_that_is_planned_checked
     with clone(template, "local"):
         (template / ".venv").unlink()
         told = language_host.launcher(tmp_path / "programs")
-        environment = _environment(template) | login | {"TERM": "xterm"}
-        environment["PATH"] = f"{told.parent}{os.pathsep}{environment['PATH']}"
+        variables = environment(tmp_path / "home") | login | {"TERM": "xterm"}
+        variables["PATH"] = f"{told.parent}{os.pathsep}{variables['PATH']}"
         shown = terminal.answer(
             [str(ensure(print).command), "new", str(template), "--offline"],
             ANSWERS,
             folder=root,
-            environment=environment,
+            environment=variables,
         )
 
     assert "Your new project is ready to go!" in shown
     assert KEY not in shown
     assert json.loads(told.read_text()) == {"toolchain": "uv", "virtualenv": ".venv"}
     config = yaml.safe_load((root / "stacks" / "Pulumi.mine.yaml").read_text())["config"]
-    assert list(config.pop("digest:inference_api_key")) == ["secure"]
-    assert config == {"digest:arrangement": "local", "digest:environment": "dev"}
+    assert list(config.pop(f"{NEW}:inference_api_key")) == ["secure"]
+    assert config == {f"{NEW}:arrangement": "local", f"{NEW}:environment": "dev"}
     copy = Clone(root=root, stack="mine", login=login)
     try:
-        copy.run("rename", "digest")
+        copy.run("rename", NEW)
         assert copy.run("plan", "mine").startswith("mine: local, serverless\n")
-        _begin_a_history(root)
+        commit(root, "Begin")
         assert "all checks pass" in copy.run("check", seconds=380)
         assert "13 created" in copy.run("up", "mine", "--yes")
         assert copy.health()["status"] == "ok"
         assert "13 deleted" in copy.run("down", "mine", "--yes")
-        (checkpoint,) = (state / ".pulumi" / "stacks" / "digest").glob("*.json")
+        (checkpoint,) = (state / ".pulumi" / "stacks" / NEW).glob("*.json")
         assert checkpoint.name == "mine.json"
         copy.run("pulumi", "stack", "rm", "mine", "--preserve-config", "--yes")
     finally:
@@ -103,33 +112,3 @@ def test_a_person_who_answers_the_questions_gets_a_stack_that_is_planned_checked
     assert not checkpoint.exists()
     assert copy.config.exists()
     assert not (root / ".seamless" / "passphrase").exists()
-
-
-def _new(template: Path, root: Path) -> None:
-    """Run the engine's own CLI, without a backend and without a network."""
-    options = ("--name", "digest", "--generate-only", "--yes", "--offline")
-    done = subprocess.run(
-        [str(ensure(print).command), "new", str(template), *options],
-        cwd=root,
-        env=_environment(template),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "./seamless up" in done.stdout
-
-
-def _begin_a_history(root: Path) -> None:
-    """As docs/new.md says: what git does not know is not checked."""
-    author = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.com"]
-    for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-q", "-m", "Begin"]):
-        subprocess.run(["git", *command], cwd=root, check=True)
-
-
-def _environment(template: Path) -> dict[str, str]:
-    """This process's, with an engine, and without a login of whoever runs the tests."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")}
-    engine = ensure(print).environment(language_host=True)
-    return environment | engine | {"PULUMI_HOME": str(template / "home")}

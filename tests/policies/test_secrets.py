@@ -6,7 +6,9 @@ from pathlib import Path
 
 import certifi
 import pytest
+from pulumi.dynamic import ResourceProvider
 
+from components import generated
 from policies.secrets import kind_of_secret, names_secret
 
 
@@ -72,11 +74,19 @@ def test_a_certificate_is_no_secret_and_hides_none(kind: str) -> None:
     assert kind_of_secret("INFERENCE_ENDPOINTS", f"{told} glpat-{'a1' * 10}") == "a GitLab token"
 
 
-def test_nearly_every_generated_secret_is_found_by_its_randomness() -> None:
-    """Those that this project makes: 24 random bytes; few have fewer than two digits."""
+def test_nearly_every_random_secret_is_found() -> None:
+    """Of 24 random bytes; few have fewer than two digits."""
     found = [kind_of_secret("value", secrets.token_urlsafe(24)) for _ in range(1000)]
 
     assert found.count("random text") > 750
+
+
+def test_every_secret_that_this_project_makes_is_found_by_its_beginning() -> None:
+    provider: ResourceProvider = generated._Provider()
+    made = provider.create({"bytes": 16}).outs or {}
+
+    assert kind_of_secret("value", made["value"]) == "a secret that this project made"
+    assert kind_of_secret("value", f"Bearer {made['value']}") == "a secret that this project made"
 
 
 @pytest.mark.parametrize(

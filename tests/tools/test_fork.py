@@ -1,4 +1,5 @@
-"""A fork that has deleted one arrangement, as docs/fork.md says, still passes check and test."""
+"""What people make of this project passes check and test: a fork that has deleted one arrangement,
+as docs/fork.md says, and a project of another name, as docs/new.md says."""
 
 import os
 import re
@@ -6,13 +7,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.engine.clone import PROJECT, copy_files
+from tests.engine.clone import NEW, PROJECT, copy_files
+from tests.engine.template import new
+from tests.history import commit
 from tools.documentation import REMOVABLE
 
 HERE = [name for name in REMOVABLE if (PROJECT / "stacks" / f"{name}.py").exists()]
@@ -28,16 +31,27 @@ def fork(root: Path, gone: str) -> None:
     page = (PROJECT / "docs" / "fork.md").read_text()
     (remove,) = re.findall(rf"^\| {gone} \| `(git rm .+)` \|$", page, re.MULTILINE)
     edits = re.findall(r"^perl .+$", page, re.MULTILINE)
-    author = "git -c user.name=somebody -c user.email=somebody@example.com"
-    for line in (
-        "git init --quiet",
-        "git add --all",
-        f"{author} commit --quiet --message 'Begin'",
-        remove,
-        *(edit.replace("NAME", gone) for edit in edits),
-        f"{author} commit --quiet --all --message 'Without {gone}'",
-    ):
+    commit(root, "Begin")
+    for line in (remove, *(edit.replace("NAME", gone) for edit in edits)):
         run(root, "bash", "-c", line)
+    commit(root, f"Without {gone}")
+
+
+def project(root: Path) -> None:
+    """Make a project of its own of this one, with a stack that somebody added."""
+    with tempfile.TemporaryDirectory() as template:
+        copy_files(Path(template))
+        new(Path(template), root)
+    run(root, "./seamless", "rename", NEW)
+    (root / "stacks" / "Pulumi.first.yaml").write_text("config:\n  environment: prod\n")
+    commit(root, "Begin")
+
+
+MADE: dict[str, Callable[[Path], None]] = {
+    **{f"without-{name}": partial(fork, gone=name) for name in HERE},
+    "new": project,
+}
+"""What makes a folder into one of somebody's, by how it differs from ours."""
 
 
 def run(root: Path, *command: str) -> str:
@@ -79,29 +93,21 @@ def test_a_fork_without_an_arrangement_passes_check_and_the_tests_about_arrangem
     run(tmp_path, *python, "pytest", "-q", "-p", "no:cacheprovider", *ABOUT)
 
 
-@pytest.fixture(scope="module")
-def forked(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A fork that makes an environment of its own, gone at the end."""
-    with tempfile.TemporaryDirectory(prefix=f"without-{request.param}-") as folder:
-        # pytest's own folders are closed to the user that PostgreSQL runs as in a container.
-        Path(folder).chmod(0o755)
-        fork(Path(folder), request.param)
-        yield Path(folder)
-
-
 @pytest.mark.forks
 @pytest.mark.timeout(5400)
-@pytest.mark.parametrize("part", ["unit", "engine", "browser"])
-@pytest.mark.parametrize("forked", HERE, indirect=True)
-def test_a_fork_without_an_arrangement_passes_its_tests(
-    forked: Path, say: Callable[[str], None], part: str
+@pytest.mark.parametrize("kind", MADE)
+def test_what_somebody_made_of_this_project_passes_all_tests(
+    say: Callable[[str], None], kind: str
 ) -> None:
-    """All of them, by the command that a person types there."""
-    began = time.monotonic()
-    printed = run(forked, "./seamless", "test", part)
+    """By the command that a person types there, in an environment of its own."""
+    with tempfile.TemporaryDirectory(prefix=f"{kind}-") as folder:
+        # pytest's own folders are closed to the user that PostgreSQL runs as in a container.
+        Path(folder).chmod(0o755)
+        MADE[kind](Path(folder))
+        printed = run(Path(folder), "./seamless", "test")
 
     (summary,) = re.findall(r"^=+ (\d+ passed.*) =+$", printed, re.MULTILINE)
-    say(f"{forked.name} {part}: {summary} ({time.monotonic() - began:.0f} s)")
+    say(f"{kind}: {summary}")
     reasons = re.findall(r"^SKIPPED \[\d+\] (.+)$", printed, re.MULTILINE)
     say("\n".join(f"  {reason}" for reason in reasons))
 

@@ -1,7 +1,6 @@
 """Plans of all stacks and rungs, and what they are compared with: a file or a commit."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from analysis.plan import Plan
 from analysis.resources import PlannedResource
 from policies.verdict import Verdict
+from tests.history import commit
 from tools import plans
 from tools.workspace import CommandError, stack_names
 
@@ -102,9 +102,7 @@ def test_a_commit_without_our_program_is_refused(
 ) -> None:
     """As the first commit of a repository that took this project in later."""
     (tmp_path / "notes.md").write_text("Notes\n")
-    author = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.com"]
-    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "Notes"]):
-        subprocess.run(["git", *author, *command], cwd=tmp_path, check=True)
+    commit(tmp_path, "Notes")
     monkeypatch.setattr(plans, "ROOT", tmp_path)
 
     with pytest.raises(CommandError, match=r"that commit has no \./seamless to plan with"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.engine.clone import PROJECT, clone
+from tests.engine.clone import NEW, PROJECT, clone
 from tools.rename import broken_by, rename
 from tools.workspace import CommandError, project_name
 
@@ -31,29 +31,29 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_the_name_is_changed_everywhere_and_only_once(root: Path) -> None:
-    assert [str(path) for path in rename(root, "digest")] == [*FILES, "stacks/Pulumi.mine.yaml"]
+    assert [str(path) for path in rename(root, NEW)] == [*FILES, "stacks/Pulumi.mine.yaml"]
 
-    assert yaml.safe_load((root / "Pulumi.yaml").read_text())["name"] == "digest"
-    assert tomllib.loads((root / "pyproject.toml").read_text())["project"]["name"] == "digest"
+    assert yaml.safe_load((root / "Pulumi.yaml").read_text())["name"] == NEW
+    assert tomllib.loads((root / "pyproject.toml").read_text())["project"]["name"] == NEW
     lock = tomllib.loads((root / "uv.lock").read_text())["package"]
-    assert [row["name"] for row in lock if "virtual" in row["source"]] == ["digest"]
+    assert [row["name"] for row in lock if "virtual" in row["source"]] == [NEW]
     assert len(lock) == len(tomllib.loads((PROJECT / "uv.lock").read_text())["package"])
     assert yaml.safe_load((root / "stacks" / "Pulumi.mine.yaml").read_text())["config"] == {
-        "digest:region": "tor1",
+        f"{NEW}:region": "tor1",
         "aws:region": "us-east-1",
         "environment": "prod",
     }
-    assert rename(root, "digest") == []
+    assert rename(root, NEW) == []
 
 
 def test_what_pulumi_new_leaves_of_the_old_name_is_changed_even_while_something_is_deployed(
     root: Path,
 ) -> None:
     project = root / "Pulumi.yaml"
-    project.write_text(project.read_text().replace(f"name: {project_name()}", "name: digest"))
+    project.write_text(project.read_text().replace(f"name: {project_name()}", f"name: {NEW}"))
     _deploy(root)
 
-    assert project.name not in {path.name for path in rename(root, "digest")}
+    assert project.name not in {path.name for path in rename(root, NEW)}
     assert project_name() not in (root / "pyproject.toml").read_text().split('"')
 
 
@@ -62,7 +62,7 @@ def test_a_name_is_not_changed_under_what_is_deployed(root: Path) -> None:
     before = [(root / name).read_text() for name in FILES]
 
     with pytest.raises(CommandError) as refused:
-        rename(root, "digest")
+        rename(root, NEW)
 
     assert str(refused.value) == (
         "mine would be lost to Pulumi, since every URN has the project's name in it. "
@@ -95,7 +95,7 @@ def test_a_good_name_breaks_no_rule() -> None:
 def test_every_stack_of_a_renamed_copy_is_planned_under_its_name(tmp_path: Path) -> None:
     """No resource and no config value bears the old one."""
     with clone(tmp_path, "local") as copy:
-        copy.run("rename", "digest")
+        copy.run("rename", NEW)
         for stack in ("integrated", "split", "local"):
             if (tmp_path / "stacks" / f"Pulumi.{stack}.yaml").exists():
                 (planned,) = [json.loads(copy.run("plan", stack, "--json"))]
