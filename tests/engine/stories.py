@@ -66,7 +66,11 @@ SPARE = "pulumi config set --path 'inference_endpoints[0]"
 STORIES: dict[str, list[Ran]] = {
     "README.md": [
         Ran(text="./seamless up", sample="Deploying stack local"),
-        plans("./seamless plan --all --markdown --against main", "local", "Plans: 7"),
+        plans(
+            "./seamless plan --all --markdown --against main",
+            "### local",
+            "Against `main`: no difference",
+        ),
         plans("./seamless plan integrated", "integrated: integrated, serverless", "store-bucket"),
         Ran(
             text="./seamless summarize report.pdf minutes.docx",

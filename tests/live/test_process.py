@@ -1,6 +1,7 @@
 """A command of a live run is stopped in order: by a signal, and when its time is over.
 
-The engine here is a script called `pulumi` that takes a moment to finish what it has begun.
+The engine here is a program called `pulumi` that finishes what it has begun. As the real one it
+listens to SIGINT also where that was ignored when it began, as it is below `nohup … &`.
 """
 
 import os
@@ -14,10 +15,19 @@ import pytest
 from tests import local
 from tests.live import process
 
-PULUMI = """#!/bin/sh
-trap 'echo finished > "$1"; exit 1' INT
-echo $$ > "$1.pid"
-while :; do sleep 0.05; done
+PULUMI = f"""#!{sys.executable} -IS
+import os, signal, sys
+
+def finish(*_):
+    with open(sys.argv[1], "w") as file:
+        print("finished", file=file)
+    raise SystemExit(1)
+
+signal.signal(signal.SIGINT, finish)
+with open(sys.argv[1] + ".pid", "w") as file:
+    print(os.getpid(), file=file)
+while True:
+    signal.pause()
 """
 
 
