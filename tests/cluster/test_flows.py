@@ -81,6 +81,8 @@ def test_a_rollout_needs_no_spare_gpu_and_keeps_one_replica_serving(api: Api) ->
     namespace = in_pool(api, "rolled", nodes=2)
     before = {pod["metadata"]["name"] for pod in serving(api, namespace, 2)}
     path = deployment(namespace, "rolled")
+    # The deployment's own count comes after its pods: without it nothing can be seen to sink.
+    until(lambda: api.get(path)["status"].get("availableReplicas") == 2 or None, seconds=30)
 
     stamp = {"metadata": {"annotations": {"seamless.dev/rolled": "once"}}}
     api.patch(path, {"spec": {"template": stamp}})
