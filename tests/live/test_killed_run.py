@@ -67,16 +67,17 @@ class Place:
 
     def states(self) -> list[str]:
         """Stacks that the engine has a state of."""
-        folder = self.clone.root / ".seamless" / "state" / ".pulumi" / "stacks"
-        return [file.name for file in folder.rglob("*.json")]
+        return [file.name for file in self._states()]
 
     def left(self) -> bool | None:
         """True when something with the stack's tag exists, and the engine knows of all there is."""
-        folder = self.clone.root / ".seamless" / "state" / ".pulumi" / "stacks"
-        known = "".join(file.read_text() for file in folder.rglob("*.json"))
+        known = "".join(file.read_text() for file in self._states())
         there = [resource["id"] for resource in self.world.resources().values()]
         tagged = any(tag.startswith("stack:") for tag in self.account.tags)
         return (tagged and bool(there) and all(id_ in known for id_ in there)) or None
+
+    def _states(self) -> Iterator[Path]:
+        return (self.clone.root / ".seamless" / "state" / ".pulumi" / "stacks").rglob("*.json")
 
     def is_empty(self) -> None:
         """Nothing is left anywhere."""

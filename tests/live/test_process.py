@@ -1,7 +1,7 @@
 """A command of a live run is stopped in order: by a signal, and when its time is over.
 
-The engine here is a program called `pulumi` that finishes what it has begun. As the real one it
-listens to SIGINT also where that was ignored when it began, as it is below `nohup … &`.
+The engine here is a program called `pulumi` that takes a moment to finish what it has begun. As the
+real one it listens to SIGINT also where that was ignored when it began, as it is below `nohup … &`.
 """
 
 import os
@@ -16,9 +16,10 @@ from tests import local
 from tests.live import process
 
 PULUMI = f"""#!{sys.executable} -IS
-import os, signal, sys
+import os, signal, sys, time
 
 def finish(*_):
+    time.sleep(0.05)
     with open(sys.argv[1], "w") as file:
         print("finished", file=file)
     raise SystemExit(1)

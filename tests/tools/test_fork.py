@@ -30,10 +30,10 @@ def fork(root: Path, gone: str) -> None:
     copy_files(root)
     page = (PROJECT / "docs" / "fork.md").read_text()
     (remove,) = re.findall(rf"^\| {gone} \| `(git rm .+)` \|$", page, re.MULTILINE)
-    edits = re.findall(r"^perl .+$", page, re.MULTILINE)
+    unlink, strike = re.findall(r"^perl .+$", page, re.MULTILINE)
     commit(root, "Begin")
-    for line in (remove, *(edit.replace("NAME", gone) for edit in edits)):
-        run(root, "bash", "-c", line)
+    for line in (remove, unlink, strike):
+        run(root, "bash", "-c", line.replace("NAME", gone))
     commit(root, f"Without {gone}")
 
 
