@@ -1,9 +1,9 @@
-"""The Pulumi program: settings choose an arrangement, its outputs are the stack's."""
+"""The Pulumi program: the config names a variant, whose outputs are the stack's."""
 
 import pulumi
 
 from stacks import deploy
-from stacks.settings import Settings
+from stacks.config import read
 
-for name, value in deploy(Settings.read(pulumi.Config())).exports().items():
+for name, value in deploy(read(pulumi.Config())).exports().items():
     pulumi.export(name, value)

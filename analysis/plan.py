@@ -29,6 +29,7 @@ from analysis.charges import charges, rows, summary
 from analysis.policies import verdicts
 from analysis.resources import SECRET, UNKNOWN, PlannedResource
 from policies.verdict import Verdict, environment_of
+from stacks.config import endpoint_names
 from stacks.names import full_key
 
 __all__ = [
@@ -81,7 +82,7 @@ def make(name: str, overrides: Mapping[str, str] | None = None) -> Plan:
 
     Raises:
         PlanError: when there is no such stack, or the project has no such key.
-        SettingsError: when a value breaks its rule.
+        ConfigError: when a value breaks its rule.
     """
     project, config, secret_keys = _config(name, overrides or {})
     monitor = observe(_program, project=project, stack=name, config=config, secrets=secret_keys)
@@ -277,7 +278,7 @@ def _config(name: str, overrides: Mapping[str, str]) -> tuple[str, dict[str, str
     }
     values |= {f"{prefix}:{key}": value for key, value in overrides.items()}
     # Nobody needs a key to see a plan, and one on its command line is never a real one.
-    names = [row.get("name", "") for row in json.loads(values[f"{prefix}:inference_endpoints"])]
+    names = endpoint_names(values[f"{prefix}:inference_endpoints"])
     keys = {
         "inference_api_key": SECRET,
         "inference_endpoint_keys": _text(dict.fromkeys(names, SECRET)),

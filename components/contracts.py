@@ -4,13 +4,13 @@ A component of any cloud satisfies a contract by having the attributes; it inher
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import msgspec
 import pulumi
 
-Rung = Literal["serverless", "dedicated", "cluster"]
-"""A step of the inference ladder."""
+from functions.endpoint import Endpoint, Rung
 
 
 class Store(Protocol):
@@ -66,56 +66,33 @@ class Database(Protocol):
 
 
 class Inference(Protocol):
-    """What answers: any endpoint that speaks OpenAI's chat completions dialect."""
+    """An OpenAI-compatible endpoint: the required fields of `functions.endpoint.Endpoint`.
+
+    A component that has another of its fields has an attribute of that name; else the field has
+    its default.
+    """
 
     @property
-    def name(self) -> str:
-        """Unique among the endpoints of a stack; what the ledger and the page call it."""
+    def name(self) -> str: ...
 
     @property
     def rung(self) -> Rung: ...
 
     @property
-    def base_url(self) -> pulumi.Output[str]:
-        """Ends in `/v1`."""
+    def url(self) -> pulumi.Input[str]: ...
 
     @property
-    def model(self) -> pulumi.Output[str]: ...
+    def model(self) -> pulumi.Input[str]: ...
 
     @property
     def api_key(self) -> pulumi.Output[str]:
         """Secret."""
 
     @property
-    def context_tokens(self) -> int:
-        """Prompt and answer together fit in so many tokens."""
+    def context_tokens(self) -> int: ...
 
     @property
-    def input_usd_per_million(self) -> float | None:
-        """Price of a million prompt tokens in US dollars; None is unknown."""
-
-    @property
-    def output_usd_per_million(self) -> float | None:
-        """Price of a million answer tokens in US dollars; None is unknown."""
-
-    @property
-    def certificate_authority(self) -> pulumi.Output[str]:
-        """PEM of who signs its certificate; empty are the public authorities."""
-
-    @property
-    def replicas_url(self) -> pulumi.Output[str] | None:
-        """Where an examiner tells how each replica stands, with the same key and authorities.
-
-        None where nobody asks replicas one by one.
-        """
-
-    @property
-    def weight(self) -> int:
-        """Its share of the documents among the endpoints of the same order, 0 to 100."""
-
-    @property
-    def order(self) -> int:
-        """Endpoints of a lower order are asked first."""
+    def order(self) -> int: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,24 +161,11 @@ class Functions(Protocol):
         """Secret."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExternalInference:
-    """An endpoint that somebody else runs and that is reached with a key: nothing is created."""
+class ExternalInference(Endpoint, frozen=True, kw_only=True):
+    """An endpoint that exists already: no resource is created for it."""
 
-    name: str
-    rung: Rung
-    base_url: pulumi.Output[str]
-    model: pulumi.Output[str]
     api_key: pulumi.Output[str]
-    context_tokens: int
-    input_usd_per_million: float | None
-    output_usd_per_million: float | None
-    certificate_authority: pulumi.Output[str] = field(
-        default_factory=lambda: pulumi.Output.from_input("")
-    )
-    replicas_url: pulumi.Output[str] | None = None
-    weight: int = 1
-    order: int = 0
+    """Secret."""
 
 
 def application_environment(
@@ -213,10 +177,9 @@ def application_environment(
     database: Database,
     inference: Sequence[Inference],
 ) -> Mapping[str, pulumi.Input[str]]:
-    """What the application is told, derived from what it is related to.
+    """The application's environment, derived from the parts that it uses.
 
-    The names are those that `functions.settings` reads; secrets stay secret. A variable without a
-    value is left out.
+    The names are those that `functions.settings` reads; secrets stay secret.
     """
     return {
         "ARRANGEMENT": arrangement,
@@ -240,20 +203,10 @@ def application_environment(
     }
 
 
-def _endpoint(inference: Inference) -> Mapping[str, pulumi.Input[str | int | float | None]]:
-    """One endpoint as `functions.endpoint` reads it."""
-    told: dict[str, pulumi.Input[str | int | float | None]] = {
-        "name": inference.name,
-        "rung": inference.rung,
-        "url": inference.base_url,
-        "model": inference.model,
-        "context_tokens": inference.context_tokens,
-        "input_usd_per_million": inference.input_usd_per_million,
-        "output_usd_per_million": inference.output_usd_per_million,
-        "weight": inference.weight,
-        "order": inference.order,
-        "ca": inference.certificate_authority,
+def _endpoint(inference: Inference) -> Mapping[str, Any]:
+    """The fields of the endpoint that have a value."""
+    values = {
+        field.name: getattr(inference, field.name, field.default)
+        for field in msgspec.structs.fields(Endpoint)
     }
-    return (
-        told if inference.replicas_url is None else {**told, "replicas_url": inference.replicas_url}
-    )
+    return {name: value for name, value in values.items() if value is not None}

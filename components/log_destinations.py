@@ -1,41 +1,48 @@
-"""Where functions may send their logs to: the JSON that DigitalOcean Functions reads.
+"""Where functions may forward their logs: the JSON that DigitalOcean Functions reads.
 
-Services: docs.digitalocean.com/products/functions/how-to/forward-logs (9 April 2025), which says
-that it is App Platform's `log_destinations` as JSON, but for Papertrail's token.
+Services: docs.digitalocean.com/products/functions/how-to/forward-logs (9 April 2025): it is the
+`log_destinations` of App Platform as JSON, except for Papertrail's token.
 """
 
-import json
+from typing import Annotated
 
-SERVICES = {
-    "datadog": {"endpoint", "api_key"},
-    "logtail": {"token"},
-    "papertrail": {"token"},
-}
-"""Who takes logs, and what must be said of each."""
+import msgspec
+from msgspec import Meta, Struct
 
-EXAMPLE = """'[{"name": "logs", "logtail": {"token": "TOKEN"}}]'"""
-"""As it is typed into a shell."""
+_Text = Annotated[str, Meta(min_length=1)]
+
+
+class _Datadog(Struct, forbid_unknown_fields=True):
+    endpoint: _Text
+    api_key: _Text
+
+
+class _Token(Struct, forbid_unknown_fields=True):
+    token: _Text
+
+
+class _Destination(Struct, forbid_unknown_fields=True):
+    name: str = ""
+    datadog: _Datadog | None = None
+    logtail: _Token | None = None
+    papertrail: _Token | None = None
+
+    def __post_init__(self) -> None:
+        if sum(getattr(self, service) is not None for service in SERVICES) != 1:
+            raise ValueError("not exactly one service")
+
+
+SERVICES = _Destination.__struct_fields__[1:]
+
+EXAMPLE = '[{"name": "logs", "logtail": {"token": "TOKEN"}}]'
 
 
 def problem(text: str) -> str | None:
-    """What is wrong with a text of destinations, None for nothing; it never quotes the text."""
+    """The rule that a text of destinations breaks, and where; it never quotes the text."""
     try:
-        destinations = json.loads(text)
-    except json.JSONDecodeError:
-        return "no JSON"
-    if not isinstance(destinations, list) or not destinations:
-        return "no list"
-    for number, destination in enumerate(destinations, 1):
-        if not isinstance(destination, dict):
-            return f"no object in place {number}"
-        if (found := len(destination.keys() & SERVICES.keys())) != 1:
-            return f"with {found} services in place {number}"
-        (service,) = destination.keys() & SERVICES.keys()
-        if unknown := len(destination.keys() - {"name", service}):
-            return f"with {unknown} unknown keys in place {number}"
-        told = destination[service]
-        if not isinstance(told, dict) or told.keys() != SERVICES[service]:
-            return f"without exactly {' and '.join(sorted(SERVICES[service]))} for {service}"
-        if not all(isinstance(value, str) and value for value in told.values()):
-            return f"with an empty value for {service}"
+        msgspec.json.decode(text, type=Annotated[list[_Destination], Meta(min_length=1)])
+    except msgspec.DecodeError as error:
+        place = str(error).rpartition(" - at `")[2].rstrip("`") if " - at `" in str(error) else "$"
+        rule = f"it must be a JSON list of destinations, each with one of {', '.join(SERVICES)}"
+        return f"{rule}; the error is at {place}"
     return None

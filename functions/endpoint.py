@@ -1,4 +1,8 @@
-"""One inference endpoint, as the application is told of it: `INFERENCE_ENDPOINTS` is a list."""
+"""The schema of an inference endpoint, of which `INFERENCE_ENDPOINTS` is a list.
+
+The stack's config key `inference_endpoints` and `components.contracts.Inference` have the same
+fields.
+"""
 
 import hashlib
 import re
@@ -13,7 +17,18 @@ from msgspec import Meta, Struct
 Rung = Literal["serverless", "dedicated", "cluster"]
 
 _VISIBLE = re.compile("[!-~]+")
-_Price = Annotated[float, Meta(ge=0)] | None
+
+BaseUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^/\s]\S*/v1\Z",
+        examples=["https://inference.do-ai.run/v1"],
+        extra_json_schema={"errorMessage": "an http or https URL that ends in /v1"},
+    ),
+]
+ContextTokens = Annotated[int, Meta(ge=4096, le=10_000_000, examples=[32_768])]
+Price = Annotated[float, Meta(ge=0, lt=100_000, examples=[0.15])]
+"""US dollars per million tokens."""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,15 +50,22 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             same key and authorities; None where nobody asks replicas (see `functions.replicas`).
     """
 
-    name: Annotated[str, Meta(pattern="^[a-z0-9-]+$")]
-    rung: Rung
-    url: Annotated[str, Meta(pattern="^https?://.")]
-    model: Annotated[str, Meta(min_length=1)]
-    context_tokens: Annotated[int, Meta(gt=0)]
-    input_usd_per_million: _Price = None
-    output_usd_per_million: _Price = None
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9-]+\Z",
+            examples=["spare"],
+            extra_json_schema={"errorMessage": "a name of a-z, 0-9 and -"},
+        ),
+    ]
+    rung: Rung = "serverless"
+    url: BaseUrl
+    model: Annotated[str, Meta(min_length=1, examples=["openai-gpt-oss-120b"])]
+    context_tokens: ContextTokens
+    input_usd_per_million: Price | None = None
+    output_usd_per_million: Price | None = None
     weight: Annotated[int, Meta(ge=0, le=100)] = 1
-    order: Annotated[int, Meta(ge=0)] = 0
+    order: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     ca: str = ""
     replicas_url: Annotated[str, Meta(pattern="^https?://.")] | None = None
 

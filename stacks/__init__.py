@@ -1,21 +1,21 @@
-"""What can be deployed: one file per arrangement, the same steps in the same order."""
+"""What can be deployed: one file per variant, the same steps in the same order."""
 
 from importlib import import_module
 from types import ModuleType
 
+from stacks.config import StackConfig
 from stacks.outputs import Outputs
-from stacks.settings import Settings
 
 
-def deploy(settings: Settings) -> Outputs:
-    """Run the arrangement that the settings name."""
-    outputs: Outputs = arrangement(settings.arrangement).deploy(settings)
+def deploy(config: StackConfig) -> Outputs:
+    """Create the resources of the variant."""
+    outputs: Outputs = arrangement(config.variant).deploy(config)
     return outputs
 
 
 def arrangement(name: str) -> ModuleType:
-    """The module of an arrangement: `deploy`, `FREE`, `STATEFUL` and `PREFLIGHT`.
+    """The module of a variant: `deploy`, `FREE`, `STATEFUL` and `PREFLIGHT`.
 
-    Imported by name, so that a stack never loads the SDK of a cloud that it does not use.
+    Imported by name, so that a stack does not load the SDK of the other variant's cloud.
     """
     return import_module(f"stacks.{name}")

@@ -1,171 +1,110 @@
-"""The config of inference endpoints beside the rung's own: `inference_endpoints` and their keys."""
+"""The inference endpoints of a stack, in order of preference."""
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, get_args
-from urllib.parse import urlsplit
+import msgspec
+from msgspec.structs import asdict, replace
 
-import pulumi
-from pulumi.runtime.config import is_config_secret
-
-from components.contracts import ExternalInference, Rung
-from stacks.errors import SettingsError
+from components.contracts import ExternalInference, Inference
+from components.providers import PROVIDERS
+from stacks.config import OWN_CONTEXT_TOKENS, PROVIDER, StackConfig
+from stacks.errors import ConfigError
 
 LAST = 1000
-"""The order of the fallback: after every endpoint that a person ordered."""
-
-_LIST, _KEYS = "inference_endpoints", "inference_endpoint_keys"
+"""Order of the fallback."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Field:
-    """One field of an entry: how its text is read, and what to say when it cannot be."""
-
-    read: Callable[[str], Any]
-    rule: str
-    example: str
-    optional: bool = False
+def provider(config: StackConfig) -> str:
+    """The inference provider; empty at `inference_url`, and where the variant uses none."""
+    if config.inference_url:
+        return ""
+    return config.inference_provider or PROVIDER.get(config.variant, "")
 
 
-def is_base_url(url: str) -> bool:
-    """True for the URL of an endpoint as every client of the dialect takes it."""
-    parts = urlsplit(url)
-    return parts.scheme in ("http", "https") and bool(parts.netloc) and url.endswith("/v1")
+def serverless(config: StackConfig) -> ExternalInference | None:
+    """The endpoint at `inference_url`, else the provider's, else None.
 
-
-BASE_URL = "it must be an http or https URL that ends in /v1"
-
-
-def _matching(is_right: Callable[[str], object]) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if not is_right(text):
-            raise ValueError
-        return text
-
-    return read
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not low <= int(text) <= high:
-            raise ValueError
-        return int(text)
-
-    return read
-
-
-def _price(text: str) -> float:
-    if not 0 <= float(text) < 100_000:
-        raise ValueError
-    return float(text)
-
-
-_DOLLARS = _Field(
-    read=_price,
-    rule="it must be a price in US dollars, 0 or more",
-    example="0.15",
-    optional=True,
-)
-_FIELDS = {
-    "name": _Field(
-        read=_matching(re.compile("[a-z0-9-]+").fullmatch),
-        rule="it must be a name of a-z, 0-9 and -",
-        example="spare",
-    ),
-    "url": _Field(
-        read=_matching(is_base_url), rule=BASE_URL, example="https://inference.do-ai.run/v1"
-    ),
-    "model": _Field(
-        read=_matching(bool), rule="the endpoint needs the model to ask for", example="MODEL"
-    ),
-    "context_tokens": _Field(
-        read=_whole(4096, 10_000_000),
-        rule="it must be a whole number from 4096 to 10000000",
-        example="8192",
-    ),
-    "rung": _Field(
-        read=_matching(get_args(Rung).__contains__),
-        rule=f"it must be one of {', '.join(get_args(Rung))}",
-        example="serverless",
-        optional=True,
-    ),
-    "input_usd_per_million": _DOLLARS,
-    "output_usd_per_million": _DOLLARS,
-    "weight": _Field(
-        read=_whole(0, 100),
-        rule="it must be a whole number from 0 to 100",
-        example="1",
-        optional=True,
-    ),
-    "order": _Field(
-        read=_whole(0, LAST - 1),
-        rule=f"it must be a whole number from 0 to {LAST - 1}",
-        example="1",
-        optional=True,
-    ),
-}
-
-
-def read_endpoints(config: pulumi.Config) -> list[ExternalInference]:
-    """The endpoints that a person added, by order; one without an order follows the rung's own.
+    None, too, where it has no key and is not called: the mode runs a model of its own and there is
+    no fallback.
 
     Raises:
-        SettingsError: for the first value that breaks its rule.
+        ConfigError: its model or its key is not set.
     """
-    rows: list[Mapping[str, object]] = config.get_object(_LIST) or []
-    endpoints: list[ExternalInference] = []
-    for place, row in enumerate(rows):
-        values = _read(place, row)
-        name = values["name"]
-        if name in get_args(Rung) or name in [known.name for known in endpoints]:
-            rule = f"a name is unique, and {', '.join(get_args(Rung))} are the rungs' own"
-            raise _refused(place, "name", repr(name), rule, "spare")
-        endpoints.append(
-            ExternalInference(
-                name=name,
-                rung=values.get("rung", "serverless"),
-                base_url=pulumi.Output.from_input(values["url"]),
-                model=pulumi.Output.from_input(values["model"]),
-                api_key=_key(config, name),
-                context_tokens=values["context_tokens"],
-                input_usd_per_million=values.get("input_usd_per_million"),
-                output_usd_per_million=values.get("output_usd_per_million"),
-                weight=values.get("weight", 1),
-                order=values.get("order", place + 1),
-            )
+    row = PROVIDERS.get(provider(config))
+    url = config.inference_url
+    if row:
+        url = row.base_url.format(region=config.region or "us-east-1")
+    elif not url:
+        return None
+    model = config.inference_model or (row.model if row else "")
+    if not model:
+        rule = "inference_url needs the name of a model"
+        raise ConfigError("inference_model", "not set", rule, PROVIDERS["digitalocean"].model)
+    if config.inference_api_key is None:
+        dedicated = (config.inference_mode, config.variant) == ("dedicated", "integrated")
+        if (config.inference_mode == "cluster" or dedicated) and config.fallback == "none":
+            return None
+        raise ConfigError("inference_api_key", "not set", f"{url} needs a key", "", secret=True)
+    found = ExternalInference(
+        name="serverless",
+        url=url,
+        model=model,
+        api_key=config.inference_api_key,
+        context_tokens=config.inference_context_tokens
+        or (row.context_tokens if row else OWN_CONTEXT_TOKENS),
+        input_usd_per_million=config.inference_input_usd_per_million,
+        output_usd_per_million=config.inference_output_usd_per_million,
+    )
+    if row and model == row.model:  # the catalogue's prices are those of its model
+        if found.input_usd_per_million is None:
+            found = replace(found, input_usd_per_million=row.input_usd_per_million)
+        if found.output_usd_per_million is None:
+            found = replace(found, output_usd_per_million=row.output_usd_per_million)
+    return found
+
+
+def in_place_of_own(config: StackConfig) -> ExternalInference | None:
+    """The serverless endpoint as that of the inference mode, whichever it is."""
+    found = serverless(config)
+    mode = config.inference_mode
+    return None if found is None else replace(found, name=mode, rung=mode)
+
+
+def in_order(
+    config: StackConfig, own: Inference | None, *, fallback: Inference | None = None
+) -> list[Inference]:
+    """All endpoints of the stack, in order of preference.
+
+    Args:
+        own: That of the inference mode; None where none is configured.
+        fallback: The variant's serverless one, where that is not `own`.
+
+    Raises:
+        ConfigError: there is no endpoint of the mode, or no fallback though the config has one.
+    """
+    if own is None:
+        rule = f"{config.variant} has no {config.inference_mode} endpoint of its own"
+        raise ConfigError("inference_url", "not set", rule, "https://inference.do-ai.run/v1")
+    found = [own, *_further(config)]
+    if config.falls_back:
+        if fallback is None:
+            rule = f"there is no serverless endpoint beside the {config.inference_mode} one"
+            raise ConfigError("fallback", "'serverless'", rule, "none")
+        if isinstance(fallback, ExternalInference):
+            fallback = replace(fallback, order=LAST)
+        found.append(fallback)
+    return sorted(found, key=lambda endpoint: endpoint.order)
+
+
+def _further(config: StackConfig) -> list[ExternalInference]:
+    """The endpoints of `inference_endpoints` with their keys, which `read` has checked."""
+    keys = config.inference_endpoint_keys
+    if keys is None:
+        return []
+    return [
+        ExternalInference(
+            **asdict(endpoint),
+            api_key=keys.apply(
+                lambda text, name=endpoint.name: str(msgspec.json.decode(text)[name])
+            ),
         )
-    return sorted(endpoints, key=lambda endpoint: endpoint.order)
-
-
-def _read(place: int, row: Mapping[str, object]) -> dict[str, Any]:
-    for unknown in row.keys() - _FIELDS.keys():
-        rule = f"an endpoint has only {', '.join(_FIELDS)}"
-        raise _refused(place, unknown, repr(row[unknown]), rule, "...")
-    values = {}
-    for name, field in _FIELDS.items():
-        text = str(row.get(name, "")).strip()
-        if text or not field.optional:
-            try:
-                values[name] = field.read(text)
-            except ValueError:
-                shown = repr(text) if text else "not set"
-                raise _refused(place, name, shown, field.rule, field.example) from None
-    return values
-
-
-def _key(config: pulumi.Config, name: str) -> pulumi.Output[str]:
-    """The endpoint's key, of which only the shape is looked at here."""
-    path = f"{_KEYS}.{name}"
-    keys: Mapping[str, object] = config.get_object(_KEYS) or {}
-    if not keys.get(name):
-        rule = f"the endpoint {name!r} needs a key"
-        raise SettingsError(path, "not set", rule, "", secret=True, path=True)
-    if not is_config_secret(config.full_key(_KEYS)):
-        rule = "a key must be encrypted"
-        raise SettingsError(path, "in plain text", rule, "", secret=True, path=True)
-    return config.require_secret_object(_KEYS).apply(lambda known: str(known[name]))
-
-
-def _refused(place: int, field: str, value: str, rule: str, example: str) -> SettingsError:
-    return SettingsError(f"{_LIST}[{place}].{field}", value, rule, example, path=True)
+        for endpoint in config.inference_endpoints
+    ]

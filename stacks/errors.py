@@ -1,41 +1,54 @@
 """How a config value that breaks its rule is refused."""
 
+import re
+import shlex
+
 import pulumi
 
 
-class SettingsError(ValueError):
-    """A config value breaks its rule; the message says which, how, and what to type."""
+class ConfigError(ValueError):
+    """A config value breaks its rule; the message has the key, the value, the rule, a remedy."""
 
     def __init__(
         self,
         key: str,
         value: str,
         rule: str,
-        example: str,
+        example: str | None,
         *,
+        below: str = "",
         secret: bool = False,
-        path: bool = False,
-    ):
-        flags = ("--secret " if secret else "") + ("--path " if path else "")
-        name = f"'{key}'" if path else key
+    ) -> None:
+        """Args:
+        key: A path such as `inference_endpoints[0].name` inside a list or an object.
+        value: As it is shown; never that of a secret.
+        example: A value that keeps the rule; None where the key must go. A secret has none:
+            Pulumi prompts for it.
+        below: Path below the key where the example belongs.
+        """
+        path = [] if f"{key}{below}".isidentifier() else ["--path"]
+        command = ["pulumi", "config", "rm", *path, key]
+        if example is not None:
+            words = [f"{key}{below}", *([] if secret and not example else [example])]
+            command = ["pulumi", "config", "set", *(["--secret"] * secret), *path, *words]
         super().__init__(
-            f"Config {key} is {value}, but {rule}. "
-            f"Set it: pulumi config set {flags}{name} {example}".rstrip()
-            + f" --stack {pulumi.get_stack()}"
+            f"Config {key} is {value}, but {rule}. {'Remove' if example is None else 'Set'} it: "
+            f"{shlex.join([*command, '--stack', pulumi.get_stack()])}"
         )
 
     @classmethod
-    def of(cls, message: str) -> "SettingsError":
-        """A refusal whose message says all that, the lines that mend it among it."""
+    def of(cls, message: str) -> "ConfigError":
+        """An error with the rule and the remedies of another; each remedy gets the stack's name."""
         error = cls.__new__(cls)
-        ValueError.__init__(error, f"{message}\n(each with --stack {pulumi.get_stack()})")
+        stack = rf"\g<0> --stack {pulumi.get_stack()}"
+        ValueError.__init__(error, re.sub(r"pulumi config set \S+ \S+", stack, message))
         return error
 
 
-class StackNameError(SettingsError):
-    """A stack has a name that a cloud would refuse; no config value mends it."""
+class StackNameError(ConfigError):
+    """A cloud would refuse the stack's name; no config value changes it."""
 
-    def __init__(self, name: str, rule: str):
+    def __init__(self, name: str, rule: str) -> None:
         ValueError.__init__(
             self,
             f"The stack's name is {name!r}, but {rule}. "

@@ -1,19 +1,14 @@
-"""Which model runs on GPUs of our own, and on which: the `gpu_*` values of the config."""
-
-from dataclasses import dataclass
-from ipaddress import ip_network
-
-import pulumi
-from pulumi.runtime.config import is_config_secret
+"""The model on own GPUs, its machines, and how pods share them: the `gpu_*` keys of the config."""
 
 from components.gpu import machines
+from components.kubernetes import sharing as kinds
 from components.kubernetes.serving import Extras, Serving
-from components.kubernetes.sharing import GpuPlatform, Sharing, SharingError, shared
+from components.kubernetes.sharing import GpuPlatform, Sharing, SharingError
 from components.memory import Fit
-from components.models import MODELS, Model
+from components.models import MODELS
 from components.sizing import size
-from stacks.errors import SettingsError
-from stacks.values import choice, integer, text
+from stacks.config import StackConfig
+from stacks.errors import ConfigError
 
 GIB = 2**30
 
@@ -21,159 +16,88 @@ CLAIMS_SINCE = 34
 """Minor version of Kubernetes that first serves `resource.k8s.io/v1` (its release notes)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class GpuSettings:
-    """What a person decides about a model on GPUs of our own."""
-
-    model: Model
-    type: str
-    """A GPU or a machine; empty takes the cheapest that fits."""
-    context_tokens: int
-    concurrency: int
-    """Requests as long as the context that one replica must hold at once."""
-    minimum: int
-    maximum: int
-    """Replicas that always run, and that may run."""
-    sharing: str
-    device_group: int
-    """Of the nodes, who may open the GPUs' devices; 0 asks for none."""
-    revision: str | None
-    """Commit of the weights."""
-    hugging_face_token: pulumi.Output[str] | None
-    """Secret. Of whoever accepted the licence of a gated model."""
-    kubernetes_version: str
-    """Empty takes the arrangement's own."""
-    cluster_region: str
-    """Empty takes the arrangement's own."""
-    extras: Extras
-    """What the cluster has beside the model."""
-    api_cidrs: tuple[str, ...]
-    """Who may reach the cluster's API over the internet."""
-
-    def fit(self, platform: str) -> Fit:
-        """The machines of a platform that hold the model, by right-sizing.
-
-        Raises:
-            SettingsError: none does; says the arithmetic, and the nearest choice that does.
-        """
-        try:
-            return size(
-                self.model,
-                context_tokens=self.context_tokens,
-                concurrency=self.concurrency,
-                machines=machines(platform),
-                gpu_or_machine=self.type or None,
-            ).chosen
-        except ValueError as error:
-            raise SettingsError.of(str(error)) from error
-
-    def shared(self, platform: GpuPlatform, fit: Fit) -> Sharing:
-        """How pods share the GPUs of these machines.
-
-        Raises:
-            SettingsError: `gpu_sharing` is not possible there; says why, and what is.
-        """
-        nodes = self.nodes(fit, self.minimum)
-        try:
-            sharing = shared(platform, fit.gpu, self.sharing, minimum_nodes=nodes)
-        except SharingError as error:
-            raise SettingsError.of(str(error)) from error
-        if fit.tensor_parallel > 1 and not sharing.several:
-            rule = f"{self.model.name} takes {fit.tensor_parallel} whole GPUs of {fit.machine.slug}"
-            raise SettingsError("gpu_sharing", repr(self.sharing), rule, "exclusive")
-        version = self.kubernetes_version
-        if sharing.mode == "dra" and version and _minor(version) < CLAIMS_SINCE:
-            rule = f"gpu_sharing dra claims GPUs by an API of 1.{CLAIMS_SINCE} and newer"
-            raise SettingsError("kubernetes_version", repr(version), rule, f"1.{CLAIMS_SINCE}")
-        return sharing
-
-    def serving(self, fit: Fit, sharing: Sharing) -> Serving:
-        """What a model server on these machines is asked to serve.
-
-        Raises:
-            SettingsError: the model is gated, and there is no token of somebody who may have it.
-        """
-        if self.model.gated and self.hugging_face_token is None:
-            rule = f"{self.model.hugging_face} is given only to who accepted its licence"
-            raise SettingsError("hugging_face_token", "not set", rule, "", secret=True)
-        return Serving(
-            model=self.model.name,
-            repository=self.model.hugging_face,
-            revision=self.revision,
-            weights_gib=-(-self.model.weights_bytes // GIB),
-            context_tokens=self.context_tokens,
-            concurrency=fit.max_num_seqs,
-            batched_tokens=fit.max_num_batched_tokens,
-            vendor=fit.gpu.vendor,
-            device_group=self.device_group,
-            gpus=fit.tensor_parallel,
-            nodes=fit.nodes,
-            kv_cache=fit.kv_cache,
-            memory_utilization=sharing.memory_utilization,
-            minimum=self.minimum,
-            maximum=self.maximum,
-        )
-
-    def nodes(self, fit: Fit, replicas: int) -> int:
-        """Machines that so many replicas need."""
-        return -(-replicas * fit.nodes // fit.replicas_per_machine)
-
-
-def read_gpu(config: pulumi.Config) -> GpuSettings:
-    """Read and check the `gpu_*` values.
+def fitting(config: StackConfig, platform: str) -> Fit:
+    """The cheapest machines of a platform that hold the model.
 
     Raises:
-        SettingsError: for the first value that breaks its rule.
+        ConfigError: none does; with the arithmetic and the nearest choices that fit.
     """
-    model = MODELS[choice(config, "gpu_model", tuple(MODELS), "gpt-oss-120b")]
-    minimum = integer(config, "gpu_minimum", 0, 64, default=1)
-    maximum = integer(config, "gpu_maximum", 1, 64, default=2)
-    if minimum > maximum:
-        rule = f"it must not be above gpu_maximum, which is {maximum}"
-        raise SettingsError("gpu_minimum", repr(str(minimum)), rule, str(maximum))
-    return GpuSettings(
-        model=model,
-        type=text(config, "gpu_type"),
-        context_tokens=integer(config, "gpu_context_tokens", 4096, 10_000_000, default=32_768),
-        concurrency=integer(config, "gpu_concurrency", 1, 4096, default=8),
-        minimum=minimum,
-        maximum=maximum,
-        sharing=text(config, "gpu_sharing") or "exclusive",
-        device_group=integer(config, "gpu_device_group", 0, 65_535, default=0),
-        revision=text(config, "gpu_model_revision") or model.revision,
-        hugging_face_token=_token(config, model),
-        kubernetes_version=text(config, "kubernetes_version"),
-        cluster_region=text(config, "cluster_region"),
-        extras=Extras(
-            headroom=integer(config, "gpu_headroom", 0, 64, default=0),
-            notebook_people=integer(config, "notebook_people", 0, 1000, default=0),
-            prometheus=text(config, "cluster_prometheus"),
-        ),
-        api_cidrs=_cidrs(config),
+    try:
+        return size(
+            config.gpu_model,
+            context_tokens=config.gpu_context_tokens,
+            concurrency=config.gpu_concurrency,
+            machines=machines(platform),
+            gpu_or_machine=config.gpu_type or None,
+        ).chosen
+    except ValueError as error:
+        raise ConfigError.of(str(error)) from error
+
+
+def sharing(config: StackConfig, platform: GpuPlatform, fit: Fit) -> Sharing:
+    """How pods share the GPUs of these machines.
+
+    Raises:
+        ConfigError: `gpu_sharing` is not possible there.
+    """
+    minimum = nodes(fit, config.gpu_minimum)
+    try:
+        shared = kinds.shared(platform, fit.gpu, config.gpu_sharing, minimum_nodes=minimum)
+    except SharingError as error:
+        raise ConfigError.of(str(error)) from error
+    if fit.tensor_parallel > 1 and not shared.several:
+        rule = f"{config.gpu_model} takes {fit.tensor_parallel} whole GPUs of {fit.machine.slug}"
+        raise ConfigError("gpu_sharing", repr(config.gpu_sharing), rule, "exclusive")
+    version = config.kubernetes_version
+    if shared.mode == "dra" and version and _minor(version) < CLAIMS_SINCE:
+        rule = f"gpu_sharing dra claims GPUs by an API of 1.{CLAIMS_SINCE} and newer"
+        raise ConfigError("kubernetes_version", repr(version), rule, f"1.{CLAIMS_SINCE}")
+    return shared
+
+
+def serving(config: StackConfig, fit: Fit, shared: Sharing) -> Serving:
+    """The model and the shape of a replica on these machines.
+
+    Raises:
+        ConfigError: the model is gated, and there is no token.
+    """
+    model = MODELS[config.gpu_model]
+    if model.gated and config.hugging_face_token is None:
+        rule = f"{model.hugging_face} needs the token of an account that accepted its licence"
+        raise ConfigError("hugging_face_token", "not set", rule, "", secret=True)
+    return Serving(
+        model=model.name,
+        repository=model.hugging_face,
+        revision=config.gpu_model_revision or model.revision,
+        weights_gib=-(-model.weights_bytes // GIB),
+        context_tokens=config.gpu_context_tokens,
+        concurrency=fit.max_num_seqs,
+        batched_tokens=fit.max_num_batched_tokens,
+        vendor=fit.gpu.vendor,
+        device_group=config.gpu_device_group,
+        gpus=fit.tensor_parallel,
+        nodes=fit.nodes,
+        memory_utilization=shared.memory_utilization,
+        minimum=config.gpu_minimum,
+        maximum=config.gpu_maximum,
     )
 
 
+def extras(config: StackConfig) -> Extras:
+    """The parts of the cluster beside the model."""
+    return Extras(
+        headroom=config.gpu_headroom,
+        notebook_people=config.notebook_people,
+        prometheus=config.cluster_prometheus,
+    )
+
+
+def nodes(fit: Fit, replicas: int) -> int:
+    """The number of machines for a number of replicas."""
+    return -(-replicas * fit.nodes // fit.replicas_per_machine)
+
+
 def _minor(version: str) -> int:
-    """Of `1.35` or `1.35.1-do.0`; the cloud itself refuses what is no version."""
+    """Of `1.35` or `1.35.1-do.0`; the cloud itself refuses other texts."""
     minor = version.partition(".")[2].partition(".")[0]
     return int(minor) if minor.isdecimal() else CLAIMS_SINCE
-
-
-def _token(config: pulumi.Config, model: Model) -> pulumi.Output[str] | None:
-    key = "hugging_face_token"
-    if not text(config, key):
-        return None
-    if not is_config_secret(config.full_key(key)):
-        raise SettingsError(key, "in plain text", "a token must be encrypted", "", secret=True)
-    return config.require_secret(key)
-
-
-def _cidrs(config: pulumi.Config) -> tuple[str, ...]:
-    given = tuple(text(config, "cluster_api_cidrs").replace(",", " ").split())
-    for cidr in given:
-        try:
-            ip_network(cidr)
-        except ValueError as error:
-            rule = f"each must be a range of addresses ({error})"
-            raise SettingsError("cluster_api_cidrs", repr(cidr), rule, "192.0.2.7/32") from error
-    return given

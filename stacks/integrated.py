@@ -9,9 +9,9 @@ from components.digitalocean.regions import DEFAULT, FUNCTIONS
 from components.digitalocean.store import Store
 from components.digitalocean.watching import Watching
 from components.kubernetes.inference import follow
+from stacks.config import KEYS, StackConfig
 from stacks.ladder.integrated import endpoints
 from stacks.outputs import Outputs
-from stacks.settings import MONTHLY_BUDGET_USD, Settings
 
 FREE = False
 """What is deployed is billed, so `./seamless up` asks first."""
@@ -35,21 +35,25 @@ _NO_BUDGET = (
 )
 
 
-def deploy(settings: Settings) -> Outputs:
+def deploy(config: StackConfig) -> Outputs:
     """Run the summarizer at DigitalOcean."""
-    region = settings.region_among(FUNCTIONS, DEFAULT, "DigitalOcean runs Functions only in")
-    if settings.monthly_budget_usd != MONTHLY_BUDGET_USD:
+    region = config.region_among(FUNCTIONS, DEFAULT, "DigitalOcean runs Functions only in")
+    if config.monthly_budget_usd != KEYS["monthly_budget_usd"]["default"]:
         pulumi.log.warn(_NO_BUDGET)
-    title = f"{pulumi.get_project()}-{settings.stack}"
-    tags = [f"app:{pulumi.get_project()}", f"env:{settings.environment}", f"stack:{settings.stack}"]
-    inference = endpoints(settings, region, tags)
-    store = Store("store", region=region, bucket=settings.bucket_name, protect=settings.protect)
+    title = f"{pulumi.get_project()}-{pulumi.get_stack()}"
+    tags = [
+        f"app:{pulumi.get_project()}",
+        f"env:{config.environment}",
+        f"stack:{pulumi.get_stack()}",
+    ]
+    inference = endpoints(config, region, tags)
+    store = Store("store", region=region, bucket=config.bucket_name, protect=config.protected)
     database = Database(
         "database",
         region=region,
         tags=tags,
-        production=settings.production,
-        protect=settings.protect,
+        production=config.production,
+        protect=config.protected,
     )
     functions = Functions(
         "functions",
@@ -59,26 +63,19 @@ def deploy(settings: Settings) -> Outputs:
         store=store,
         database=database,
         inference=inference,
-        rung=settings.inference,
-        log_destinations=settings.log_destinations,
+        rung=config.inference_mode,
+        log_destinations=config.log_destinations,
     )
     follow(inference, functions)
     Watching(
         "watching",
         title=title,
-        production=settings.production,
+        production=config.production,
         page_url=functions.page_url,
         database=database.cluster,
         resources=[store.urn_in_project, database.urn_in_project],
-        alert_email=settings.alert_email,
+        alert_email=config.alert_email,
     )
-    return Outputs(
-        page_url=functions.page_url,
-        api_token=functions.api_token,
-        bucket=store.bucket,
-        database_host=database.host,
-        inference_url=inference[0].base_url,
-        inference_model=inference[0].model,
-        rung=settings.inference,
-        arrangement=settings.arrangement,
+    return Outputs.of(
+        config, store=store, database=database, inference=inference, functions=functions
     )

@@ -1,15 +1,20 @@
 """local: the application on one machine, without an account."""
 
 from collections.abc import Sequence
+from pathlib import Path
+
+import pulumi
 
 from components.contracts import Inference
 from components.local.database import Database
 from components.local.functions import Functions
 from components.local.inference import StandIn
+from components.local.server import PROJECT
 from components.local.store import Store
-from stacks.endpoints import LAST
+from stacks.config import StackConfig
+from stacks.endpoints import LAST, in_order, in_place_of_own
+from stacks.errors import ConfigError
 from stacks.outputs import Outputs
-from stacks.settings import Settings, SettingsError
 
 FREE = True
 """Nothing here costs money, so `./seamless up` goes ahead without asking."""
@@ -23,46 +28,38 @@ PREFLIGHT = ()
 """Nobody is asked before anything is created, since no account is used."""
 
 
-def deploy(settings: Settings) -> Outputs:
+def deploy(config: StackConfig) -> Outputs:
     """Run the summarizer on this machine."""
-    folder = settings.data_folder
-    store = Store("store", folder=folder / "documents", protect=settings.protect)
-    database = Database("database", folder=folder, protect=settings.protect)
-    inference = _inference(settings)
+    folder = _folder(config)
+    store = Store("store", folder=folder / "documents", protect=config.protected)
+    database = Database("database", folder=folder, protect=config.protected)
+    inference = _inference(config, folder)
     functions = Functions(
         "functions",
         store=store,
         database=database,
         inference=inference,
-        rung=settings.inference,
+        rung=config.inference_mode,
         folder=folder,
-        port=settings.page_port,
+        port=config.page_port,
     )
-    return Outputs(
-        page_url=functions.page_url,
-        api_token=functions.api_token,
-        bucket=store.bucket,
-        database_host=database.host,
-        inference_url=inference[0].base_url,
-        inference_model=inference[0].model,
-        rung=settings.inference,
-        arrangement=settings.arrangement,
+    return Outputs.of(
+        config, store=store, database=database, inference=inference, functions=functions
     )
 
 
-def _inference(settings: Settings) -> Sequence[Inference]:
-    """The rung's endpoint, a server of its own or the one that is configured, and the others."""
-    if settings.inference == "cluster":
-        raise SettingsError(
-            "inference",
-            "'cluster'",
-            "one machine offers no GPU node pool: local has serverless and dedicated",
-            "serverless",
-        )
-    if own := settings.own_inference:
-        return settings.endpoints(own)
-    folder = settings.data_folder
-    return settings.endpoints(
-        StandIn(settings.inference, folder=folder),
-        fallback=StandIn("serverless", folder=folder, order=LAST) if settings.falls_back else None,
-    )
+def _folder(config: StackConfig) -> Path:
+    folder = Path(config.data_folder or f".seamless/stacks/{pulumi.get_stack()}")
+    return (PROJECT / folder.expanduser()).resolve()
+
+
+def _inference(config: StackConfig, folder: Path) -> Sequence[Inference]:
+    """The mode's endpoint, a server of its own or the configured one, and the others."""
+    mode = config.inference_mode
+    if mode == "cluster":
+        rule = "local has no GPU node pool: it has serverless and dedicated"
+        raise ConfigError("inference_mode", "'cluster'", rule, "serverless")
+    if own := in_place_of_own(config):
+        return in_order(config, own)
+    fallback = StandIn("serverless", folder=folder, order=LAST) if config.falls_back else None
+    return in_order(config, StandIn(mode, folder=folder), fallback=fallback)

@@ -1,4 +1,4 @@
-"""The names that a person gives, and the rules of those who take them."""
+"""Names of stacks and buckets, and the rules of Pulumi and the clouds for them."""
 
 import re
 
@@ -12,13 +12,19 @@ at DigitalOcean 255 (digitalocean/openapi, tags.yml), a tag's value at AWS 256, 
 _STACK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """Pulumi takes dots as well, but tags at DigitalOcean do not (digitalocean/openapi, tags.yml)."""
 
-FREE_BUCKET = '""'
-"""In the place of a bucket's name: one that is made up."""
+BUCKET = (
+    r"^(?!xn--|sthree-|amzn-s3-demo-)(?!.*(-s3alias|--ol-s3|--x-s3|--table-s3)\Z)"
+    r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z"
+)
+"""A bucket's name at either cloud. Dots, which S3 allows, are left out: no certificate covers them.
 
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
-_RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
-_RESERVED_ENDS = ("-s3alias", "--ol-s3", "--x-s3", "--table-s3")
-"""Source: docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html (2026-11-22)."""
+Source: docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html (2026-11-22).
+"""
+
+BUCKET_RULE = (
+    "3 to 63 of a-z, 0-9 and -, with a letter or a digit at both ends, and may not begin with "
+    "xn--, sthree- or amzn-s3-demo-, nor end with -s3alias, --ol-s3, --x-s3 or --table-s3"
+)
 
 
 def full_key(project: str, key: str) -> str:
@@ -39,24 +45,4 @@ def broken_by_stack(name: str) -> str:
             "it becomes a tag, a label and a title, so it may have letters, digits, - and _, "
             "and must begin with a letter or a digit"
         )
-    return ""
-
-
-def broken_by_bucket(name: str) -> str:
-    """The rule that a bucket's name breaks, whichever cloud takes it; empty for none.
-
-    Dots, which S3 would take, are left out: no certificate covers a host name with them.
-    """
-    if not 3 <= len(name) <= 63:
-        return f"it must have 3 to 63 characters, and has {len(name)}"
-    if not _BUCKET.fullmatch(name):
-        return (
-            "it may have lower-case letters, digits and hyphens, and must begin and end with a "
-            "letter or a digit"
-        )
-    if name.startswith(_RESERVED_STARTS) or name.endswith(_RESERVED_ENDS):
-        reserved = ", ".join(
-            [*(f"{s}…" for s in _RESERVED_STARTS), *(f"…{e}" for e in _RESERVED_ENDS)]
-        )
-        return f"S3 keeps {reserved} for itself"
     return ""

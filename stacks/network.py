@@ -1,25 +1,24 @@
-"""split: the range of the network, which a person may choose."""
+"""split: the CIDR of the network."""
 
 from components.aws.network import CIDR
-from components.aws.subnets import free, is_range, overlapped, unusable
-from stacks.errors import SettingsError
-from stacks.settings import Settings
+from components.aws.subnets import free, overlapped, unusable
+from stacks.config import StackConfig
+from stacks.errors import ConfigError
 
 
-def network_range(settings: Settings) -> str:
-    """The network's range, which overlaps none that it is to be joined with.
+def network_cidr(config: StackConfig) -> str:
+    """The network's CIDR, which overlaps none of `network_peers`.
 
     Raises:
-        SettingsError: it is none, or overlaps.
+        ConfigError: it is not usable, or overlaps.
     """
-    cidr, peers = settings.network_cidr or CIDR, settings.network_peers
-    for peer in peers:
-        if not is_range(peer):
-            rule = "each must be a range of IPv4 addresses that begins where its length says"
-            raise SettingsError("network_peers", repr(peer), rule, "10.0.0.0/16,172.31.0.0/16")
-    if rule := unusable(cidr):
-        raise SettingsError("network_cidr", repr(cidr), rule, free(peers) or CIDR)
-    if peer := overlapped(cidr, peers):
+    cidr, peers = config.network_cidr or CIDR, [str(peer) for peer in config.network_peers]
+    rule = unusable(cidr)
+    if not rule and (peer := overlapped(cidr, peers)):
         rule = f"it must not overlap {peer} of network_peers"
-        raise SettingsError("network_cidr", repr(cidr), rule, free(peers) or "CIDR")
+    if rule and not (example := free(peers)):
+        rule = "they leave no private range for network_cidr: name only networks that are peered"
+        raise ConfigError("network_peers", repr(", ".join(peers)), rule, "")
+    if rule:
+        raise ConfigError("network_cidr", repr(cidr), rule, example)
     return cidr

@@ -1,5 +1,7 @@
 """split: the application at AWS, with an inference provider elsewhere."""
 
+import pulumi
+
 from components.aws.database import Database
 from components.aws.functions import Functions
 from components.aws.network import Network
@@ -9,10 +11,10 @@ from components.aws.store import Store
 from components.aws.watching import Watching
 from components.bundle import bundle
 from components.kubernetes.inference import follow
+from stacks.config import StackConfig
 from stacks.ladder.split import endpoints
-from stacks.network import network_range
+from stacks.network import network_cidr
 from stacks.outputs import Outputs
-from stacks.settings import Settings
 
 FREE = False
 """Its parts cost money from the first hour, so `./seamless up` asks before it goes ahead."""
@@ -24,19 +26,19 @@ PREFLIGHT = ("components.aws.preflight", "components.model_list")
 """Modules whose `ask` is asked before anything is created; loaded only for that."""
 
 
-def deploy(settings: Settings) -> Outputs:
+def deploy(config: StackConfig) -> Outputs:
     """Run the summarizer at AWS."""
-    region = settings.region_among(sorted(REGIONS), DEFAULT, "split runs in")
-    production, protect = settings.production, settings.protect
-    aws = in_region(region, stack=settings.stack, environment=settings.environment)
+    region = config.region_among(sorted(REGIONS), DEFAULT, "split runs in")
+    production, protect = config.production, config.protected
+    aws = in_region(region, stack=pulumi.get_stack(), environment=config.environment)
     network = Network(
-        "network", region=region, cidr=network_range(settings), flow_logs=production, opts=aws
+        "network", region=region, cidr=network_cidr(config), flow_logs=production, opts=aws
     )
-    inference = endpoints(settings, region, network, aws)
+    inference = endpoints(config, region, network, aws)
     store = Store(
         "store",
         region=region,
-        bucket=settings.bucket_name,
+        bucket=config.bucket_name,
         production=production,
         protect=protect,
         opts=aws,
@@ -51,7 +53,7 @@ def deploy(settings: Settings) -> Outputs:
         store=store,
         database=database,
         inference=inference,
-        rung=settings.inference,
+        rung=config.inference_mode,
         production=production,
         protect=protect,
         opts=aws,
@@ -63,18 +65,11 @@ def deploy(settings: Settings) -> Outputs:
         functions=functions,
         database=database,
         region=region,
-        stack=settings.stack,
-        monthly_budget_usd=settings.monthly_budget_usd,
-        alert_email=settings.alert_email,
+        stack=pulumi.get_stack(),
+        monthly_budget_usd=config.monthly_budget_usd,
+        alert_email=config.alert_email,
         opts=aws,
     )
-    return Outputs(
-        page_url=functions.page_url,
-        api_token=functions.api_token,
-        bucket=store.bucket,
-        database_host=database.host,
-        inference_url=inference[0].base_url,
-        inference_model=inference[0].model,
-        rung=settings.inference,
-        arrangement=settings.arrangement,
+    return Outputs.of(
+        config, store=store, database=database, inference=inference, functions=functions
     )

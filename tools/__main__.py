@@ -294,14 +294,14 @@ def main() -> None:
     # them again and again took a third of a command's time.
     gc.set_threshold(50_000)
     from analysis.plan import PlanError
-    from stacks.settings import SettingsError
+    from stacks.errors import ConfigError
     from tools.client import ClientError
     from tools.engine import EngineError
     from tools.workspace import CommandError
 
     try:
         app(prog_name="./seamless")
-    except (ClientError, CommandError, EngineError, PlanError, SettingsError) as error:
+    except (ClientError, CommandError, EngineError, PlanError, ConfigError) as error:
         errors.print(f"[red]seamless:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
 

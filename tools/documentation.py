@@ -1,20 +1,25 @@
-"""The generated parts of the documentation: `./seamless docs` writes, `./seamless check` checks.
+"""The generated parts of documents and of `Pulumi.yaml`.
 
-A generated part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`.
+`./seamless docs` writes them, `./seamless check` checks them. A generated part of a document stands
+between `<!-- begin NAME -->` and `<!-- end NAME -->`.
 """
 
 import ast
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import typer.main
 import yaml
 
+from stacks.config import project_config
 from tools import reference, sizing
 from tools.workspace import ROOT, CommandError
 
 _PART = re.compile(r"(<!-- begin (?P<name>[\w-]+) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
+
+_CONFIG = re.compile(r"(  # begin config.*?\n).*?(  # end config\n)", re.DOTALL)
 
 REMOVABLE = {
     name: (
@@ -49,6 +54,21 @@ def _documents() -> Iterator[tuple[Path, str, str]]:
     for path in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]:
         old = path.read_text()
         yield path, old, _PART.sub(_fill, old)
+    path = ROOT / "Pulumi.yaml"
+    old = path.read_text()
+    yield path, old, _project(old)
+
+
+def _project(text: str) -> str:
+    """`Pulumi.yaml` with the config of the schema; unchanged where it says the same.
+
+    The engine writes the file, too (`pulumi new`), in another form and with keys of its own.
+    """
+    config = yaml.safe_load(text)["config"] or {}
+    if {key: entry for key, entry in config.items() if ":" not in key} == project_config():
+        return text
+    rows = yaml.safe_dump(project_config(), sort_keys=False, allow_unicode=True, width=1000)
+    return _CONFIG.sub(lambda part: part[1] + textwrap.indent(rows, "  ") + part[2], text)
 
 
 def _fill(match: re.Match[str]) -> str:
@@ -67,7 +87,6 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _config() -> str:
-    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
     return _table(
         ["key", "type", "default", "meaning"],
         (
@@ -77,8 +96,7 @@ def _config() -> str:
                 f"`{entry['default']}`" if entry["default"] != "" else "empty",
                 entry["description"],
             ]
-            for key, entry in project["config"].items()
-            if ":" not in key  # another's, such as the tags that `pulumi new` writes
+            for key, entry in project_config().items()
         ),
     )
 

@@ -18,8 +18,8 @@ from analysis.difference import difference
 from analysis.markdown import Refusal, Section, render
 from analysis.plan import Plan, make, parse_overrides
 from analysis.resources import PlannedResource
-from components.contracts import Rung
-from stacks.settings import SettingsError
+from functions.endpoint import Rung
+from stacks.errors import ConfigError
 from tools.workspace import ROOT, CommandError, stack_names
 
 Former = Mapping[tuple[str, str], Sequence[PlannedResource]]
@@ -39,8 +39,8 @@ def make_all(config: Sequence[str]) -> tuple[list[Plan], list[Refusal]]:
     plans, refusals = [], []
     for stack, rung in _combinations(stack_names()):
         try:
-            plans.append(make(stack, {**parse_overrides(config), "inference": rung}))
-        except SettingsError as error:
+            plans.append(make(stack, {**parse_overrides(config), "inference_mode": rung}))
+        except ConfigError as error:
             refusals.append(Refusal(stack=stack, rung=rung, reason=str(error)))
     return plans, refusals
 
@@ -147,7 +147,7 @@ def _plan_in(
     # The same packages are here already; others need an environment, which ./seamless makes.
     same = all((folder / f).read_bytes() == (ROOT / f).read_bytes() for f in _SAME_PACKAGES)
     start = [sys.executable, "-P", "-m", "tools"] if same else [str(folder / "seamless")]
-    options = [f"--config={pair}" for pair in (*config, f"inference={rung}")]
+    options = [f"--config={pair}" for pair in (*config, f"inference_mode={rung}")]
     done = subprocess.run(
         [*start, "plan", stack, "--json", *options],
         cwd=folder,

@@ -13,7 +13,7 @@ def look(workspace: Workspace) -> list[Finding]:
     """Ask everybody that the stack's arrangement depends on; nothing is changed anywhere.
 
     Raises:
-        SettingsError: when a config value breaks its rule, which nobody need be asked for.
+        ConfigError: when a config value breaks its rule, which nobody need be asked for.
     """
     stack = workspace.stack.name
     modules = arrangement_of(stack).PREFLIGHT

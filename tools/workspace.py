@@ -15,8 +15,8 @@ import yaml
 from pulumi import automation
 
 from stacks import arrangement
+from stacks.errors import ConfigError
 from stacks.names import full_key
-from stacks.settings import SettingsError
 from tools.engine import Engine, ensure
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,13 +34,13 @@ class CommandError(Exception):
 class Program:
     """The Pulumi program as a function, which remembers the error that a person should read."""
 
-    problem: SettingsError | None = field(default=None, init=False)
+    problem: ConfigError | None = field(default=None, init=False)
 
     def __call__(self) -> None:
         """Run `__main__.py`, the same file that a plain `pulumi up` runs."""
         try:
             runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
-        except SettingsError as error:
+        except ConfigError as error:
             self.problem = error
             raise
 
@@ -90,7 +90,7 @@ def stack_config(stack: str) -> dict[str, object]:
 
 def arrangement_of(stack: str) -> ModuleType:
     """The module of the arrangement that a stack's file names."""
-    return arrangement(str(stack_config(stack).get(f"{project_name()}:arrangement", "local")))
+    return arrangement(str(stack_config(stack).get(f"{project_name()}:variant", "local")))
 
 
 def create_workspace(stack: str, report: Callable[[str], None]) -> Workspace:

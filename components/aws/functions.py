@@ -13,8 +13,9 @@ from components.aws.queue import WORKER_SECONDS
 from components.aws.secrets import Secret
 from components.aws.store import Store
 from components.bundle import Bundle
-from components.contracts import Inference, Rung, application_environment
+from components.contracts import Inference, application_environment
 from components.generated import GeneratedSecret
+from functions.endpoint import Rung
 
 API_SECONDS = 29
 """API Gateway gives up after 30 (docs.aws.amazon.com/apigateway, HTTP API quotas)."""
@@ -125,7 +126,10 @@ class Functions(pulumi.ComponentResource):
         self._name, self._code, self._network = name, code, network
         to_inference = [
             # The rung's own comes first, and keeps its way whatever stands beside it.
-            network.way_to(f"{name}-inference{f'-{each.name}' if place else ''}", each.base_url)
+            network.way_to(
+                f"{name}-inference{f'-{each.name}' if place else ''}",
+                pulumi.Output.from_input(each.url),
+            )
             for place, each in enumerate(inference)
         ]
         self._log_days = 90 if production else 14

@@ -50,11 +50,6 @@ def unusable(cidr: str) -> str:
     return ""
 
 
-def is_range(cidr: str) -> bool:
-    """Tell whether a text is a range of IPv4 addresses."""
-    return _network(cidr) is not None
-
-
 def overlapped(cidr: str, peers: Iterable[str]) -> str:
     """Return the first of these ranges that a range overlaps; empty for none."""
     network = IPv4Network(cidr)
@@ -62,9 +57,14 @@ def overlapped(cidr: str, peers: Iterable[str]) -> str:
 
 
 def free(peers: Iterable[str]) -> str:
-    """Return a range that overlaps none of these; empty when there is no room for one."""
+    """Return a usable range that overlaps none of these, the largest; empty for none."""
     taken = list(peers)
-    ranges = (str(each) for private in _PRIVATE for each in private.subnets(new_prefix=16))
+    ranges = (
+        str(each)
+        for length in (16, 20)
+        for private in _PRIVATE
+        for each in private.subnets(new_prefix=length)
+    )
     return next((each for each in ranges if not overlapped(each, taken)), "")
 
 

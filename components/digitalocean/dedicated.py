@@ -8,8 +8,8 @@ import pulumi
 import pulumi_digitalocean as digitalocean
 
 from components.answering import Answering
-from components.contracts import Rung
 from components.gpu import Machine
+from functions.endpoint import Rung
 
 REGIONS = ("atl1", "nyc2", "tor1")
 """Regions of Dedicated Inference: digitalocean/openapi, 2026-08-07."""
@@ -21,22 +21,15 @@ class DedicatedInference(pulumi.ComponentResource):
     Public, since Functions have no VPC; its certificate is a public authority's, so there is no
     authority to trust beside: `GET /v2/dedicated-inferences/{id}/ca` is for private endpoints.
     Clients ask for the model by its repository, which is its slug, too. Billed by the GPU-hour
-    until it is destroyed: there is no autoscaling and no scale to zero.
+    until it is destroyed, without a price per token, autoscaling or scale to zero.
     """
 
     name: str = "dedicated"
     rung: Rung = "dedicated"
-    base_url: pulumi.Output[str]
+    url: pulumi.Output[str]
     model: pulumi.Output[str]
     api_key: pulumi.Output[str]
-    certificate_authority: pulumi.Output[str]
     context_tokens: int
-    input_usd_per_million: float | None = None
-    """Unknown: the endpoint is paid by the hour, whatever it answers."""
-    output_usd_per_million: float | None = None
-    replicas_url: None = None
-    """Its replicas are DigitalOcean's own affair."""
-    weight: int = 1
     order: int = 0
 
     def __init__(
@@ -87,7 +80,7 @@ class DedicatedInference(pulumi.ComponentResource):
         token = digitalocean.DedicatedInferenceToken(
             name, dedicated_inference_id=endpoint.id, opts=child
         )
-        self.base_url = Answering(
+        self.url = Answering(
             f"{name}-answering",
             base_url=endpoint.public_endpoint_fqdn.apply(lambda host: f"https://{host}/v1"),
             model=repository,
@@ -96,6 +89,5 @@ class DedicatedInference(pulumi.ComponentResource):
         ).base_url
         self.model = pulumi.Output.from_input(repository)
         self.api_key = pulumi.Output.secret(token.token)
-        self.certificate_authority = pulumi.Output.from_input("")
         self.context_tokens = context_tokens
-        self.register_outputs({"base_url": self.base_url, "model": self.model})
+        self.register_outputs({"url": self.url, "model": self.model})

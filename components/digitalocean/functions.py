@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi
 
 from components.bundle import Bundle
-from components.contracts import Inference, Rung, application_environment
+from components.contracts import Inference, application_environment
 from components.digitalocean.database import Database
 from components.digitalocean.function import Function
 from components.digitalocean.invocation_key import InvocationKey
@@ -13,6 +13,7 @@ from components.digitalocean.namespace import Namespace
 from components.digitalocean.store import Store
 from components.digitalocean.trigger import Trigger
 from components.generated import GeneratedSecret
+from functions.endpoint import Rung
 
 PACKAGE = "summarizer"
 

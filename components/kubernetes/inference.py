@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from components.contracts import Cluster, Functions, Inference, Rung
+from components.contracts import Cluster, Functions, Inference
 from components.generated import GeneratedSecret
 from components.kubernetes import router
 from components.kubernetes.addons import AddOns
@@ -20,6 +20,7 @@ from components.kubernetes.sharing import Sharing
 from components.kubernetes.space import Space
 from components.kubernetes.watching import Watching
 from components.kubernetes.weights import Weights
+from functions.endpoint import Rung
 
 
 class ClusterInference(pulumi.ComponentResource):
@@ -27,16 +28,12 @@ class ClusterInference(pulumi.ComponentResource):
 
     name: str = "cluster"
     rung: Rung = "cluster"
-    base_url: pulumi.Output[str]
+    url: pulumi.Output[str]
     model: pulumi.Output[str]
     api_key: pulumi.Output[str]
-    certificate_authority: pulumi.Output[str]
+    ca: pulumi.Output[str]
     replicas_url: pulumi.Output[str]
     context_tokens: int
-    input_usd_per_million: float | None = None
-    """Unknown: a node is paid by the hour, whatever it answers."""
-    output_usd_per_million: float | None = None
-    weight: int = 1
     order: int = 0
 
     def __init__(
@@ -146,7 +143,7 @@ class ClusterInference(pulumi.ComponentResource):
             examiner=examiner.service,
             opts=inside,
         )
-        self.base_url = Canary(
+        self.url = Canary(
             f"{name}-canary",
             namespace=space.namespace,
             gateway=gateway.service,
@@ -157,15 +154,15 @@ class ClusterInference(pulumi.ComponentResource):
             after=[server, gateway],
             opts=inside,
         ).base_url
-        self.replicas_url = self.base_url.apply(lambda url: f"{url.removesuffix('/v1')}/replicas")
-        self.certificate_authority = gateway.certificate_authority
+        self.replicas_url = self.url.apply(lambda url: f"{url.removesuffix('/v1')}/replicas")
+        self.ca = gateway.certificate_authority
         self.model = pulumi.Output.from_input(serving.model)
         # A key of an endpoint that does not answer yet would be handed to functions beside it.
-        self.api_key = pulumi.Output.all(key.value, self.base_url).apply(lambda told: told[0])
+        self.api_key = pulumi.Output.all(key.value, self.url).apply(lambda told: told[0])
         self.context_tokens = serving.context_tokens
         self._serving, self._server, self._space = serving, server, space
         self._equipped = equipped
-        self.register_outputs({"base_url": self.base_url, "model": self.model})
+        self.register_outputs({"url": self.url, "model": self.model})
 
     def follow(self, name: str, queue: Queue) -> None:
         """Let the replicas follow the work, of which the application's queue is a part."""

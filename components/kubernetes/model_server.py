@@ -193,7 +193,6 @@ def arguments(serving: Serving, path: str) -> list[str]:
         *([f"--max-num-batched-tokens={n}"] if (n := serving.batched_tokens) else []),
         f"--gpu-memory-utilization={serving.memory_utilization:g}",
         *parallel,
-        *([f"--kv-cache-dtype={serving.kv_cache}"] if serving.kv_cache != "auto" else []),
         # Weights on a network volume are read in order; mapping them reads page by page.
         "--safetensors-load-strategy=eager",
         f"--shutdown-timeout={DRAIN_SECONDS}",

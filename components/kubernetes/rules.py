@@ -157,7 +157,7 @@ def server_alerts(serving: Serving, namespace: str) -> Sequence[Alert]:
             severity="warning",
             summary=f"The KV cache of a replica of {serving.model} is full.",
             runbook="Requests are longer or more than was sized for: see ./seamless plan; lower"
-            " the concurrency, take kv_cache fp8, or a GPU with more memory.",
+            " gpu_concurrency, or set gpu_type to a GPU with more memory.",
         ),
         Alert(
             name="ModelServerFirstTokenLate",
@@ -196,7 +196,7 @@ def server_alerts(serving: Serving, namespace: str) -> Sequence[Alert]:
             summary="{{ $value }} replicas of " + f"{serving.model} drifted within a day.",
             runbook="None is replaced any more: it is no accident of one GPU. Compare the driver,"
             " the image and the revision of the weights with those of the last good day, and go"
-            " back to them; pulumi config set inference serverless serves people meanwhile.",
+            " back to them; pulumi config set inference_mode serverless serves people meanwhile.",
         ),
         Alert(
             name="ReplicasNotExamined",

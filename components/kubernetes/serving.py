@@ -1,7 +1,6 @@
 """What a model server is asked to serve, and with how much."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from components.gpu import Vendor
 from components.kubernetes.images import SERVERS, Image
@@ -24,7 +23,6 @@ class Serving:
         gpus: Of one node; tensor parallelism runs over them.
         nodes: Of one replica; pipeline parallelism runs over them.
         memory_utilization: Share of GPU memory that vLLM takes.
-        kv_cache: Format of the KV cache; `auto` is the model's own.
         minimum: Replicas that always run; 0 lets the last one go when nothing waits.
         maximum: Replicas that may run.
     """
@@ -41,7 +39,6 @@ class Serving:
     gpus: int
     nodes: int = 1
     memory_utilization: float = 0.9
-    kv_cache: Literal["auto", "fp8"] = "auto"
     minimum: int = 1
     maximum: int = 1
 

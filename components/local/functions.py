@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pulumi
 
-from components.contracts import Database, Inference, Rung, Store, application_environment
+from components.contracts import Database, Inference, Store, application_environment
 from components.generated import GeneratedSecret
 from components.local.server import PROJECT, Server
+from functions.endpoint import Rung
 
 
 class Functions(pulumi.ComponentResource):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pulumi
 
-from components.contracts import Rung
 from components.generated import GeneratedSecret
 from components.local.server import PROJECT, Server
+from functions.endpoint import Rung
 
 MODEL = "extractive-standin"
 
@@ -19,14 +19,12 @@ class StandIn(pulumi.ComponentResource):
 
     name: Rung
     rung: Rung
-    base_url: pulumi.Output[str]
+    url: pulumi.Output[str]
     model: pulumi.Output[str]
     api_key: pulumi.Output[str]
     context_tokens: int = 8192
     input_usd_per_million: float | None = 0.0
     output_usd_per_million: float | None = 0.0
-    replicas_url: None = None
-    weight: int = 1
 
     def __init__(
         self,
@@ -44,7 +42,6 @@ class StandIn(pulumi.ComponentResource):
         super().__init__("seamless:local:StandIn", name, None, opts)
         self.name = self.rung = name
         self.order = order
-        self.certificate_authority = pulumi.Output.from_input("")
         child = pulumi.ResourceOptions(parent=self)
         self.api_key = GeneratedSecret(f"{name}-key", opts=child).value
         server = Server(
@@ -59,6 +56,6 @@ class StandIn(pulumi.ComponentResource):
             code=[PROJECT / "components" / "local" / "standin"],
             opts=child,
         )
-        self.base_url = server.url.apply(lambda url: f"{url}/v1")
+        self.url = server.url.apply(lambda url: f"{url}/v1")
         self.model = pulumi.Output.from_input(MODEL)
-        self.register_outputs({"base_url": self.base_url, "model": self.model})
+        self.register_outputs({"url": self.url, "model": self.model})

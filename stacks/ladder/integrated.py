@@ -8,58 +8,60 @@ from components.digitalocean.dedicated import REGIONS as DEDICATED
 from components.digitalocean.dedicated import DedicatedInference
 from components.digitalocean.regions import DEFAULT
 from components.kubernetes.inference import ClusterInference
-from stacks.errors import SettingsError
-from stacks.settings import Settings
+from components.models import MODELS
+from stacks import gpu
+from stacks.config import StackConfig
+from stacks.endpoints import in_order, serverless
+from stacks.errors import ConfigError
 
 
-def endpoints(settings: Settings, region: str, tags: Sequence[str]) -> Sequence[Inference]:
+def endpoints(config: StackConfig, region: str, tags: Sequence[str]) -> Sequence[Inference]:
     """The rung's endpoint, and those that answer beside it."""
-    own: Inference | None = settings.external_inference
-    if settings.inference == "dedicated":
-        own = _dedicated(settings, region)
-    elif settings.inference == "cluster":
-        own = _cluster(settings, tags)
-    return settings.endpoints(own, fallback=settings.external_inference)
+    external = serverless(config)
+    own: Inference | None = external
+    if config.inference_mode == "dedicated":
+        own = _dedicated(config, region)
+    elif config.inference_mode == "cluster":
+        own = _cluster(config, tags)
+    return in_order(config, own, fallback=external)
 
 
-def _dedicated(settings: Settings, region: str) -> Inference:
+def _dedicated(config: StackConfig, region: str) -> Inference:
     """A model on GPUs that DigitalOcean runs for us."""
-    gpu = settings.gpu
     if region not in DEDICATED:
         rule = f"DigitalOcean runs Dedicated Inference only in {', '.join(DEDICATED)}"
-        raise SettingsError("region", repr(region), rule, DEFAULT)
-    fit = gpu.fit("digitalocean")
+        raise ConfigError("region", repr(region), rule, DEFAULT)
+    fit = gpu.fitting(config, "digitalocean")
     return DedicatedInference(
         "dedicated",
         region=region,
         machine=fit.machine,
-        repository=gpu.model.hugging_face,
-        context_tokens=gpu.context_tokens,
-        replicas=max(1, gpu.minimum),
+        repository=MODELS[config.gpu_model].hugging_face,
+        context_tokens=config.gpu_context_tokens,
+        replicas=max(1, config.gpu_minimum),
         sizing=fit.text,
-        hugging_face_token=gpu.hugging_face_token,
+        hugging_face_token=config.hugging_face_token,
     )
 
 
-def _cluster(settings: Settings, tags: Sequence[str]) -> Inference:
+def _cluster(config: StackConfig, tags: Sequence[str]) -> Inference:
     """A model on GPU nodes of our own, in a cluster that is reached over the internet."""
-    gpu = settings.gpu
-    fit = gpu.fit("digitalocean")
-    sharing = gpu.shared(GPU_PLATFORM, fit)
-    serving = gpu.serving(fit, sharing)
+    fit = gpu.fitting(config, "digitalocean")
+    sharing = gpu.sharing(config, GPU_PLATFORM, fit)
+    serving = gpu.serving(config, fit, sharing)
     cluster = Cluster(
         "cluster",
-        region=gpu.cluster_region or REGIONS[0],
+        region=config.cluster_region or REGIONS[0],
         machine=fit.machine,
         sharing=sharing,
-        minimum=gpu.nodes(fit, gpu.minimum),
-        maximum=gpu.nodes(fit, gpu.maximum),
-        spills_over_to="serverless" if settings.falls_back else None,
-        version=gpu.kubernetes_version,
+        minimum=gpu.nodes(fit, config.gpu_minimum),
+        maximum=gpu.nodes(fit, config.gpu_maximum),
+        spills_over_to="serverless" if config.falls_back else None,
+        version=config.kubernetes_version,
         share_gib=max(SHARE_GIB, serving.volume_gib),
         tags=tags,
-        production=settings.production,
-        protect=settings.protect,
+        production=config.production,
+        protect=config.protected,
     )
     return ClusterInference(
         "model",
@@ -67,6 +69,6 @@ def _cluster(settings: Settings, tags: Sequence[str]) -> Inference:
         sharing=sharing,
         serving=serving,
         sizing=fit.text,
-        extras=gpu.extras,
-        hugging_face_token=gpu.hugging_face_token,
+        extras=gpu.extras(config),
+        hugging_face_token=config.hugging_face_token,
     )

@@ -22,7 +22,7 @@ def usd(stack: str, **config: str) -> dict[tuple[str, str], tuple[int, float | N
 
 
 def test_a_cluster_at_aws_is_billed_for_control_plane_nodes_and_balancer() -> None:
-    found = usd("split", inference="cluster", gpu_type="g6e.12xlarge")
+    found = usd("split", inference_mode="cluster", gpu_type="g6e.12xlarge")
 
     assert found["cluster", "control plane, standard support"] == (1, 0.10, "hour")
     assert found["cluster-system", "node"] == (2, 0.1008, "hour")
@@ -38,7 +38,7 @@ def test_a_cluster_at_aws_is_billed_for_control_plane_nodes_and_balancer() -> No
 def test_a_cluster_at_digitalocean_is_billed_for_nodes_and_for_a_doubled_control_plane(
     environment: str, control_plane: tuple[int, float, str] | None
 ) -> None:
-    found = usd("integrated", inference="cluster", environment=environment)
+    found = usd("integrated", inference_mode="cluster", environment=environment)
 
     assert found.get(("cluster", "control plane, doubled")) == control_plane
     assert found["cluster", "node"] == (2, 24 / 730, "hour")
@@ -48,14 +48,14 @@ def test_a_cluster_at_digitalocean_is_billed_for_nodes_and_for_a_doubled_control
 
 
 def test_a_pool_that_may_be_empty_costs_nothing_at_rest() -> None:
-    found = usd("integrated", inference="cluster", gpu_minimum="0")
+    found = usd("integrated", inference_mode="cluster", gpu_minimum="0")
 
     assert ("cluster-gpu", "node") not in found
     assert ("cluster", "node") in found
 
 
 def test_what_digitalocean_runs_for_us_has_no_price_that_we_know() -> None:
-    found = usd("integrated", inference="dedicated")
+    found = usd("integrated", inference_mode="dedicated")
 
     assert found["dedicated", "GPUs, until it is destroyed"] == (1, None, "hour")
 
@@ -88,7 +88,7 @@ def test_a_machine_of_unknown_price_is_unknown_and_never_nothing() -> None:
 
 
 def test_the_dearest_comes_first_and_the_sum_is_that_of_the_rows() -> None:
-    plan = make("integrated", {"inference": "cluster", "environment": "prod"})
+    plan = make("integrated", {"inference_mode": "cluster", "environment": "prod"})
 
     first, dearest, *rest = summary(list(charges(plan.resources)))
 
@@ -106,7 +106,7 @@ def test_nothing_on_this_machine_costs_anything() -> None:
 
 
 def test_a_cost_is_plain_data() -> None:
-    cost = make("split", {"inference": "cluster"}).cost
+    cost = make("split", {"inference_mode": "cluster"}).cost
 
     assert json.loads(json.dumps(cost)) == cost
     assert all(row["per"] != "nothing" for row in cost)

@@ -16,7 +16,7 @@ from components.gpu import gpu, machines
 from components.kubernetes.inference import ClusterInference
 from components.kubernetes.serving import Extras
 from components.models import MODELS
-from stacks.errors import SettingsError
+from stacks.errors import ConfigError
 from stacks.gpu import GpuSettings
 from tests.cluster.control_plane import Api
 from tests.cluster.deployed import admit, bodies, templates
@@ -70,7 +70,7 @@ def outcome(api: Api, platform: str, on: str, sharing: str) -> Outcome:
         fit = wanted.fit(platform)
         handed_out = wanted.shared(PLATFORMS[platform], fit)
         serving = wanted.serving(fit, handed_out)
-    except SettingsError as error:
+    except ConfigError as error:
         return Outcome(platform=platform, gpu=on, sharing=sharing, refusal=str(error), admitted=0)
 
     def program() -> None:

@@ -58,7 +58,7 @@ def test_a_model_that_the_provider_lacks_is_named_with_the_five_closest() -> Non
 def test_a_model_that_one_account_has_for_itself_need_not_be_listed() -> None:
     """A dedicated deployment is reached by a name of its own."""
     with serving(MODELS, KEY) as url:
-        (_, finding) = found(url, "accounts/me/deployments/mine", inference="dedicated")
+        (_, finding) = found(url, "accounts/me/deployments/mine", inference_mode="dedicated")
 
     assert finding.ok is None
     assert finding.found.startswith("unknown whether accounts/me/deployments/mine answers: ")

@@ -49,7 +49,7 @@ LOCAL: Steps = {
 }
 
 CHANGES: dict[str, Change] = {
-    "arrangement": Change(to="local", split=LOCAL, integrated=LOCAL),
+    "variant": Change(to="local", split=LOCAL, integrated=LOCAL),
     "environment": Change(
         to="prod",
         split={
@@ -85,7 +85,7 @@ CHANGES: dict[str, Change] = {
         },
         integrated={"updated": {"store-bucket"}},
     ),
-    "inference": Change(
+    "inference_mode": Change(
         to="dedicated",
         needs={"inference_model": "accounts/mine/deployments/one"},
         # Keys are told by the names of their endpoints, and the rung's own is called as the rung.

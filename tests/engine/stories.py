@@ -85,7 +85,7 @@ STORIES: dict[str, list[Ran]] = {
         Ran(
             text="./seamless outputs --json", prints=('"page_url": "http://127.0.0.1:', "api_token")
         ),
-        *sets("./seamless pulumi config set inference dedicated"),
+        *sets("./seamless pulumi config set inference_mode dedicated"),
         Ran(text="./seamless up", prints=("+ dedicated-server", "- serverless-server")),
         Ran(
             text="./seamless down",
@@ -129,11 +129,11 @@ STORIES: dict[str, list[Ran]] = {
     ],
     "docs/ladder.md": [
         plans(
-            "./seamless plan integrated --config inference=cluster",
+            "./seamless plan integrated --config inference_mode=cluster",
             "integrated: integrated, cluster",
             "model-gateway",
         ),
-        *sets("./seamless pulumi config set inference cluster --stack integrated"),
+        *sets("./seamless pulumi config set inference_mode cluster --stack integrated"),
     ],
     "docs/preview-in-ci.md": sets(
         "pulumi config set --secret inference_api_key --stack split", answer=KEY

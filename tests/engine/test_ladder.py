@@ -15,7 +15,7 @@ from typing import Any, get_args
 import pytest
 
 from analysis import plan
-from components.contracts import Rung
+from functions.endpoint import Rung
 from functions.question import CODE
 from tests import models
 from tests.clouds import tls
@@ -89,7 +89,7 @@ class Ladder:
 
     def choose(self, rung: str, fallback: str = "") -> None:
         """Set the one value; where there is a serverless endpoint beside the rung's, it is kept."""
-        self.deployment.clone.configure("inference", rung)
+        self.deployment.clone.configure("inference_mode", rung)
         self.deployment.clone.configure("fallback", fallback or beside(self.stack, rung))
 
     def move(self, rung: str) -> str:
@@ -161,7 +161,7 @@ def answering(stack: str, rung: str) -> list[tuple[str, str]]:
 def planned(stack: str, rung: str) -> frozenset[Resource]:
     """What a stack consists of on a rung."""
     config = {"inference_url": "http://127.0.0.1:9/v1", "inference_model": "a/model"}
-    asked = config | {"inference": rung, "fallback": beside(stack, rung)}
+    asked = config | {"inference_mode": rung, "fallback": beside(stack, rung)}
     resources = [(r.name, kind(r.type)) for r in plan.make(stack, asked).resources]
     return frozenset(r for r in resources if not r[1].startswith(PROVIDERS))
 

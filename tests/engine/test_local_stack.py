@@ -122,7 +122,7 @@ def test_the_rung_switch_replaces_neither_store_nor_database_nor_function(
 def _moves(clone: Clone, before: str, after: str) -> None:
     """The server of one rung comes, the other one's goes last, and all that holds data stays."""
     old, documents, url = clone.resources(), clone.documents(), clone.outputs()["page_url"]
-    clone.run("pulumi", "config", "set", "inference", after)
+    clone.run("pulumi", "config", "set", "inference_mode", after)
 
     printed = clone.run("up")
 
@@ -220,12 +220,12 @@ def test_a_value_that_breaks_its_rule_is_refused_with_the_line_that_mends_it(
 ) -> None:
     """Nothing is lost by it."""
     assert first_up
-    clone.configure("inference", "cluster")
+    clone.configure("inference_mode", "cluster")
 
     printed = clone.run("up", expect=1)
-    clone.configure("inference", "dedicated")
+    clone.configure("inference_mode", "dedicated")
 
-    assert "pulumi config set inference serverless" in " ".join(printed.split())
+    assert "pulumi config set inference_mode serverless" in " ".join(printed.split())
     assert "Traceback" not in printed
     assert "13 unchanged" in clone.run("preview")
 
@@ -314,7 +314,7 @@ def test_a_move_loses_none_of_the_documents_that_are_in_flight(
 ) -> None:
     """Sixteen people hand in one document after the other while the rung changes under them."""
     assert first_up
-    clone.configure("inference", "dedicated")
+    clone.configure("inference_mode", "dedicated")
     outputs = clone.outputs()
 
     with (

@@ -93,7 +93,7 @@ def test_a_person_who_answers_the_questions_gets_a_stack_that_is_planned_checked
     assert json.loads(told.read_text()) == {"toolchain": "uv", "virtualenv": ".venv"}
     config = yaml.safe_load((root / "stacks" / "Pulumi.mine.yaml").read_text())["config"]
     assert list(config.pop(f"{NEW}:inference_api_key")) == ["secure"]
-    assert config == {f"{NEW}:arrangement": "local", f"{NEW}:environment": "dev"}
+    assert config == {f"{NEW}:variant": "local", f"{NEW}:environment": "dev"}
     copy = Clone(root=root, stack="mine", login=login)
     try:
         copy.run("rename", NEW)

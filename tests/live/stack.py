@@ -24,7 +24,7 @@ TRIES = 3
 _FILE = """\
 # Made by a live run and removed when nothing is left of it: ./seamless test live --clean
 config:
-  arrangement: {arrangement}
+  variant: {arrangement}
   environment: dev
   pulumi:autonaming:
     pattern: {pattern}
@@ -52,7 +52,7 @@ class LiveStack:
         # The engine puts the project's name before the keys when it writes one of its own.
         config = yaml.safe_load(self.file.read_text())["config"]
         full = {full_key(project_name(), key): value for key, value in config.items()}
-        return str(full[f"{project_name()}:arrangement"])
+        return str(full[f"{project_name()}:variant"])
 
     @contextmanager
     def held(self) -> Iterator[bool]:

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.plan import make
 from components.contracts import Inference, application_environment
-from stacks.settings import SettingsError
+from stacks.errors import ConfigError
 
 SPARE = {
     "name": "spare",
@@ -143,7 +143,7 @@ def test_the_outputs_name_the_first_endpoint() -> None:
 def test_a_dedicated_endpoint_falls_back_on_the_serverless_one_after_all_others(
     order: Order,
 ) -> None:
-    overrides = {"inference": "dedicated", "fallback": "serverless"}
+    overrides = {"inference_mode": "dedicated", "fallback": "serverless"}
 
     assert order("local", overrides | listed({})) == [
         "dedicated dedicated 0",
@@ -153,7 +153,7 @@ def test_a_dedicated_endpoint_falls_back_on_the_serverless_one_after_all_others(
 
 
 def test_without_a_fallback_only_the_rungs_own_answers(order: Order) -> None:
-    assert order("local", {"inference": "dedicated"}) == ["dedicated dedicated 0"]
+    assert order("local", {"inference_mode": "dedicated"}) == ["dedicated dedicated 0"]
 
 
 def test_a_serverless_rung_is_its_own_fallback(order: Order) -> None:
@@ -161,13 +161,13 @@ def test_a_serverless_rung_is_its_own_fallback(order: Order) -> None:
 
 
 def test_an_endpoint_in_the_place_of_the_rungs_own_has_the_rungs_name(order: Order) -> None:
-    overrides = {"inference": "dedicated", "inference_model": "a-deployment"}
+    overrides = {"inference_mode": "dedicated", "inference_model": "a-deployment"}
 
     assert order("split", overrides) == ["dedicated dedicated 0"]
 
 
 def test_the_fallback_of_a_local_stack_is_a_stand_in_of_its_own() -> None:
-    alone, both = ({"inference": "dedicated", "fallback": f} for f in ("none", "serverless"))
+    alone, both = ({"inference_mode": "dedicated", "fallback": f} for f in ("none", "serverless"))
 
     more = {r.name for r in make("local", both).resources}
     assert more - {r.name for r in make("local", alone).resources} == {
@@ -190,7 +190,7 @@ def test_the_fallback_of_a_local_stack_is_a_stand_in_of_its_own() -> None:
         ),
         (
             {
-                "inference": "dedicated",
+                "inference_mode": "dedicated",
                 "inference_model": "a-deployment",
                 "fallback": "serverless",
             },
@@ -257,7 +257,7 @@ def test_the_fallback_of_a_local_stack_is_a_stand_in_of_its_own() -> None:
 def test_a_value_that_breaks_its_rule_is_refused_with_the_line_that_mends_it(
     overrides: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(ConfigError) as refused:
         make("split", overrides)
 
     assert str(refused.value) == f"{message} --stack split"

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from analysis.plan import SECRET, PlannedResource, make
-from stacks.settings import SettingsError
+from stacks.errors import ConfigError
 from tests.stacks.test_local import inventory, missing, names
 from tools.workspace import project_name
 
@@ -139,7 +139,7 @@ def test_a_value_that_breaks_its_rule_is_refused_with_the_line_that_mends_it(
     overrides: dict[str, str], message: str
 ) -> None:
     """Before anything is created: key, value, rule and remedy."""
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(ConfigError) as refused:
         make("integrated", overrides)
 
     assert str(refused.value) == f"{message} --stack integrated"

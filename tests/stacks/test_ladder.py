@@ -9,7 +9,8 @@ import pytest
 
 from analysis.plan import Plan, PlannedResource, make
 from stacks import arrangement
-from stacks.settings import PROJECT, SettingsError
+from stacks.errors import ConfigError
+from tools.workspace import ROOT
 
 RUNGS = {
     "integrated": ("serverless", "dedicated", "cluster"),
@@ -38,7 +39,7 @@ POINTED = {
 @cache
 def plan(stack: str, rung: str) -> Plan:
     """A stack on a rung."""
-    return make(stack, {**NEEDS.get((stack, rung), {}), "inference": rung})
+    return make(stack, {**NEEDS.get((stack, rung), {}), "inference_mode": rung})
 
 
 def by_name(planned: Plan) -> dict[tuple[str, str], PlannedResource]:
@@ -76,8 +77,8 @@ def test_the_outputs_name_the_rung_and_stay_the_same_otherwise(stack: str) -> No
 
 
 def test_one_machine_offers_no_cluster_and_says_so() -> None:
-    with pytest.raises(SettingsError, match="one machine offers no GPU node pool"):
-        make("local", {"inference": "cluster"})
+    with pytest.raises(ConfigError, match="one machine offers no GPU node pool"):
+        make("local", {"inference_mode": "cluster"})
 
 
 @pytest.mark.parametrize("stack", ["integrated", "split"])
@@ -92,8 +93,8 @@ def test_the_plan_shows_the_arithmetic_behind_the_machines(stack: str) -> None:
 def test_a_model_that_does_not_fit_is_refused_with_the_nearest_choice_that_does(
     stack: str,
 ) -> None:
-    asked = {"inference": "cluster", "gpu_type": "l40s", "gpu_model": "gpt-oss-120b"}
-    with pytest.raises(SettingsError) as refused:
+    asked = {"inference_mode": "cluster", "gpu_type": "l40s", "gpu_model": "gpt-oss-120b"}
+    with pytest.raises(ConfigError) as refused:
         make(stack, asked | {"gpu_concurrency": "64", "gpu_context_tokens": "131072"})
     assert "does not fit" in str(refused.value)
     assert "pulumi config set gpu_type " in str(refused.value)
@@ -119,8 +120,8 @@ def test_a_model_that_does_not_fit_is_refused_with_the_nearest_choice_that_does(
 def test_what_cannot_be_is_refused_before_anything_is_made(
     values: dict[str, str], words: str
 ) -> None:
-    with pytest.raises(SettingsError) as refused:
-        make("integrated", {"inference": "cluster", **values})
+    with pytest.raises(ConfigError) as refused:
+        make("integrated", {"inference_mode": "cluster", **values})
     assert words in str(refused.value)
     assert "pulumi config set " in str(refused.value)
 
@@ -128,29 +129,32 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
 @pytest.mark.parametrize("version", ["", "1.34", "1.35.1-do.0"])
 @pytest.mark.parametrize("stack", ["integrated", "split"])
 def test_gpus_can_be_claimed_at_both_clouds(stack: str, version: str) -> None:
-    values = {"inference": "cluster", "gpu_sharing": "dra", "kubernetes_version": version}
+    values = {"inference_mode": "cluster", "gpu_sharing": "dra", "kubernetes_version": version}
     kinds = [r.inputs.get("kind") for r in make(stack, values).resources]
     assert kinds.count("ResourceClaimTemplate") == 1
 
 
 def test_dedicated_inference_is_refused_where_digitalocean_has_none() -> None:
-    with pytest.raises(SettingsError, match="Dedicated Inference only in atl1, nyc2, tor1"):
-        make("integrated", {"inference": "dedicated", "region": "ams3"})
+    with pytest.raises(ConfigError, match="Dedicated Inference only in atl1, nyc2, tor1"):
+        make("integrated", {"inference_mode": "dedicated", "region": "ams3"})
 
 
 @pytest.mark.parametrize("stack", ["integrated", "split"])
 def test_a_fallback_is_the_arrangements_own_serverless_endpoint(stack: str) -> None:
-    planned = make(stack, {"inference": "cluster", "fallback": "serverless"})
+    planned = make(stack, {"inference_mode": "cluster", "fallback": "serverless"})
     assert planned.rung == "cluster"
     assert not [v for v in planned.policies if v.id == "DO-K8-04"]
 
 
 def test_what_a_cluster_may_have_beside_its_model_is_one_value_each() -> None:
     asked = {"gpu_headroom": "1", "notebook_people": "3"}
-    with_extras = by_name(make("integrated", {"inference": "cluster", **asked}))
+    with_extras = by_name(make("integrated", {"inference_mode": "cluster", **asked}))
     extra = {name for _, name in with_extras.keys() - by_name(plan("integrated", "cluster")).keys()}
     assert {"model-headroom", "model-notebooks"} <= extra
-    with_own = {"inference": "cluster", "cluster_prometheus": "http://prometheus.monitoring:9090"}
+    with_own = {
+        "inference_mode": "cluster",
+        "cluster_prometheus": "http://prometheus.monitoring:9090",
+    }
     fewer = by_name(make("integrated", with_own))
     gone = {name for _, name in by_name(plan("integrated", "cluster")).keys() - fewer.keys()}
     assert any("prometheus" in name for name in gone)
@@ -162,6 +166,6 @@ def test_a_stack_loads_no_sdk_that_it_does_not_use() -> None:
         "print(sorted(m for m in sys.modules if m.startswith('pulumi_')))"
     )
     loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert loaded.stdout.strip() == "[]"

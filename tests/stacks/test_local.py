@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from analysis.plan import Plan, make
-from stacks.settings import SettingsError
+from stacks.errors import ConfigError
 
 INVENTORY = Path(__file__).with_name("local.yaml")
 
@@ -57,7 +57,7 @@ def test_the_plan_meets_its_inventory() -> None:
 
 def test_the_rung_changes_the_inference_and_what_the_functions_are_told_and_nothing_else() -> None:
     """Store, database and the functions' own identity stay what they are."""
-    before, after = make("local"), make("local", {"inference": "dedicated"})
+    before, after = make("local"), make("local", {"inference_mode": "dedicated"})
 
     assert names(before) - names(after) == {"serverless", "serverless-key", "serverless-server"}
     assert names(after) - names(before) == {"dedicated", "dedicated-key", "dedicated-server"}
@@ -123,14 +123,14 @@ def test_in_dev_the_only_advice_is_to_protect_what_holds_data() -> None:
     ("overrides", "message"),
     [
         (
-            {"inference": "cluster"},
+            {"inference_mode": "cluster"},
             "Config inference is 'cluster', but one machine offers no GPU node pool: local has "
-            "serverless and dedicated. Set it: pulumi config set inference serverless",
+            "serverless and dedicated. Set it: pulumi config set inference_mode serverless",
         ),
         (
-            {"inference": "fast"},
+            {"inference_mode": "fast"},
             "Config inference is 'fast', but it must be one of serverless, dedicated, cluster. "
-            "Set it: pulumi config set inference serverless",
+            "Set it: pulumi config set inference_mode serverless",
         ),
         (
             {"arrangement": "moon"},
@@ -179,7 +179,7 @@ def test_a_value_that_breaks_its_rule_is_refused_with_the_line_that_mends_it(
     overrides: dict[str, str], message: str
 ) -> None:
     """The message names the key, the value, the rule and the remedy."""
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(ConfigError) as refused:
         make("local", overrides)
 
     assert str(refused.value) == f"{message} --stack local"

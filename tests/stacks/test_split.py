@@ -14,7 +14,7 @@ import yaml
 
 from analysis.plan import UNKNOWN, Plan, PlannedResource, make
 from functions.settings import variable_names
-from stacks.settings import SettingsError
+from stacks.errors import ConfigError
 from tests.stacks.test_local import inventory, missing, names
 
 INVENTORY = Path(__file__).with_name("split.yaml")
@@ -240,7 +240,7 @@ def test_another_provider_changes_what_the_functions_are_told_and_nothing_else()
     ],
 )
 def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[str, str]) -> None:
-    planned = make("split", {"inference": "dedicated", **overrides})
+    planned = make("split", {"inference_mode": "dedicated", **overrides})
 
     assert planned.rung == "dedicated"
     assert planned.outputs["inference_model"] == overrides["inference_model"]
@@ -255,19 +255,22 @@ def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[
             r"Set it: pulumi config set region us-east-1",
         ),
         (
-            {"inference": "dedicated"},
+            {"inference_mode": "dedicated"},
             r"Config inference_model is not set, but dedicated needs a deployment of yours, and "
             r"accounts/fireworks/models/gpt-oss-120b is everybody's\. Set it: pulumi config set "
             r"inference_model accounts/fireworks/models/gpt-oss-120b#"
             r"accounts/ACCOUNT/deployments/ID",
         ),
         (
-            {"inference": "dedicated", "inference_model": "accounts/fireworks/models/gpt-oss-120b"},
+            {
+                "inference_mode": "dedicated",
+                "inference_model": "accounts/fireworks/models/gpt-oss-120b",
+            },
             r"Config inference_model is 'accounts/fireworks/models/gpt-oss-120b', but dedicated "
             r"needs a deployment of yours, .*",
         ),
         (
-            {"inference": "dedicated", "inference_provider": "baseten"},
+            {"inference_mode": "dedicated", "inference_provider": "baseten"},
             r"Config inference_url is not set, but a dedicated deployment at baseten is reached by "
             r"a URL of its own\. Set it: pulumi config set inference_url https://HOST/v1",
         ),
@@ -321,7 +324,7 @@ def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[
 def test_a_value_that_breaks_its_rule_is_refused_before_anything_is_planned(
     overrides: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(SettingsError, match=f"^{message} --stack split$"):
+    with pytest.raises(ConfigError, match=f"^{message} --stack split$"):
         make("split", overrides)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from analysis.plan import PlannedResource, make
-from stacks.settings import SettingsError
+from stacks.errors import ConfigError
 from tests.engine.clone import PROJECT
 
 PAGE = (PROJECT / "docs" / "tear-down.md").read_text()
@@ -36,7 +36,7 @@ def _named(stack: str, column: int) -> set[str]:
 
 
 def _plan(stack: str, rung: str, **config: str) -> dict[tuple[str, str], PlannedResource]:
-    planned = make(stack, {"inference": rung, **config}).resources
+    planned = make(stack, {"inference_mode": rung, **config}).resources
     return {(resource.type, resource.name): resource for resource in planned}
 
 
@@ -91,5 +91,5 @@ def test_a_database_of_prod_at_aws_leaves_a_snapshot_behind_and_one_of_dev_does_
 def test_what_is_neither_true_nor_false_is_refused() -> None:
     rule = "Config protect is 'perhaps', but it must be true or false. Set it: pulumi config set "
 
-    with pytest.raises(SettingsError, match=f"{rule}protect true --stack local"):
+    with pytest.raises(ConfigError, match=f"{rule}protect true --stack local"):
         make("local", {"protect": "perhaps"})

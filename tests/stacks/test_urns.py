@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from analysis.plan import Plan, make
-from components.contracts import Rung
+from functions.endpoint import Rung
 from policies.everywhere.stateful import STATEFUL
-from stacks.settings import SettingsError
+from stacks.errors import ConfigError
 
 FILE = Path(__file__).with_name("urns.yaml")
 STACKS = ("integrated", "local", "split")
@@ -45,8 +45,8 @@ def urns(plan: Plan) -> Iterator[str]:
 def test_what_holds_data_keeps_its_urn(stack: str, rung: str) -> None:
     expected = yaml.safe_load(FILE.read_text())[stack].get(rung)
     try:
-        planned = make(stack, {**NEEDS.get((stack, rung), {}), "inference": rung})
-    except SettingsError:
+        planned = make(stack, {**NEEDS.get((stack, rung), {}), "inference_mode": rung})
+    except ConfigError:
         assert expected is None, f"{stack} offers no {rung} any more. {REMEDY}"
         return
 

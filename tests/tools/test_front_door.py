@@ -65,7 +65,10 @@ def test_every_command_has_help(name: str) -> None:
         (["plan", "moon"], "There is no stack 'moon'"),
         (["up", "moon"], f"There is no stack 'moon': stacks/ has {', '.join(stack_names())}."),
         (["plan", "--config", "rung=x"], "--config rung: there is no such key."),
-        (["plan", "--config", "inference=cluster"], "pulumi config set inference serverless"),
+        (
+            ["plan", "--config", "inference_mode=cluster"],
+            "pulumi config set inference_mode serverless",
+        ),
         (["plan", "--against", "HEAD"], "--against HEAD needs --markdown"),
         (["plan", "--markdown", "--against", "--upload-pack=x"], "git knows no such commit."),
         (["test", "everything"], "There is no part 'everything' of the tests."),

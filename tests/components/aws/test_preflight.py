@@ -269,7 +269,7 @@ def test_every_type_of_resource_in_the_stack_has_its_permissions_in_the_table() 
         for rung in ("serverless", "cluster")
         for resource in make(
             "split",
-            {"environment": "prod", "alert_email": "you@example.com", "inference": rung},
+            {"environment": "prod", "alert_email": "you@example.com", "inference_mode": rung},
         ).resources
     ]
 
