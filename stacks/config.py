@@ -1,12 +1,15 @@
 """The config of a stack: one schema, from which everything else about config is made.
 
-The fields of `StackConfig` are the keys. Their types, constraints, defaults and descriptions make
-the reading of `pulumi.Config`, its errors, and the `config:` block of `Pulumi.yaml`.
+The fields of `StackConfig` are the keys. Their types, constraints, defaults and texts make the
+reading of `pulumi.Config`, its errors, and the `config:` block of `Pulumi.yaml`.
 """
 
+import ast
+import inspect
 import re
 from collections.abc import Collection, Mapping
 from ipaddress import IPv4Network
+from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -14,7 +17,7 @@ import pulumi
 from msgspec import Meta, Struct
 from pulumi.runtime.config import is_config_secret
 
-from components.log_destinations import EXAMPLE, SERVICES, problem
+from components.log_destinations import EXAMPLE, problem
 from components.models import MODELS
 from components.providers import PROVIDERS
 from functions.endpoint import BaseUrl, ContextTokens, Endpoint, Price, Rung
@@ -22,9 +25,6 @@ from stacks import names
 from stacks.errors import ConfigError, StackNameError
 
 Variant = Literal["integrated", "split", "local"]
-
-OWN_CONTEXT_TOKENS = 8192
-"""Context of an endpoint at `inference_url`, unless the config has it."""
 
 PROVIDER: Mapping[Variant, str] = {"integrated": "digitalocean", "split": "fireworks"}
 """Default inference provider of each variant that uses one."""
@@ -35,271 +35,113 @@ def _one_of(allowed: Collection[str]) -> Meta:
     return Meta(pattern=pattern, extra_json_schema={"errorMessage": f"one of {', '.join(allowed)}"})
 
 
-_ENDPOINT_FIELDS = msgspec.structs.fields(Endpoint)
-_REQUIRED = ", ".join(field.name for field in _ENDPOINT_FIELDS if field.required)
-_OPTIONAL = ", ".join(field.name for field in _ENDPOINT_FIELDS if not field.required)
-
 Secret = pulumi.Output[str] | None
 """A value that must be encrypted in the stack's file. None: not set."""
 
 
 class StackConfig(Struct, frozen=True, kw_only=True):
-    """Everything that can be set for a stack. An empty text or None takes the variant's default."""
+    """Everything that can be set for a stack; the text below a key is its description.
 
-    variant: Annotated[
-        Variant,
-        Meta(
-            description="Where the parts run: integrated (DigitalOcean), split (AWS and an "
-            "inference provider) or local (this machine)."
-        ),
-    ] = "local"
-    environment: Annotated[
-        Literal["dev", "prod"],
-        Meta(
-            description="Size and retention. prod has larger machines, standbys where the cloud "
-            "has them, and longer retention of logs and backups."
-        ),
-    ] = "dev"
-    protect: Annotated[
-        bool | None,
-        Meta(
-            description="true or false: refuse to delete documents, database and a cluster's "
-            "weights. It changes no size. Empty: true in prod, false in dev.",
-            examples=["true"],
-        ),
-    ] = None
-    inference_mode: Annotated[
-        Rung,
-        Meta(description="serverless, dedicated or cluster. local does not offer cluster."),
-    ] = "serverless"
-    inference_provider: Annotated[
-        str,
-        _one_of(PROVIDERS),
-        Meta(
-            description=f"Provider of serverless inference: {', '.join(PROVIDERS)}. Empty: "
-            f"{', '.join(f'{name} for {variant}' for variant, name in PROVIDER.items())}.",
-            examples=list(PROVIDERS),
-        ),
-    ] = ""
-    inference_url: Annotated[
-        BaseUrl,
-        Meta(
-            description="Base URL of an OpenAI-compatible endpoint, ending in /v1, that replaces "
-            "the variant's own. Empty: the variant's own."
-        ),
-    ] = ""
-    inference_model: Annotated[
-        str, Meta(description="Model name for requests. Empty: the provider's gpt-oss-120b.")
-    ] = ""
-    inference_api_key: Annotated[
-        Secret,
-        Meta(
-            description="Key of inference_url or of the provider, set with --secret. For an "
-            "endpoint without authentication, any text."
-        ),
-    ] = None
-    inference_context_tokens: (
-        Annotated[
-            ContextTokens,
-            Meta(
-                description="Limit of prompt and answer together, in tokens. Empty: the "
-                f"provider's, or {OWN_CONTEXT_TOKENS} at inference_url."
-            ),
-        ]
-        | None
-    ) = None
-    inference_input_usd_per_million: (
-        Annotated[Price, Meta(description="US dollars per million prompt tokens. Empty: unknown.")]
-        | None
-    ) = None
-    inference_output_usd_per_million: (
-        Annotated[Price, Meta(description="US dollars per million answer tokens. Empty: unknown.")]
-        | None
-    ) = None
-    inference_endpoints: Annotated[
-        tuple[Endpoint, ...],
-        Meta(
-            description="Further endpoints in order of preference, each with "
-            f"{_REQUIRED}; optional are {_OPTIONAL}: "
-            "pulumi config set --path 'inference_endpoints[0].name' spare."
-        ),
-    ] = ()
-    inference_endpoint_keys: Annotated[
-        Secret,
-        Meta(
-            description="Keys of the further endpoints by name: "
-            "pulumi config set --secret --path 'inference_endpoint_keys.spare'.",
-            extra_json_schema={"type": "object"},
-        ),
-    ] = None
-    fallback: Annotated[
-        Literal["none", "serverless"],
-        Meta(
-            description="Endpoint that is called when a dedicated or cluster endpoint fails: "
-            "none, or serverless (the variant's own)."
-        ),
-    ] = "none"
-    gpu_model: Annotated[
-        str,
-        _one_of(MODELS),
-        Meta(
-            description="Model on own GPUs (cluster, and dedicated at DigitalOcean): a name of "
-            "docs/sizing.md."
-        ),
-    ] = "gpt-oss-120b"
-    gpu_type: Annotated[
-        str, Meta(description="GPU or machine for the model. Empty: the cheapest that fits.")
-    ] = ""
-    gpu_context_tokens: Annotated[
-        ContextTokens, Meta(description="Limit of prompt and answer together, in tokens.")
-    ] = 32_768
-    gpu_concurrency: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=4096,
-            description="Requests of gpu_context_tokens that one replica holds at once; more wait.",
-        ),
-    ] = 8
-    gpu_minimum: Annotated[
-        int,
-        Meta(ge=0, le=64, description="Replicas that always run. 0: scale to zero when idle."),
-    ] = 1
-    gpu_maximum: Annotated[int, Meta(ge=1, le=64, description="Replicas that run at most.")] = 2
-    gpu_headroom: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=64,
-            description="Replicas for which a GPU is kept free, and paid, for a start without "
-            "waiting for a node.",
-        ),
-    ] = 0
-    gpu_sharing: Annotated[
-        str,
-        Meta(
-            description="How pods share a GPU of the cluster: exclusive, mig:PROFILE, mps:N, "
-            "time-slicing:N, dra, or amd-partition:MODE."
-        ),
-    ] = "exclusive"
-    gpu_device_group: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=65_535,
-            description="Group ID that may open the GPU devices on a node (docs/traps.md, AMD). "
-            "0: none.",
-        ),
-    ] = 0
-    gpu_model_revision: Annotated[
-        str,
-        Meta(
-            description="Commit of the weights at Hugging Face. Empty: the one of the model "
-            "catalogue, if it has one."
-        ),
-    ] = ""
-    hugging_face_token: Annotated[
-        Secret,
-        Meta(
-            description="Token of an account that accepted the licence of a gated model, set "
-            "with --secret."
-        ),
-    ] = None
-    kubernetes_version: Annotated[
-        str,
-        Meta(description="Minor version of the cluster, such as 1.35. Empty: the tested version."),
-    ] = ""
-    cluster_prometheus: Annotated[
-        str,
-        Meta(
-            description="URL of a Prometheus of the Prometheus operator that the cluster already "
-            "has. Empty: one is installed."
-        ),
-    ] = ""
-    notebook_people: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=1000,
-            description="Concurrent users of JupyterHub on the cluster. 0: not installed.",
-        ),
-    ] = 0
-    cluster_region: Annotated[
-        str,
-        Meta(
-            description="integrated: region of the cluster, which may differ from that of the "
-            "functions. Empty: atl1."
-        ),
-    ] = ""
-    cluster_api_cidrs: Annotated[
-        tuple[IPv4Network, ...],
-        Meta(
-            description="split: IPv4 CIDRs, separated by commas, that may reach the cluster's API "
-            "over the internet. Empty: only from inside the network.",
-            examples=["192.0.2.7/32"],
-        ),
-    ] = ()
-    region: Annotated[
-        str,
-        Meta(description="Region of the cloud. Empty: tor1 for integrated, us-east-1 for split."),
-    ] = ""
-    bucket_name: Annotated[
-        str,
-        Meta(
-            pattern=names.BUCKET,
-            description="Globally unique name of the bucket in a cloud. Empty: a generated name.",
-            examples=[""],
-            extra_json_schema={"errorMessage": names.BUCKET_RULE},
-        ),
-    ] = ""
-    network_cidr: Annotated[
-        str,
-        Meta(
-            description="split: private IPv4 CIDR of the network, from /16 to /20. "
-            "Empty: 10.20.0.0/16."
-        ),
-    ] = ""
-    network_peers: Annotated[
-        tuple[IPv4Network, ...],
-        Meta(
-            description="split: IPv4 CIDRs, separated by commas, of networks that will be peered "
-            "with this one; network_cidr must not overlap them.",
-            examples=["10.0.0.0/16,172.31.0.0/16"],
-        ),
-    ] = ()
-    monthly_budget_usd: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=1_000_000,
-            description="split: monthly cost in US dollars above which a budget alarm is raised. "
-            "integrated: no effect, since no API of DigitalOcean creates a billing alert.",
-        ),
-    ] = 200
-    alert_email: Annotated[str, Meta(description="Receives alarms. Empty: no receiver.")] = ""
-    log_destinations: Annotated[
-        Secret,
-        Meta(
-            description="integrated: where the functions' logs are forwarded, as a JSON list, set "
-            f"with --secret: {', '.join(SERVICES)}. Empty: not forwarded."
-        ),
-    ] = None
-    data_folder: Annotated[
-        str,
-        Meta(
-            description="local: folder for documents, database and logs, relative to the project. "
-            "Empty: .seamless/stacks/STACK."
-        ),
-    ] = ""
-    page_port: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=65_535,
-            description="local: port of the page and the API on 127.0.0.1. 0: a free port, chosen "
-            "at the first up and kept.",
-        ),
-    ] = 0
+    An empty text or None takes the variant's default.
+    """
+
+    variant: Variant = "local"
+    """Where the parts run: integrated (DigitalOcean), split (AWS and an inference provider) or
+    local (this machine)."""
+    environment: Literal["dev", "prod"] = "dev"
+    """Size and retention. prod has larger machines, standbys where the cloud has them, and longer
+    retention of logs and backups."""
+    protect: Annotated[bool | None, Meta(examples=["true"])] = None
+    """true or false: refuse to delete documents, database and a cluster's weights. It changes no
+    size. Empty: true in prod, false in dev."""
+    inference_mode: Rung = "serverless"
+    """Where inference runs: at a provider, on GPUs that a provider runs for us, or on a cluster of
+    our own (not offered by local)."""
+    inference_provider: Annotated[str, _one_of(PROVIDERS)] = ""
+    """Provider of serverless inference. Empty: digitalocean for integrated, fireworks for split."""
+    inference_url: BaseUrl = ""
+    """Base URL of an OpenAI-compatible endpoint, ending in /v1, that replaces the variant's own.
+    Empty: the variant's own."""
+    inference_model: str = ""
+    """Model name for requests. Empty: the provider's gpt-oss-120b."""
+    inference_api_key: Secret = None
+    """Key of inference_url or of the provider, set with --secret. For an endpoint without
+    authentication, any text."""
+    inference_context_tokens: ContextTokens | None = None
+    """Limit of prompt and answer together, in tokens. Empty: the provider's, or 8192 at
+    inference_url."""
+    inference_input_usd_per_million: Price | None = None
+    """US dollars per million prompt tokens. Empty: the provider's, or unknown at inference_url."""
+    inference_output_usd_per_million: Price | None = None
+    """US dollars per million answer tokens. Empty: the provider's, or unknown at inference_url."""
+    inference_endpoints: tuple[Endpoint, ...] = ()
+    """Further endpoints in order of preference:
+    pulumi config set --path 'inference_endpoints[0].name' spare."""
+    inference_endpoint_keys: Annotated[Secret, Meta(extra_json_schema={"type": "object"})] = None
+    """Keys of the further endpoints by name:
+    pulumi config set --secret --path 'inference_endpoint_keys.spare'."""
+    fallback: Literal["none", "serverless"] = "none"
+    """Endpoint that is called when a dedicated or cluster endpoint fails; serverless is the
+    variant's own."""
+    gpu_model: Annotated[str, _one_of(MODELS)] = "gpt-oss-120b"
+    """Model on own GPUs (cluster, and dedicated at DigitalOcean)."""
+    gpu_type: str = ""
+    """GPU or machine for the model. Empty: the cheapest that fits."""
+    gpu_context_tokens: ContextTokens = 32_768
+    """Limit of prompt and answer together, in tokens."""
+    gpu_concurrency: Annotated[int, Meta(ge=1, le=4096)] = 8
+    """Requests of gpu_context_tokens that one replica holds at once; more wait."""
+    gpu_minimum: Annotated[int, Meta(ge=0, le=64)] = 1
+    """Replicas that always run. 0: scale to zero when idle."""
+    gpu_maximum: Annotated[int, Meta(ge=1, le=64)] = 2
+    """Replicas that run at most."""
+    gpu_headroom: Annotated[int, Meta(ge=0, le=64)] = 0
+    """Replicas for which a GPU is kept free, and paid, for a start without waiting for a node."""
+    gpu_sharing: str = "exclusive"
+    """How pods share a GPU of the cluster: exclusive, mig:PROFILE, mps:N, time-slicing:N, dra, or
+    amd-partition:MODE."""
+    gpu_device_group: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    """Group ID that may open the GPU devices on a node (docs/traps.md, AMD). 0: none."""
+    gpu_model_revision: str = ""
+    """Commit of the weights at Hugging Face. Empty: the one of the catalogue, if it has one."""
+    hugging_face_token: Secret = None
+    """Token of an account that accepted the licence of a gated model, set with --secret."""
+    kubernetes_version: str = ""
+    """Minor version of the cluster, such as 1.35. Empty: the tested version."""
+    cluster_prometheus: str = ""
+    """URL of a Prometheus of the Prometheus operator that the cluster already has. Empty: one is
+    installed."""
+    notebook_people: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Concurrent users of JupyterHub on the cluster. 0: not installed."""
+    cluster_region: str = ""
+    """integrated: region of the cluster, which may be another than that of the functions. Empty:
+    atl1."""
+    cluster_api_cidrs: Annotated[tuple[IPv4Network, ...], Meta(examples=["192.0.2.7/32"])] = ()
+    """split: IPv4 CIDRs, separated by commas, that may reach the cluster's API over the internet.
+    Empty: only from inside the network."""
+    region: str = ""
+    """Region of the cloud. Empty: tor1 for integrated, us-east-1 for split."""
+    bucket_name: Annotated[str, names.BUCKET] = ""
+    """Globally unique name of the bucket in a cloud. Empty: a generated name."""
+    network_cidr: str = ""
+    """split: private IPv4 CIDR of the network, from /16 to /20. Empty: 10.20.0.0/16."""
+    network_peers: Annotated[tuple[IPv4Network, ...], Meta(examples=["10.0.0.0/16"])] = ()
+    """split: IPv4 CIDRs, separated by commas, of networks that will be peered with this one;
+    network_cidr must not overlap them."""
+    monthly_budget_usd: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
+    """split: monthly cost in US dollars above which a budget alarm is raised. integrated: no
+    effect, since no API of DigitalOcean creates a billing alert."""
+    alert_email: str = ""
+    """Receives alarms. Empty: no receiver."""
+    log_destinations: Secret = None
+    """integrated: where the functions' logs are forwarded, as a JSON list, set with --secret:
+    datadog, logtail or papertrail. Empty: not forwarded."""
+    data_folder: str = ""
+    """local: folder for documents, database and logs, relative to the project. Empty:
+    .seamless/stacks/STACK."""
+    page_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    """local: port of the page and the API on 127.0.0.1. 0: a free port, chosen at the first up and
+    kept."""
 
     @property
     def production(self) -> bool:
@@ -342,10 +184,8 @@ Schema = Mapping[str, Any]
 def _resolved(schema: Schema) -> Schema:
     """The schema without references, and of an optional type that of its value."""
     if "$ref" in schema:
-        return _resolved(_DEFINITIONS[schema["$ref"].rpartition("/")[2]])
-    if "anyOf" in schema:
-        return _resolved(schema["anyOf"][0]) | schema
-    return schema
+        schema = _DEFINITIONS[schema["$ref"].rpartition("/")[2]]
+    return {**schema["anyOf"][0], **schema} if "anyOf" in schema else schema
 
 
 KEYS: Mapping[str, Schema] = {
@@ -361,19 +201,28 @@ def project_config() -> dict[str, dict[str, Any]]:
     since all are optional. It has no optional types, and its `secret: true` makes a key required.
     So a key whose default is "not set", a secret among them, is a `string` with the default "".
     """
-    return {key: _project_key(schema) for key, schema in KEYS.items()}
+    lines = ast.parse(inspect.getsource(StackConfig)).body[0].body  # type: ignore[attr-defined]
+    return {
+        line.target.id: _project_key(KEYS[line.target.id], " ".join(text.value.value.split()))
+        for line, text in pairwise(lines)
+        if isinstance(line, ast.AnnAssign)
+    }
 
 
-def _project_key(schema: Schema) -> dict[str, Any]:
+def _project_key(schema: Schema, text: str) -> dict[str, Any]:
     kind, default = schema.get("type", "string"), schema["default"]
-    described = {"description": schema["description"]}
+    if "enum" in schema or "one of" in schema.get("errorMessage", ""):
+        text += f" {_rule(schema).capitalize()}."
     if _is_list(schema):
-        return {"type": "array", "items": {"type": "object"}, **described, "default": []}
+        items = _resolved(schema["items"])
+        optional = [name for name in items["properties"] if name not in items["required"]]
+        text += f" Each has {', '.join(items['required'])}; optional: {', '.join(optional)}."
+        return {"type": kind, "items": {"type": "object"}, "description": text, "default": []}
     if kind == "object":
-        return {"type": kind, **described, "default": {}}
-    if default is None or kind == "array":
-        return {"type": "string", **described, "default": ""}
-    return {"type": kind, **described, "default": default}
+        default = {}
+    elif default is None or kind == "array":
+        kind, default = "string", ""
+    return {"type": kind, "description": text, "default": default}
 
 
 def _is_list(schema: Schema) -> bool:
@@ -428,7 +277,8 @@ def _parsed(text: str, schema: Schema) -> Any:
 def endpoint_names(text: str) -> list[str]:
     """The names in a text of `inference_endpoints`, whatever else is wrong with it."""
     rows = _parsed(text, KEYS["inference_endpoints"])
-    return [str(row.get("name")) for row in rows if isinstance(row, dict)]
+    known = rows if isinstance(rows, list) else []
+    return [str(row.get("name")) for row in known if isinstance(row, dict)]
 
 
 def _custom(kind: type, value: Any) -> Any:
@@ -446,19 +296,16 @@ def _custom(kind: type, value: Any) -> Any:
 def _check(config: StackConfig, secrets: Mapping[str, Any]) -> None:
     """Check the rules between keys, and the form of secrets."""
     if config.gpu_minimum > config.gpu_maximum:
-        rule, most = "it must not be above gpu_maximum", config.gpu_maximum
-        raise ConfigError(
-            "gpu_minimum", repr(config.gpu_minimum), f"{rule}, which is {most}", str(most)
-        )
+        most = str(config.gpu_maximum)
+        rule = f"it must not be above gpu_maximum, which is {most}"
+        raise ConfigError("gpu_minimum", str(config.gpu_minimum), rule, most)
     if (text := secrets.get("log_destinations")) and (wrong := problem(text)):
         raise ConfigError("log_destinations", "not valid", wrong, EXAMPLE, secret=True)
     taken = list(get_args(Rung))
     keys = secrets.get("inference_endpoint_keys")
     for place, endpoint in enumerate(config.inference_endpoints):
         if endpoint.name in taken:
-            rule = (
-                f"a name is unique, and the modes' own endpoints have {', '.join(get_args(Rung))}"
-            )
+            rule = f"names are unique, and {', '.join(get_args(Rung))} are taken"
             key = f"inference_endpoints[{place}].name"
             raise ConfigError(key, repr(endpoint.name), rule, f"spare-{place + 1}")
         taken.append(endpoint.name)

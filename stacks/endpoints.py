@@ -1,15 +1,19 @@
 """The inference endpoints of a stack, in order of preference."""
 
 import msgspec
+import pulumi
 from msgspec.structs import asdict, replace
 
 from components.contracts import ExternalInference, Inference
 from components.providers import PROVIDERS
-from stacks.config import OWN_CONTEXT_TOKENS, PROVIDER, StackConfig
+from stacks.config import PROVIDER, StackConfig
 from stacks.errors import ConfigError
 
 LAST = 1000
 """Order of the fallback."""
+
+OWN_CONTEXT_TOKENS = 8192
+"""Context of an endpoint at `inference_url`, unless the config has it."""
 
 
 def provider(config: StackConfig) -> str:
@@ -99,12 +103,11 @@ def _further(config: StackConfig) -> list[ExternalInference]:
     keys = config.inference_endpoint_keys
     if keys is None:
         return []
+
+    def key(name: str) -> pulumi.Output[str]:
+        return keys.apply(lambda text: str(msgspec.json.decode(text)[name]))
+
     return [
-        ExternalInference(
-            **asdict(endpoint),
-            api_key=keys.apply(
-                lambda text, name=endpoint.name: str(msgspec.json.decode(text)[name])
-            ),
-        )
+        ExternalInference(**asdict(endpoint), api_key=key(endpoint.name))
         for endpoint in config.inference_endpoints
     ]

@@ -2,6 +2,8 @@
 
 import re
 
+from msgspec import Meta
+
 LONGEST_STACK = 100
 """Pulumi refuses longer ones (pulumi/pulumi, sdk/go/common/tokens/stacks.go, read 2026-11-22).
 
@@ -12,19 +14,20 @@ at DigitalOcean 255 (digitalocean/openapi, tags.yml), a tag's value at AWS 256, 
 _STACK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """Pulumi takes dots as well, but tags at DigitalOcean do not (digitalocean/openapi, tags.yml)."""
 
-BUCKET = (
-    r"^(?!xn--|sthree-|amzn-s3-demo-)(?!.*(-s3alias|--ol-s3|--x-s3|--table-s3)\Z)"
-    r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z"
+BUCKET = Meta(
+    pattern=r"^(?!xn--|sthree-|amzn-s3-demo-)(?!.*(-s3alias|--ol-s3|--x-s3|--table-s3)\Z)"
+    r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z",
+    examples=[""],
+    extra_json_schema={
+        "errorMessage": "3 to 63 of a-z, 0-9 and -, with a letter or a digit at both ends, not "
+        "beginning with xn--, sthree- or amzn-s3-demo-, and not ending with -s3alias, --ol-s3, "
+        "--x-s3 or --table-s3"
+    },
 )
 """A bucket's name at either cloud. Dots, which S3 allows, are left out: no certificate covers them.
 
 Source: docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html (2026-11-22).
 """
-
-BUCKET_RULE = (
-    "3 to 63 of a-z, 0-9 and -, with a letter or a digit at both ends, and may not begin with "
-    "xn--, sthree- or amzn-s3-demo-, nor end with -s3alias, --ol-s3, --x-s3 or --table-s3"
-)
 
 
 def full_key(project: str, key: str) -> str:
