@@ -203,7 +203,9 @@ def project_config() -> dict[str, dict[str, Any]]:
     """
     lines = ast.parse(inspect.getsource(StackConfig)).body[0].body  # type: ignore[attr-defined]
     return {
-        line.target.id: _project_key(KEYS[line.target.id], " ".join(text.value.value.split()))
+        (key := ast.unparse(line.target)): _project_key(
+            KEYS[key], " ".join(text.value.value.split())
+        )
         for line, text in pairwise(lines)
         if isinstance(line, ast.AnnAssign)
     }

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import pytest
+from msgspec import structs
 
 from components.aws.cluster import GPU_PLATFORM as EKS
 from components.digitalocean.cluster import GPU_PLATFORM as DOKS
 from components.gpu import gpu, machines
 from components.kubernetes.inference import ClusterInference
-from components.kubernetes.serving import Extras
-from components.models import MODELS
+from stacks import gpu as stack_gpu
+from stacks.config import StackConfig
 from stacks.errors import ConfigError
-from stacks.gpu import GpuSettings
 from tests.cluster.control_plane import Api
 from tests.cluster.deployed import admit, bodies, templates
 from tests.components.kubernetes.cluster import WIDE, described, model, objects
@@ -34,22 +34,7 @@ SHARINGS = (
     "amd-partition:DPX_NPS2",
 )
 
-SETTINGS = GpuSettings(
-    model=MODELS["gpt-oss-20b"],
-    type="",
-    context_tokens=8192,
-    concurrency=4,
-    minimum=1,
-    maximum=2,
-    device_group=0,
-    sharing="exclusive",
-    revision=MODELS["gpt-oss-20b"].revision,
-    hugging_face_token=None,
-    kubernetes_version="",
-    cluster_region="",
-    extras=Extras(),
-    api_cidrs=(),
-)
+CONFIG = StackConfig(gpu_model="gpt-oss-20b", gpu_context_tokens=8192, gpu_concurrency=4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +50,11 @@ class Outcome:
 
 def outcome(api: Api, platform: str, on: str, sharing: str) -> Outcome:
     """Size, share, and give every object to the API server."""
-    wanted = replace(SETTINGS, type=on, sharing=sharing)
+    wanted = structs.replace(CONFIG, gpu_type=on, gpu_sharing=sharing)
     try:
-        fit = wanted.fit(platform)
-        handed_out = wanted.shared(PLATFORMS[platform], fit)
-        serving = wanted.serving(fit, handed_out)
+        fit = stack_gpu.fitting(wanted, platform)
+        handed_out = stack_gpu.sharing(wanted, PLATFORMS[platform], fit)
+        serving = stack_gpu.serving(wanted, fit, handed_out)
     except ConfigError as error:
         return Outcome(platform=platform, gpu=on, sharing=sharing, refusal=str(error), admitted=0)
 

@@ -57,14 +57,12 @@ def test_tensor_parallelism_divides_the_heads_and_then_copies_them() -> None:
     assert [sizes[0] / size for size in sizes] == [1, 2, 4, 4]
 
 
-def test_an_fp8_cache_is_half_and_two_nodes_hold_half_the_layers() -> None:
-    whole = request_bytes(LLAMA_70B, 8192, tensor_parallel=8, max_num_batched_tokens=8192)
-    changes: tuple[dict[str, Any], ...] = ({"kv_cache": "fp8"}, {"nodes": 2})
-    for change in changes:
-        half = request_bytes(
-            LLAMA_70B, 8192, tensor_parallel=8, max_num_batched_tokens=8192, **change
-        )
-        assert half * 2 == whole
+def test_two_nodes_hold_half_the_layers_each() -> None:
+    whole, half = (
+        request_bytes(LLAMA_70B, 8192, tensor_parallel=8, nodes=nodes, max_num_batched_tokens=8192)
+        for nodes in (1, 2)
+    )
+    assert half * 2 == whole
 
 
 def test_a_part_of_a_page_is_a_page() -> None:
@@ -196,9 +194,7 @@ def test_a_gpu_without_bfloat16_is_refused_by_name() -> None:
     assert reasons["t4"] == "the T4 does not compute bfloat16"
 
 
-def test_a_gpu_without_fp8_refuses_an_fp8_cache_but_takes_fp8_weights_with_a_note() -> None:
-    with pytest.raises(DoesNotFit, match="the A10G has no FP8 for the cache"):
-        _size("llama-3.1-8b-instruct", "aws", gpu_or_machine="a10g", kv_cache="fp8")
+def test_a_gpu_without_fp8_takes_fp8_weights_with_a_note() -> None:
     fit = _size("llama-3.1-8b-instruct-fp8", "aws", gpu_or_machine="a10g").chosen
     assert fit.notes == ("the A10G lacks FP8: vLLM's Marlin kernels, weights only",)
 
@@ -252,7 +248,7 @@ def test_a_refusal_has_the_arithmetic_and_the_lines_that_mend_it() -> None:
     assert "pulumi config set gpu_type gpu-mi300x1-192gb" in text
 
 
-def test_the_nearest_choices_are_another_machine_fewer_requests_less_context_and_fp8() -> None:
+def test_the_nearest_choices_are_another_machine_fewer_requests_and_less_context() -> None:
     with pytest.raises(DoesNotFit) as refused:
         _size(
             "llama-3.1-8b-instruct",
@@ -262,7 +258,6 @@ def test_the_nearest_choices_are_another_machine_fewer_requests_less_context_and
         )
     assert [(choice.what, dict(choice.settings)) for choice in refused.value.choices] == [
         ("another machine", {"gpu_type": "gpu-mi300x1-192gb"}),
-        ("an FP8 cache (kv_cache)", {}),
         ("fewer requests at once", {"gpu_concurrency": "5"}),
         ("a shorter context", {"gpu_context_tokens": "22528"}),
     ]
@@ -279,7 +274,6 @@ def test_a_context_beyond_the_models_is_refused_with_the_longest_that_fits() -> 
     [
         ({"context_tokens": 0}, "gpu_context_tokens is 0: it must be at least 1"),
         ({"concurrency": -1}, "gpu_concurrency is -1: it must be at least 1"),
-        ({"gpu_memory_utilization": 1.1}, "gpu_memory_utilization is 1.1: it must be over 0"),
         ({"gpu_or_machine": "p5.48xlarge"}, "gpu_type is 'p5.48xlarge': it must be a GPU or"),
         ({"machines": []}, "Right-sizing needs at least one machine"),
     ],
@@ -289,6 +283,14 @@ def test_a_senseless_question_is_refused_by_the_name_of_the_argument(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         _size("gpt-oss-120b", "digitalocean", **arguments)
+
+
+def test_the_remedy_for_an_unknown_gpu_is_a_machine_that_fits() -> None:
+    with pytest.raises(DoesNotFit) as refused:
+        _size("gpt-oss-120b", "aws", gpu_or_machine="h900")
+    text = str(refused.value)
+    assert text.startswith("gpu_type is 'h900': it must be a GPU or a machine of the catalogue.")
+    assert text.endswith("- another machine: g7e.2xlarge\n  pulumi config set gpu_type g7e.2xlarge")
 
 
 # Whatever is asked
@@ -361,7 +363,6 @@ def test_an_answer_holds_what_was_asked_and_a_refusal_names_choices_that_do(
                 concurrency=int(choice.settings.get("gpu_concurrency", count)),
                 machines=candidates,
                 gpu_or_machine=choice.settings.get("gpu_type", wanted),
-                kv_cache=choice.kv_cache,
             )
             assert again.chosen == choice.fit
 

@@ -77,7 +77,7 @@ def test_the_outputs_name_the_rung_and_stay_the_same_otherwise(stack: str) -> No
 
 
 def test_one_machine_offers_no_cluster_and_says_so() -> None:
-    with pytest.raises(ConfigError, match="one machine offers no GPU node pool"):
+    with pytest.raises(ConfigError, match="local has no GPU node pool"):
         make("local", {"inference_mode": "cluster"})
 
 

@@ -256,10 +256,10 @@ def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[
         ),
         (
             {"inference_mode": "dedicated"},
-            r"Config inference_model is not set, but dedicated needs a deployment of yours, and "
-            r"accounts/fireworks/models/gpt-oss-120b is everybody's\. Set it: pulumi config set "
-            r"inference_model accounts/fireworks/models/gpt-oss-120b#"
-            r"accounts/ACCOUNT/deployments/ID",
+            r"Config inference_model is not set, but dedicated needs your own deployment, and "
+            r"accounts/fireworks/models/gpt-oss-120b is shared by all customers\. Set it: "
+            r"pulumi config set inference_model 'accounts/fireworks/models/gpt-oss-120b#"
+            r"accounts/ACCOUNT/deployments/ID'",
         ),
         (
             {
@@ -267,17 +267,12 @@ def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[
                 "inference_model": "accounts/fireworks/models/gpt-oss-120b",
             },
             r"Config inference_model is 'accounts/fireworks/models/gpt-oss-120b', but dedicated "
-            r"needs a deployment of yours, .*",
+            r"needs your own deployment, .*",
         ),
         (
             {"inference_mode": "dedicated", "inference_provider": "baseten"},
             r"Config inference_url is not set, but a dedicated deployment at baseten is reached by "
             r"a URL of its own\. Set it: pulumi config set inference_url https://HOST/v1",
-        ),
-        (
-            {"inference_provider": "acme"},
-            r"Config inference_provider is 'acme', but it must be one of .*fireworks.*\. "
-            r"Set it: pulumi config set inference_provider fireworks",
         ),
         (
             {"inference_api_key": ""},
@@ -308,16 +303,21 @@ def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[
             r"of network_peers\. Set it: pulumi config set network_cidr 10\.16\.0\.0/16",
         ),
         (
-            {"network_peers": "10.0.0.0/12,office"},
-            r"Config network_peers is 'office', but each must be a range of IPv4 addresses that "
-            r"begins where its length says\. "
-            r"Set it: pulumi config set network_peers 10\.0\.0\.0/16,172\.31\.0\.0/16",
+            {
+                "network_peers": "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",
+                "network_cidr": "10.0.0.0/28",
+            },
+            r"Config network_peers is '10\.0\.0\.0/8, 172\.16\.0\.0/12, 192\.168\.0\.0/16', but "
+            r"they leave no private range for network_cidr: name only networks that are peered\. "
+            r"Set it: pulumi config set network_peers ''",
         ),
         (
-            {"bucket_name": "Our_Documents"},
-            r"Config bucket_name is 'Our_Documents', but it may have lower-case letters, digits "
-            r"and hyphens, and must begin and end with a letter or a digit\. "
-            r'Set it: pulumi config set bucket_name ""',
+            {
+                "network_peers": "10.0.0.0/8,172.16.0.0/12,192.168.16.0/20,192.168.32.0/19,"
+                "192.168.64.0/18,192.168.128.0/17"
+            },
+            r"Config network_cidr is '10\.20\.0\.0/16', but it must not overlap 10\.0\.0\.0/8 of "
+            r"network_peers\. Set it: pulumi config set network_cidr 192\.168\.0\.0/20",
         ),
     ],
 )

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from analysis.plan import PlannedResource, make
-from stacks.errors import ConfigError
 from tests.engine.clone import PROJECT
 
 PAGE = (PROJECT / "docs" / "tear-down.md").read_text()
@@ -86,10 +85,3 @@ def test_a_database_of_prod_at_aws_leaves_a_snapshot_behind_and_one_of_dev_does_
 
     assert final(environment="prod", protect="false") == (True, True)
     assert final(environment="dev", protect="true") == (False, False)
-
-
-def test_what_is_neither_true_nor_false_is_refused() -> None:
-    rule = "Config protect is 'perhaps', but it must be true or false. Set it: pulumi config set "
-
-    with pytest.raises(ConfigError, match=f"{rule}protect true --stack local"):
-        make("local", {"protect": "perhaps"})

@@ -111,13 +111,10 @@ def _program() -> None:
         inference=[
             ExternalInference(
                 name="serverless",
-                rung="serverless",
-                base_url=pulumi.Output.from_input("https://inference.example/v1"),
-                model=pulumi.Output.from_input("some-model"),
+                url="https://inference.example/v1",
+                model="some-model",
                 api_key=pulumi.Output.secret("key-51d0"),
                 context_tokens=8192,
-                input_usd_per_million=None,
-                output_usd_per_million=None,
             )
         ],
         rung="serverless",

@@ -1,0 +1,277 @@
+"""A wrong value is refused with its key, the value, the rule, and a command that mends it."""
+
+import asyncio
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime.config import set_all_config
+
+from stacks.config import KEYS, StackConfig, project_config, read
+from stacks.errors import ConfigError
+
+SPARE = {
+    "name": "spare",
+    "url": "https://spare.example/v1",
+    "model": "spare-model",
+    "context_tokens": 32_768,
+}
+SECRETS = ["inference_api_key", "inference_endpoint_keys", "hugging_face_token", "log_destinations"]
+
+
+def listed(*changes: dict[str, Any]) -> dict[str, str]:
+    """Config of endpoints that are like the spare one, with a key for it."""
+    return {
+        "inference_endpoints": json.dumps([SPARE | change for change in changes]),
+        "inference_endpoint_keys": '{"spare": "key-51d0"}',
+    }
+
+
+@pytest.fixture(autouse=True)
+def _stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "dev")
+
+
+def config(values: Mapping[str, str], secrets: list[str] = SECRETS) -> StackConfig:
+    """The config of a stack whose file has these values."""
+
+    async def program() -> StackConfig:  # outputs need a loop
+        full = {f"project:{key}": value for key, value in values.items()}
+        set_all_config(full, [f"project:{key}" for key in secrets])
+        return read(pulumi.Config("project"))
+
+    return asyncio.run(program())
+
+
+def test_what_pulumi_writes_by_default_is_the_schema_s_default() -> None:
+    written = {
+        key: json.dumps(entry["default"])
+        if isinstance(entry["default"], list | dict)
+        else str(entry["default"])
+        for key, entry in project_config().items()
+    }
+
+    assert config(written, secrets=[]) == StackConfig()
+    assert written.keys() == KEYS.keys()
+
+
+def test_values_have_the_types_of_the_schema() -> None:
+    found = config(
+        {
+            "protect": "true",
+            "gpu_minimum": "0",
+            "inference_input_usd_per_million": "0.5",
+            "network_peers": "10.0.0.0/16, 10.1.0.0/16",
+            "region": " tor1 ",
+        }
+        | listed({"context_tokens": "8192"})
+    )
+
+    assert (found.protect, found.gpu_minimum, found.region) == (True, 0, "tor1")
+    assert found.inference_input_usd_per_million == 0.5
+    assert [str(peer) for peer in found.network_peers] == ["10.0.0.0/16", "10.1.0.0/16"]
+    assert [(e.context_tokens, e.order) for e in found.inference_endpoints] == [(8192, 1)]
+
+
+WRONG = [
+    (
+        {"variant": "moon"},
+        "variant is 'moon', but it must be one of integrated, local, split. "
+        "Set it: pulumi config set variant local",
+    ),
+    (
+        {"protect": "perhaps"},
+        "protect is 'perhaps', but it must be true or false. "
+        "Set it: pulumi config set protect true",
+    ),
+    (
+        {"page_port": "99999"},
+        "page_port is '99999', but it must be a whole number from 0 to 65535. "
+        "Set it: pulumi config set page_port 0",
+    ),
+    (
+        {"gpu_concurrency": "eight"},
+        "gpu_concurrency is 'eight', but it must be a whole number from 1 to 4096. "
+        "Set it: pulumi config set gpu_concurrency 8",
+    ),
+    (
+        {"gpu_context_tokens": "[1]"},
+        "gpu_context_tokens is '[1]', but it must be a whole number from 4096 to 10000000. "
+        "Set it: pulumi config set gpu_context_tokens 32768",
+    ),
+    (
+        {"gpu_minimum": "3"},
+        "gpu_minimum is 3, but it must not be above gpu_maximum, which is 2. "
+        "Set it: pulumi config set gpu_minimum 2",
+    ),
+    (
+        {"inference_url": "http://127.0.0.1:11434"},
+        "inference_url is 'http://127.0.0.1:11434', but it must be an http or https URL that ends "
+        "in /v1. Set it: pulumi config set inference_url https://inference.do-ai.run/v1",
+    ),
+    (
+        {"inference_input_usd_per_million": "nan"},
+        "inference_input_usd_per_million is 'nan', but it must be a number from 0 to below 100000. "
+        "Set it: pulumi config set inference_input_usd_per_million 0.15",
+    ),
+    (
+        {"inference_api_key": "key-51d0"},
+        "inference_api_key is in plain text, but it must be encrypted. "
+        "Set it: pulumi config set --secret inference_api_key",
+    ),
+    (
+        {"inference_provider": "acme"},
+        "inference_provider is 'acme', but it must be one of digitalocean, fireworks, baseten, "
+        "together, bedrock. Set it: pulumi config set inference_provider ''",
+    ),
+    (
+        {"cluster_api_cidrs": "192.0.2.7/32, 10.0.0.1/8"},
+        "cluster_api_cidrs is '10.0.0.1/8', but each must be an IPv4 CIDR without host bits. "
+        "Set it: pulumi config set cluster_api_cidrs 192.0.2.7/32",
+    ),
+    (
+        {"inference_endpoints": "foo"},
+        "inference_endpoints is 'foo', but it must be a list. "
+        "Set it: pulumi config set --path 'inference_endpoints[0].name' spare",
+    ),
+    (
+        {"inference_endpoints": '{"name": "spare"}'},
+        "inference_endpoints is {'name': 'spare'}, but it must be a list. "
+        "Set it: pulumi config set --path 'inference_endpoints[0].name' spare",
+    ),
+    (
+        {"inference_endpoints": "[1]"},
+        "inference_endpoints[0] is 1, but it must be an object. "
+        "Set it: pulumi config set --path 'inference_endpoints[0].name' spare",
+    ),
+    (
+        {"inference_endpoints": "[{}]"},
+        "inference_endpoints[0].name is not set, but it must be a name of a-z, 0-9 and -. "
+        "Set it: pulumi config set --path 'inference_endpoints[0].name' spare",
+    ),
+    (
+        listed({"name": ["spare"]}),
+        "inference_endpoints[0].name is ['spare'], but it must be a name of a-z, 0-9 and -. "
+        "Set it: pulumi config set --path 'inference_endpoints[0].name' spare",
+    ),
+    (
+        listed({"name": "spare\n"}),
+        "inference_endpoints[0].name is 'spare\\n', but it must be a name of a-z, 0-9 and -. "
+        "Set it: pulumi config set --path 'inference_endpoints[0].name' spare",
+    ),
+    (
+        listed({}, {}),
+        "inference_endpoints[1].name is 'spare', but names are unique, and serverless, dedicated, "
+        "cluster are taken. Set it: pulumi config set --path 'inference_endpoints[1].name' spare-2",
+    ),
+    (
+        listed({"name": "dedicated"}),
+        "inference_endpoints[0].name is 'dedicated', but names are unique, and serverless, "
+        "dedicated, cluster are taken. "
+        "Set it: pulumi config set --path 'inference_endpoints[0].name' spare-1",
+    ),
+    (
+        listed({"url": "https://spare.example"}),
+        "inference_endpoints[0].url is 'https://spare.example', but it must be an http or https "
+        "URL that ends in /v1. Set it: pulumi config set --path 'inference_endpoints[0].url' "
+        "https://inference.do-ai.run/v1",
+    ),
+    (
+        listed({"model": ""}),
+        "inference_endpoints[0].model is '', but it must be a text that is not empty. "
+        "Set it: pulumi config set --path 'inference_endpoints[0].model' openai-gpt-oss-120b",
+    ),
+    (
+        listed({"model": None}),
+        "inference_endpoints[0].model is not set, but it must be a text that is not empty. "
+        "Set it: pulumi config set --path 'inference_endpoints[0].model' openai-gpt-oss-120b",
+    ),
+    (
+        listed({"weight": 101}),
+        "inference_endpoints[0].weight is 101, but it must be a whole number from 0 to 100. "
+        "Set it: pulumi config set --path 'inference_endpoints[0].weight' 1",
+    ),
+    (
+        listed({"order": "first"}),
+        "inference_endpoints[0].order is 'first', but it must be a whole number from 0 to 1000000. "
+        "Set it: pulumi config set --path 'inference_endpoints[0].order' 0",
+    ),
+    (
+        listed({"rung": "gpu"}),
+        "inference_endpoints[0].rung is 'gpu', but it must be one of cluster, dedicated, "
+        "serverless. "
+        "Set it: pulumi config set --path 'inference_endpoints[0].rung' serverless",
+    ),
+    (
+        listed({"api_key": "key-51d0"}),
+        "inference_endpoints[0].api_key is set, but an endpoint has only name, rung, url, model, "
+        "context_tokens, input_usd_per_million, output_usd_per_million, weight, order, ca, "
+        "replicas_url. Remove it: pulumi config rm --path 'inference_endpoints[0].api_key'",
+    ),
+    (
+        listed({"replicas_url": "https://other.example/replicas"}),
+        "inference_endpoints[0].replicas_url is not valid, but replicas_url "
+        "'https://other.example/replicas' must be at the host of url 'https://spare.example/v1'. "
+        "Remove it: pulumi config rm --path 'inference_endpoints[0].replicas_url'",
+    ),
+    *(
+        (
+            listed({}) | {"inference_endpoint_keys": keys},
+            "inference_endpoint_keys.spare is not set, but the endpoint needs a key. "
+            "Set it: pulumi config set --secret --path inference_endpoint_keys.spare",
+        )
+        for keys in ("{}", "key-51d0", '["key-51d0"]', '{"spare": ""}', "null")
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "message"), WRONG)
+def test_a_wrong_value_is_refused_with_its_rule_and_a_remedy(
+    values: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config(values, SECRETS[1:])
+
+    assert str(refused.value) == f"Config {message} --stack dev"
+    assert "key-51d0" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("values", "message"), WRONG)
+def test_the_remedy_is_accepted(values: dict[str, str], message: str) -> None:
+    words = shlex.split(message.partition("it: pulumi config ")[2])
+    action, flags = words.pop(0), [words.pop(0) for word in words[:] if word.startswith("--")]
+    value = "key-51d0" if "--secret" in flags else "".join(words[1:])
+    mended = dict(values)
+    if "--path" in flags:
+        key, *rest = re.findall(r"[\w-]+", words[0])
+        mended[key] = json.dumps(_changed(action, values[key], rest, value))
+    else:
+        mended[words[0]] = value
+
+    next_problem = ""
+    try:
+        config(mended)
+    except ConfigError as error:
+        next_problem = str(error)
+    assert f"{words[0]} is" not in next_problem
+
+
+def _changed(action: str, text: str, path: list[str], value: str) -> Any:
+    """The JSON after `pulumi config set` or `rm` at a path; one step of a list is its place."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        found = None
+    if len(path) == 1:
+        found = found if isinstance(found, dict) else {}
+        found.pop(path[0], None)
+        return found if action == "rm" else {**found, path[0]: value}
+    place = int(path[0])
+    rows = found if isinstance(found, list) else [{}]
+    rows[place] = rows[place] if isinstance(rows[place], dict) else {}
+    rows[place] = _changed(action, json.dumps(rows[place]), path[1:], value)
+    return rows
