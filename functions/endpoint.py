@@ -32,13 +32,13 @@ Price = Annotated[float, Meta(ge=0, lt=100_000, examples=[0.15])]
 
 
 class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An endpoint that speaks OpenAI's chat completions dialect; its key is told apart from it.
+    """An endpoint of OpenAI's chat completions API. Its key is kept apart.
 
     Attributes:
         name: Unique in the list; what the ledger, the page and the metrics call it.
-        rung: The step of the inference ladder that it is.
+        rung: Inference mode.
         url: Base URL, ending in `/v1`.
-        model: Model name to ask for.
+        model: Model name for requests.
         context_tokens: Prompt and answer together fit in so many tokens.
         input_usd_per_million: Price of a million prompt tokens; None is unknown.
         output_usd_per_million: Price of a million answer tokens; None is unknown.
@@ -46,8 +46,8 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             weight 0 is asked only when the others of its order cannot answer.
         order: Lower is asked first.
         ca: PEM of the authorities that sign its certificate; empty are the public ones.
-        replicas_url: Where its examiner tells how each replica stands, at the same host with the
-            same key and authorities; None where nobody asks replicas (see `functions.replicas`).
+        replicas_url: URL of the examiner's report on each replica, at the same host with the
+            same key and authorities; None without an examiner (see `functions.replicas`).
     """
 
     name: Annotated[
