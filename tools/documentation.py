@@ -56,10 +56,10 @@ def _documents() -> Iterator[tuple[Path, str, str]]:
         yield path, old, _PART.sub(_fill, old)
     path = ROOT / "Pulumi.yaml"
     old = path.read_text()
-    yield path, old, _project(old)
+    yield path, old, project(old)
 
 
-def _project(text: str) -> str:
+def project(text: str) -> str:
     """`Pulumi.yaml` with the config of the schema; unchanged where it says the same.
 
     The engine writes the file, too (`pulumi new`), in another form and with keys of its own.

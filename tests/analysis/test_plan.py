@@ -81,7 +81,9 @@ def test_a_stack_that_does_not_exist_is_refused() -> None:
 
 def test_a_key_that_the_project_does_not_have_is_refused() -> None:
     """The message lists those that there are."""
-    with pytest.raises(PlanError, match=r"--config rung: there is no such key\. There are variant, "):
+    with pytest.raises(
+        PlanError, match=r"--config rung: there is no such key\. There are variant, "
+    ):
         make("local", {"rung": "dedicated"})
 
 

@@ -155,3 +155,17 @@ def test_a_command_that_a_document_shows_is_taken(document: str, words: list[str
         command.make_context(words[0], given, resilient_parsing=False)
     except click.exceptions.MissingParameter as error:
         pytest.fail(f"{document}: {error.format_message()}")
+
+
+def test_the_config_of_the_project_is_written_anew_when_it_is_not_the_schema_s() -> None:
+    text = (ROOT / "Pulumi.yaml").read_text()
+
+    assert documentation.project(text.replace("default: 32768", "default: 1")) == text
+
+
+def test_the_engine_may_write_the_project_in_its_own_form_with_tags() -> None:
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    project["config"]["pulumi:tags"] = {"value": {"pulumi:template": "seamless"}}
+    text = yaml.safe_dump(project)
+
+    assert documentation.project(text) == text
