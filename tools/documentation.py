@@ -68,6 +68,8 @@ def project(text: str) -> str:
     if {key: entry for key, entry in config.items() if ":" not in key} == project_config():
         return text
     rows = yaml.safe_dump(project_config(), sort_keys=False, allow_unicode=True, width=1000)
+    if not _CONFIG.search(text):
+        raise CommandError("Pulumi.yaml differs from stacks/config.py and has no # begin config.")
     return _CONFIG.sub(lambda part: part[1] + textwrap.indent(rows, "  ") + part[2], text)
 
 
