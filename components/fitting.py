@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from components.gpu import Gpu, Machine, gpu
-from components.memory import Fit, KvCache, arithmetic
+from components.memory import Fit, arithmetic
 from components.models import Model
 
 _MOST_NODES = 4
@@ -17,10 +17,6 @@ class Ask:
     model: Model
     context_tokens: int
     concurrency: int
-    kv_cache: KvCache
-    gpu_memory_utilization: float
-    max_num_seqs: int | None
-    max_num_batched_tokens: int | None
 
     def __str__(self) -> str:
         return (
@@ -35,10 +31,7 @@ class Ask:
             context_tokens=self.context_tokens,
             tensor_parallel=tensor_parallel,
             nodes=nodes,
-            kv_cache=self.kv_cache,
-            gpu_memory_utilization=self.gpu_memory_utilization,
-            max_num_seqs=self.max_num_seqs or self.concurrency,
-            max_num_batched_tokens=self.max_num_batched_tokens,
+            max_num_seqs=self.concurrency,
         )
 
 
@@ -70,7 +63,7 @@ def answers(ask: Ask, rows: tuple[Machine, ...]) -> tuple[tuple[Fit, ...], tuple
 
 def _on_one(ask: Ask, row: Machine) -> Fit | Refusal:
     """The smallest server on the machine that holds what is asked."""
-    reason = _unsuited(ask, gpu(row.gpu))
+    reason = _unsuited(gpu(row.gpu))
     if reason:
         return Refusal(machine=row, reason=reason)
     tried = [ask.on(row, parallel, 1) for parallel in _tensor_parallel(ask.model, row)]
@@ -87,7 +80,7 @@ def _on_one(ask: Ask, row: Machine) -> Fit | Refusal:
 
 def _on_several(ask: Ask, row: Machine) -> Iterator[Fit]:
     """The fewest machines with a network between them that hold it, all of their GPUs in use."""
-    if row.count < 8 or not row.fabric or _unsuited(ask, gpu(row.gpu)):
+    if row.count < 8 or not row.fabric or _unsuited(gpu(row.gpu)):
         return
     parallel = max(_tensor_parallel(ask.model, row))
     for nodes in range(2, _MOST_NODES + 1):
@@ -106,10 +99,6 @@ def _cost(fit: Fit) -> tuple[bool, float, int, str]:
     return fit.usd_hour is None, fit.usd_hour or 0.0, fit.nodes, fit.machine.slug
 
 
-def _unsuited(ask: Ask, card: Gpu) -> str:
+def _unsuited(card: Gpu) -> str:
     """Why the GPU cannot run it whatever its memory; empty if it can."""
-    if not card.bf16:
-        return f"the {card.product} does not compute bfloat16"
-    if ask.kv_cache == "fp8" and not card.fp8:
-        return f"the {card.product} has no FP8 for the cache"
-    return ""
+    return "" if card.bf16 else f"the {card.product} does not compute bfloat16"

@@ -14,12 +14,9 @@ promising less; docs/sizing.md has the outcome beside published figures.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from components.gpu import Gpu, Machine, gpu
 from components.models import Model
-
-KvCache = Literal["auto", "fp8"]
 
 GIB = 2**30
 PAGE_TOKENS = 16
@@ -65,7 +62,6 @@ class Fit:
     gpu: Gpu
     tensor_parallel: int
     nodes: int
-    kv_cache: KvCache
     max_num_batched_tokens: int
     max_num_seqs: int
     lines: tuple[Line, ...]
@@ -130,12 +126,11 @@ def request_bytes(
     *,
     tensor_parallel: int,
     nodes: int = 1,
-    kv_cache: KvCache = "auto",
     max_num_batched_tokens: int,
 ) -> int:
     """Cache in each GPU for one request of that length."""
     heads = -(-wanted.kv_heads // tensor_parallel)
-    page = PAGE_TOKENS * 2 * heads * wanted.head_dim * (1 if kv_cache == "fp8" else 2)
+    page = PAGE_TOKENS * 2 * heads * wanted.head_dim * 2
     sliding = -(-wanted.sliding_layers // nodes)
     full = -(-(wanted.layers - wanted.sliding_layers) // nodes)
     seen = min(wanted.window - 1 + max_num_batched_tokens, context_tokens)
@@ -149,7 +144,6 @@ def arithmetic(
     context_tokens: int,
     tensor_parallel: int,
     nodes: int = 1,
-    kv_cache: KvCache = "auto",
     gpu_memory_utilization: float = 0.9,
     max_num_seqs: int,
     max_num_batched_tokens: int | None = None,
@@ -185,7 +179,6 @@ def arithmetic(
         context_tokens,
         tensor_parallel=tensor_parallel,
         nodes=nodes,
-        kv_cache=kv_cache,
         max_num_batched_tokens=step,
     )
     return Fit(
@@ -193,7 +186,6 @@ def arithmetic(
         gpu=card,
         tensor_parallel=tensor_parallel,
         nodes=nodes,
-        kv_cache=kv_cache,
         max_num_batched_tokens=step,
         max_num_seqs=max_num_seqs,
         lines=(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from components.fitting import Ask, Refusal, answers
 from components.gpu import Machine
-from components.memory import Fit, KvCache
+from components.memory import Fit
 from components.models import MODELS, Model, model
 
 _CONTEXT_STEP = 1024
@@ -42,12 +42,10 @@ class Choice:
 
     Attributes:
         settings: Configuration keys and the values that make the change.
-        kv_cache: What the change wants of the cache.
     """
 
     what: str
     settings: Mapping[str, str]
-    kv_cache: KvCache
     fit: Fit
 
     @property
@@ -78,10 +76,6 @@ def size(
     concurrency: int,
     machines: Iterable[Machine],
     gpu_or_machine: str | None = None,
-    kv_cache: KvCache = "auto",
-    gpu_memory_utilization: float = 0.9,
-    max_num_seqs: int | None = None,
-    max_num_batched_tokens: int | None = None,
 ) -> Sizing:
     """What holds the model for `concurrency` requests of `context_tokens` each, in one server.
 
@@ -89,10 +83,6 @@ def size(
         wanted: A model or its name.
         machines: The candidates, as of `components.gpu.machines`.
         gpu_or_machine: Only this GPU (`h100`) or this machine (`gpu-h100x1-80gb`), if given.
-        kv_cache: `fp8` halves the cache; needs hardware with FP8.
-        gpu_memory_utilization: Share of a GPU's memory that the server takes.
-        max_num_seqs: Requests in one step; the concurrency unless given.
-        max_num_batched_tokens: Tokens in one step; `step_tokens` of the GPU unless given.
 
     Raises:
         DoesNotFit: Nothing holds it, or not what was wanted.
@@ -102,13 +92,9 @@ def size(
         model=model(wanted) if isinstance(wanted, str) else wanted,
         context_tokens=_positive("gpu_context_tokens", context_tokens, such_as=32_768),
         concurrency=_positive("gpu_concurrency", concurrency, such_as=8),
-        kv_cache=kv_cache,
-        gpu_memory_utilization=gpu_memory_utilization,
-        max_num_seqs=max_num_seqs,
-        max_num_batched_tokens=max_num_batched_tokens,
     )
     candidates = tuple(machines)
-    allowed = _allowed(candidates, gpu_or_machine)
+    allowed = _allowed(ask, candidates, gpu_or_machine)
     fits, refusals = answers(ask, allowed)
     if not fits:
         choices = tuple(_choices(ask, allowed, candidates))
@@ -122,15 +108,17 @@ def size(
     )
 
 
-def _allowed(candidates: tuple[Machine, ...], name: str | None) -> tuple[Machine, ...]:
+def _allowed(ask: Ask, candidates: tuple[Machine, ...], name: str | None) -> tuple[Machine, ...]:
     if not candidates:
         raise ValueError("Right-sizing needs at least one machine to choose from; it got none.")
     rows = tuple(row for row in candidates if name in (None, row.gpu, row.slug))
     if not rows:
-        known = sorted({row.gpu for row in candidates} | {row.slug for row in candidates})
+        known = ", ".join(sorted({row.gpu for row in candidates}))
+        fits, _ = answers(ask, candidates)
+        remedy = f"set gpu_type {fits[0].machine.slug}" if fits else "rm gpu_type"
         raise ValueError(
-            f"gpu_type is {name!r}: it must be a GPU or a machine among {', '.join(known)}."
-            f" Mend it: pulumi config set gpu_type {candidates[0].slug}"
+            f"gpu_type is {name!r}: it must be a GPU ({known}) or a machine of"
+            f" docs/reference/catalogue.md. Set it: pulumi config {remedy}"
         )
     return rows
 
@@ -150,8 +138,6 @@ def _smaller(ask: Ask, rows: tuple[Machine, ...], allowed: tuple[Machine, ...]) 
     def fits(question: Ask) -> bool:
         return bool(answers(question, rows)[0])
 
-    if ask.kv_cache == "auto":
-        yield from _choice("an FP8 cache (kv_cache)", replace(ask, kv_cache="fp8"), rows, allowed)
     fewer = _most(lambda n: fits(replace(ask, concurrency=n)), ask.concurrency - 1)
     if fewer:
         yield from _choice(
@@ -198,7 +184,7 @@ def _choice(
         changed = {key: str(value) for key, value in settings.items()}
         if fits[0].machine not in allowed:
             changed["gpu_type"] = fits[0].machine.slug
-        yield Choice(what=what, settings=changed, kv_cache=ask.kv_cache, fit=fits[0])
+        yield Choice(what=what, settings=changed, fit=fits[0])
 
 
 def _most(holds: Callable[[int], bool], most: int) -> int:
@@ -230,6 +216,6 @@ def _message(
 def _positive(key: str, value: int, *, such_as: int) -> int:
     if value < 1:
         raise ValueError(
-            f"{key} is {value}: it must be at least 1. Mend it: pulumi config set {key} {such_as}"
+            f"{key} is {value}: it must be at least 1. Set it: pulumi config set {key} {such_as}"
         )
     return value

@@ -108,7 +108,6 @@ class GpuSettings:
             device_group=self.device_group,
             gpus=fit.tensor_parallel,
             nodes=fit.nodes,
-            kv_cache=fit.kv_cache,
             memory_utilization=sharing.memory_utilization,
             minimum=self.minimum,
             maximum=self.maximum,
