@@ -11,7 +11,7 @@ from pathlib import Path
 import typer.main
 import yaml
 
-from tools import reference, sizing
+from tools import fact_tables, reference, sizing
 from tools.workspace import ROOT, CommandError
 
 _PART = re.compile(r"(<!-- begin (?P<name>[\w-]+) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
@@ -149,6 +149,7 @@ def _arrangements() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "arrangements": _arrangements,
+    "charts": lambda: _table(fact_tables.CHART_HEAD, fact_tables.charts()),
     "commands": _commands,
     "components": lambda: "\n\n".join(
         f"### {part.name}\n\n`{part.file}`. {part.text}\n\n"
@@ -157,10 +158,17 @@ PARTS: dict[str, Callable[[], str]] = {
     ),
     "config": _config,
     "errors": lambda: _table(["code", "meaning"], reference.errors()),
+    "gpus": lambda: _table(fact_tables.GPU_HEAD, fact_tables.gpus()),
+    "images": lambda: _table(fact_tables.IMAGE_HEAD, fact_tables.images()),
+    "machines": lambda: _table(fact_tables.MACHINE_HEAD, fact_tables.machines()),
+    "models": lambda: _table(fact_tables.MODEL_HEAD, fact_tables.models()),
     "outputs": _outputs,
     "policies": lambda: _table(
         ["rule", "demands", "severity", "enforcement", "remedy", "source"], reference.policies()
     ),
+    "prices": lambda: _table(fact_tables.PRICE_HEAD, fact_tables.prices()),
+    "providers": lambda: _table(fact_tables.PROVIDER_HEAD, fact_tables.providers()),
+    "regions": lambda: _table(fact_tables.REGION_HEAD, fact_tables.regions()),
     "sizing": _sizing,
     "sizing-published": _sizing_published,
     "variables": _variables,
