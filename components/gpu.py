@@ -18,7 +18,7 @@ class Gpu(Row, frozen=True, kw_only=True):
 
     Attributes:
         memory_mib: Binary megabytes as the source counts them, before the driver takes its share.
-        bf16: Computes bfloat16; what does not cannot serve the models of this catalogue.
+        bf16: Computes bfloat16; a GPU that does not cannot serve the models of the catalogue.
         fp8: Multiplies FP8 in hardware.
         mxfp4: Multiplies MXFP4 in hardware.
         mig: Profile of a hardware slice to how many of it fit; empty where there are none.

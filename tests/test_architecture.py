@@ -22,27 +22,11 @@ import functions
 
 ROOT = Path(__file__).resolve().parents[1]
 
+_ABOVE = ["components", "stacks", "analysis", "tools", "policies", "tests"]
+
 FORBIDDEN = {
-    "catalog": [
-        "pulumi",
-        "components",
-        "functions",
-        "stacks",
-        "analysis",
-        "tools",
-        "policies",
-        "tests",
-    ],
-    "functions": [
-        "pulumi",
-        "catalog",
-        "components",
-        "stacks",
-        "analysis",
-        "tools",
-        "policies",
-        "tests",
-    ],
+    "catalog": ["pulumi", "functions", *_ABOVE],
+    "functions": ["pulumi", "catalog", *_ABOVE],
     "components": ["stacks", "analysis", "tools", "policies", "tests"],
     "components/aws": ["components.digitalocean", "components.local"],
     "components/digitalocean": ["components.aws", "components.local"],

@@ -27,16 +27,16 @@ REMOVABLE = {
     )
     for name in ("integrated", "split")
 }
-"""What belongs to an arrangement alone, so that a fork may delete it."""
+"""Files of one variant alone, which a fork may delete."""
 
 
 def stale() -> list[Path]:
-    """Documents, relative to the project, whose generated parts are not what they would be now."""
+    """Documents, relative to the project, whose generated parts are out of date."""
     return [path.relative_to(ROOT) for path, old, new in _documents() if old != new]
 
 
 def write() -> list[Path]:
-    """Write the generated parts anew; return the documents that changed."""
+    """Write the generated parts; return the documents that changed."""
     changed = []
     for path, old, new in _documents():
         if old != new:
@@ -54,7 +54,9 @@ def _documents() -> Iterator[tuple[Path, str, str]]:
 def _fill(match: re.Match[str]) -> str:
     name = match["name"]
     if name not in PARTS:
-        raise CommandError(f"A document asks for a generated part {name!r}, which nothing makes.")
+        raise CommandError(
+            f"Unknown generated part {name!r}: it must be one of {', '.join(PARTS)}."
+        )
     return f"{match[1]}\n{PARTS[name]()}\n\n{match[3]}"
 
 
@@ -135,7 +137,7 @@ def _sizing() -> str:
 def _sizing_published() -> str:
     head = ["model", "server, utilization", "tokens logged", "tokens computed"]
     return _table(
-        [*head, "GiB logged", "GiB foretold", "source, date"],
+        [*head, "GiB logged", "GiB predicted", "source, date"],
         sizing.comparisons(),
     )
 
@@ -173,4 +175,4 @@ PARTS: dict[str, Callable[[], str]] = {
     "sizing-published": _sizing_published,
     "variables": _variables,
 }
-"""What makes each generated part, by its name between the markers."""
+"""The function that makes each generated part, by its name between the markers."""

@@ -1,4 +1,4 @@
-"""The tables of docs/reference/catalogue.md: what the catalogue says, for people."""
+"""The tables of docs/reference/catalogue.md, made from the catalogue."""
 
 from collections.abc import Iterable, Iterator
 

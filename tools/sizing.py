@@ -1,4 +1,4 @@
-"""What docs/sizing.md shows: answers of right-sizing, and its arithmetic beside published logs."""
+"""The tables of docs/sizing.md: results of right-sizing, and predictions beside published logs."""
 
 from collections.abc import Iterator
 
@@ -58,7 +58,7 @@ class Published(Row, frozen=True, kw_only=True):
         return int(self.available_gib * GIB) * self.context_tokens // request
 
     @property
-    def foretold(self) -> Fit | None:
+    def predicted(self) -> Fit | None:
         """The whole arithmetic, where the GPU is in the catalogue."""
         if self.machine is None:
             return None
@@ -108,13 +108,13 @@ def _answer(name: str, context: int, platform: str) -> list[str]:
 def comparisons() -> Iterator[list[str]]:
     """A row for each published log: what it says and what this arithmetic says."""
     for row in PUBLISHED.values():
-        foretold = row.foretold
+        predicted = row.predicted
         yield [
             row.model,
             f"{row.where}, TP {row.tensor_parallel}, {row.utilization:g}",
             "" if row.kv_tokens is None else f"{row.kv_tokens:,}",
             "" if row.kv_tokens is None else f"{row.tokens_from_available:,}",
             f"{row.available_gib:.2f}",
-            "" if foretold is None else f"{foretold.available_bytes / GIB:.2f}",
+            "" if predicted is None else f"{predicted.available_bytes / GIB:.2f}",
             row.origin,
         ]

@@ -137,21 +137,21 @@ def test_the_tokens_of_a_logged_memory_are_the_logged_tokens_to_a_thousandth(
 
 @pytest.mark.parametrize(
     "row",
-    [row for row in PUBLISHED.values() if row.machine and "27508" not in row.source],
+    [row for row in PUBLISHED.values() if row.machine and "27508" not in row.origin],
     ids=lambda row: row.source,
 )
-def test_the_foretold_memory_is_up_to_three_gib_below_the_logged_and_never_above(
+def test_the_predicted_memory_is_up_to_three_gib_below_the_logged_and_never_above(
     row: Published,
 ) -> None:
-    foretold = row.foretold
-    assert foretold is not None
-    assert row.available_gib - 3 <= foretold.available_bytes / GIB <= row.available_gib
+    predicted = row.predicted
+    assert predicted is not None
+    assert row.available_gib - 3 <= predicted.available_bytes / GIB <= row.available_gib
 
 
-def test_a_server_that_did_not_start_is_foretold_not_to() -> None:
-    (row,) = (row for row in PUBLISHED.values() if "27508" in row.source)
-    assert row.foretold is not None
-    assert row.foretold.max_concurrency == 0
+def test_a_server_that_did_not_start_is_predicted_not_to() -> None:
+    (row,) = (row for row in PUBLISHED.values() if "27508" in row.origin)
+    assert row.predicted is not None
+    assert row.predicted.max_concurrency == 0
 
 
 def test_the_activations_are_those_that_vllm_10517_logged_for_two_lengths_of_a_step() -> None:
