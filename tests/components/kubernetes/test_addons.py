@@ -1,6 +1,7 @@
 """Proves which charts a cluster gets, where they run, and that nothing of a platform is doubled."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
