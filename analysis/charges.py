@@ -16,7 +16,6 @@ from analysis.prices import (
     SERVICE,
     SIZES,
     Price,
-    Source,
 )
 from analysis.resources import PlannedResource
 
@@ -59,7 +58,7 @@ def charges(resources: Iterable[PlannedResource]) -> Iterator[Charge]:
     """
     planned = list(resources)
     region = next((_region(r.inputs) for r in planned if r.type == "pulumi:providers:aws"), "")
-    rows = (*PRICES, *_machines(planned))
+    rows = (*PRICES.values(), *_machines(planned))
     for resource in planned:
         if resource.type.startswith(_MADE_HERE) or _inside(resource):
             continue
@@ -80,15 +79,15 @@ def _machines(planned: Iterable[PlannedResource]) -> Iterator[Price]:
         if machine := resource.inputs.get("machine"):
             node, region = _NODES[machine["platform"]]
             seen = machine.get("seen")
-            source = Source(name=machine["source"], seen=date.fromisoformat(seen) if seen else None)
             yield Price(
                 type=node,
                 size=machine["slug"],
                 part="node",
-                usd=machine.get("usd_hour"),
+                usd_hour=machine.get("usd_hour"),
                 per="hour",
                 region=region,
-                source=source,
+                source=machine["source"],
+                seen=date.fromisoformat(seen) if seen else None,
             )
 
 
@@ -142,7 +141,7 @@ def rows(found: Sequence[Charge]) -> list[dict[str, Any]]:
             "part": charge.price.part if charge.price else "",
             "usd": charge.price.usd if charge.price else None,
             "per": charge.price.per if charge.price else "",
-            "source": str(charge.price.source or "") if charge.price else "",
+            "source": charge.price.origin if charge.price else "",
         }
         for charge, count in Counter(found).items()
         if charge.price is None or charge.price.per != "nothing"
@@ -166,7 +165,7 @@ def summary(found: Sequence[Charge]) -> list[str]:
         + (f", and {len(unknown)} unknown" if unknown else ""),
         *(
             f"{len(names)} x ${price.usd:.4f} per {price.per}: {names[0]}, {price.part}"
-            f" ({price.source or 'no source'})"
+            f" ({price.origin or 'no source'})"
             for price, names in sorted(known.items(), key=lambda row: -_month(row[0]) * len(row[1]))
         ),
         *(f"unknown: {what}" for what in unknown),

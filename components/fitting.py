@@ -1,4 +1,4 @@
-"""Which machines hold a model as asked, each as a fit or as a refusal with its reason."""
+"""Whether each machine holds a model: a fit with its arithmetic, or a refusal with its reason."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _MOST_NODES = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """A model, and the requests that one server must hold at once."""
+    """A request for a machine; the fields are the arguments of `components.sizing.size`."""
 
     model: Model
     context_tokens: int
@@ -47,8 +47,8 @@ class Refusal:
 def answers(ask: Ask, rows: tuple[Machine, ...]) -> tuple[tuple[Fit, ...], tuple[Refusal, ...]]:
     """The fits, cheapest first and unknown prices last, and the refusals.
 
-    Several machines share a model only where no single one holds even one request: more requests
-    are a matter of replicas.
+    Several machines share a model only where no single one holds one request: more requests need
+    more replicas, not a larger server.
     """
     if ask.context_tokens > ask.model.context_tokens:
         reason = f"{ask.model.name} reads {ask.model.context_tokens:,} tokens at most"
@@ -62,7 +62,7 @@ def answers(ask: Ask, rows: tuple[Machine, ...]) -> tuple[tuple[Fit, ...], tuple
 
 
 def _on_one(ask: Ask, row: Machine) -> Fit | Refusal:
-    """The smallest server on the machine that holds what is asked."""
+    """The smallest server on the machine that holds the request."""
     reason = _unsuited(gpu(row.gpu))
     if reason:
         return Refusal(machine=row, reason=reason)
@@ -100,5 +100,5 @@ def _cost(fit: Fit) -> tuple[bool, float, int, str]:
 
 
 def _unsuited(card: Gpu) -> str:
-    """Why the GPU cannot run it whatever its memory; empty if it can."""
+    """Reason other than memory why the GPU cannot run a model; empty if it can."""
     return "" if card.bf16 else f"the {card.product} does not compute bfloat16"

@@ -5,7 +5,7 @@ Per GPU and in whole bytes:
     room for the cache = utilisation x memory - weights - peak of a step - what is outside of torch
 
 vLLM measures the terms when it starts and logs the rest ("Available KV cache memory"); this module
-foretells them. A token of cache is 2 (key, value) x layers x heads x head size x bytes; tensor
+predicts them. A token of cache is 2 (key, value) x layers x heads x head size x bytes; tensor
 parallelism divides the heads and, once they run out, copies them; a page is 16 tokens. A sliding
 window holds its window and one prefill step (`SlidingWindowSpec.max_admission_blocks_per_request`).
 The peak of a step is the widest activations of the feed-forward block, which agrees with the log of
@@ -55,7 +55,7 @@ class Fit:
         max_num_seqs: Likewise.
         available_bytes: Room for the cache in each GPU; below zero where not even the weights fit.
         request_bytes: Cache in each GPU for one request as long as the context.
-        notes: What a person should know: kernels that stand in for missing hardware.
+        notes: Kernels that stand in for missing hardware support.
     """
 
     machine: Machine
@@ -148,7 +148,7 @@ def arithmetic(
     max_num_seqs: int,
     max_num_batched_tokens: int | None = None,
 ) -> Fit:
-    """The memory of one server on such machines, whether or not it holds anything."""
+    """The memory of one server on such machines, even where it does not fit."""
     card = gpu(row.gpu)
     step = max_num_batched_tokens or step_tokens(card)
     per_mille = _per_mille(gpu_memory_utilization)

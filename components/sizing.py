@@ -1,4 +1,4 @@
-"""Right-sizing: what holds a model at a context and a concurrency, cheapest first.
+"""Right-sizing: machines that hold a model at a context length and a concurrency, cheapest first.
 
 size("gpt-oss-120b", context_tokens=32_768, concurrency=8, machines=machines("aws")).chosen
 """
@@ -31,14 +31,14 @@ class Sizing:
 
     @property
     def text(self) -> str:
-        """The choice with its arithmetic, and what else would do."""
+        """The choice with its arithmetic, and the other machines that fit."""
         others = ", ".join(f"{fit.machine.slug} ({fit.price})" for fit in self.fits[1:])
         return f"{self.model.name}: {self.chosen.text}\nwould do as well: {others or 'nothing'}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A change of the question that has an answer.
+    """A changed request that a machine does hold.
 
     Attributes:
         settings: Configuration keys and the values that make the change.
@@ -50,13 +50,13 @@ class Choice:
 
     @property
     def text(self) -> str:
-        """The change, the machine that then holds the model, and the lines that make it."""
+        """The change, the machine that then holds the model, and the commands that set it."""
         lines = [f"  pulumi config set {key} {value}" for key, value in self.settings.items()]
         return "\n".join([f"- {self.what}: {self.fit.machine.slug}", *lines])
 
 
 class DoesNotFit(ValueError):  # noqa: N818
-    """No machine, or not the wanted one, holds the model as asked; the message has the arithmetic.
+    """No allowed machine holds the model as requested; the message has the arithmetic.
 
     Attributes:
         refusals: Every machine that was tried.
@@ -77,7 +77,7 @@ def size(
     machines: Iterable[Machine],
     gpu_or_machine: str | None = None,
 ) -> Sizing:
-    """What holds the model for `concurrency` requests of `context_tokens` each, in one server.
+    """Machines that hold the model for `concurrency` requests of `context_tokens`, in one server.
 
     Args:
         wanted: A model or its name.
@@ -85,8 +85,8 @@ def size(
         gpu_or_machine: Only this GPU (`h100`) or this machine (`gpu-h100x1-80gb`), if given.
 
     Raises:
-        DoesNotFit: Nothing holds it, or not what was wanted.
-        ValueError: An argument makes no sense.
+        DoesNotFit: No allowed machine holds it.
+        ValueError: A number is below 1, or `gpu_or_machine` is not among the machines.
     """
     ask = Ask(
         model=model(wanted) if isinstance(wanted, str) else wanted,
@@ -115,7 +115,7 @@ def size(
 def _choices(
     ask: Ask, allowed: tuple[Machine, ...], candidates: tuple[Machine, ...]
 ) -> Iterator[Choice]:
-    """Changes that do fit: another machine; else, or besides, a smaller question."""
+    """Changes that fit: another machine, a smaller request, or both."""
     near = [
         *(_choice("another machine", ask, candidates, allowed) if allowed != candidates else ()),
         *_smaller(ask, allowed, allowed),
@@ -167,7 +167,7 @@ def _choice(
     allowed: tuple[Machine, ...],
     **settings: object,
 ) -> Iterator[Choice]:
-    """The cheapest answer to the changed question, if it has one."""
+    """The cheapest machine for the changed request, if there is one."""
     fits, _ = answers(ask, rows)
     if fits:
         changed = {key: str(value) for key, value in settings.items()}
@@ -177,7 +177,10 @@ def _choice(
 
 
 def _most(holds: Callable[[int], bool], most: int) -> int:
-    """A number up to `most` for which it holds, the greatest if it holds below that; 0 if none."""
+    """The largest number up to `most` for which `holds` is true; 0 if there is none.
+
+    `holds` must be true for every number below one for which it is true.
+    """
     least = 0
     while least < most:
         middle = (least + most + 1) // 2

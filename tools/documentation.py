@@ -14,7 +14,7 @@ import typer.main
 import yaml
 
 from stacks.config import project_config
-from tools import reference, sizing
+from tools import fact_tables, reference, sizing
 from tools.workspace import ROOT, CommandError
 
 _PART = re.compile(r"(<!-- begin (?P<name>[\w-]+) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
@@ -32,16 +32,16 @@ REMOVABLE = {
     )
     for name in ("integrated", "split")
 }
-"""What belongs to an arrangement alone, so that a fork may delete it."""
+"""Files of one variant alone, which a fork may delete."""
 
 
 def stale() -> list[Path]:
-    """Documents, relative to the project, whose generated parts are not what they would be now."""
+    """Documents, relative to the project, whose generated parts are out of date."""
     return [path.relative_to(ROOT) for path, old, new in _documents() if old != new]
 
 
 def write() -> list[Path]:
-    """Write the generated parts anew; return the documents that changed."""
+    """Write the generated parts; return the documents that changed."""
     changed = []
     for path, old, new in _documents():
         if old != new:
@@ -76,7 +76,9 @@ def project(text: str) -> str:
 def _fill(match: re.Match[str]) -> str:
     name = match["name"]
     if name not in PARTS:
-        raise CommandError(f"A document asks for a generated part {name!r}, which nothing makes.")
+        raise CommandError(
+            f"Unknown generated part {name!r}: it must be one of {', '.join(PARTS)}."
+        )
     return f"{match[1]}\n{PARTS[name]()}\n\n{match[3]}"
 
 
@@ -155,7 +157,7 @@ def _sizing() -> str:
 def _sizing_published() -> str:
     head = ["model", "server, utilization", "tokens logged", "tokens computed"]
     return _table(
-        [*head, "GiB logged", "GiB foretold", "source, date"],
+        [*head, "GiB logged", "GiB predicted", "source, date"],
         sizing.comparisons(),
     )
 
@@ -169,6 +171,7 @@ def _arrangements() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "arrangements": _arrangements,
+    "charts": lambda: _table(fact_tables.CHART_HEAD, fact_tables.charts()),
     "commands": _commands,
     "components": lambda: "\n\n".join(
         f"### {part.name}\n\n`{part.file}`. {part.text}\n\n"
@@ -177,12 +180,19 @@ PARTS: dict[str, Callable[[], str]] = {
     ),
     "config": _config,
     "errors": lambda: _table(["code", "meaning"], reference.errors()),
+    "gpus": lambda: _table(fact_tables.GPU_HEAD, fact_tables.gpus()),
+    "images": lambda: _table(fact_tables.IMAGE_HEAD, fact_tables.images()),
+    "machines": lambda: _table(fact_tables.MACHINE_HEAD, fact_tables.machines()),
+    "models": lambda: _table(fact_tables.MODEL_HEAD, fact_tables.models()),
     "outputs": _outputs,
     "policies": lambda: _table(
         ["rule", "demands", "severity", "enforcement", "remedy", "source"], reference.policies()
     ),
+    "prices": lambda: _table(fact_tables.PRICE_HEAD, fact_tables.prices()),
+    "providers": lambda: _table(fact_tables.PROVIDER_HEAD, fact_tables.providers()),
+    "regions": lambda: _table(fact_tables.REGION_HEAD, fact_tables.regions()),
     "sizing": _sizing,
     "sizing-published": _sizing_published,
     "variables": _variables,
 }
-"""What makes each generated part, by its name between the markers."""
+"""The function that makes each generated part, by its name between the markers."""

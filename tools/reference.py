@@ -1,4 +1,4 @@
-"""What the reference pages say, read from the source: components, error codes, rules."""
+"""Components, error codes and policies, read from the source for the reference pages."""
 
 import ast
 import inspect
@@ -13,60 +13,60 @@ from tools.workspace import ROOT
 RECURRING = {
     "ami_type": "Image of its nodes, as EKS calls it.",
     "api_key": "Secret. Key of the model's endpoint.",
-    "arrivals": "The queue whose dead letters are watched.",
-    "base_url": "Of the endpoint, ending in `/v1`.",
-    "bucket_arn": "The bucket that may write to it.",
-    "certificate_authority": "PEM of the authority behind the endpoint; empty is a public one.",
-    "cluster": "The cluster that it runs in.",
-    "database": "The database that the functions are told of, or that is watched.",
-    "description": "What a person reads of it at the cloud.",
-    "disk_gib": "Of each node.",
-    "entrance": "How callers come in from outside.",
-    "extras": "What the cluster has beside a model.",
-    "functions": "The functions that are watched.",
-    "hugging_face_token": "Secret. Of somebody who accepted the licence of a gated model.",
-    "inference": "The endpoints that the functions are told of, in order.",
-    "instance_type": "Of each node.",
-    "maximum": "Nodes that may run.",
-    "minimum": "Nodes that always run.",
-    "model": "Name that the endpoint is asked for.",
-    "namespace": "Of Kubernetes.",
-    "network": "Where it lies, and who reaches whom.",
-    "page_url": "What is looked at from outside.",
-    "production": "True says so in the project.",
-    "protect": "True refuses to delete what it holds.",
-    "region": "Of the cloud.",
-    "replica_port": "Of each replica.",
-    "replicas": "For which a GPU is kept warm.",
-    "role_arn": "What its nodes are allowed.",
-    "rules": "What the account may do, as a Role of Kubernetes has it.",
-    "rung": "Step of the inference ladder, which the functions show.",
-    "server": "The replicas that are scaled.",
-    "server_port": "Of each replica.",
-    "serving": "The model, and the shape of a replica.",
-    "sharing": "How GPUs are handed out.",
-    "store": "The store that the functions are told of, and may use.",
-    "subnet_ids": "Where its nodes are.",
-    "tags": "What its costs are sorted by.",
-    "upstream_labels": "Of the pods that answer.",
-    "upstream_port": "Of the Service that answers.",
-    "weights": "The volume that it serves from.",
+    "arrivals": "Queue whose dead letters raise an alarm.",
+    "base_url": "URL of the endpoint, ending in `/v1`.",
+    "bucket_arn": "Bucket that may write to it.",
+    "certificate_authority": "PEM of the endpoint's certificate authority; empty for a public one.",
+    "cluster": "Cluster that it runs in.",
+    "database": "Database that the functions use, or that is monitored.",
+    "description": "Text shown in the cloud's console.",
+    "disk_gib": "Disk of each node in GiB.",
+    "entrance": "Load balancer in front of the endpoint.",
+    "extras": "Parts of the cluster beside the model.",
+    "functions": "Functions that are monitored.",
+    "hugging_face_token": "Secret. Token of an account that accepted the licence of a gated model.",
+    "inference": "Endpoints that the functions call, in order of preference.",
+    "instance_type": "Instance type of each node.",
+    "maximum": "Largest number of nodes.",
+    "minimum": "Smallest number of nodes.",
+    "model": "Model name in requests to the endpoint.",
+    "namespace": "Kubernetes namespace.",
+    "network": "VPC with its subnets and security groups.",
+    "page_url": "URL that the uptime check requests.",
+    "production": "True for the environment `prod`.",
+    "protect": "True refuses to delete the data.",
+    "region": "Region of the cloud.",
+    "replica_port": "Port of each replica.",
+    "replicas": "Replicas for which a GPU is kept ready.",
+    "role_arn": "IAM role of its nodes.",
+    "rules": "Rules of the service account's Kubernetes Role.",
+    "rung": "Inference mode, which the API shows.",
+    "server": "Model server whose replicas are scaled.",
+    "server_port": "Port of each replica.",
+    "serving": "Model, and the shape of a replica.",
+    "sharing": "How pods share GPUs.",
+    "store": "Object store that the functions may use.",
+    "subnet_ids": "Subnets of its nodes.",
+    "tags": "Tags for cost allocation.",
+    "upstream_labels": "Labels of the pods that answer.",
+    "upstream_port": "Port of the Service that answers.",
+    "weights": "Volume with the weights.",
 }
-"""What an argument means wherever a component does not say it otherwise."""
+"""Meaning of an argument where the component's docstring has none."""
 
 EVERYWHERE = {"name", "opts"}
-"""What every component takes."""
+"""Arguments of every component."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """A component resource, and what it is made of.
+    """A component resource with its arguments.
 
     Attributes:
         name: As a program imports it: `aws.store.Store`.
         file: Relative to the project.
         text: The first paragraph of its docstring.
-        arguments: Name, type, default and meaning of each, but for those of every component.
+        arguments: Name, type, default and meaning of each, without those of every component.
     """
 
     name: str
@@ -92,7 +92,7 @@ def components() -> Iterator[Component]:
 
 
 def errors() -> Iterator[tuple[str, str]]:
-    """Every error code with the text below it."""
+    """Every error code with its docstring."""
     tree = ast.parse(inspect.getsource(Code))
     texts = dict(_members(next(node for node in tree.body if isinstance(node, ast.ClassDef))))
     for code in Code:

@@ -1,9 +1,10 @@
-"""What docs/sizing.md shows: answers of right-sizing, and its arithmetic beside published logs."""
+"""The tables of docs/sizing.md: results of right-sizing, and predictions beside published logs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import date
 
+from msgspec.structs import replace
+
+from catalog import Row, Table
 from components.gpu import MACHINES, machines
 from components.memory import GIB, Fit, arithmetic, request_bytes
 from components.models import MODELS, Model
@@ -14,8 +15,7 @@ _CONTEXTS = (8_192, 32_768, 131_072)
 _CONCURRENCY = 8
 
 
-@dataclass(frozen=True, kw_only=True)
-class Published:
+class Published(Row, frozen=True, kw_only=True):
     """What a server of vLLM logged when it started.
 
     Attributes:
@@ -39,8 +39,6 @@ class Published:
     available_gib: float
     kv_tokens: int | None = None
     concurrency: float | None = None
-    source: str
-    seen: date
 
     @property
     def counted(self) -> Model:
@@ -60,7 +58,7 @@ class Published:
         return int(self.available_gib * GIB) * self.context_tokens // request
 
     @property
-    def foretold(self) -> Fit | None:
+    def predicted(self) -> Fit | None:
         """The whole arithmetic, where the GPU is in the catalogue."""
         if self.machine is None:
             return None
@@ -75,116 +73,7 @@ class Published:
         )
 
 
-PUBLISHED = (
-    Published(
-        model="gpt-oss-120b",
-        where="1 x H100 80 GB, vLLM 0.11.2",
-        machine="p5.4xlarge",
-        utilization=0.96,
-        context_tokens=98_304,
-        max_num_seqs=6,
-        every_layer_full=True,
-        available_gib=8.99,
-        kv_tokens=130_960,
-        source="https://blog.huikang.dev/2025/12/28/vllm-logs.html",
-        seen=date(2025, 12, 28),
-    ),
-    Published(
-        model="gpt-oss-120b",
-        where="1 x H100 80 GB, refused to start",
-        machine="p5.4xlarge",
-        utilization=0.95,
-        context_tokens=131_072,
-        max_num_seqs=1024,
-        max_num_batched_tokens=1024,
-        available_gib=1.71,
-        source="https://github.com/vllm-project/vllm/issues/27508",
-        seen=date(2025, 10, 31),
-    ),
-    Published(
-        model="gpt-oss-20b",
-        where="1 x A100 80 GB, vLLM 0.19",
-        machine="p4de.24xlarge",
-        utilization=0.65,
-        context_tokens=131_072,
-        available_gib=36.56,
-        source="https://myoceane.fr/index.php/ai-vllm-a100-gemma-4/",
-        seen=date(2026, 4, 18),
-    ),
-    Published(
-        model="llama-3.1-8b-instruct",
-        where="1 x RTX 3090, vLLM 0.6",
-        machine=None,
-        context_tokens=20_000,
-        available_gib=3.81,
-        kv_tokens=1952 * 16,
-        concurrency=1.56,
-        source="https://github.com/vllm-project/vllm/issues/10517",
-        seen=date(2024, 12, 2),
-    ),
-    Published(
-        # Llama 3 8B, of the same shape. That engine ran whole prompts in one step of its own size,
-        # so that only the tokens compare.
-        model="llama-3.1-8b-instruct",
-        where="1 x A100 40 GB, vLLM 0.6",
-        machine=None,
-        context_tokens=8_192,
-        available_gib=11.12,
-        kv_tokens=5691 * 16,
-        concurrency=11.12,
-        source="https://github.com/vllm-project/vllm/issues/12330",
-        seen=date(2025, 1, 13),
-    ),
-    Published(
-        model="qwen3-14b",
-        where="GPU not said",
-        machine=None,
-        context_tokens=32_768,
-        available_gib=6.51,
-        kv_tokens=42_656,
-        concurrency=1.30,
-        source="https://github.com/LMCache/LMCache/issues/1739",
-        seen=date(2025, 10, 3),
-    ),
-    Published(
-        model="qwen3-32b",
-        where="2 x RTX PRO 6000, vLLM 0.27.1",
-        machine="g7e.12xlarge",
-        tensor_parallel=2,
-        utilization=0.426,
-        context_tokens=32_768,
-        max_num_seqs=1024,
-        max_num_batched_tokens=8192,
-        available_gib=8.22,
-        kv_tokens=67_296,
-        concurrency=2.05,
-        source="Kubesimplify, Running a single LLM across two GPUs with vLLM",
-        seen=date(2026, 8, 18),
-    ),
-    Published(
-        model="qwen3-32b",
-        where="1 x H100 80 GB, vLLM 0.26",
-        machine="p5.4xlarge",
-        context_tokens=8_192,
-        max_num_seqs=1024,
-        max_num_batched_tokens=8192,
-        available_gib=8.52,
-        source="https://llm-d.ai/docs/dev/operations/startup/pod-snapshot (benchmark)",
-        seen=date(2026, 11, 22),
-    ),
-    Published(
-        model="qwen3-coder-30b-a3b-instruct",
-        where="4 x L40S (g6e.12xlarge), vLLM 0.24",
-        machine="g6e.12xlarge",
-        tensor_parallel=4,
-        context_tokens=32_768,
-        available_gib=23.74,
-        kv_tokens=1_037_152,
-        concurrency=31.65,
-        source="github.com/aws-samples/sample-claude-code-multi-model self-hosted/vllm/README.md",
-        seen=date(2026, 7, 31),
-    ),
-)
+PUBLISHED = Table("vllm_logs", Published, "model", "where")
 
 
 def answers() -> Iterator[list[str]]:
@@ -218,14 +107,14 @@ def _answer(name: str, context: int, platform: str) -> list[str]:
 
 def comparisons() -> Iterator[list[str]]:
     """A row for each published log: what it says and what this arithmetic says."""
-    for row in PUBLISHED:
-        foretold = row.foretold
+    for row in PUBLISHED.values():
+        predicted = row.predicted
         yield [
             row.model,
             f"{row.where}, TP {row.tensor_parallel}, {row.utilization:g}",
             "" if row.kv_tokens is None else f"{row.kv_tokens:,}",
             "" if row.kv_tokens is None else f"{row.tokens_from_available:,}",
             f"{row.available_gib:.2f}",
-            "" if foretold is None else f"{foretold.available_bytes / GIB:.2f}",
-            f"{row.source}, {row.seen}",
+            "" if predicted is None else f"{predicted.available_bytes / GIB:.2f}",
+            row.origin,
         ]

@@ -165,7 +165,8 @@ def _needed(intent: Intent, region: str, account: str) -> dict[str, str]:
     """Each action with the first resource that needs it."""
     needed: dict[str, str] = {}
     for resource in intent.resources:
-        for need in NEEDS.get(resource.type, ()):
+        permission = NEEDS.get(resource.type)
+        for need in permission.needs if permission else ():
             arn = need.arn(region=region, account=account, name=resource.name)
             for action in need.actions:
                 needed.setdefault(action, arn)

@@ -16,10 +16,11 @@ from components.contracts import Entrance
 from components.gpu import Machine, gpu
 from components.kubernetes.kubeconfig import kubeconfig
 from components.kubernetes.sharing import GpuPlatform, Sharing
+from components.regions import offering
 
-REGIONS = ("atl1", "nyc2")
-"""Regions with both GPUs and Network File Storage: digitalocean/scale-with-simplicity, vllm-nfs,
-2026-01. Functions are in neither, and need not be: they come in over the internet.
+REGIONS = offering("digitalocean", "gpu-cluster")
+"""Regions with both GPUs and Network File Storage. Functions are in none of them, and need not be:
+they come in over the internet.
 """
 
 VERSION = "1.35"

@@ -9,10 +9,10 @@ import pulumi_digitalocean as digitalocean
 
 from components.answering import Answering
 from components.gpu import Machine
+from components.regions import offering
 from functions.endpoint import Rung
 
-REGIONS = ("atl1", "nyc2", "tor1")
-"""Regions of Dedicated Inference: digitalocean/openapi, 2026-08-07."""
+REGIONS = offering("digitalocean", "dedicated-inference")
 
 
 class DedicatedInference(pulumi.ComponentResource):

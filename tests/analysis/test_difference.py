@@ -322,7 +322,9 @@ def test_the_simulated_kubernetes_replaces_what_the_table_says() -> None:
     both = simulated.keys() & REPLACING.keys()
 
     assert len(both) > 5
-    assert {type_: set(REPLACING[type_]) for type_ in both} == {t: simulated[t] for t in both}
+    assert {type_: set(REPLACING[type_].inputs) for type_ in both} == {
+        t: simulated[t] for t in both
+    }
 
 
 def test_a_database_of_a_real_stack_is_found_to_be_replaced() -> None:

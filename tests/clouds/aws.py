@@ -1,7 +1,7 @@
 """The simulated AWS: a row for each resource type that the split stack may use.
 
 Inputs, required ones and types of outputs come from the installed SDK. What replaces a resource is
-in analysis/replacement.py, with its source; the rows that have it here, and what names look like,
+in catalog/replacement.yaml, with its source; the rows that have it here, and what names look like,
 are from general knowledge: a simulation, not a source of facts. Not simulated: an EKS cluster whose
 `encryptionConfig` is taken away, or whose role for nodes changes, is replaced too.
 """

@@ -1,9 +1,8 @@
 """The simulated DigitalOcean: a row for each resource type that the integrated stack may use.
 
 Inputs, required ones and types of outputs come from the installed SDK. What replaces a resource is
-in analysis/replacement.py, with its source; the rows that have it here were read at the same place.
-Not simulated: a
-lower `version` also replaces a KubernetesCluster.
+in catalog/replacement.yaml, with its source; the rows that have it here were read at the same
+place. Not simulated: a lower `version` also replaces a KubernetesCluster.
 """
 
 from tests.clouds.kinds import Kind, looked_up

@@ -38,7 +38,7 @@ class Kind:
 def looked_up(kinds: Mapping[str, Kind]) -> dict[str, Kind]:
     """The rows, each with what `analysis.replacement` says that replaces its type."""
     return {
-        token: replace(kind, replace=REPLACING.get(token, kind.replace))
+        token: replace(kind, replace=REPLACING[token].inputs) if token in REPLACING else kind
         for token, kind in kinds.items()
     }
 

@@ -1,22 +1,12 @@
 """The catalogue of models is whole, and rows agree with themselves: shape, parameters, bytes."""
 
 import re
-from datetime import date
 
 import pytest
 
-from components.models import MODELS, REVISIONS, Model, model
+from components.models import MODELS, Model, model
 
 DENSE = [row for row in MODELS.values() if not row.experts]
-
-
-@pytest.mark.parametrize("row", MODELS.values(), ids=MODELS)
-def test_a_model_is_found_by_its_name_and_says_where_its_figures_are_from(row: Model) -> None:
-    assert model(row.name) is row
-    assert row.source
-    assert row.licence
-    assert row.seen <= date(2026, 11, 22)
-    assert "/" in row.hugging_face
 
 
 def test_no_two_rows_are_the_same_weights() -> None:
@@ -50,12 +40,6 @@ def test_an_fp8_variant_has_the_size_of_the_published_files() -> None:
     assert model("llama-3.1-8b-instruct-fp8").weights_bytes == pytest.approx(9.08e9, rel=0.001)
 
 
-def test_a_variant_differs_from_its_base_in_the_format_only() -> None:
-    base, variant = model("qwen3-32b"), model("qwen3-32b-fp8")
-    assert variant.base == base.base
-    assert (variant.layers, variant.kv_heads, variant.head_dim) == (64, 8, 128)
-
-
 @pytest.mark.parametrize(("name", "gib"), [("gpt-oss-120b", 60.8), ("gpt-oss-20b", 12.8)])
 def test_gpt_oss_has_the_size_of_its_model_card_and_takes_more_when_loaded(
     name: str, gib: float
@@ -72,9 +56,7 @@ def test_heads_share_keys_and_values_evenly(row: Model) -> None:
     assert row.active_parameters <= row.parameters
 
 
-def test_a_revision_is_a_commit_of_weights_in_the_table() -> None:
-    repositories = {row.hugging_face for row in MODELS.values()}
-    assert repositories >= REVISIONS.keys()
-    assert all(re.fullmatch("[0-9a-f]{40}", commit) for commit in REVISIONS.values())
-    assert model("gpt-oss-120b").revision == REVISIONS["openai/gpt-oss-120b"]
-    assert model("qwen3-14b").revision is None
+def test_a_revision_is_a_commit() -> None:
+    revisions = [row.revision for row in MODELS.values() if row.revision is not None]
+    assert revisions
+    assert all(re.fullmatch("[0-9a-f]{40}", commit) for commit in revisions)

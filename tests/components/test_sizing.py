@@ -2,15 +2,15 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from components.gpu import GPUS, MACHINES, Machine, gpu, machine, machines
+from components.gpu import MACHINES, Machine, gpu, machine, machines
 from components.memory import GIB, arithmetic, request_bytes, step_tokens
 from components.models import MODELS, model
 from components.sizing import DoesNotFit, Sizing, size
@@ -123,7 +123,7 @@ def test_a_step_is_short_where_memory_is_short_and_on_an_a100() -> None:
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in PUBLISHED if row.kv_tokens], ids=lambda row: row.source
+    "row", [row for row in PUBLISHED.values() if row.kv_tokens], ids=lambda row: row.source
 )
 def test_the_tokens_of_a_logged_memory_are_the_logged_tokens_to_a_thousandth(
     row: Published,
@@ -137,21 +137,21 @@ def test_the_tokens_of_a_logged_memory_are_the_logged_tokens_to_a_thousandth(
 
 @pytest.mark.parametrize(
     "row",
-    [row for row in PUBLISHED if row.machine and "27508" not in row.source],
+    [row for row in PUBLISHED.values() if row.machine and "27508" not in row.origin],
     ids=lambda row: row.source,
 )
-def test_the_foretold_memory_is_up_to_three_gib_below_the_logged_and_never_above(
+def test_the_predicted_memory_is_up_to_three_gib_below_the_logged_and_never_above(
     row: Published,
 ) -> None:
-    foretold = row.foretold
-    assert foretold is not None
-    assert row.available_gib - 3 <= foretold.available_bytes / GIB <= row.available_gib
+    predicted = row.predicted
+    assert predicted is not None
+    assert row.available_gib - 3 <= predicted.available_bytes / GIB <= row.available_gib
 
 
-def test_a_server_that_did_not_start_is_foretold_not_to() -> None:
-    (row,) = (row for row in PUBLISHED if "27508" in row.source)
-    assert row.foretold is not None
-    assert row.foretold.max_concurrency == 0
+def test_a_server_that_did_not_start_is_predicted_not_to() -> None:
+    (row,) = (row for row in PUBLISHED.values() if "27508" in row.origin)
+    assert row.predicted is not None
+    assert row.predicted.max_concurrency == 0
 
 
 def test_the_activations_are_those_that_vllm_10517_logged_for_two_lengths_of_a_step() -> None:
@@ -311,7 +311,7 @@ def test_more_memory_never_holds_fewer_tokens(
     question: dict[str, Any] = {"context_tokens": context, "tensor_parallel": 1, "max_num_seqs": 8}
     less = arithmetic(model(name), row, max_num_batched_tokens=2048, **question)
     bigger = replace(card, memory_mib=card.memory_mib + more)
-    with patch.dict(GPUS, {card.name: bigger}):
+    with patch("components.gpu.GPUS", {card.name: bigger}):
         enough = arithmetic(model(name), row, max_num_batched_tokens=2048, **question)
     assert enough.kv_tokens >= less.kv_tokens
 

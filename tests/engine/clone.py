@@ -151,7 +151,7 @@ def clone(root: Path, stack: str, environment: Mapping[str, str] | None = None) 
         raise FileNotFoundError(f"There is no stack {stack!r} to copy the project for.")
     copy_files(root)
     (root / ".venv").symlink_to(PROJECT / ".venv")
-    _let_no_provider_answer(root / "components" / "providers.py")
+    _let_no_provider_answer(root / "catalog" / "providers.yaml")
     copy = Clone(
         root=root, stack=stack, environment=os.environ if environment is None else environment
     )
@@ -180,7 +180,7 @@ def copy_files(root: Path) -> None:
 def _let_no_provider_answer(table: Path) -> None:
     """Put a port of this machine that is closed in the place of every inference provider."""
     text, count = re.subn(
-        r'base_url="https://[^/"]+', 'base_url="http://127.0.0.1:9', table.read_text()
+        r"base_url: https://[^/\n]+", "base_url: http://127.0.0.1:9", table.read_text()
     )
     assert count
     table.write_text(text)

@@ -54,7 +54,7 @@ class Estimate:
         """The arithmetic, for a person."""
         priced = Counter(c.price for c in self.charges if c.price and c.price.usd)
         for row, count in sorted(priced.items(), key=lambda item: (item[0].per, item[0].type)):
-            said = row.source or "no source"
+            said = row.origin or "no source"
             yield f"{count} x ${row.usd:.4f} per {row.per}: {row.type}, {row.part} ({said})"
         for charge in self.unknown:
             yield f"unknown: {charge.resource}, {charge.type}"
@@ -87,5 +87,5 @@ def refuse(found: Estimate, *, budget: float, accept_unknown: bool) -> None:
         unknown = ", ".join(sorted({charge.type for charge in found.unknown}))
         raise OverBudgetError(
             f"{arithmetic}\nNobody here knows the price of {unknown}. Look it up and add a row to "
-            "analysis/prices.py, or accept it: --accept-unknown-prices"
+            "catalog/prices.yaml, or accept it: --accept-unknown-prices"
         )

@@ -19,7 +19,7 @@ from tools import documentation, reference
 from tools.__main__ import app
 from tools.workspace import ROOT
 
-FOLDERS = ("components", "stacks", "functions", "policies", "analysis", "tools")
+FOLDERS = ("catalog", "components", "stacks", "functions", "policies", "analysis", "tools")
 
 OVERRIDES = {"create", "diff", "update", "delete", "check", "read", "configure"}
 """What Pulumi calls by these names; its documentation says what they do."""

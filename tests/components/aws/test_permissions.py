@@ -1,4 +1,4 @@
-"""Who may do what, once every name is known: the documents that AWS gets, word for word.
+"""What each function of the split variant may do at AWS, once every name is known.
 
 The cloud is a mock that gives each resource an ARN of its own name. What AWS makes of the documents
 is not shown here.
@@ -250,18 +250,6 @@ def test_every_role_is_for_one_service(cloud: Cloud) -> None:
         assert statement["Principal"] == {"Service": service}
 
 
-def test_nobody_talks_to_the_bucket_without_tls(cloud: Cloud) -> None:
-    assert statements(cloud, "store-policy") == [
-        {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
-            "Resource": ["arn:aws:s3:::store-bucket", "arn:aws:s3:::store-bucket/*"],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
-    ]
-
-
 def test_only_this_bucket_of_this_account_sends_to_the_queue(cloud: Cloud) -> None:
     queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:store-arrivals-queue"
 
@@ -306,25 +294,3 @@ def test_a_function_is_told_where_its_secrets_lie(cloud: Cloud, what: str) -> No
 def test_a_secret_without_a_reference_is_refused() -> None:
     with pytest.raises(ValueError, match="it must be"):
         environment({"API_TOKEN": "t"}, {"API_TOKEN": "arn"})
-
-
-def test_the_dashboard_has_a_graph_per_metric(cloud: Cloud) -> None:
-    board = cloud.inputs["watching-dashboard"]
-    widgets = json.loads(board["dashboardBody"])["widgets"]
-
-    assert board["dashboardName"] == "seamless-a-b"
-    assert {w["properties"]["title"]: len(w["properties"]["metrics"]) for w in widgets} == {
-        "ApproximateNumberOfMessagesVisible": 1,
-        "ApproximateAgeOfOldestMessage": 1,
-        "Errors": 3,
-        "Throttles": 3,
-        "CPUUtilization": 1,
-        "FreeStorageSpace": 1,
-        "DatabaseConnections": 1,
-    }
-    assert widgets[2]["properties"]["metrics"][0] == [
-        "AWS/Lambda",
-        "Errors",
-        "FunctionName",
-        "functions-api",
-    ]

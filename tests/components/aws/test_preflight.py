@@ -12,7 +12,6 @@ import botocore.session  # type: ignore[import-untyped]  # has no types
 import pytest
 
 from analysis.plan import PlannedResource, make
-from components.aws.cluster_permissions import CLUSTER_NEEDS
 from components.aws.permissions import NEEDS
 from components.aws.preflight import ask
 from components.preflight import Finding
@@ -276,12 +275,14 @@ def test_every_type_of_resource_in_the_stack_has_its_permissions_in_the_table() 
     assert {r.type for r in planned if r.type.startswith("aws:")} == NEEDS.keys()
 
 
-def test_every_action_for_a_cluster_is_one_that_its_service_has() -> None:
+def test_every_action_is_one_that_its_service_has() -> None:
     models = {"elasticfilesystem": "efs", "elasticloadbalancing": "elbv2"}
     session = botocore.session.Session()
-    actions = {a for needs in CLUSTER_NEEDS.values() for need in needs for a in need.actions}
-    for action in sorted(actions - {"iam:PassRole"}):  # is no call
+    actions = {a for row in NEEDS.values() for need in row.needs for a in need.actions}
+    for action in sorted(actions - {"iam:PassRole", "lambda:InvokeFunction"}):
         service, _, call = action.partition(":")
+        if service in {"apigateway", "budgets", "s3"}:  # their actions are not named as their calls
+            continue
         model = session.get_service_model(models.get(service, service))
         assert call in model.operation_names, action
 
@@ -289,7 +290,8 @@ def test_every_action_for_a_cluster_is_one_that_its_service_has() -> None:
 def test_a_type_that_is_not_in_the_table_is_said_to_be_unknown(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(NEEDS, "aws:kms/key:Key")
+    known = {type_: row for type_, row in NEEDS.items() if type_ != "aws:kms/key:Key"}
+    monkeypatch.setattr("components.aws.preflight.NEEDS", known)
 
     *_, finding = ask(intent("split"))
 

@@ -102,12 +102,10 @@ def test_charts_come_at_their_version_and_leave_nothing_half_made() -> None:
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_every_version_is_exact_and_has_a_source(name: str) -> None:
-    chart = CHARTS[name]
-    assert chart.version.lstrip("v").replace(".", "").isdigit()
-    assert len(chart.version.split(".")) == 3
-    assert chart.source
-    assert date(2026, 1, 1) < chart.seen
+def test_every_version_is_exact(name: str) -> None:
+    version = CHARTS[name].version
+    assert version.lstrip("v").replace(".", "").isdigit()
+    assert len(version.split(".")) == 3
 
 
 def test_only_what_touches_a_node_may_have_privileges() -> None:

@@ -1,0 +1,104 @@
+"""Every file of the catalogue loads, its rows name their source, and what they refer to exists."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import catalog
+from analysis.prices import PRICES
+from analysis.replacement import REPLACING
+from catalog import CatalogError, Row, Table
+from components.aws.permissions import NEEDS
+from components.gpu import GPUS, MACHINES
+from components.kubernetes.charts import CHARTS
+from components.kubernetes.images import IMAGES
+from components.models import MODELS
+from components.providers import PROVIDERS
+from components.regions import OFFERS
+from tools.sizing import PUBLISHED
+
+TABLES: tuple[Table[Any], ...] = (
+    *(CHARTS, GPUS, IMAGES, MACHINES, MODELS, NEEDS),
+    *(OFFERS, PRICES, PROVIDERS, PUBLISHED, REPLACING),
+)
+
+
+class Thing(Row, frozen=True, kw_only=True):
+    """A row to break."""
+
+    name: str = ""
+    size: int
+
+
+@pytest.fixture
+def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, Thing]]:
+    """The rows of a file with this text."""
+
+    def read(text: str) -> dict[str, Thing]:
+        (tmp_path / "things.yaml").write_text(text)
+        return dict(Table("things", Thing))
+
+    monkeypatch.setattr(catalog, "FOLDER", tmp_path)
+    return read
+
+
+def test_every_file_is_one_table() -> None:
+    assert sorted(table.path for table in TABLES) == sorted(catalog.FOLDER.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.path.stem)
+def test_a_table_loads_and_its_successors_exist(table: Mapping[str, Row]) -> None:
+    assert table
+    assert {row.successor for row in table.values()} - {None} <= table.keys()
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.path.stem)
+def test_only_a_fact_that_was_not_looked_up_lacks_a_source(table: Mapping[str, Row]) -> None:
+    unsourced = [row for row in table.values() if not row.source]
+
+    assert all(row.seen is None for row in unsourced)
+    assert all(getattr(row, "usd", None) is None for row in unsourced)
+
+
+def test_what_a_row_refers_to_exists() -> None:
+    assert {row.gpu for row in MACHINES.values()} <= GPUS.keys()
+    assert {row.model for row in PUBLISHED.values()} <= MODELS.keys()
+    assert {row.machine for row in PUBLISHED.values()} - {None} <= MACHINES.keys()
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{name: a, size: 1, seen: null}", "missing required field `source`"),
+        ("{name: a, size: 1, source: x}", "missing required field `seen`"),
+        ("{name: a, size: 1, source: x, seen: soon}", "Invalid RFC3339"),
+        ("{name: a, size: 1, source: x, seen: null, sise: 2}", "unknown field `sise`"),
+        ("{name: a, size: one, source: x, seen: null}", "Expected `int`, got `str`"),
+        ("{size: 1, source: x, seen: null}", "row 2 (without a key): Object lacks its key"),
+        ("{name: first, size: 1, source: x, seen: null}", "an earlier row has the same key"),
+    ],
+)
+def test_a_broken_row_is_refused_with_its_file_and_number(
+    things: Callable[[str], object], row: str, message: str
+) -> None:
+    with pytest.raises(CatalogError) as refused:
+        things(f"- rows: [{{name: first, size: 1, source: x, seen: null}}, {row}]")
+
+    assert str(refused.value).startswith("catalog/things.yaml, row 2 (")
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["{", "a: 1", "- {name: a}", "- rows: 3"])
+def test_a_file_of_another_shape_is_refused(things: Callable[[str], object], text: str) -> None:
+    with pytest.raises(CatalogError, match=r"^catalog/things\.yaml: it must be a list of groups"):
+        things(text)
+
+
+def test_a_row_has_the_fields_of_its_group_unless_it_has_its_own(
+    things: Callable[[str], dict[str, Thing]],
+) -> None:
+    found = things("- {source: x, seen: 2026-01-02, size: 1, rows: [a, {name: b, seen: null}]}")
+
+    assert [row.origin for row in found.values()] == ["x, 2026-01-02", "x, date unknown"]
