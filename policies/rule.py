@@ -1,57 +1,40 @@
-"""A rule: what is promised of resources, how much it matters, and what to do when it is broken."""
+"""The types of policy rules, and how rules match resources that refer to each other."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from policies.values import Hidden
+from policies.values import readable
+from resources import Hidden, Resource
 
 Severity = Literal["low", "medium", "high", "critical"]
 Enforcement = Literal["mandatory", "mandatory in prod", "mandatory in protected prod", "advisory"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resource:
-    """A resource as a rule sees it.
+def refers(resource: Resource, key: str, other: Resource) -> bool:
+    """True if an input certainly refers to another resource."""
+    if made_from := resource.uses.get(key):
+        return other.urn in made_from
+    return names(resource.inputs.get(key), other)
 
-    Attributes:
-        type: Pulumi's type token.
-        name: Logical name.
-        props: Inputs; where a value cannot be read there is a `Hidden`.
-        protect: True refuses to delete it.
-        uses: Names of the resources that a property is made from, by property.
-        urn: The engine's name for it; empty in a plan.
-    """
 
-    type: str
-    name: str
-    props: Mapping[str, Any]
-    protect: bool = False
-    uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    urn: str = ""
-
-    def means(self, key: str, other: "Resource") -> bool:
-        """True when a property surely refers to another resource."""
-        if made_from := self.uses.get(key):
-            return other.name in made_from
-        return names(self.props.get(key), other)
-
-    def may_mean(self, key: str, other: "Resource") -> bool:
-        """True when a property refers to another resource, or when nobody can know yet."""
-        if made_from := self.uses.get(key):
-            return other.name in made_from
-        return may_name(self.props.get(key), other)
+def may_refer(resource: Resource, key: str, other: Resource) -> bool:
+    """True if an input refers to another resource, or if that is not known yet."""
+    if made_from := resource.uses.get(key):
+        return other.urn in made_from
+    return may_name(resource.inputs.get(key), other)
 
 
 def names(value: Any, resource: Resource) -> bool:
-    """True for a name or an ARN of a resource, which ends in the name of what it names."""
-    return isinstance(value, str) and any(
-        identity in (value, value.rsplit(":", 1)[-1]) for identity in _identities(resource)
+    """True for the name or the ARN of a resource. An ARN ends with the resource's name."""
+    text = readable(value)
+    return text is not None and any(
+        readable(identity) in (text, text.rsplit(":", 1)[-1]) for identity in _identities(resource)
     )
 
 
 def may_name(value: Any, resource: Resource) -> bool:
-    """True also where nobody can read the name, or what it should name."""
+    """True also if the value or the resource's name is not known yet."""
     if isinstance(value, Hidden):
         return True
     hidden = any(isinstance(identity, Hidden) for identity in _identities(resource))
@@ -59,7 +42,7 @@ def may_name(value: Any, resource: Resource) -> bool:
 
 
 def _identities(resource: Resource) -> list[Any]:
-    return [resource.props.get(key) for key in ("id", "arn", "name", "bucket", "url")]
+    return [resource.inputs.get(key) for key in ("id", "arn", "name", "bucket", "url")]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from policies.rule import Breach, Resource, Rule, Severity
+from policies.rule import Breach, Rule, Severity
 from policies.waivers import WAIVERS, Waiver, find
+from resources import Resource
 
 Environment = Literal["dev", "prod", "unprotected"]
 """Of a stack as the rules see it; `unprotected` is a prod whose config `protect` is false."""
@@ -20,7 +21,7 @@ class Verdict:
 
     Attributes:
         enforcement: `mandatory` refuses to deploy.
-        resource: Logical name.
+        resource: URN.
     """
 
     id: str
@@ -84,7 +85,7 @@ def _verdict(
         id=rule.id,
         severity=rule.severity,
         enforcement="mandatory" if mandatory else "advisory",
-        resource=breach.resource.name,
+        resource=breach.resource.urn,
         message=waived(waiver, breach.message) if waiver else breach.message,
         remedy=rule.remedy,
     )

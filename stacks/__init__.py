@@ -14,7 +14,7 @@ def deploy(settings: Settings) -> Outputs:
 
 
 def arrangement(name: str) -> ModuleType:
-    """The module of an arrangement: `deploy`, `FREE`, `STATEFUL` and `PREFLIGHT`.
+    """The module of an arrangement: `deploy`, `FREE` and `PREFLIGHT`.
 
     Imported by name, so that a stack never loads the SDK of a cloud that it does not use.
     """

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 FORBIDDEN = {
     "functions": ["pulumi", "components", "stacks", "analysis", "tools", "policies", "tests"],
+    "resources": ["functions", "components", "stacks", "analysis", "tools", "policies", "tests"],
     "components": ["stacks", "analysis", "tools", "policies", "tests"],
     "components/aws": ["components.digitalocean", "components.local"],
     "components/digitalocean": ["components.aws", "components.local"],

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from policies.rule import Resource, ResourceRule, one_of
+from policies.rule import ResourceRule, one_of
 from policies.values import is_undecided, listed
+from resources import Resource
 
 _WANTED = "ReportBatchItemFailures"
 
 
 def _check(mapping: Resource) -> Iterator[str]:
-    types = mapping.props.get("functionResponseTypes")
+    types = mapping.inputs.get("functionResponseTypes")
     if not is_undecided(types) and _WANTED not in listed(types):
         yield f"functionResponseTypes lacks {_WANTED}."
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from policies.aws.bucket_access import BUCKETS
 from policies.aws.documents import conditions, is_everybody, statements
-from policies.rule import Breach, Resource, StackRule
-from policies.values import Hidden, is_undecided, listed, mapped
+from policies.rule import Breach, StackRule, may_refer
+from policies.values import is_undecided, listed, mapped
+from resources import Hidden, Resource
 
 _POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 
@@ -16,10 +17,10 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
     for bucket in resources:
         if bucket.type not in BUCKETS:
             continue
-        own = [policy for policy in policies if policy.may_mean("bucket", bucket)]
+        own = [policy for policy in policies if may_refer(policy, "bucket", bucket)]
         if not own:
             yield Breach(resource=bucket, message="The bucket has no policy, so it takes http.")
-        elif not any(_refuses_plain_http(policy.props.get("policy")) for policy in own):
+        elif not any(_refuses_plain_http(policy.inputs.get("policy")) for policy in own):
             yield Breach(resource=bucket, message=f"Its policy {own[0].name} does not refuse http.")
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from policies.rule import Resource, ResourceRule, one_of
-from policies.values import Hidden
+from policies.rule import ResourceRule, one_of
+from resources import Hidden, Resource
 
 
 def _check(database: Resource) -> Iterator[str]:
-    encrypted = database.props.get("storageEncrypted")
+    encrypted = database.inputs.get("storageEncrypted")
     if encrypted is None:
         yield "storageEncrypted is not set, and AWS's default is false."
     elif encrypted is not True and not isinstance(encrypted, Hidden):

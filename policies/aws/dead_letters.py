@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from policies.rule import Breach, Resource, StackRule, may_name
-from policies.values import Hidden, mapped
+from policies.rule import Breach, StackRule, may_name, may_refer
+from policies.values import mapped
+from resources import Hidden, Resource
 
 QUEUE = "aws:sqs/queue:Queue"
 _TO_DEAD_LETTERS = ("redrivePolicy", "deadLetterConfig")
@@ -23,7 +24,7 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
                 yield Breach(resource=queue, message=message)
         elif isinstance(policy, Hidden):
             made_from = holder.uses.get("redrivePolicy")
-            if made_from and made_from.isdisjoint(q.name for q in queues if q is not queue):
+            if made_from and not {q.urn for q in queues if q is not queue} & set(made_from):
                 message = "Its dead letters go to no other queue of this stack."
                 yield Breach(resource=queue, message=message)
         else:
@@ -38,15 +39,15 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
 
 def _redrive_policy(queue: Resource, resources: Sequence[Resource]) -> tuple[Resource, Any]:
     """The queue's policy as data and who has it, itself or a resource of its own; else None."""
-    holders = [queue, *(other for other in resources if other.may_mean("queueUrl", queue))]
-    values = ((holder, holder.props.get("redrivePolicy")) for holder in holders)
+    holders = [queue, *(other for other in resources if may_refer(other, "queueUrl", queue))]
+    values = ((holder, holder.inputs.get("redrivePolicy")) for holder in holders)
     return next(((holder, _parsed(value)) for holder, value in values if value), (queue, None))
 
 
 def _holds_dead_letters(queue: Resource, resources: Sequence[Resource]) -> bool:
     return any(
-        queue.name in resource.uses.get(key, ())
-        or (key not in resource.uses and _leads_to(_parsed(resource.props.get(key)), queue))
+        queue.urn in resource.uses.get(key, ())
+        or (key not in resource.uses and _leads_to(_parsed(resource.inputs.get(key)), queue))
         for resource in resources
         for key in _TO_DEAD_LETTERS
     )

@@ -4,14 +4,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from policies.values import listed, mapped
+from policies.values import listed, mapped, readable
 
 
 def statements(document: Any) -> list[Mapping[str, Any]]:
     """The statements of a document given as text or as data; none of one that cannot be read."""
-    if isinstance(document, str):
+    if (text := readable(document)) is not None:
         try:
-            document = json.loads(document)
+            document = json.loads(text)
         except json.JSONDecodeError:
             return []  # AWS refuses it
     if not isinstance(document, Mapping):

@@ -2,21 +2,22 @@
 
 from collections.abc import Iterator
 
-from policies.rule import Resource, ResourceRule, one_of
+from policies.rule import ResourceRule, one_of
 from policies.secrets import is_reference, kind_of_secret, names_secret
-from policies.values import Hidden, mapped
+from policies.values import mapped, readable
+from resources import SECRET, Resource
 
 
 def _check(function: Resource) -> Iterator[str]:
-    environment = function.props.get("environment")
+    environment = function.inputs.get("environment")
     variables = mapped(environment).get("variables")
-    if Hidden.SECRET in (environment, variables):
+    if SECRET in (environment, variables):
         yield "Its environment holds a secret."
     for name, value in mapped(variables).items():
-        if value is Hidden.SECRET:
+        if value == SECRET:
             yield f"Environment variable {name} holds a secret."
-        elif isinstance(value, str) and not is_reference(value):
-            if kind := kind_of_secret(name, value):
+        elif (text := readable(value)) and not is_reference(text):
+            if kind := kind_of_secret(name, text):
                 yield f"Environment variable {name} looks like {kind}."
             elif names_secret(name):
                 yield f"Environment variable {name} is named like a secret and has a plain value."

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
-from policies.rule import Resource, ResourceRule, one_of
+from policies.rule import ResourceRule, one_of
 from policies.values import listed, mapped
+from resources import Resource
 
 _PORTS = {22: "SSH", 3389: "remote desktop", 5432: "PostgreSQL"}
 _RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
@@ -30,10 +31,10 @@ def _check(resource: Resource) -> Iterator[str]:
 
 def _ingress(resource: Resource) -> list[Mapping[str, Any]]:
     if resource.type in _GROUPS:
-        return [mapped(rule) for rule in listed(resource.props.get("ingress"))]
-    if resource.type == _RULE and resource.props.get("type") != "ingress":
+        return [mapped(rule) for rule in listed(resource.inputs.get("ingress"))]
+    if resource.type == _RULE and resource.inputs.get("type") != "ingress":
         return []
-    return [resource.props]
+    return [resource.inputs]
 
 
 def _is_anywhere(cidr: Any) -> bool:

@@ -5,8 +5,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from policies.aws.documents import conditions, statements
-from policies.rule import Resource, ResourceRule, one_of
+from policies.rule import ResourceRule, one_of
 from policies.values import listed, mapped
+from resources import Resource
 
 _KEY = "aws:iam/accessKey:AccessKey"
 _ROLE = "aws:iam/role:Role"
@@ -26,16 +27,16 @@ def _check(resource: Resource) -> Iterator[str]:
     if resource.type == _KEY:
         yield "It is an access key, which lasts until somebody remembers it."
     elif resource.type in _ATTACHMENTS:
-        if str(resource.props.get("policyArn")).endswith(_ADMINISTRATOR):
+        if str(resource.inputs.get("policyArn")).endswith(_ADMINISTRATOR):
             yield "It attaches AdministratorAccess, which allows everything."
     elif resource.type == _ROLE:
-        for inline in listed(resource.props.get("inlinePolicies")):
+        for inline in listed(resource.inputs.get("inlinePolicies")):
             yield from _too_much(mapped(inline).get("policy"))
-        if any(str(arn).endswith(_ADMINISTRATOR) for arn in listed(resource.props.get(_ARNS))):
+        if any(str(arn).endswith(_ADMINISTRATOR) for arn in listed(resource.inputs.get(_ARNS))):
             yield "It has AdministratorAccess, which allows everything."
-        yield from _trusts_too_many(resource.props.get("assumeRolePolicy"))
+        yield from _trusts_too_many(resource.inputs.get("assumeRolePolicy"))
     else:
-        yield from _too_much(resource.props.get("policy"))
+        yield from _too_much(resource.inputs.get("policy"))
 
 
 def _too_much(document: Any) -> Iterator[str]:

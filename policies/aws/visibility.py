@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 
 from policies.aws.dead_letters import QUEUE
-from policies.rule import Breach, Resource, StackRule
+from policies.rule import Breach, StackRule, refers
+from resources import Resource
 
 FUNCTION = "aws:lambda/function:Function"
 MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
@@ -18,9 +19,9 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
     queues = [resource for resource in resources if resource.type == QUEUE]
     functions = [resource for resource in resources if resource.type == FUNCTION]
     for mapping, queue, function in product(mappings, queues, functions):
-        if mapping.means("eventSourceArn", queue) and mapping.means("functionName", function):
-            visible = queue.props.get("visibilityTimeoutSeconds", _DEFAULT_VISIBILITY)
-            timeout = function.props.get("timeout", _DEFAULT_TIMEOUT)
+        if refers(mapping, "eventSourceArn", queue) and refers(mapping, "functionName", function):
+            visible = queue.inputs.get("visibilityTimeoutSeconds", _DEFAULT_VISIBILITY)
+            timeout = function.inputs.get("timeout", _DEFAULT_TIMEOUT)
             if not isinstance(visible, int | float) or not isinstance(timeout, int | float):
                 continue  # nobody knows yet
             if visible < _FACTOR * timeout:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from policies.rule import Resource, ResourceRule, one_of
-from policies.values import Hidden
+from policies.rule import ResourceRule, one_of
+from resources import Hidden, Resource
 
 
 def _check(resource: Resource) -> Iterator[str]:
-    acl = resource.props.get("acl", "private")  # DigitalOcean's default
+    acl = resource.inputs.get("acl", "private")  # DigitalOcean's default
     if acl != "private" and not isinstance(acl, Hidden):
         yield f"acl is {acl}."
 

@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator
 
-from policies.rule import Resource, ResourceRule, one_of
-from policies.values import listed, mapped
+from policies.rule import ResourceRule, one_of
+from policies.values import listed, mapped, readable
+from resources import Resource
 
 
 def _check(key: Resource) -> Iterator[str]:
-    grants = key.props.get("grants")
+    grants = key.inputs.get("grants")
     if not grants:
         yield "It has no grant, so nobody can say what it is for."
     for grant in map(mapped, listed(grants)):
         permission, bucket = grant.get("permission"), grant.get("bucket")
         if permission == "fullaccess":
             yield "A grant gives fullaccess to every bucket of the account."
-        elif isinstance(permission, str) and bucket in (None, "", "*"):
+        elif readable(permission) and bucket in (None, "", "*"):
             yield f"A grant gives {permission} without naming a bucket."
 
 

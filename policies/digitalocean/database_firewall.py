@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from policies.rule import Breach, Resource, StackRule
-from policies.values import Hidden, listed, mapped
+from policies.rule import Breach, StackRule, may_refer
+from policies.values import listed, mapped
+from resources import Hidden, Resource
 
 _CLUSTER = "digitalocean:index/databaseCluster:DatabaseCluster"
 _FIREWALL = "digitalocean:index/databaseFirewall:DatabaseFirewall"
@@ -15,11 +16,11 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
     for cluster in resources:
         if cluster.type != _CLUSTER:
             continue
-        own = [firewall for firewall in firewalls if firewall.may_mean("clusterId", cluster)]
+        own = [firewall for firewall in firewalls if may_refer(firewall, "clusterId", cluster)]
         if not own:
             yield Breach(resource=cluster, message="Every address of the internet may connect.")
         for firewall in own:
-            rules = firewall.props.get("rules")
+            rules = firewall.inputs.get("rules")
             values = [mapped(rule).get("value") for rule in listed(rules)]
             if any(value in _ANYWHERE for value in values):
                 yield Breach(

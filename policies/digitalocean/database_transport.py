@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from policies.rule import Resource, ResourceRule
-from policies.values import leaves
+from policies.rule import ResourceRule
+from policies.values import leaves, readable
+from resources import Resource
 
 _URLS = ("DATABASE_URL", "DATABASE_DSN")
 _MODE = "DATABASE_SSLMODE"
@@ -14,10 +15,10 @@ _AUTHORITIES = ("DATABASE_CERTIFICATE", "DATABASE_SSLROOTCERT", "PGSSLROOTCERT")
 
 
 def _check(resource: Resource) -> Iterator[str]:
-    for variables in _environments(resource.props):
+    for variables in _environments(resource.inputs):
         authority = any(variables.get(name) for name in _AUTHORITIES)
         for name in _URLS:
-            if isinstance(url := variables.get(name), str):
+            if url := readable(variables.get(name)):
                 query = parse_qs(urlsplit(url).query)
                 mode = query.get("sslmode", [None])[0]
                 yield from _verdict(f"sslmode of {name}", mode, authority or "sslrootcert" in query)
@@ -28,7 +29,7 @@ def _check(resource: Resource) -> Iterator[str]:
 def _verdict(what: str, mode: Any, authority: bool) -> Iterator[str]:
     if mode is None:
         yield f"{what} is not set, so any server may answer."
-    elif isinstance(mode, str) and mode != "verify-full" and not (mode == "require" and authority):
+    elif readable(mode) and mode != "verify-full" and not (mode == "require" and authority):
         yield f"{what} is {mode}, which does not check who answers."
 
 

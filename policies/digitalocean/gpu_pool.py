@@ -2,23 +2,24 @@
 
 from collections.abc import Iterator
 
-from policies.rule import Resource, ResourceRule, one_of
-from policies.values import Hidden, mapped
+from policies.rule import ResourceRule, one_of
+from policies.values import mapped, readable
+from resources import Hidden, Resource
 
 SPILLS_OVER = "seamless.dev/spills-over-to"
 """Label of a pool: the rung that answers while it cannot."""
 
 
 def _check(pool: Resource) -> Iterator[str]:
-    size = pool.props.get("size")
-    if not isinstance(size, str) or not size.startswith("gpu-"):
+    size = pool.inputs.get("size")
+    if not (readable(size) or "").startswith("gpu-"):
         return
-    grows, most = pool.props.get("autoScale"), pool.props.get("maxNodes")
+    grows, most = pool.inputs.get("autoScale"), pool.inputs.get("maxNodes")
     if grows is not True and not isinstance(grows, Hidden):
         yield "It does not grow and shrink: autoScale is not true."
     if most is None:
         yield "Nothing caps what it may cost: it has no maxNodes."
-    labels, least = pool.props.get("labels"), pool.props.get("minNodes", 0)
+    labels, least = pool.inputs.get("labels"), pool.inputs.get("minNodes", 0)
     if labels is None:
         yield "Its nodes have no label to place pods by."
     alone = isinstance(least, int | float) and least < 2

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 
-from policies.rule import Resource, ResourceRule
+from policies.rule import ResourceRule
 from policies.secrets import is_reference, kind_of_secret, names_secret
-from policies.values import leaves
+from policies.values import leaves, readable
+from resources import Resource
 
 
 def _check(resource: Resource) -> Iterator[str]:
     # The message names the property and never holds its value.
-    for path, key, value in leaves(resource.props):
-        if not isinstance(value, str) or is_reference(value):
+    for path, key, value in leaves(resource.inputs):
+        text = readable(value)
+        if text is None or is_reference(text):
             continue
-        if kind := kind_of_secret(key, value):
+        if kind := kind_of_secret(key, text):
             yield f"{path} looks like {kind} and is not marked as secret."
         elif names_secret(key):
             yield f"{path} is named like a secret and is not marked as one."

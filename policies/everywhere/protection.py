@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from policies.everywhere.stateful import STATEFUL
-from policies.rule import Resource, ResourceRule
+from policies.rule import ResourceRule
+from resources import Resource
 
 
 def _check(resource: Resource) -> Iterator[str]:

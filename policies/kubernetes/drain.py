@@ -10,8 +10,9 @@ from policies.kubernetes.pods import (
     pod_specs,
     serves_vllm,
 )
-from policies.rule import Resource, ResourceRule
-from policies.values import Hidden, is_undecided, mapped
+from policies.rule import ResourceRule
+from policies.values import is_undecided, mapped
+from resources import Hidden, Resource
 
 _DEFAULT_GRACE = 30
 """Seconds that Kubernetes gives a pod that asks for none."""

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from policies.kubernetes.pods import containers, makes_pods, pod_specs, serves_vllm
-from policies.rule import Breach, Resource, StackRule
-from policies.values import Hidden, mapped
+from policies.rule import Breach, StackRule
+from policies.values import mapped
+from resources import Hidden, Resource
 
 _SERVICE = "kubernetes:core/v1:Service"
 _OUTSIDE = ("LoadBalancer", "NodePort")
@@ -16,7 +17,7 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
     for service in resources:
         if service.type != _SERVICE:
             continue
-        spec = mapped(service.props.get("spec"))
+        spec = mapped(service.inputs.get("spec"))
         kind, selector = spec.get("type"), spec.get("selector")
         if kind in _OUTSIDE and any(_selects(selector, some) for some in labels):
             message = f"A {kind} hands callers from outside to vLLM, whose key guards /v1 alone."
@@ -28,9 +29,9 @@ def _vllm_labels(resource: Resource) -> Iterator[Mapping[str, Any]]:
     if not makes_pods(resource.type):
         return
     if any(serves_vllm(c) for spec in pod_specs(resource) for c in containers(spec)):
-        spec = mapped(resource.props.get("spec"))
+        spec = mapped(resource.inputs.get("spec"))
         group = mapped(spec.get("leaderWorkerTemplate"))
-        for holder in (spec.get("template"), group.get("leaderTemplate"), resource.props):
+        for holder in (spec.get("template"), group.get("leaderTemplate"), resource.inputs):
             labels = mapped(mapped(mapped(holder).get("metadata")).get("labels"))
             if labels:
                 yield labels

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from policies.kubernetes.pods import makes_pods
-from policies.rule import Breach, Resource, StackRule
-from policies.values import Hidden, listed, mapped
+from policies.rule import Breach, StackRule
+from policies.values import listed, mapped
+from resources import UNKNOWN, Hidden, Resource
 
 _POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 _BOTH = ("Ingress", "Egress")
@@ -24,14 +25,14 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
 
 def _may_close(policy: Resource) -> bool:
     """True for a policy that selects every pod and allows nothing, in both directions."""
-    spec = policy.props.get("spec")
+    spec = policy.inputs.get("spec")
     if isinstance(spec, Hidden):
         return True
     rules = mapped(spec)
     selector, types = rules.get("podSelector"), rules.get("policyTypes")
     everybody = isinstance(selector, Hidden) or (selector is not None and not mapped(selector))
     both = isinstance(types, Hidden) or all(
-        kind in listed(types) or Hidden.UNKNOWN in listed(types) for kind in _BOTH
+        kind in listed(types) or UNKNOWN in listed(types) for kind in _BOTH
     )
     return everybody and both and not rules.get("ingress") and not rules.get("egress")
 
@@ -40,13 +41,13 @@ def _same_place(resource: Resource, policy: Resource) -> bool:
     """True when both are in one namespace, or when nobody can know yet."""
     one, other = resource.uses.get("metadata"), policy.uses.get("metadata")
     if one and other:
-        return bool(one & other)
+        return not set(one).isdisjoint(other)
     places = (_place(resource), _place(policy))
     return any(isinstance(place, Hidden) for place in places) or places[0] == places[1]
 
 
 def _place(resource: Resource) -> Any:
-    metadata = resource.props.get("metadata")
+    metadata = resource.inputs.get("metadata")
     return metadata if isinstance(metadata, Hidden) else mapped(metadata).get("namespace")
 
 

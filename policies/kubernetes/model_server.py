@@ -12,8 +12,9 @@ from policies.kubernetes.pods import (
     serves_vllm,
     words,
 )
-from policies.rule import Resource, ResourceRule
-from policies.values import Hidden, is_undecided, listed, mapped
+from policies.rule import ResourceRule
+from policies.values import is_undecided, listed, mapped
+from resources import UNKNOWN, Hidden, Resource
 
 
 def _check(resource: Resource) -> Iterator[str]:
@@ -48,7 +49,7 @@ def _has_variable(container: Mapping[str, Any], name: str) -> bool:
     if isinstance(variables, Hidden):
         return True
     return any(
-        isinstance(variable, Hidden) or mapped(variable).get("name") in (name, Hidden.UNKNOWN)
+        isinstance(variable, Hidden) or mapped(variable).get("name") in (name, UNKNOWN)
         for variable in listed(variables)
     )
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from policies.rule import Resource
-from policies.values import listed, mapped
+from policies.values import listed, mapped, readable
+from resources import Resource
 
 _TEMPLATES: dict[str, tuple[tuple[str, ...], ...]] = {
     "core/v1:Pod": (("spec",),),
@@ -29,7 +29,7 @@ def makes_pods(type_: str) -> bool:
 def pod_specs(resource: Resource) -> Iterator[Mapping[str, Any]]:
     """The spec of each kind of pod that an object makes; those that can be read."""
     for path in _TEMPLATES.get(resource.type.removeprefix("kubernetes:"), ()):
-        value: Any = resource.props
+        value: Any = resource.inputs
         for key in path:
             value = mapped(value).get(key)
         if isinstance(value, Mapping):
@@ -46,14 +46,14 @@ def containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def named(container: Mapping[str, Any]) -> str:
     """How a message calls a container."""
-    name = container.get("name")
-    return f"Container {name}" if isinstance(name, str) else "A container"
+    name = readable(container.get("name"))
+    return f"Container {name}" if name else "A container"
 
 
 def words(container: Mapping[str, Any]) -> list[str]:
     """Command and arguments, those that can be read."""
     found = [*listed(container.get("command")), *listed(container.get("args"))]
-    return [word for word in found if isinstance(word, str)]
+    return [text for word in found if (text := readable(word)) is not None]
 
 
 def serves_vllm(container: Mapping[str, Any]) -> bool:

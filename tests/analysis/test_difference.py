@@ -4,12 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from analysis.markdown import Refusal, Section, render
+from analysis.resources import PlannedResource
 
 from analysis.difference import Change, difference
-from analysis.markdown import Refusal, Section, render
 from analysis.plan import SECRET, UNKNOWN, Plan, make
 from analysis.replacement import REPLACING, replaces
-from analysis.resources import PlannedResource
 from policies.everywhere.stateful import STATEFUL
 from policies.verdict import Verdict
 from stacks import arrangement

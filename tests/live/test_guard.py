@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from analysis.resources import PlannedResource
 
 from analysis import plan
-from analysis.resources import PlannedResource
 from tests.live import budget, names
 from tests.live.accounts import ACCOUNTS, INFERENCE_KEY
 from tests.live.budget import OverBudgetError

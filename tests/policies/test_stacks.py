@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any
 
 import pytest
+from analysis.policies import verdicts
 
 from analysis.plan import UNKNOWN, Plan, make
-from analysis.policies import verdicts
 from policies.everywhere.stateful import STATEFUL
 from stacks import arrangement
 

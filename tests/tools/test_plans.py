@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from analysis.resources import PlannedResource
 
 from analysis.plan import Plan
-from analysis.resources import PlannedResource
 from policies.verdict import Verdict
 from tests.history import commit
 from tools import plans

@@ -7,9 +7,9 @@ from typing import Any
 
 import pulumi
 import pytest
+from analysis.policies import verdicts
 
 from analysis.plan import Monitor, PlannedResource, observe
-from analysis.policies import verdicts
 from components import contracts
 from components.aws.cluster import GPU_PLATFORM, Cluster
 from components.aws.network import Network

@@ -11,9 +11,9 @@ from typing import Any
 
 import pulumi
 import pytest
+from analysis.policies import verdicts
 
 from analysis.plan import Monitor, PlannedResource, observe
-from analysis.policies import verdicts
 from components import contracts
 from components.digitalocean import cluster, regions
 from components.digitalocean.cluster import Cluster, ranges

@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any
 
 import pytest
+from analysis.policies import verdicts
 
 from analysis.plan import SECRET, PlannedResource
-from analysis.policies import verdicts
 from components.gpu import gpu
 from components.kubernetes.addons import AddOns
 from components.kubernetes.charts import CHARTS

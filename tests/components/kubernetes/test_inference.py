@@ -8,9 +8,9 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+from analysis.policies import verdicts
 
 from analysis.plan import SECRET, PlannedResource
-from analysis.policies import verdicts
 from components.contracts import Entrance
 from components.kubernetes import gateway, model_server
 from components.kubernetes.examiner import EXAMINER
