@@ -1,6 +1,6 @@
 """The rules as a Pulumi policy pack: a policy for each rule, and one for its waived violations."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -99,7 +99,7 @@ def _resource(
     props: Mapping[str, Any],
     *,
     protect: bool,
-    uses: Mapping[str, Sequence[str]] | None = None,
+    uses: dict[str, list[str]] | None = None,
 ) -> Resource:
     inputs = from_wire(serialize_properties(props))
     return Resource(urn=urn, inputs=inputs, protect=protect, uses=uses or {})

@@ -34,11 +34,11 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
     An entry `{key or name, value}` of a list is named by its `key` or `name`.
     """
     if isinstance(value, Mapping):
-        name = value.get("key") or value.get("name")
+        name = readable(value.get("key") or value.get("name"))
         for key, item in value.items():
             if key.startswith("__"):
                 continue
-            if key == "value" and readable(name):
+            if key == "value" and name:
                 yield f"{path}.{name}", name, item
             else:
                 yield from leaves(item, f"{path}.{key}" if path else key)

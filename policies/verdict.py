@@ -1,6 +1,6 @@
 """A verdict: one breach of one rule, with what it means for this stack today."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -44,17 +44,18 @@ def environment_of(config: Mapping[str, object], project: str) -> Environment:
 
 def judge(
     rules: Sequence[Rule],
-    resources: Sequence[Resource],
+    resources: Iterable[Resource],
     *,
     environment: Environment,
     today: date,
     waivers: Sequence[Waiver] = WAIVERS,
 ) -> list[Verdict]:
     """Apply rules to a stack; what refuses to deploy comes first, the worst of it on top."""
+    planned = list(resources)
     verdicts = [
         _verdict(rule, breach, environment, find(rule.id, breach.resource.name, today, waivers))
         for rule in rules
-        for breach in rule.breaches(resources)
+        for breach in rule.breaches(planned)
     ]
     return sorted(
         verdicts,

@@ -53,10 +53,10 @@ class Resource:
     """
 
     urn: str
-    inputs: Mapping[str, Any]
+    inputs: dict[str, Any]
     parent: str | None = None
     protect: bool = False
-    uses: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    uses: dict[str, list[str]] = field(default_factory=dict)
     ignores: Sequence[str] = ()
     replaced_by: Sequence[str] = ()
 

@@ -143,9 +143,7 @@ def _checkout(commit: str) -> Iterator[Path]:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as packed:
             packed.extractall(folder, filter="data")
         if not (folder / "seamless").is_file():
-            raise CommandError(
-                f"--against {commit}: that commit has no ./seamless, so it cannot be planned."
-            )
+            raise CommandError(f"--against {commit}: that commit has no ./seamless to plan with.")
         yield folder
 
 

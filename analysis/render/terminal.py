@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.tree import Tree
 
-from analysis.charges import HOURS, Charge, total
+from analysis.charges import Charge, total
 from analysis.plan import Plan
+from analysis.prices import HOURS
 from policies.verdict import Verdict
 from resources import Resource, name_of
 
