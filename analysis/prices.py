@@ -1,7 +1,7 @@
-"""What resources cost while they exist: one row for each type and size, with source and date.
+"""Prices of resources without usage: one row for each billed part of a type and size.
 
-Only what is billed by the hour or the month is here; what is billed by use is said to be so. A row
-whose price is None is unknown, and so is every type without a row: unknown is never nothing.
+Each row has a source and a date. Parts that are billed by usage have no price here, only a row. A
+row with price None is unknown, and so is every type without a row.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Per = Literal["hour", "month", "use", "nothing"]
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Who says so, and when that was written or read; None is unknown."""
+    """The publisher, and the date when it was written or read; None is unknown."""
 
     name: str
     seen: date | None
@@ -28,15 +28,15 @@ class Price:
 
     Attributes:
         type: Pulumi's type token.
-        size: Value of the input that `SIZES` names for this type; empty is any.
-        only_if: Name of an input; where it is not true, this part is not billed.
-        part: What is billed; a type has a row for each.
-        each: Paid for each of what `COUNTS` counts, else once.
+        size: Value of the input in `SIZES` for this type; empty is any.
+        only_if: Name of an input; the part is billed only if the input is true.
+        part: The billed part; a type has a row for each.
+        each: True if billed for each unit in `COUNTS`, else once.
         usd: US dollars; None is unknown.
-        per: What they are paid for. `use` is paid by requests, bytes or seconds, and nothing at
-            rest; `nothing` is part of something else, or free.
-        region: Where it holds; empty is everywhere.
-        source: None is general knowledge, not looked up.
+        per: Unit of the price. `use` is billed by requests, bytes or seconds, and costs nothing
+            without usage; `nothing` is free, or included in another price.
+        region: Region where the price holds; empty is everywhere.
+        source: None is general knowledge without a source.
     """
 
     type: str
@@ -64,7 +64,7 @@ SIZES = {
     NODE_POOL: "size",
     "kubernetes:core/v1:Service": "spec.type",
 }
-"""Path of the input that decides the price, by type."""
+"""Path of the input that determines the price, by type."""
 
 COUNTS = {
     CLUSTER: "nodeCount",
@@ -72,14 +72,14 @@ COUNTS = {
     DOKS: "nodePool.nodeCount",
     NODE_POOL: "minNodes",
 }
-"""Path of the input that says how many there are at rest, by type; 1 where there is none."""
+"""Path of the input with the number of units without load, by type; 1 for other types."""
 
 HOURS = 730
-"""Of a month, as the clouds count them."""
+"""Hours of a month, as the clouds count them."""
 
 _SEEN = date(2026, 11, 22)
 AWS_REGION = "us-east-1"
-"""Where the prices of AWS hold."""
+"""The region of the AWS prices."""
 
 _ALARM = Source(name="c3x.dev, secondary", seen=_SEEN)
 _BUDGET = Source(name="docs.aws.amazon.com/awsaccountbilling, budgets", seen=_SEEN)

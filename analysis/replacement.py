@@ -1,10 +1,10 @@
-"""Which changed inputs make a new resource, with the data of the old one gone: one row per type.
+"""Inputs whose change replaces a resource and deletes its data: one row per type.
 
 Read on 2026-11-22 in the providers that the SDKs bridge: `ForceNew` or `RequiresReplace` in the
 file above the row, below internal/service of github.com/hashicorp/terraform-provider-aws and below
 digitalocean of github.com/digitalocean/terraform-provider-digitalocean (v2.99.1); for Kubernetes
-provider/pkg/provider/diff.go of github.com/pulumi/pulumi-kubernetes (2026-07-01); for what this
-project makes itself the `diff` of its provider. A type without a row is one that nobody looked up.
+provider/pkg/provider/diff.go of github.com/pulumi/pulumi-kubernetes (2026-07-01); for this
+project's dynamic providers their `diff`. Types that are not listed have not been checked.
 """
 
 _NAMED = ("metadata.name", "metadata.namespace")
@@ -244,14 +244,14 @@ REPLACING: dict[str, tuple[str, ...]] = {
     "pulumi-python:dynamic/local:PostgresServer": ("folder", "database"),
     "pulumi-python:dynamic/local:Server": ("folder",),
 }
-"""By type, paths of inputs: a dot leads into one. An empty row is always changed in place."""
+"""By type, property paths. A type with an empty row is always updated in place."""
 
 
 def replaces(type_: str, path: str) -> bool | None:
-    """Whether a change of this input makes a new resource; None when nobody looked the type up.
+    """Whether a change of this input replaces the resource; None if the type is not listed.
 
     Args:
-        path: Names only: `nodePool.size`. A list's items have the path of the list.
+        path: Property path without indexes: `nodePool.size`. Items have the path of their list.
     """
     if type_ not in REPLACING:
         return None
@@ -259,5 +259,5 @@ def replaces(type_: str, path: str) -> bool | None:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """One lies in the other: a changed object may hold what replaces, or lie in it."""
+    """True if one path contains the other: a changed object may contain the replacing input."""
     return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")

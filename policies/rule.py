@@ -47,7 +47,7 @@ def _identities(resource: Resource) -> list[Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Breach:
-    """A resource that breaks a rule. The message never holds a secret's value."""
+    """A resource that violates a rule. The message never contains the value of a secret."""
 
     resource: Resource
     message: str
@@ -55,15 +55,15 @@ class Breach:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What every rule says of itself.
+    """The description of a rule.
 
     Attributes:
-        id: As in the project's table of rules: `AWS-S3-01`.
-        title: What must hold, in one sentence.
-        enforcement: `mandatory in prod` only advises elsewhere; `mandatory in protected prod`
-            also where config `protect` is false.
+        id: `AWS-S3-01`.
+        title: The requirement, in one sentence.
+        enforcement: `mandatory in prod` is advisory in other environments; `mandatory in protected
+            prod` is also advisory where config `protect` is false.
         remedy: What to change, in one sentence.
-        source: Where the demand comes from.
+        source: Standard or documentation that requires it.
     """
 
     id: str
@@ -74,24 +74,24 @@ class Rule:
     source: str
 
     def breaches(self, resources: Sequence[Resource]) -> Iterator[Breach]:
-        """Every breach among the resources of a stack."""
+        """Every violation among the resources of a stack."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceRule(Rule):
-    """A rule about each resource by itself; the engine applies it before the resource is made.
+    """A rule about single resources. The engine applies it before it creates the resource.
 
     Attributes:
-        applies: By type token.
-        check: Yields one message per breach.
+        applies: True for the type tokens that the rule checks.
+        check: Yields one message for each violation.
     """
 
     applies: Callable[[str], bool]
     check: Callable[[Resource], Iterable[str]]
 
     def breaches(self, resources: Sequence[Resource]) -> Iterator[Breach]:
-        """Every breach among the resources of a stack."""
+        """Every violation among the resources of a stack."""
         for resource in resources:
             if self.applies(resource.type):
                 for message in self.check(resource):
@@ -100,15 +100,15 @@ class ResourceRule(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class StackRule(Rule):
-    """A rule about resources together; the engine applies it when it knows them all."""
+    """A rule about several resources. The engine applies it once all of them are known."""
 
     check: Callable[[Sequence[Resource]], Iterable[Breach]]
 
     def breaches(self, resources: Sequence[Resource]) -> Iterator[Breach]:
-        """Every breach among the resources of a stack."""
+        """Every violation among the resources of a stack."""
         yield from self.check(resources)
 
 
 def one_of(*types: str) -> Callable[[str], bool]:
-    """True for these type tokens."""
+    """A predicate that is true for these type tokens."""
     return frozenset(types).__contains__

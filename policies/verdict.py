@@ -1,4 +1,4 @@
-"""A verdict: one breach of one rule, with what it means for this stack today."""
+"""Violations of rules by the resources of a stack, with their enforcement."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from policies.waivers import WAIVERS, Waiver, find
 from resources import Resource
 
 Environment = Literal["dev", "prod", "unprotected"]
-"""Of a stack as the rules see it; `unprotected` is a prod whose config `protect` is false."""
+"""Environment of a stack; `unprotected` is prod with config `protect` set to false."""
 
 _ORDER = ("critical", "high", "medium", "low")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """A breach as a person reads it.
+    """A violation of a rule, with its enforcement in this stack.
 
     Attributes:
-        enforcement: `mandatory` refuses to deploy.
+        enforcement: `mandatory` prevents the deployment.
         resource: URN.
     """
 
@@ -33,7 +33,7 @@ class Verdict:
 
 
 def environment_of(config: Mapping[str, object], project: str) -> Environment:
-    """The environment that a stack's config asks for; its keys are full ones."""
+    """The environment of a stack by its config, whose keys are full: `project:environment`."""
     environment, protect = (
         str(config.get(f"{project}:{key}")).strip().lower() for key in ("environment", "protect")
     )
@@ -50,7 +50,7 @@ def judge(
     today: date,
     waivers: Sequence[Waiver] = WAIVERS,
 ) -> list[Verdict]:
-    """Apply rules to a stack; what refuses to deploy comes first, the worst of it on top."""
+    """Apply rules to a stack. Mandatory violations come first, the most severe first."""
     planned = list(resources)
     verdicts = [
         _verdict(rule, breach, environment, find(rule.id, breach.resource.name, today, waivers))
@@ -64,12 +64,12 @@ def judge(
 
 
 def waived(waiver: Waiver, message: str) -> str:
-    """The message of a breach that a waiver allows."""
+    """The message of a waived violation."""
     return f"{message} Waived until {waiver.expires}: {waiver.reason}"
 
 
 def is_mandatory(rule: Rule, environment: Environment) -> bool:
-    """True when a breach refuses to deploy in this environment."""
+    """True if a violation prevents the deployment in this environment."""
     return {
         "mandatory": True,
         "mandatory in prod": environment != "dev",

@@ -1,4 +1,4 @@
-"""AWS-LAM-01: one bad message does not send its whole batch round again."""
+"""AWS-LAM-01: one failed message does not repeat its whole batch."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ def _check(mapping: Resource) -> Iterator[str]:
 
 RULE = ResourceRule(
     id="AWS-LAM-01",
-    title="An event source mapping takes partial batch responses.",
+    title="Every event source mapping accepts partial batch responses.",
     severity="high",
     enforcement="mandatory",
     remedy=f'Set functionResponseTypes to ["{_WANTED}"] on the event source mapping.',

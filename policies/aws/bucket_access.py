@@ -1,4 +1,4 @@
-"""AWS-S3-01: no bucket can be made public by mistake."""
+"""AWS-S3-01: public access to buckets is blocked."""
 
 from collections.abc import Iterator, Sequence
 
@@ -28,7 +28,7 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
             if off:
                 yield Breach(
                     resource=bucket,
-                    message=f"Its public access block {block.name} leaves {', '.join(off)} off.",
+                    message=f"Public access block {block.name} does not set {', '.join(off)}.",
                 )
 
 

@@ -1,4 +1,4 @@
-"""AWS-RDS-01: no database has a public address."""
+"""AWS-RDS-01: database instances are not publicly accessible."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""AWS-LAM-06: whoever may look at a function does not see a secret."""
+"""AWS-LAM-06: environment variables of Lambda functions hold no secrets."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ def _check(function: Resource) -> Iterator[str]:
     environment = function.inputs.get("environment")
     variables = mapped(environment).get("variables")
     if SECRET in (environment, variables):
-        yield "Its environment holds a secret."
+        yield "The environment holds a secret."
     for name, value in mapped(variables).items():
         if value == SECRET:
             yield f"Environment variable {name} holds a secret."
@@ -28,8 +28,8 @@ RULE = ResourceRule(
     title="No environment variable of a Lambda function holds a secret.",
     severity="critical",
     enforcement="mandatory",
-    remedy="Keep the value in Secrets Manager, hand the function the secret's ARN, and let it read "
-    "the value when it starts.",
+    remedy="Keep the value in Secrets Manager, pass the secret's ARN to the function, and read the "
+    "value when the function starts.",
     source="CKV_AWS_45; Prowler awslambda_function_no_secrets_in_variables; https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html",
     applies=one_of("aws:lambda/function:Function"),
     check=_check,

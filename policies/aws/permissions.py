@@ -1,4 +1,4 @@
-"""AWS-IAM-01: no key that lasts for ever, no right to everything, no trust in every token."""
+"""AWS-IAM-01: no access keys, no administrator rights, no unconditional web identities."""
 
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -25,7 +25,7 @@ _ADMINISTRATOR = ":policy/AdministratorAccess"
 
 def _check(resource: Resource) -> Iterator[str]:
     if resource.type == _KEY:
-        yield "It is an access key, which lasts until somebody remembers it."
+        yield "An access key never expires."
     elif resource.type in _ATTACHMENTS:
         if str(resource.inputs.get("policyArn")).endswith(_ADMINISTRATOR):
             yield "It attaches AdministratorAccess, which allows everything."
@@ -56,7 +56,7 @@ def _trusts_too_many(document: Any) -> Iterator[str]:
         if statement.get("Effect") != "Allow" or "sts:assumerolewithwebidentity" not in actions:
             continue
         if not _pins_subject(statement):
-            yield "It trusts every token of an identity provider: no condition pins sub."
+            yield "It trusts every token of the identity provider: no condition restricts sub."
 
 
 def _pins_subject(statement: Mapping[str, Any]) -> bool:
@@ -67,11 +67,11 @@ def _pins_subject(statement: Mapping[str, Any]) -> bool:
 
 RULE = ResourceRule(
     id="AWS-IAM-01",
-    title="No access keys, no right to everything, and web identities pinned to their subject.",
+    title="No access keys, no administrator rights, and web identities restricted by subject.",
     severity="critical",
     enforcement="mandatory",
-    remedy="Use roles in place of access keys, name actions and resources (kms:Decrypt: the key's "
-    "ARN), and pin the sub claim of web identities in the trust policy.",
+    remedy="Use roles instead of access keys, list actions and resources (for kms:Decrypt the ARN "
+    "of the key), and restrict the sub claim of web identities in the trust policy.",
     source="AWS FSBP IAM.1, KMS.1, KMS.2; https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html",
     applies=one_of(_KEY, _ROLE, *_POLICIES, *_ATTACHMENTS),
     check=_check,

@@ -1,4 +1,4 @@
-"""AWS-SQS-03: no message is handed out again while a function still works on it."""
+"""AWS-SQS-03: a queue hides a message while a function may still process it."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -23,18 +23,18 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
             visible = queue.inputs.get("visibilityTimeoutSeconds", _DEFAULT_VISIBILITY)
             timeout = function.inputs.get("timeout", _DEFAULT_TIMEOUT)
             if not isinstance(visible, int | float) or not isinstance(timeout, int | float):
-                continue  # nobody knows yet
+                continue  # unknown until deployed
             if visible < _FACTOR * timeout:
                 yield Breach(
                     resource=queue,
                     message=f"visibilityTimeoutSeconds is {visible:g}, less than {_FACTOR} times "
-                    f"the {timeout:g} s that function {function.name} may take.",
+                    f"the timeout of {timeout:g} s of function {function.name}.",
                 )
 
 
 RULE = StackRule(
     id="AWS-SQS-03",
-    title="A queue hides a message for at least six times as long as its function may take.",
+    title="The visibility timeout of a queue is at least six times the timeout of its function.",
     severity="high",
     enforcement="mandatory",
     remedy="Set the queue's visibilityTimeoutSeconds to six times the function's timeout or more.",

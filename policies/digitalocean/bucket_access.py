@@ -1,4 +1,4 @@
-"""DO-SP-01: no bucket and no object is public."""
+"""DO-SP-01: Spaces buckets and objects are private."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ RULE = ResourceRule(
     title="Every Spaces bucket and object is private.",
     severity="critical",
     enforcement="mandatory",
-    remedy='Set acl to "private"; hand out presigned URLs where somebody must read.',
+    remedy='Set acl to "private"; use presigned URLs for reading.',
     source="CKV_DIO_3; Trivy DIG-0006; https://docs.digitalocean.com/products/spaces/how-to/set-file-permissions/",
     applies=one_of(
         "digitalocean:index/spacesBucket:SpacesBucket",

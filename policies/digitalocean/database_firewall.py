@@ -1,4 +1,4 @@
-"""DO-DB-02: a database cluster lets in only whom it names."""
+"""DO-DB-02: a database cluster accepts only listed sources."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,21 +18,24 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
             continue
         own = [firewall for firewall in firewalls if may_refer(firewall, "clusterId", cluster)]
         if not own:
-            yield Breach(resource=cluster, message="Every address of the internet may connect.")
+            yield Breach(
+                resource=cluster,
+                message="It has no firewall: any address can connect.",
+            )
         for firewall in own:
             rules = firewall.inputs.get("rules")
             values = [mapped(rule).get("value") for rule in listed(rules)]
             if any(value in _ANYWHERE for value in values):
                 yield Breach(
-                    resource=cluster, message=f"Its firewall {firewall.name} lets everybody in."
+                    resource=cluster, message=f"Firewall {firewall.name} admits every address."
                 )
             elif not values and not isinstance(rules, Hidden):
-                yield Breach(resource=cluster, message=f"Its firewall {firewall.name} is empty.")
+                yield Breach(resource=cluster, message=f"Firewall {firewall.name} is empty.")
 
 
 RULE = StackRule(
     id="DO-DB-02",
-    title="Every database cluster has a firewall that names who may connect.",
+    title="Every database cluster has a firewall that lists its allowed sources.",
     severity="critical",
     enforcement="mandatory",
     remedy="Give the cluster a DatabaseFirewall with the droplets, apps, tags or addresses that "

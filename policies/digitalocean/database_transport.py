@@ -1,4 +1,4 @@
-"""DO-DB-07: a function knows whom it talks to before it sends the database's password."""
+"""DO-DB-07: functions verify the certificate of the database server."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -28,13 +28,13 @@ def _check(resource: Resource) -> Iterator[str]:
 
 def _verdict(what: str, mode: Any, authority: bool) -> Iterator[str]:
     if mode is None:
-        yield f"{what} is not set, so any server may answer."
+        yield f"{what} is not set, so the server is not verified."
     elif readable(mode) and mode != "verify-full" and not (mode == "require" and authority):
-        yield f"{what} is {mode}, which does not check who answers."
+        yield f"{what} is {mode}, which does not verify the server."
 
 
 def _environments(props: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each set of environment variables in a resource, by where it stands."""
+    """Each set of environment variables in a resource."""
     found: dict[str, dict[str, Any]] = {}
     for path, name, value in leaves(props):
         # An entry of a list of variables belongs to the list.
@@ -44,17 +44,17 @@ def _environments(props: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is_digitalocean(token: str) -> bool:
-    """Also the resources of our own provider, which DigitalOcean's lacks."""
+    """True also for this project's dynamic provider."""
     return token.startswith(("digitalocean:", "pulumi-python:dynamic/digitalocean"))
 
 
 RULE = ResourceRule(
     id="DO-DB-07",
-    title="Functions and apps verify the database server that they connect to.",
+    title="Functions and apps verify the certificate of their database server.",
     severity="high",
     enforcement="mandatory",
     remedy=f"Set {_MODE} to verify-full (and sslmode=verify-full in a URL), with the cluster's CA "
-    "certificate where the system does not know it.",
+    "certificate if the system does not trust it.",
     source="https://www.postgresql.org/docs/current/libpq-ssl.html; https://docs.digitalocean.com/products/databases/postgresql/how-to/connect/",
     applies=_is_digitalocean,
     check=_check,

@@ -1,4 +1,4 @@
-"""K8S-13: what is not allowed between pods is denied."""
+"""K8S-13: network traffic of pods is denied by default."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,13 +18,15 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
         if makes_pods(resource.type) and not any(_same_place(resource, c) for c in closing):
             place = _place(resource)
             message = (
-                f"Nothing closes its namespace {place}." if place else "Its namespace is open."
+                f"Namespace {place} has no default-deny NetworkPolicy."
+                if place
+                else "Its namespace has no default-deny NetworkPolicy."
             )
             yield Breach(resource=resource, message=message)
 
 
 def _may_close(policy: Resource) -> bool:
-    """True for a policy that selects every pod and allows nothing, in both directions."""
+    """True for a policy that selects every pod and allows no traffic, or may do so."""
     spec = policy.inputs.get("spec")
     if isinstance(spec, Hidden):
         return True
@@ -38,7 +40,7 @@ def _may_close(policy: Resource) -> bool:
 
 
 def _same_place(resource: Resource, policy: Resource) -> bool:
-    """True when both are in one namespace, or when nobody can know yet."""
+    """True if both are in one namespace, or if that is unknown."""
     one, other = resource.uses.get("metadata"), policy.uses.get("metadata")
     if one and other:
         return not set(one).isdisjoint(other)
@@ -53,11 +55,11 @@ def _place(resource: Resource) -> Any:
 
 RULE = StackRule(
     id="K8S-13",
-    title="Every namespace with pods of ours denies all traffic that no policy allows.",
+    title="Every namespace with pods denies traffic by default.",
     severity="high",
     enforcement="mandatory",
-    remedy="Give the namespace a NetworkPolicy with podSelector: {} and both policyTypes and no "
-    "rules, and one more for each way that is needed.",
+    remedy="Add a NetworkPolicy with podSelector: {}, both policyTypes and no rules to the "
+    "namespace, and one more policy for each connection that is needed.",
     source="https://kubernetes.io/docs/concepts/services-networking/network-policies/; CKV2_K8S_6",
     check=_check,
 )

@@ -81,7 +81,7 @@ def _changed(plan: Plan, name: str, **inputs: Any) -> list[tuple[str, str, str]]
                 }
             },
             "AWS-IAM-01",
-            "Use roles in place of access keys, name actions and resources",
+            "Use roles instead of access keys, list actions and resources",
         ),
         (
             "aws:s3/bucketPolicy:BucketPolicy",

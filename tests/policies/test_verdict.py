@@ -53,7 +53,7 @@ def test_a_waived_breach_advises_with_its_reason() -> None:
 
     assert verdict.enforcement == "advisory"
     assert verdict.message == (
-        "storageEncrypted is not set, and AWS's default is false. "
+        "storageEncrypted is not set, and the default of AWS is false. "
         "Waived until 2026-11-23: It is empty."
     )
 

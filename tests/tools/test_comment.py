@@ -124,7 +124,7 @@ def test_a_file_that_is_too_large_is_not_read(file: Path) -> None:
     """It is an artefact of code that nobody has read."""
     file.write_bytes(b"x" * 1_000_001)
 
-    with pytest.raises(CommandError, match="has 1000001 bytes, and 1000000 is the most"):
+    with pytest.raises(CommandError, match="has 1000001 bytes; the maximum is 1000000"):
         comment(file, GitHub())
 
 
