@@ -93,7 +93,7 @@ def _body(text: str, commit: str) -> str:
     shown = harmless(text)
     if len(shown) > LONGEST:
         shown = f"{shown[:LONGEST].rpartition(chr(10))[0]}\n\n… The rest is in the job's summary."
-    return f"{MARKER}\nPlan of {commit[:12]}, as its own code tells it.\n\n{shown}"
+    return f"{MARKER}\nPlan of {commit[:12]}, made by its own code.\n\n{shown}"
 
 
 def _pull_request(github: httpx.Client, url: str, head: str, commit: str) -> int | None:

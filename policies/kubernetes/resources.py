@@ -28,7 +28,7 @@ def _check(resource: Resource) -> Iterator[str]:
                 request = mapped(requests).get(gpu, limit)
                 hidden = isinstance(request, Hidden) or isinstance(limit, Hidden)
                 if gpu.startswith(_GPUS) and not hidden and str(request) != str(limit):
-                    yield f"{named(container)} requests {request} of {gpu}, and its limit is {limit}."
+                    yield f"{named(container)} requests {request} of {gpu}; its limit is {limit}."
 
 
 def _lacks(amounts: Any, key: str) -> bool:

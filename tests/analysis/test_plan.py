@@ -13,6 +13,7 @@ from analysis import PlanError
 from analysis.plan import make, parse_overrides
 from analysis.render.terminal import tree
 from resources import SECRET, UNKNOWN, Resource
+from tools.workspace import project_name
 
 
 def test_a_plan_is_json_with_every_key_that_it_promises() -> None:
@@ -119,7 +120,7 @@ def test_the_urn_names_the_types_of_all_ancestors() -> None:
 
     (share,) = (r for r in plan.resources if r.type == "aws:efs/fileSystem:FileSystem")
 
-    above = "urn:pulumi:split::seamless::seamless:aws:Cluster$seamless:aws:Share"
+    above = f"urn:pulumi:split::{project_name()}::seamless:aws:Cluster$seamless:aws:Share"
     assert share.urn == f"{above}$aws:efs/fileSystem:FileSystem::cluster-weights"
     assert share.parent == f"{above}::cluster-weights"
 

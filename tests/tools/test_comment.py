@@ -68,7 +68,7 @@ def test_the_first_plan_is_a_new_comment_under_the_pull_request_at_that_commit(f
         (
             "POST",
             "/repos/owner/name/issues/7/comments",
-            f"{MARKER}\nPlan of 0123456789ab, as its own code tells it.\n\n## Plan\n\nNothing.\n",
+            f"{MARKER}\nPlan of 0123456789ab, made by its own code.\n\n## Plan\n\nNothing.\n",
         )
     ]
     assert github.asked[0].endswith("/pulls?state=open&head=somebody%3A--x%26state%3Dall")
