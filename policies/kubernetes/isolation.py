@@ -32,11 +32,11 @@ def _may_close(policy: Resource) -> bool:
         return True
     rules = mapped(spec)
     selector, types = rules.get("podSelector"), rules.get("policyTypes")
-    everybody = isinstance(selector, Hidden) or (selector is not None and not mapped(selector))
+    every_pod = isinstance(selector, Hidden) or (selector is not None and not mapped(selector))
     both = isinstance(types, Hidden) or all(
         kind in listed(types) or UNKNOWN in listed(types) for kind in _BOTH
     )
-    return everybody and both and not rules.get("ingress") and not rules.get("egress")
+    return every_pod and both and not rules.get("ingress") and not rules.get("egress")
 
 
 def _same_place(resource: Resource, policy: Resource) -> bool:
