@@ -1,8 +1,8 @@
-"""What a plan costs at rest: each resource with the prices of its parts."""
+"""The cost of a plan without usage: one line for each billed part of a resource."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -17,64 +17,128 @@ from analysis.prices import (
     SIZES,
     Price,
 )
-from analysis.resources import PlannedResource
+from resources import Resource
 
 
 @dataclass(frozen=True, kw_only=True)
 class Charge:
-    """What one planned resource is billed for; `price` is None where no row knows its type."""
+    """One billed part of a planned resource.
+
+    Attributes:
+        resource: URN.
+        type: Pulumi's type token.
+        part: What is billed; empty if the price table has no row for the type.
+        count: Number of units.
+        usd: US dollars for one unit; None is unknown, or paid by use.
+        per: `hour`, `month`, `use` (nothing without usage), or empty like `part`.
+        source: Source and date of the price; empty if there is none.
+    """
 
     resource: str
     type: str
-    price: Price | None
+    part: str = ""
+    count: int = 1
+    usd: float | None = None
+    per: str = ""
+    source: str = ""
 
     @property
     def unknown(self) -> bool:
-        """True when it may cost something that nobody here knows."""
-        if self.price is None:
-            return True
-        return self.price.usd is None and self.price.per in ("hour", "month")
+        """True if it may cost something without usage, and its price is unknown."""
+        return self.usd is None and self.per != "use"
+
+    @property
+    def usd_month(self) -> float | None:
+        """US dollars for a month of 730 hours; None is unknown, or paid by use."""
+        if self.usd is None:
+            return None
+        return self.count * self.usd * (HOURS if self.per == "hour" else 1)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The line as plain data, for JSON."""
+        return {**asdict(self), "usd_month": self.usd_month}
 
 
-_MADE_HERE = (
+def total(lines: Iterable[Charge]) -> float:
+    """US dollars a month of the lines whose price is known."""
+    return sum(line.usd_month or 0.0 for line in lines)
+
+
+def changed(before: Iterable[Charge], after: Iterable[Charge]) -> list[tuple[Charge, Charge]]:
+    """The lines whose monthly cost differs, by resource and part.
+
+    A line that is absent on one side costs nothing there: its `count` and its `usd` are 0.
+    """
+    old, new = _by_part(before), _by_part(after)
+    pairs = [
+        (old.get(key) or _absent(new[key]), new.get(key) or _absent(old[key]))
+        for key in sorted(old.keys() | new.keys())
+    ]
+    return [(one, other) for one, other in pairs if one.usd_month != other.usd_month]
+
+
+def _absent(line: Charge) -> Charge:
+    return replace(line, count=0, usd=0.0)
+
+
+def _by_part(lines: Iterable[Charge]) -> dict[tuple[str, str], Charge]:
+    return {(line.resource, line.part): line for line in lines}
+
+
+_FREE = (
     "pulumi:providers:",
     "pulumi-python:dynamic/inference:",
     "pulumi-python:dynamic/local:",
     "seamless:",
     "tls:",
 )
-"""What is no cloud's."""
+"""Beginnings of the types that no cloud bills."""
 
 _NODES = {"aws": (NODE_GROUP, AWS_REGION), "digitalocean": (NODE_POOL, "")}
-"""What nodes with GPUs are at each cloud, and where their prices hold."""
+"""By platform, the type of GPU nodes, and the region where their prices hold."""
 
 
-def charges(resources: Iterable[PlannedResource]) -> Iterator[Charge]:
-    """What each resource that a cloud or a program makes is billed for, in the order given.
+def charges(resources: Iterable[Resource]) -> list[Charge]:
+    """The billed parts of resources, in their order; free parts are left out.
 
-    Objects of a cluster cost its nodes, but for a balancer that the cloud makes of one; what its
-    charts ask of the cloud besides is not seen. Machines with GPUs are priced by what the plan's
-    own components say of them.
+    Kubernetes objects are paid through the nodes, except a load balancer that the cloud creates for
+    a Service. What Helm charts create in the cloud is not seen. The prices of GPU machines come
+    from the `machine` input of this project's components.
     """
     planned = list(resources)
     region = next((_region(r.inputs) for r in planned if r.type == "pulumi:providers:aws"), "")
-    rows = (*PRICES.values(), *_machines(planned))
-    for resource in planned:
-        if resource.type.startswith(_MADE_HERE) or _inside(resource):
-            continue
-        yield from (
-            Charge(resource=resource.name, type=resource.type, price=price)
-            for price in _prices(resource, rows, region)
-        )
+    prices = (*PRICES.values(), *_machines(planned))
+    return [
+        line
+        for resource in planned
+        if not resource.type.startswith(_FREE) and not _is_paid_through_nodes(resource)
+        for line in _lines(resource, prices, region)
+    ]
 
 
-def _inside(resource: PlannedResource) -> bool:
-    """True for an object that only a cluster keeps."""
+def _lines(resource: Resource, table: Iterable[Price], region: str) -> Iterator[Charge]:
+    for price, count in Counter(_prices(resource, table, region)).items():
+        if price is None:
+            yield Charge(resource=resource.urn, type=resource.type)
+        elif price.per != "nothing":
+            yield Charge(
+                resource=resource.urn,
+                type=resource.type,
+                part=price.part,
+                count=count,
+                usd=price.usd,
+                per=price.per,
+                source=price.origin,
+            )
+
+
+def _is_paid_through_nodes(resource: Resource) -> bool:
+    """True for a Kubernetes object without a bill of its own."""
     balancer = resource.type == SERVICE and _at(resource, "spec.type") == "LoadBalancer"
     return resource.type.startswith("kubernetes:") and not balancer
 
 
-def _machines(planned: Iterable[PlannedResource]) -> Iterator[Price]:
+def _machines(planned: Iterable[Resource]) -> Iterator[Price]:
     for resource in planned:
         if machine := resource.inputs.get("machine"):
             node, region = _NODES[machine["platform"]]
@@ -91,8 +155,8 @@ def _machines(planned: Iterable[PlannedResource]) -> Iterator[Price]:
             )
 
 
-def _prices(resource: PlannedResource, table: Iterable[Price], region: str) -> list[Price | None]:
-    """The rows of a resource, for as many as it is; one None where a row is missing."""
+def _prices(resource: Resource, table: Iterable[Price], region: str) -> list[Price | None]:
+    """The prices of a resource, one for each unit; one None if a row is missing."""
     size = str(_at(resource, SIZES.get(resource.type, "")) or "")
     rows = [
         row
@@ -114,11 +178,11 @@ def _prices(resource: PlannedResource, table: Iterable[Price], region: str) -> l
     return [row for row in rows for _ in range(times if row.each else 1)]
 
 
-def _at(resource: PlannedResource, path: str) -> Any:
-    """The input at a path of names and numbers; None where there is none."""
+def _at(resource: Resource, path: str) -> Any:
+    """The input at a path of names and list indexes; None if it is absent."""
     found: Any = resource.inputs
     for step in path.split("."):
-        if isinstance(found, dict):
+        if isinstance(found, Mapping):
             found = found.get(step)
         elif isinstance(found, list) and step.isdecimal() and int(step) < len(found):
             found = found[int(step)]
@@ -127,50 +191,5 @@ def _at(resource: PlannedResource, path: str) -> Any:
     return found
 
 
-def _region(inputs: dict[str, Any]) -> str:
+def _region(inputs: Mapping[str, Any]) -> str:
     return str(inputs.get("region", ""))
-
-
-def rows(found: Sequence[Charge]) -> list[dict[str, Any]]:
-    """Charges as plain data, without what is free: a price of None is unknown, or paid by use."""
-    return [
-        {
-            "resource": charge.resource,
-            "type": charge.type,
-            "count": count,
-            "part": charge.price.part if charge.price else "",
-            "usd": charge.price.usd if charge.price else None,
-            "per": charge.price.per if charge.price else "",
-            "source": charge.price.origin if charge.price else "",
-        }
-        for charge, count in Counter(found).items()
-        if charge.price is None or charge.price.per != "nothing"
-    ]
-
-
-def summary(found: Sequence[Charge]) -> list[str]:
-    """What it costs at rest, for a person: the dearest first, then what nobody here knows."""
-    known: dict[Price, list[str]] = {}
-    for charge in found:
-        if charge.price and charge.price.usd:
-            known.setdefault(charge.price, []).append(charge.resource)
-    unknown = sorted(
-        {f"{c.resource}, {c.price.part if c.price else c.type}" for c in found if c.unknown}
-    )
-    if not known and not unknown:
-        return []
-    month = sum(_month(price) * len(names) for price, names in known.items())
-    return [
-        f"at least ${month / HOURS:,.2f} an hour, ${month:,.0f} for a month of {HOURS} hours"
-        + (f", and {len(unknown)} unknown" if unknown else ""),
-        *(
-            f"{len(names)} x ${price.usd:.4f} per {price.per}: {names[0]}, {price.part}"
-            f" ({price.origin or 'no source'})"
-            for price, names in sorted(known.items(), key=lambda row: -_month(row[0]) * len(row[1]))
-        ),
-        *(f"unknown: {what}" for what in unknown),
-    ]
-
-
-def _month(price: Price) -> float:
-    return (price.usd or 0) * {"hour": HOURS, "month": 1}.get(price.per, 0)

@@ -1,30 +1,27 @@
-"""What a change of the program does to a stack: the difference of two plans.
+"""The effect of a program change on a stack: the difference of two plans.
 
-Both are plans, so nothing is known of what is deployed, and the new value of an output that only
-the cloud makes is unknown. An alias is not seen: what was renamed is deleted and added.
+Neither plan knows the deployed state, and outputs that only a cloud computes are unknown. Aliases
+are ignored: a renamed or moved resource is deleted and added.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from analysis.replacement import replaces
-from analysis.resources import SECRET, UNKNOWN, PlannedResource
 from policies.everywhere.stateful import STATEFUL
+from resources import SECRET, SIGNATURE, UNKNOWN, Resource, name_of, type_of
 
 Kind = Literal["deleted", "replaced", "changed", "added"]
 
 ABSENT = "[absent]"
-"""In the place of a value that is not there."""
+"""Replaces a missing value."""
 
 FILES = "[files]"
-"""In the place of an asset or an archive, such as a function's code."""
+"""Replaces an asset or an archive, such as the code of a function."""
 
 _KINDS: tuple[Kind, ...] = ("deleted", "replaced", "changed", "added")
-_ASSET = "4dabf18193072939515e22adb298388d"
-"""The key by which Pulumi marks them (pulumi.runtime.rpc._special_sig_key)."""
 _PROVIDER = "pulumi:providers:"
-_Key = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +29,12 @@ class Input:
     """A changed input.
 
     Attributes:
-        path: Where it is: `nodePool.size`.
-        before: What it was; `[secret]` on both sides when it is one on either.
-        after: What it becomes.
-        replaces: Whether this makes a new resource; None when nobody looked its type up.
-        because: Logical names of the replaced resources that it is made from.
+        path: Property path: `nodePool.size`.
+        before: Old value. If either value is a secret, both are shown as `[secret]`.
+        after: New value.
+        replaces: True if the change replaces the resource; None if the type is not in
+            `analysis.replacement`.
+        because: URNs of the replaced resources that the input is made from.
     """
 
     path: str
@@ -48,51 +46,54 @@ class Input:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What happens to one resource."""
+    """A change of one resource."""
 
     kind: Kind
-    type: str
-    name: str
+    urn: str
     protect: bool
     inputs: tuple[Input, ...] = ()
 
     @property
+    def type(self) -> str:
+        """Pulumi's type token."""
+        return type_of(self.urn)
+
+    @property
+    def name(self) -> str:
+        """Logical name."""
+        return name_of(self.urn)
+
+    @property
     def loses_data(self) -> bool:
-        """True when what it holds would be gone."""
+        """True if the resource holds data and is deleted or replaced."""
         return self.type in STATEFUL and self.kind in ("deleted", "replaced")
 
 
-def difference(before: Sequence[PlannedResource], after: Sequence[PlannedResource]) -> list[Change]:
-    """Every resource that changes: what loses data first, then what is deleted, replaced, changed.
+def difference(before: Iterable[Resource], after: Iterable[Resource]) -> list[Change]:
+    """Every changed resource: first those that lose data, then deleted, replaced, changed, added.
 
-    A resource is the same when type and logical name are, as for the engine.
+    Two resources are the same if their URNs are equal, as for the engine.
     """
-    old, new = _by_key(before), _by_key(after)
-    inputs = {
-        key: _inputs(old[key], new[key]) + _place(old[key], before, new[key], after)
-        for key in old.keys() & new.keys()
-    }
+    old, new = ({resource.urn: resource for resource in each} for each in (before, after))
+    inputs = {urn: _inputs(old[urn], new[urn]) for urn in old.keys() & new.keys()}
     _move(inputs)
     _spread(inputs, new)
-    changes = [_change("deleted", old[key]) for key in old.keys() - new.keys()]
-    changes += [_change("added", new[key]) for key in new.keys() - old.keys()]
+    changes = [_change("deleted", old[urn]) for urn in old.keys() - new.keys()]
+    changes += [_change("added", new[urn]) for urn in new.keys() - old.keys()]
     changes += [
-        _change("replaced" if _is_replaced(found) else "changed", new[key], found)
-        for key, found in inputs.items()
+        _change("replaced" if _is_replaced(found) else "changed", new[urn], found)
+        for urn, found in inputs.items()
         if found
     ]
-    return sorted(changes, key=lambda c: (not c.loses_data, _KINDS.index(c.kind), c.type, c.name))
+    return sorted(
+        changes, key=lambda c: (not c.loses_data, _KINDS.index(c.kind), c.type, c.name, c.urn)
+    )
 
 
-def _by_key(resources: Sequence[PlannedResource]) -> dict[_Key, PlannedResource]:
-    return {(resource.type, resource.name): resource for resource in resources}
-
-
-def _change(kind: Kind, resource: PlannedResource, inputs: Sequence[Input] = ()) -> Change:
+def _change(kind: Kind, resource: Resource, inputs: Sequence[Input] = ()) -> Change:
     return Change(
         kind=kind,
-        type=resource.type,
-        name=resource.name,
+        urn=resource.urn,
         protect=resource.protect,
         inputs=tuple(sorted(inputs, key=lambda i: (not i.replaces, i.path))),
     )
@@ -102,8 +103,8 @@ def _is_replaced(inputs: Sequence[Input]) -> bool:
     return any(found.replaces for found in inputs)
 
 
-def _inputs(old: PlannedResource, new: PlannedResource) -> list[Input]:
-    """What differs in the inputs of a resource, but for what the engine is told to pass over."""
+def _inputs(old: Resource, new: Resource) -> list[Input]:
+    """The inputs that differ, without those in `ignore_changes`."""
     return [
         Input(
             path=path,
@@ -121,10 +122,10 @@ def _in(path: str, roots: Sequence[str]) -> bool:
 
 
 def _differing(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Path and both values of what differs; a list is one value, since its items have no names."""
+    """Path and both values of each difference; a list is compared as one value."""
     if one == other:
         return
-    if isinstance(one, dict) and isinstance(other, dict) and _ASSET not in {*one, *other}:
+    if isinstance(one, dict) and isinstance(other, dict) and SIGNATURE not in {*one, *other}:
         for key in sorted(one.keys() | other.keys()):
             below = f"{path}.{key}" if path else key
             yield from _differing(one.get(key, ABSENT), other.get(key, ABSENT), below)
@@ -133,61 +134,38 @@ def _differing(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any,
 
 
 def _shown(value: Any) -> Any:
-    return FILES if isinstance(value, dict) and _ASSET in value else value
+    return FILES if isinstance(value, dict) and SIGNATURE in value else value
 
 
-def _place(
-    old: PlannedResource,
-    before: Sequence[PlannedResource],
-    new: PlannedResource,
-    after: Sequence[PlannedResource],
-) -> list[Input]:
-    """A resource below other types is another one to the engine."""
-    one, other = _above(old, before), _above(new, after)
-    if one == other:
-        return []
-    return [Input(path="parent", before=one, after=other, replaces=True)]
-
-
-def _above(resource: PlannedResource, resources: Sequence[PlannedResource]) -> str:
-    """The types above a resource, which are part of its URN."""
-    named: Mapping[str, PlannedResource] = {r.name: r for r in reversed(resources)}
-    types: list[str] = []
-    while resource.parent and resource.parent in named and len(types) < len(named):
-        resource = named[resource.parent]
-        types.append(resource.type)
-    return " ".join(reversed(types))
-
-
-def _move(inputs: dict[_Key, list[Input]]) -> None:
-    """Another region of a provider makes everything of that provider anew."""
-    for (type_, name), found in list(inputs.items()):
+def _move(inputs: dict[str, list[Input]]) -> None:
+    """Replace every resource of a cloud whose provider gets another region."""
+    for provider, found in list(inputs.items()):
         moved = [one for one in found if one.path == "region"]
-        if not type_.startswith(_PROVIDER) or not moved:
+        if not type_of(provider).startswith(_PROVIDER) or not moved:
             continue
-        package = type_.removeprefix(_PROVIDER)
-        for key, others in inputs.items():
-            if key[0].startswith(f"{package}:"):
+        package = type_of(provider).removeprefix(_PROVIDER)
+        for urn, others in inputs.items():
+            if type_of(urn).startswith(f"{package}:"):
                 others.append(
                     Input(
                         path="region",
                         before=moved[0].before,
                         after=moved[0].after,
                         replaces=True,
-                        because=(name,),
+                        because=(provider,),
                     )
                 )
 
 
-def _spread(inputs: dict[_Key, list[Input]], new: Mapping[_Key, PlannedResource]) -> None:
-    """What is made from a replaced resource gets new values, which may replace it, too."""
+def _spread(inputs: dict[str, list[Input]], new: Mapping[str, Resource]) -> None:
+    """Change every input that is made from a replaced resource, which may replace more."""
     replaced: set[str] = set()
-    while fresh := {k[1] for k, found in inputs.items() if _is_replaced(found)} - replaced:
+    while fresh := {urn for urn, found in inputs.items() if _is_replaced(found)} - replaced:
         replaced |= fresh
-        for key, found in inputs.items():
-            resource = new[key]
-            for path, names in resource.uses.items():
-                because = tuple(sorted(fresh & set(names)))
+        for urn, found in inputs.items():
+            resource = new[urn]
+            for path, made_from in resource.uses.items():
+                because = tuple(sorted(fresh & set(made_from)))
                 if because and UNKNOWN in str(resource.inputs.get(path)):
                     found.append(
                         Input(

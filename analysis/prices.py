@@ -1,4 +1,4 @@
-"""What resources cost while they exist: one row for each type and size, with source and date.
+"""Prices of resources without usage: one row for each billed part of a type and size.
 
 Only what is billed by the hour or the month has a price; what is billed by use is said to be so. A
 row without a price is unknown, and so is every type without a row: unknown is never nothing.
@@ -67,7 +67,7 @@ SIZES = {
     NODE_POOL: "size",
     SERVICE: "spec.type",
 }
-"""Path of the input that decides the price, by type."""
+"""Path of the input that determines the price, by type."""
 
 COUNTS = {
     CLUSTER: "nodeCount",
@@ -75,9 +75,9 @@ COUNTS = {
     DOKS: "nodePool.nodeCount",
     NODE_POOL: "minNodes",
 }
-"""Path of the input that says how many there are at rest, by type; 1 where there is none."""
+"""Path of the input with the number of units without load, by type; 1 for other types."""
 
 AWS_REGION = "us-east-1"
-"""Where the prices of AWS hold."""
+"""The region of the AWS prices."""
 
 PRICES = Table("prices", Price, "type", "size", "part")

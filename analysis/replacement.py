@@ -24,7 +24,7 @@ def replaces(type_: str, path: str) -> bool | None:
     """Whether a change of this input makes a new resource; None when the type was not looked up.
 
     Args:
-        path: Names only: `nodePool.size`. A list's items have the path of the list.
+        path: Property path without indexes: `nodePool.size`. Items have the path of their list.
     """
     if type_ not in REPLACING:
         return None
@@ -32,5 +32,5 @@ def replaces(type_: str, path: str) -> bool | None:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """One lies in the other: a changed object may hold what replaces, or lie in it."""
+    """True if one path contains the other: a changed object may contain the replacing input."""
     return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")

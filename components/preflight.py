@@ -6,9 +6,11 @@ Every question only reads. What an account does not tell is unknown, and stops n
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
+
+from resources import Resource
 
 SECONDS = httpx.Timeout(15.0, connect=5.0)
 """A question waits no longer; who does not answer in it is unknown."""
@@ -31,19 +33,6 @@ class Finding:
     remedy: str = ""
 
 
-class Planned(Protocol):
-    """A resource of a plan."""
-
-    @property
-    def type(self) -> str: ...
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def inputs(self) -> Mapping[str, Any]: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Intent:
     """What a stack is about to do, known without asking anybody.
@@ -52,11 +41,11 @@ class Intent:
         resources: Of its plan.
         outputs: Of its plan; what only a deployment knows is no address.
         config: Values that were set, by full key, secrets included.
-        existing: What its resources have become already, by logical name.
+        existing: Outputs of the resources that are deployed, by URN.
     """
 
     stack: str
-    resources: Sequence[Planned]
+    resources: Sequence[Resource]
     outputs: Mapping[str, Any]
     config: Mapping[str, str] = field(repr=False)
     existing: Mapping[str, Mapping[str, Any]] = field(repr=False)
@@ -73,7 +62,7 @@ class Intent:
             for resource in self.resources
             if resource.type == type_
             and resource.inputs.get(key)
-            and self.existing.get(resource.name, {}).get(key) != resource.inputs[key]
+            and self.existing.get(resource.urn, {}).get(key) != resource.inputs[key]
         ]
 
 

@@ -1,1 +1,1 @@
-"""What must always hold: one small file per promise, for the plan and for the real engine."""
+"""Policy rules, one file each, for plans and for Pulumi's engine."""

@@ -1,4 +1,4 @@
-"""Every rule, in the order of the project's table."""
+"""All rules, grouped by cloud."""
 
 from policies.aws import (
     batch_failures,

@@ -1,4 +1,4 @@
-"""The rules as a pack that Pulumi's engine runs: one policy each, and one for what is waived."""
+"""The rules as a Pulumi policy pack: a policy for each rule, and one for its waived violations."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -9,28 +9,27 @@ from pulumi_policy import policy as engine_side
 from pulumi_policy.deserialize import serialize_properties
 
 from policies.catalogue import RULES
-from policies.rule import Resource, Rule, StackRule
-from policies.values import from_wire
+from policies.rule import Rule, StackRule
 from policies.verdict import waived
 from policies.waivers import WAIVERS, find
+from resources import Resource, from_wire
 
 WAIVED = "-waived"
-"""Ends the name of the policy that reports a rule's waived breaches: a policy has one level."""
+"""Suffix of the policy that reports a rule's waived violations: a policy has one level."""
 
 Report = Callable[[str, str | None], None]
 
 _INPUTS: dict[str, Mapping[str, Any]] = {}
-"""Of every resource that this process was shown, by URN.
+"""Inputs of every resource that this process has validated, by URN.
 
-A preview of a cluster that is still to be made has no properties of the objects in it: the engine
-does not ask a provider whose configuration it does not know. Rules about resources together then
-judge what was asked for.
+In the preview of a new cluster the engine passes no properties of the objects in the cluster,
+because their provider is not configured yet. Stack rules then use these inputs.
 """
 
 
 def start() -> None:
-    """Serve the rules to the engine until it ends this process."""
-    # Else a secret arrives as its bare value, which no rule may see and X-02 could not tell apart.
+    """Serve the rules until the engine ends this process."""
+    # pulumi-policy would pass a secret as its plain value, which no rule may read.
     engine_side.deserialize_properties = _as_it_came  # type: ignore[attr-defined]  # its import
     waived_rules = {waiver.policy for waiver in WAIVERS}
     pulumi_policy.PolicyPack(
@@ -43,18 +42,18 @@ def start() -> None:
 
 
 def _as_it_came(props: dict[str, Any], proxy_secrets: bool = False) -> dict[str, Any]:
-    """Takes the place of pulumi-policy's `deserialize_properties`, with the marks left in."""
+    """Replaces pulumi-policy's `deserialize_properties` and keeps the marks of secrets."""
     return props
 
 
 def _policy(rule: Rule, *, waivers: bool) -> pulumi_policy.Policy:
-    """A rule's policy: of what nobody waived, which may refuse; or of what is waived."""
+    """The policy of a rule: for its violations, or for its waived ones, which are advisory."""
     mandatory = rule.enforcement != "advisory" and not waivers
     level = pulumi_policy.EnforcementLevel
     described: dict[str, Any] = {
         "name": rule.id + (WAIVED if waivers else ""),
         "description": rule.title,
-        # Elsewhere than in prod, policies/ENVIRONMENT.json lowers what is not mandatory there.
+        # Outside prod, policies/ENVIRONMENT.json lowers rules that are mandatory only in prod.
         "enforcement_level": level.MANDATORY if mandatory else level.ADVISORY,
         "severity": pulumi_policy.Severity(rule.severity),
         "remediation_steps": rule.remedy,
@@ -62,19 +61,20 @@ def _policy(rule: Rule, *, waivers: bool) -> pulumi_policy.Policy:
     }
 
     def check_resource(args: pulumi_policy.ResourceValidationArgs, report: Report) -> None:
-        resource = _resource(args.resource_type, args.name, args.urn, args.props, args.opts.protect)
         _INPUTS[args.urn] = args.props
+        resource = _resource(args.urn, args.props, protect=args.opts.protect)
         _report(rule, [resource], report, waivers=waivers)
 
     def check_stack(args: pulumi_policy.StackValidationArgs, report: Report) -> None:
         resources = [
             _resource(
-                r.resource_type,
-                r.name,
                 r.urn,
                 r.props or _INPUTS.get(r.urn, {}),
-                r.opts.protect,
-                _uses(r),
+                protect=r.opts.protect,
+                uses={
+                    key: [other.urn for other in others]
+                    for key, others in r.property_dependencies.items()
+                },
             )
             for r in args.resources
         ]
@@ -95,19 +95,11 @@ def _report(rule: Rule, resources: list[Resource], report: Report, *, waivers: b
 
 
 def _resource(
-    token: str,
-    name: str,
     urn: str,
     props: Mapping[str, Any],
+    *,
     protect: bool,
-    uses: Mapping[str, frozenset[str]] | None = None,
+    uses: dict[str, list[str]] | None = None,
 ) -> Resource:
-    plain = from_wire(serialize_properties(props))
-    return Resource(type=token, name=name, urn=urn, props=plain, protect=protect, uses=uses or {})
-
-
-def _uses(resource: pulumi_policy.PolicyResource) -> dict[str, frozenset[str]]:
-    return {
-        key: frozenset(other.name for other in others)
-        for key, others in resource.property_dependencies.items()
-    }
+    inputs = from_wire(serialize_properties(props))
+    return Resource(urn=urn, inputs=inputs, protect=protect, uses=uses or {})

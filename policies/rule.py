@@ -1,57 +1,40 @@
-"""A rule: what is promised of resources, how much it matters, and what to do when it is broken."""
+"""The types of policy rules, and how rules match resources that refer to each other."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from policies.values import Hidden
+from policies.values import readable
+from resources import Hidden, Resource
 
 Severity = Literal["low", "medium", "high", "critical"]
 Enforcement = Literal["mandatory", "mandatory in prod", "mandatory in protected prod", "advisory"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resource:
-    """A resource as a rule sees it.
+def refers(resource: Resource, key: str, other: Resource) -> bool:
+    """True if an input certainly refers to another resource."""
+    if made_from := resource.uses.get(key):
+        return other.urn in made_from
+    return names(resource.inputs.get(key), other)
 
-    Attributes:
-        type: Pulumi's type token.
-        name: Logical name.
-        props: Inputs; where a value cannot be read there is a `Hidden`.
-        protect: True refuses to delete it.
-        uses: Names of the resources that a property is made from, by property.
-        urn: The engine's name for it; empty in a plan.
-    """
 
-    type: str
-    name: str
-    props: Mapping[str, Any]
-    protect: bool = False
-    uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    urn: str = ""
-
-    def means(self, key: str, other: "Resource") -> bool:
-        """True when a property surely refers to another resource."""
-        if made_from := self.uses.get(key):
-            return other.name in made_from
-        return names(self.props.get(key), other)
-
-    def may_mean(self, key: str, other: "Resource") -> bool:
-        """True when a property refers to another resource, or when nobody can know yet."""
-        if made_from := self.uses.get(key):
-            return other.name in made_from
-        return may_name(self.props.get(key), other)
+def may_refer(resource: Resource, key: str, other: Resource) -> bool:
+    """True if an input refers to another resource, or if that is not known yet."""
+    if made_from := resource.uses.get(key):
+        return other.urn in made_from
+    return may_name(resource.inputs.get(key), other)
 
 
 def names(value: Any, resource: Resource) -> bool:
-    """True for a name or an ARN of a resource, which ends in the name of what it names."""
-    return isinstance(value, str) and any(
-        identity in (value, value.rsplit(":", 1)[-1]) for identity in _identities(resource)
+    """True for the name or the ARN of a resource. An ARN ends with the resource's name."""
+    text = readable(value)
+    return text is not None and any(
+        readable(identity) in (text, text.rsplit(":", 1)[-1]) for identity in _identities(resource)
     )
 
 
 def may_name(value: Any, resource: Resource) -> bool:
-    """True also where nobody can read the name, or what it should name."""
+    """True also if the value or the resource's name is not known yet."""
     if isinstance(value, Hidden):
         return True
     hidden = any(isinstance(identity, Hidden) for identity in _identities(resource))
@@ -59,12 +42,12 @@ def may_name(value: Any, resource: Resource) -> bool:
 
 
 def _identities(resource: Resource) -> list[Any]:
-    return [resource.props.get(key) for key in ("id", "arn", "name", "bucket", "url")]
+    return [resource.inputs.get(key) for key in ("id", "arn", "name", "bucket", "url")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Breach:
-    """A resource that breaks a rule. The message never holds a secret's value."""
+    """A resource that violates a rule. The message never contains the value of a secret."""
 
     resource: Resource
     message: str
@@ -72,15 +55,15 @@ class Breach:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What every rule says of itself.
+    """The description of a rule.
 
     Attributes:
-        id: As in the project's table of rules: `AWS-S3-01`.
-        title: What must hold, in one sentence.
-        enforcement: `mandatory in prod` only advises elsewhere; `mandatory in protected prod`
-            also where config `protect` is false.
+        id: `AWS-S3-01`.
+        title: The requirement, in one sentence.
+        enforcement: `mandatory in prod` is advisory in other environments; `mandatory in protected
+            prod` is also advisory where config `protect` is false.
         remedy: What to change, in one sentence.
-        source: Where the demand comes from.
+        source: Standard or documentation that requires it.
     """
 
     id: str
@@ -91,24 +74,24 @@ class Rule:
     source: str
 
     def breaches(self, resources: Sequence[Resource]) -> Iterator[Breach]:
-        """Every breach among the resources of a stack."""
+        """Every violation among the resources of a stack."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceRule(Rule):
-    """A rule about each resource by itself; the engine applies it before the resource is made.
+    """A rule about single resources. The engine applies it before it creates the resource.
 
     Attributes:
-        applies: By type token.
-        check: Yields one message per breach.
+        applies: True for the type tokens that the rule checks.
+        check: Yields one message for each violation.
     """
 
     applies: Callable[[str], bool]
     check: Callable[[Resource], Iterable[str]]
 
     def breaches(self, resources: Sequence[Resource]) -> Iterator[Breach]:
-        """Every breach among the resources of a stack."""
+        """Every violation among the resources of a stack."""
         for resource in resources:
             if self.applies(resource.type):
                 for message in self.check(resource):
@@ -117,15 +100,15 @@ class ResourceRule(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class StackRule(Rule):
-    """A rule about resources together; the engine applies it when it knows them all."""
+    """A rule about several resources. The engine applies it once all of them are known."""
 
     check: Callable[[Sequence[Resource]], Iterable[Breach]]
 
     def breaches(self, resources: Sequence[Resource]) -> Iterator[Breach]:
-        """Every breach among the resources of a stack."""
+        """Every violation among the resources of a stack."""
         yield from self.check(resources)
 
 
 def one_of(*types: str) -> Callable[[str], bool]:
-    """True for these type tokens."""
+    """A predicate that is true for these type tokens."""
     return frozenset(types).__contains__

@@ -1,4 +1,4 @@
-"""How a secret looks: by its known beginning, by its randomness, by the name of what holds it."""
+"""Detection of secrets by known prefix, by randomness, and by the name of their property."""
 
 import math
 import re
@@ -14,14 +14,14 @@ _KNOWN = {
     "a GitLab token": r"\bglpat-[\w-]{20,}",
     "a Hugging Face token": r"\bhf_[A-Za-z]{30,}",
     "a Pulumi token": r"\bpul-[a-f0-9]{40}\b",
-    "a secret that this project made": r"\bsmls_[\w-]{20,}",  # components/generated.py
+    "a secret of this project": r"\bsmls_[\w-]{20,}",  # components/generated.py
     "a Slack token": r"\bxox[abprs]-[\w-]{10,}",
     "a Google API key": r"\bAIza[\w-]{35}\b",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
     "a signed web token": r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",
     "a URL with a password": r"\b[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/:@]+@",
 }
-"""Beginnings that their makers chose so that they are found (the rules of gitleaks 8, 2026-11)."""
+"""Prefixes that issuers chose for secret scanners (the rules of gitleaks 8, 2026-11)."""
 
 _NAME = re.compile(
     r"(?:passwords?|passwd|passphrase|\w[_-]?(?<!existing)secret|token|(?:api|private|access)_?keys?"
@@ -32,15 +32,15 @@ _RANDOM = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
 _SHOWN = re.compile(
     r"-----BEGIN (CERTIFICATE(?: REQUEST)?|PUBLIC KEY)-----.*?-----END \1-----", re.DOTALL
 )
-"""Made to be shown to everybody, and as random as a key."""
+"""Public data that is as random as a key."""
 
 _HASH = re.compile(r"hash|sha256|digest|fingerprint|checksum|etag", re.IGNORECASE)
 _BITS = 4.3
-"""Bits per character above which a text is called random: 32 random base64 characters have 4.6."""
+"""Bits per character above which a text counts as random; 32 random base64 characters have 4.6."""
 
 
 def kind_of_secret(key: str, text: str) -> str | None:
-    """What kind of secret a text looks like, None for none; hashes are named as what they are."""
+    """The kind of secret that a text looks like, or None. A hash may be random."""
     text = _SHOWN.sub("", text)
     for kind, pattern in _KNOWN.items():
         if re.search(pattern, text):
@@ -51,15 +51,15 @@ def kind_of_secret(key: str, text: str) -> str | None:
 
 
 def names_secret(key: str) -> bool:
-    """True when something of this name holds a secret: `DATABASE_PASSWORD`, not `TOKENS_MAX`.
+    """True if a property of this name holds a secret: `DATABASE_PASSWORD`, not `TOKENS_MAX`.
 
-    A chart's `existingSecret` is the name of an object in the cluster.
+    The `existingSecret` of a Helm chart is the name of a Kubernetes object.
     """
     return bool(_NAME.search(key))
 
 
 def is_reference(text: str) -> bool:
-    """True for what only says where a secret lies."""
+    """True for an empty text or an ARN, which only refers to a secret."""
     return not text or text.startswith("arn:")
 
 

@@ -1,26 +1,27 @@
-"""A verdict: one breach of one rule, with what it means for this stack today."""
+"""Violations of rules by the resources of a stack, with their enforcement."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from policies.rule import Breach, Resource, Rule, Severity
+from policies.rule import Breach, Rule, Severity
 from policies.waivers import WAIVERS, Waiver, find
+from resources import Resource
 
 Environment = Literal["dev", "prod", "unprotected"]
-"""Of a stack as the rules see it; `unprotected` is a prod whose config `protect` is false."""
+"""Environment of a stack; `unprotected` is prod with config `protect` set to false."""
 
 _ORDER = ("critical", "high", "medium", "low")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """A breach as a person reads it.
+    """A violation of a rule, with its enforcement in this stack.
 
     Attributes:
-        enforcement: `mandatory` refuses to deploy.
-        resource: Logical name.
+        enforcement: `mandatory` prevents the deployment.
+        resource: URN.
     """
 
     id: str
@@ -32,7 +33,7 @@ class Verdict:
 
 
 def environment_of(config: Mapping[str, object], project: str) -> Environment:
-    """The environment that a stack's config asks for; its keys are full ones."""
+    """The environment of a stack by its config, whose keys are full: `project:environment`."""
     environment, protect = (
         str(config.get(f"{project}:{key}")).strip().lower() for key in ("environment", "protect")
     )
@@ -43,17 +44,18 @@ def environment_of(config: Mapping[str, object], project: str) -> Environment:
 
 def judge(
     rules: Sequence[Rule],
-    resources: Sequence[Resource],
+    resources: Iterable[Resource],
     *,
     environment: Environment,
     today: date,
     waivers: Sequence[Waiver] = WAIVERS,
 ) -> list[Verdict]:
-    """Apply rules to a stack; what refuses to deploy comes first, the worst of it on top."""
+    """Apply rules to a stack. Mandatory violations come first, the most severe first."""
+    planned = list(resources)
     verdicts = [
         _verdict(rule, breach, environment, find(rule.id, breach.resource.name, today, waivers))
         for rule in rules
-        for breach in rule.breaches(resources)
+        for breach in rule.breaches(planned)
     ]
     return sorted(
         verdicts,
@@ -62,12 +64,12 @@ def judge(
 
 
 def waived(waiver: Waiver, message: str) -> str:
-    """The message of a breach that a waiver allows."""
+    """The message of a waived violation."""
     return f"{message} Waived until {waiver.expires}: {waiver.reason}"
 
 
 def is_mandatory(rule: Rule, environment: Environment) -> bool:
-    """True when a breach refuses to deploy in this environment."""
+    """True if a violation prevents the deployment in this environment."""
     return {
         "mandatory": True,
         "mandatory in prod": environment != "dev",
@@ -84,7 +86,7 @@ def _verdict(
         id=rule.id,
         severity=rule.severity,
         enforcement="mandatory" if mandatory else "advisory",
-        resource=breach.resource.name,
+        resource=breach.resource.urn,
         message=waived(waiver, breach.message) if waiver else breach.message,
         remedy=rule.remedy,
     )

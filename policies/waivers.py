@@ -1,4 +1,4 @@
-"""Breaches that are known and allowed for a time, each with its reason."""
+"""Known violations that are allowed until a date, each with its reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from fnmatch import fnmatchcase
 
 @dataclass(frozen=True, kw_only=True)
 class Waiver:
-    """One breach that only advises, until a day.
+    """A violation that is advisory until a date.
 
     Attributes:
         policy: Id of the rule.
         resource: Pattern of logical names: `database-*`.
-        reason: Why the rule cannot be met.
-        expires: The first day on which it is a violation again.
+        reason: Why the resource cannot comply.
+        expires: First day on which the waiver no longer applies.
     """
 
     policy: str
@@ -27,8 +27,8 @@ WAIVERS: tuple[Waiver, ...] = (
     Waiver(
         policy="DO-DB-02",
         resource="database-cluster",
-        reason="DigitalOcean Functions have no VPC and no fixed address, so a firewall that lets "
-        "them in lets everybody in; TLS verify-full and a role of its own stand in its place.",
+        reason="DigitalOcean Functions have no VPC and no fixed address, so a firewall that admits "
+        "them admits every address. TLS verify-full and a dedicated role replace it.",
         expires=date(2027, 6, 1),
     ),
 )
@@ -37,7 +37,7 @@ WAIVERS: tuple[Waiver, ...] = (
 def find(
     policy: str, resource: str, today: date, waivers: Sequence[Waiver] = WAIVERS
 ) -> Waiver | None:
-    """The waiver that is in force for a breach."""
+    """The waiver that applies to a violation, or None."""
     for waiver in waivers:
         if (
             waiver.policy == policy

@@ -14,7 +14,7 @@ def deploy(config: StackConfig) -> Outputs:
 
 
 def arrangement(name: str) -> ModuleType:
-    """The module of a variant: `deploy`, `FREE`, `STATEFUL` and `PREFLIGHT`.
+    """The module of an arrangement: `deploy`, `FREE` and `PREFLIGHT`.
 
     Imported by name, so that a stack does not load the SDK of the other variant's cloud.
     """

@@ -16,15 +16,6 @@ from stacks.outputs import Outputs
 FREE = False
 """What is deployed is billed, so `./seamless up` asks first."""
 
-STATEFUL = frozenset(
-    {
-        "digitalocean:index/spacesBucket:SpacesBucket",
-        "digitalocean:index/databaseCluster:DatabaseCluster",
-        "digitalocean:index/databaseDb:DatabaseDb",
-    }
-)
-"""Types of the resources that hold what a person cannot make again."""
-
 PREFLIGHT = ("components.digitalocean.preflight", "components.model_list")
 """Modules whose `ask` is asked before anything is created; loaded only for that."""
 

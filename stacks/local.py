@@ -19,11 +19,6 @@ from stacks.outputs import Outputs
 FREE = True
 """Nothing here costs money, so `./seamless up` goes ahead without asking."""
 
-STATEFUL = frozenset(
-    {"pulumi-python:dynamic/local:Folder", "pulumi-python:dynamic/local:PostgresServer"}
-)
-"""Types of the resources that hold what a person cannot make again."""
-
 PREFLIGHT = ()
 """Nobody is asked before anything is created, since no account is used."""
 

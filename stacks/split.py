@@ -19,9 +19,6 @@ from stacks.outputs import Outputs
 FREE = False
 """Its parts cost money from the first hour, so `./seamless up` asks before it goes ahead."""
 
-STATEFUL = frozenset({"aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:rds/instance:Instance"})
-"""Types of the resources that hold what a person cannot make again."""
-
 PREFLIGHT = ("components.aws.preflight", "components.model_list")
 """Modules whose `ask` is asked before anything is created; loaded only for that."""
 

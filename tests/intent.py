@@ -23,12 +23,16 @@ def intent(
     config: Mapping[str, str] | None = None,
     existing: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Intent:
-    """Plan a stack with these values in the place of its own."""
-    planned = _plan(stack, **(overrides or {}))
+    """Plan a stack with these values in the place of its own.
+
+    Args:
+        existing: Outputs of deployed resources by logical name.
+    """
+    planned, there = _plan(stack, **(overrides or {})), existing or {}
     return Intent(
         stack=stack,
         resources=planned.resources,
         outputs=planned.outputs,
         config={f"{project_name()}:inference_api_key": KEY} if config is None else config,
-        existing=existing or {},
+        existing={r.urn: there[r.name] for r in planned.resources if r.name in there},
     )

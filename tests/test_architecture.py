@@ -27,6 +27,7 @@ _ABOVE = ["components", "stacks", "analysis", "tools", "policies", "tests"]
 FORBIDDEN = {
     "catalog": ["pulumi", "functions", *_ABOVE],
     "functions": ["pulumi", "catalog", *_ABOVE],
+    "resources": ["functions", *_ABOVE],
     "components": ["stacks", "analysis", "tools", "policies", "tests"],
     "components/aws": ["components.digitalocean", "components.local"],
     "components/digitalocean": ["components.aws", "components.local"],

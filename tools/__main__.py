@@ -105,7 +105,7 @@ def plan(
     It ends with 0 also when a rule is broken; `preview` and `up` refuse what is mandatory. With
     --all it ends with 1 then.
     """
-    from analysis import plan as planning
+    from analysis.render.terminal import tree
     from tools import plans
     from tools.workspace import CommandError
 
@@ -121,7 +121,7 @@ def plan(
         print(json.dumps(dicts if every else dicts[0], indent=2))
     else:
         for each in made:
-            console.print(planning.tree(each))
+            console.print(tree(each))
     if every and plans.breaks_a_mandatory_rule(made):
         raise typer.Exit(1)
 
@@ -293,7 +293,7 @@ def main() -> None:
     # Not at every 700 new objects: the clouds' SDKs are half a million that stay, and going over
     # them again and again took a third of a command's time.
     gc.set_threshold(50_000)
-    from analysis.plan import PlanError
+    from analysis import PlanError
     from stacks.errors import ConfigError
     from tools.client import ClientError
     from tools.engine import EngineError

@@ -1,7 +1,7 @@
-"""One comment under a pull request, kept up to date: what `plan --markdown` printed.
+"""Create or update the plan comment of a pull request, from the output of `plan --markdown`.
 
-The text comes from the pull request's own code, which nobody has read yet. It is data: bounded,
-with no mention, tag or link that comes to life. Which pull request it belongs to, GitHub says.
+The text comes from unreviewed code, so it is untrusted: its length is limited, and mentions, tags
+and links are disabled. GitHub, not the text, determines the pull request.
 """
 
 import os
@@ -16,17 +16,17 @@ from tools.workspace import CommandError
 API = "https://api.github.com"
 MARKER = "<!-- seamless plan -->"
 LONGEST = 60_000
-"""Characters of the text; GitHub takes 65,536 in a comment (docs.github.com, 2026-11-22)."""
+"""Characters of the text; GitHub accepts 65,536 in a comment (docs.github.com, 2026-11-22)."""
 
 _AUTHOR = "github-actions[bot]"
 _LARGEST = 1_000_000
-"""Bytes of the file."""
+"""Maximum size of the file in bytes."""
 _PAGES = 20
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TAGS = re.compile(r"<(?!/?(?:details|summary)>)")
 _LIVELY = re.compile(r"@|\]|:(?=//)|\bwww(?=\.)|#(?=\d)", re.IGNORECASE)
-"""What a mention, a link, an image, an address or a reference to an issue cannot do without."""
+"""Characters that mentions, links, images, addresses and issue references need."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
 
 
@@ -38,15 +38,15 @@ def put(
     commit: str,
     transport: httpx.BaseTransport | None = None,
 ) -> str:
-    """Write or renew the comment under the open pull request of a branch; return what was done.
+    """Create or update the comment of a branch's open pull request; return a report.
 
     Args:
         head: `OWNER:BRANCH`.
-        commit: A pull request that has moved on since is left alone.
+        commit: Planned commit; a pull request with a newer head is not changed.
         transport: For tests.
 
     Raises:
-        CommandError: when an argument is malformed, or GitHub refuses.
+        CommandError: if an argument is malformed, or if GitHub refuses.
     """
     token = os.environ.get("GITHUB_TOKEN", "")
     for name, fine in {
@@ -76,16 +76,16 @@ def put(
 
 
 def harmless(text: str) -> str:
-    """Markdown in which nothing comes to life but tables, emphasis and folded parts."""
+    """Markdown without active content except tables, emphasis and folded parts."""
     text = _TAGS.sub("&lt;", _CONTROL.sub("", text))
-    # A zero-width space behind it: people read the same, and GitHub something else.
+    # A zero-width space after each: the text looks the same, and GitHub does not link it.
     return _LIVELY.sub("\\g<0>\u200b", text)
 
 
 def _text(file: Path) -> str:
     size = file.stat().st_size
     if size > _LARGEST:
-        raise CommandError(f"{file} has {size} bytes, and {_LARGEST} is the most.")
+        raise CommandError(f"{file} has {size} bytes; the maximum is {_LARGEST}.")
     return file.read_text(encoding="utf-8", errors="replace")
 
 
@@ -93,7 +93,7 @@ def _body(text: str, commit: str) -> str:
     shown = harmless(text)
     if len(shown) > LONGEST:
         shown = f"{shown[:LONGEST].rpartition(chr(10))[0]}\n\n… The rest is in the job's summary."
-    return f"{MARKER}\nPlan of {commit[:12]}, as its own code tells it.\n\n{shown}"
+    return f"{MARKER}\nPlan of {commit[:12]}, made by its own code.\n\n{shown}"
 
 
 def _pull_request(github: httpx.Client, url: str, head: str, commit: str) -> int | None:
@@ -103,7 +103,7 @@ def _pull_request(github: httpx.Client, url: str, head: str, commit: str) -> int
 
 
 def _comment(github: httpx.Client, url: str) -> int | None:
-    """Our own comment: a person who copies the marker gets nothing overwritten."""
+    """The id of this tool's comment. Comments of people are ignored, even with the marker."""
     for page in range(1, _PAGES + 1):
         answer = github.get(url, params={"per_page": 100, "page": page})
         found: list[dict[str, Any]] = answer.raise_for_status().json()

@@ -15,6 +15,7 @@ from pulumi.automation.events import EngineEvent, OpType
 from rich.console import Console
 from rich.markup import escape
 
+from policies.everywhere.stateful import STATEFUL
 from policies.verdict import Environment, environment_of
 from tools import preflight
 from tools.progress import Progress, logical_name, readable
@@ -216,8 +217,7 @@ def _question(console: Console, workspace: Workspace, stack: str) -> str | None:
         return None
     preview = workspace.stack.preview
     planned = _run(console, workspace, "", preview, preview=True, quiet=True)[0].steps
-    stateful = arrangement_of(stack).STATEFUL
-    lost = {logical_name(s.urn) for s in planned if s.op in _LOSES_DATA and s.type in stateful}
+    lost = {logical_name(s.urn) for s in planned if s.op in _LOSES_DATA and s.type in STATEFUL}
     if not lost:
         return None
     return f"This deletes or replaces {', '.join(sorted(lost))}, with everything in it."

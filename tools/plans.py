@@ -1,4 +1,4 @@
-"""Plans of many stacks and rungs, and of another commit: what `./seamless plan` shows of them."""
+"""Plans of several stacks and inference modes, compared with those of another commit or file."""
 
 import io
 import json
@@ -10,32 +10,41 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from analysis.charges import Charge
 from analysis.difference import difference
-from analysis.markdown import Refusal, Section, render
 from analysis.plan import Plan, make, parse_overrides
-from analysis.resources import PlannedResource
+from analysis.render.markdown import Refusal, Section, render
 from functions.endpoint import Rung
+from resources import Resource
 from stacks.errors import ConfigError
 from tools.workspace import ROOT, CommandError, stack_names
 
-Former = Mapping[tuple[str, str], Sequence[PlannedResource]]
-"""The resources of former plans, by stack and rung."""
-
 _SAME_PACKAGES = ("pyproject.toml", "uv.lock")
-_FIELDS = {field.name for field in fields(PlannedResource)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormerPlan:
+    """What a comparison needs of an earlier plan."""
+
+    resources: Sequence[Resource] = ()
+    cost: Sequence[Charge] = ()
+
+
+Former = Mapping[tuple[str, str], FormerPlan]
+"""Earlier plans by stack and inference mode."""
 
 
 def make_one(stack: str, config: Sequence[str]) -> tuple[list[Plan], list[Refusal]]:
-    """The plan of a stack, with config of the command line, as `KEY=VALUE`."""
+    """The plan of one stack, with config overrides as `KEY=VALUE`."""
     return [make(stack, parse_overrides(config))], []
 
 
 def make_all(config: Sequence[str]) -> tuple[list[Plan], list[Refusal]]:
-    """A plan of every stack on every rung, and which of them are not offered."""
+    """The plan of every stack in every inference mode, and the modes that are not offered."""
     plans, refusals = [], []
     for stack, rung in _combinations(stack_names()):
         try:
@@ -53,48 +62,50 @@ def as_markdown(
     against: str = "",
     every: bool = False,
 ) -> str:
-    """The Markdown for plans, with what they change.
+    """Render plans as Markdown, with their difference to earlier plans.
 
     Args:
-        against: A commit or a file to compare with; empty compares with nothing.
-        every: Whether all that there was is compared, also what is not planned any more.
+        against: A commit, or a file from `plan --json`; empty compares with nothing.
+        every: True also shows earlier plans whose stack or inference mode no longer exists.
 
     Raises:
-        CommandError: when there is nothing to compare with.
+        CommandError: if the earlier plans cannot be made or read.
     """
     former = _former(against, None if every else plans, config) if against else None
     return render(_sections(plans, former), refusals, against=against)
 
 
 def _sections(plans: Sequence[Plan], former: Former | None) -> list[Section]:
-    """Plans with what they change; what was there and is not any more comes last, without policies.
+    """The plans with their changes, then the earlier plans that no longer exist.
 
-    A stack or a rung that is new adds all that it has.
+    A new stack or inference mode adds all its resources.
     """
     if former is None:
         return [Section(plan=plan) for plan in plans]
-    shown = [
-        Section(
-            plan=plan,
-            changes=difference(former.get((plan.stack, plan.rung), ()), plan.resources),
-        )
-        for plan in plans
-    ]
     planned = {(plan.stack, plan.rung) for plan in plans}
-    for (stack, rung), resources in former.items():
-        if (stack, rung) not in planned:
-            gone = Plan(stack=stack, arrangement="", rung=rung, resources=[], outputs={})
-            shown.append(Section(plan=gone, changes=difference(resources, ())))
-    return shown
+    gone = [
+        Plan(stack=stack, arrangement="", rung=rung, resources=[], outputs={})
+        for stack, rung in former
+        if (stack, rung) not in planned
+    ]
+    return [
+        _compared(plan, former.get((plan.stack, plan.rung), FormerPlan()))
+        for plan in (*plans, *gone)
+    ]
+
+
+def _compared(plan: Plan, before: FormerPlan) -> Section:
+    changes = difference(before.resources, plan.resources)
+    return Section(plan=plan, changes=changes, cost_before=before.cost)
 
 
 def breaks_a_mandatory_rule(plans: Sequence[Plan]) -> bool:
-    """True when `up` would refuse one of them."""
+    """True if `up` would refuse one of the plans."""
     return any(verdict.enforcement == "mandatory" for plan in plans for verdict in plan.policies)
 
 
 def _former(against: str, plans: Sequence[Plan] | None, config: Sequence[str]) -> Former:
-    """The plans to compare with; for None all that there were."""
+    """The earlier plans of these plans; all of them for None."""
     file = Path(against)
     if file.is_file():
         there = _read(file.read_text(), against)
@@ -107,7 +118,7 @@ def _former(against: str, plans: Sequence[Plan] | None, config: Sequence[str]) -
             lambda key: _plan_in(folder, key[0], key[1], config, against),
             [key for key in keys if key[0] in stacks],
         )
-        return {key: resources for each in found for key, resources in each.items()}
+        return {key: plan for each in found for key, plan in each.items()}
 
 
 def _combinations(stacks: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -116,8 +127,8 @@ def _combinations(stacks: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def _checkout(commit: str) -> Iterator[Path]:
-    """The files of a commit in a folder of their own, which goes away again."""
-    # A name that begins with a dash is no option.
+    """The files of a commit in a temporary folder."""
+    # Keeps a name that begins with a dash from being read as an option.
     known = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
     if known.returncode:
         raise CommandError(
@@ -140,11 +151,9 @@ def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
 
 
-def _plan_in(
-    folder: Path, stack: str, rung: str, config: Sequence[str], against: str
-) -> dict[tuple[str, str], list[PlannedResource]]:
-    """Run a commit's own `plan`; nothing when it refuses, as for a rung that it does not offer."""
-    # The same packages are here already; others need an environment, which ./seamless makes.
+def _plan_in(folder: Path, stack: str, rung: str, config: Sequence[str], against: str) -> Former:
+    """Run the commit's own `plan`; empty if the commit refuses this inference mode."""
+    # With equal packages this environment fits; otherwise ./seamless makes the commit's own.
     same = all((folder / f).read_bytes() == (ROOT / f).read_bytes() for f in _SAME_PACKAGES)
     start = [sys.executable, "-P", "-m", "tools"] if same else [str(folder / "seamless")]
     options = [f"--config={pair}" for pair in (*config, f"inference_mode={rung}")]
@@ -158,25 +167,36 @@ def _plan_in(
         check=False,
     )
     if done.returncode == 0:
-        # A path into that folder is the same path in this one.
+        # Paths into the temporary folder are compared with the same paths here.
         return _read(done.stdout.replace(str(folder), str(ROOT)), against)
     if any(line.startswith("seamless:") for line in done.stderr.splitlines()):
         return {}
     raise CommandError(f"--against {against}: its plan of {stack} failed:\n{done.stderr[-2000:]}")
 
 
-def _read(text: str, against: str) -> dict[tuple[str, str], list[PlannedResource]]:
-    """One plan of `plan --json`, or the list of `plan --all --json`."""
+def _read(text: str, against: str) -> Former:
+    """Read one plan of `plan --json`, or the list of `plan --all --json`."""
     try:
         found: Any = json.loads(text)
+        plans = found if isinstance(found, list) else [found]
+        if any("urn" not in row for plan in plans for row in plan["resources"]):
+            raise CommandError(
+                f"--against {against}: its plan has no URNs: an older version of Seamless made it. "
+                "Compare with a commit or a plan file of this version: "
+                "./seamless plan STACK --json > FILE"
+            )
         return {
-            (plan["stack"], plan["rung"]): [
-                PlannedResource(**{k: v for k, v in each.items() if k in _FIELDS})
-                for each in plan["resources"]
-            ]
-            for plan in (found if isinstance(found, list) else [found])
+            (plan["stack"], plan["rung"]): FormerPlan(
+                resources=[Resource.from_dict(row) for row in plan["resources"]],
+                cost=[_charge(row) for row in plan["cost"]],
+            )
+            for plan in plans
         }
     except (ValueError, TypeError, KeyError) as error:
         raise CommandError(
-            f"--against {against}: that is no plan. Make one: ./seamless plan STACK --json > FILE"
+            f"--against {against}: not a plan. Make one: ./seamless plan STACK --json > FILE"
         ) from error
+
+
+def _charge(row: Mapping[str, Any]) -> Charge:
+    return Charge(**{key.name: row[key.name] for key in fields(Charge)})

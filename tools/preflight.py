@@ -28,8 +28,7 @@ def look(workspace: Workspace) -> list[Finding]:
         outputs=planned.outputs,
         config=workspace.config(),
         existing={
-            resource["urn"].rsplit("::", 1)[-1]: resource.get("outputs") or {}
-            for resource in workspace.resources()
+            resource["urn"]: resource.get("outputs") or {} for resource in workspace.resources()
         },
     )
     checks: list[Check] = [import_module(name).ask for name in modules]

@@ -1,4 +1,4 @@
-"""What the policy pack reports while the engine works, as a person reads it."""
+"""Policy violations that the engine reports, for the terminal."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ _SEVERITY = {rule.id: rule.severity for rule in RULES}
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
-    """One breach of one rule, reported by the engine."""
+    """One violation of a rule, reported by the engine."""
 
     id: str
     resource: str
@@ -33,7 +33,7 @@ class Violation:
 
 @dataclass
 class Violations:
-    """Takes the engine's events and keeps the violations, each once."""
+    """Collects the violations in the engine's events, without duplicates."""
 
     found: dict[Violation, None] = field(default_factory=dict)
 
@@ -54,17 +54,17 @@ class Violations:
 
     @property
     def refusal(self) -> str:
-        """Why the engine refuses to deploy; empty when it does not."""
+        """The mandatory violations as text; empty if there are none."""
         return "\n".join(str(violation) for violation in self.found if violation.mandatory)
 
     def show(self, console: Console) -> None:
-        """Print what only advises."""
+        """Print the advisory violations."""
         for violation in self.found:
             if not violation.mandatory:
                 console.print(f"[yellow]advisory[/] {escape(str(violation))}", soft_wrap=True)
 
 
 def pack_options(environment: Environment) -> dict[str, list[str]]:
-    """Arguments of the engine's `preview` and `up` that apply the policies."""
+    """Arguments of `preview` and `up` that apply the policy pack."""
     configs = [] if environment == "prod" else [str(PACK / f"{environment}.json")]
     return {"policy_packs": [str(PACK)], "policy_pack_configs": configs}

@@ -87,7 +87,7 @@ def _range(intent: Intent) -> Iterator[Finding]:
     for resource in intent.resources:
         if resource.type == "aws:ec2/vpc:Vpc":
             wanted = resource.inputs["cidrBlock"]
-            there = intent.existing.get(resource.name, {}).get("cidrBlock", wanted)
+            there = intent.existing.get(resource.urn, {}).get("cidrBlock", wanted)
             if there != wanted:
                 yield Finding(
                     name="network_cidr",

@@ -1,1 +1,1 @@
-"""Promises about resources at AWS."""
+"""Rules about AWS resources."""

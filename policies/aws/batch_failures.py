@@ -1,22 +1,23 @@
-"""AWS-LAM-01: one bad message does not send its whole batch round again."""
+"""AWS-LAM-01: one failed message does not repeat its whole batch."""
 
 from collections.abc import Iterator
 
-from policies.rule import Resource, ResourceRule, one_of
+from policies.rule import ResourceRule, one_of
 from policies.values import is_undecided, listed
+from resources import Resource
 
 _WANTED = "ReportBatchItemFailures"
 
 
 def _check(mapping: Resource) -> Iterator[str]:
-    types = mapping.props.get("functionResponseTypes")
+    types = mapping.inputs.get("functionResponseTypes")
     if not is_undecided(types) and _WANTED not in listed(types):
         yield f"functionResponseTypes lacks {_WANTED}."
 
 
 RULE = ResourceRule(
     id="AWS-LAM-01",
-    title="An event source mapping takes partial batch responses.",
+    title="Every event source mapping accepts partial batch responses.",
     severity="high",
     enforcement="mandatory",
     remedy=f'Set functionResponseTypes to ["{_WANTED}"] on the event source mapping.',

@@ -1,9 +1,9 @@
-"""AWS-S3-01: no bucket can be made public by mistake."""
+"""AWS-S3-01: public access to buckets is blocked."""
 
 from collections.abc import Iterator, Sequence
 
-from policies.rule import Breach, Resource, StackRule
-from policies.values import Hidden
+from policies.rule import Breach, StackRule, may_refer
+from resources import Hidden, Resource
 
 BUCKETS = frozenset({"aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2"})
 _BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
@@ -15,20 +15,20 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
     for bucket in resources:
         if bucket.type not in BUCKETS:
             continue
-        own = [block for block in blocks if block.may_mean("bucket", bucket)]
+        own = [block for block in blocks if may_refer(block, "bucket", bucket)]
         if not own:
             yield Breach(resource=bucket, message="The bucket has no public access block.")
         for block in own:
             off = [
                 switch
                 for switch in _SWITCHES
-                if block.props.get(switch) is not True
-                and not isinstance(block.props.get(switch), Hidden)
+                if block.inputs.get(switch) is not True
+                and not isinstance(block.inputs.get(switch), Hidden)
             ]
             if off:
                 yield Breach(
                     resource=bucket,
-                    message=f"Its public access block {block.name} leaves {', '.join(off)} off.",
+                    message=f"Public access block {block.name} does not set {', '.join(off)}.",
                 )
 
 

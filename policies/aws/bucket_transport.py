@@ -1,12 +1,13 @@
-"""AWS-S3-02: nobody talks to a bucket without TLS."""
+"""AWS-S3-02: buckets refuse requests without TLS."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from policies.aws.bucket_access import BUCKETS
 from policies.aws.documents import conditions, is_everybody, statements
-from policies.rule import Breach, Resource, StackRule
-from policies.values import Hidden, is_undecided, listed, mapped
+from policies.rule import Breach, StackRule, may_refer
+from policies.values import is_undecided, listed, mapped
+from resources import Hidden, Resource
 
 _POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 
@@ -16,15 +17,17 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
     for bucket in resources:
         if bucket.type not in BUCKETS:
             continue
-        own = [policy for policy in policies if policy.may_mean("bucket", bucket)]
+        own = [policy for policy in policies if may_refer(policy, "bucket", bucket)]
         if not own:
-            yield Breach(resource=bucket, message="The bucket has no policy, so it takes http.")
-        elif not any(_refuses_plain_http(policy.props.get("policy")) for policy in own):
-            yield Breach(resource=bucket, message=f"Its policy {own[0].name} does not refuse http.")
+            yield Breach(resource=bucket, message="It has no bucket policy, so it accepts HTTP.")
+        elif not any(_refuses_plain_http(policy.inputs.get("policy")) for policy in own):
+            yield Breach(
+                resource=bucket, message=f"Bucket policy {own[0].name} does not deny HTTP."
+            )
 
 
 def _refuses_plain_http(document: Any) -> bool:
-    """True also where nobody can read yet what decides it; which bucket is meant does not."""
+    """True also if a deciding value is unknown. The resource of a statement does not decide."""
     parts = mapped(document).get("Statement")
     if any(isinstance(part, Hidden) for part in (document, parts, *listed(parts))):
         return True
@@ -53,7 +56,7 @@ RULE = StackRule(
     title="Every bucket refuses requests without TLS.",
     severity="high",
     enforcement="mandatory",
-    remedy='Give the bucket a BucketPolicy that denies s3:* to everybody ("Principal": "*") where '
+    remedy='Give the bucket a BucketPolicy that denies s3:* to everyone ("Principal": "*") if '
     "aws:SecureTransport is false.",
     source="AWS FSBP S3.5; CIS AWS 3.1.1; https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html",
     check=_check,

@@ -1,12 +1,13 @@
-"""AWS-RDS-01: no database has a public address."""
+"""AWS-RDS-01: database instances are not publicly accessible."""
 
 from collections.abc import Iterator
 
-from policies.rule import Resource, ResourceRule, one_of
+from policies.rule import ResourceRule, one_of
+from resources import Resource
 
 
 def _check(instance: Resource) -> Iterator[str]:
-    if instance.props.get("publiclyAccessible") is True:  # AWS's default is false
+    if instance.inputs.get("publiclyAccessible") is True:  # AWS's default is false
         yield "publiclyAccessible is true."
 
 

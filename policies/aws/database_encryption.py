@@ -1,15 +1,15 @@
-"""AWS-RDS-02: what a database writes to disk is encrypted."""
+"""AWS-RDS-02: database storage is encrypted."""
 
 from collections.abc import Iterator
 
-from policies.rule import Resource, ResourceRule, one_of
-from policies.values import Hidden
+from policies.rule import ResourceRule, one_of
+from resources import Hidden, Resource
 
 
 def _check(database: Resource) -> Iterator[str]:
-    encrypted = database.props.get("storageEncrypted")
+    encrypted = database.inputs.get("storageEncrypted")
     if encrypted is None:
-        yield "storageEncrypted is not set, and AWS's default is false."
+        yield "storageEncrypted is not set, and the default of AWS is false."
     elif encrypted is not True and not isinstance(encrypted, Hidden):
         yield "storageEncrypted is false."
 
@@ -19,8 +19,8 @@ RULE = ResourceRule(
     title="Every database's storage is encrypted.",
     severity="critical",
     enforcement="mandatory",
-    remedy="Set storageEncrypted to true. It can only be set when the database is made: an old one "
-    "is copied through an encrypted snapshot.",
+    remedy="Set storageEncrypted to true. It applies only to a new database: restore an existing "
+    "one from an encrypted snapshot.",
     source="AWS FSBP RDS.3; CIS AWS 3.2.1; https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html",
     applies=one_of("aws:rds/instance:Instance", "aws:rds/cluster:Cluster"),
     check=_check,

@@ -1,15 +1,16 @@
-"""AWS-SQS-02: a message that cannot be handled is kept, and seen."""
+"""AWS-SQS-02: messages that fail repeatedly go to a dead-letter queue."""
 
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from policies.rule import Breach, Resource, StackRule, may_name
-from policies.values import Hidden, mapped
+from policies.rule import Breach, StackRule, may_name, may_refer
+from policies.values import mapped
+from resources import Hidden, Resource
 
 QUEUE = "aws:sqs/queue:Queue"
 _TO_DEAD_LETTERS = ("redrivePolicy", "deadLetterConfig")
-"""Properties that name a queue of dead letters, whoever has them."""
+"""Properties that refer to a dead-letter queue, on any resource."""
 _TRIES = range(5, 11)
 
 
@@ -19,17 +20,17 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
         holder, policy = _redrive_policy(queue, resources)
         if policy is None:
             if not _holds_dead_letters(queue, resources):
-                message = "The queue has no queue for its dead letters."
+                message = "The queue has no dead-letter queue."
                 yield Breach(resource=queue, message=message)
         elif isinstance(policy, Hidden):
             made_from = holder.uses.get("redrivePolicy")
-            if made_from and made_from.isdisjoint(q.name for q in queues if q is not queue):
-                message = "Its dead letters go to no other queue of this stack."
+            if made_from and not {q.urn for q in queues if q is not queue} & set(made_from):
+                message = "Its dead-letter queue is not another queue of this stack."
                 yield Breach(resource=queue, message=message)
         else:
             target, tries = policy.get("deadLetterTargetArn"), policy.get("maxReceiveCount")
             if not any(may_name(target, other) for other in queues if other is not queue):
-                message = f"Its dead letters go to {target}, outside this stack."
+                message = f"Its dead-letter queue {target} is not another queue of this stack."
                 yield Breach(resource=queue, message=message)
             if str(tries) not in map(str, _TRIES):
                 message = f"maxReceiveCount is {tries}: it must be {_TRIES[0]} to {_TRIES[-1]}."
@@ -37,16 +38,16 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
 
 
 def _redrive_policy(queue: Resource, resources: Sequence[Resource]) -> tuple[Resource, Any]:
-    """The queue's policy as data and who has it, itself or a resource of its own; else None."""
-    holders = [queue, *(other for other in resources if other.may_mean("queueUrl", queue))]
-    values = ((holder, holder.props.get("redrivePolicy")) for holder in holders)
+    """The redrive policy and the resource that holds it: the queue, or one that refers to it."""
+    holders = [queue, *(other for other in resources if may_refer(other, "queueUrl", queue))]
+    values = ((holder, holder.inputs.get("redrivePolicy")) for holder in holders)
     return next(((holder, _parsed(value)) for holder, value in values if value), (queue, None))
 
 
 def _holds_dead_letters(queue: Resource, resources: Sequence[Resource]) -> bool:
     return any(
-        queue.name in resource.uses.get(key, ())
-        or (key not in resource.uses and _leads_to(_parsed(resource.props.get(key)), queue))
+        queue.urn in resource.uses.get(key, ())
+        or (key not in resource.uses and _leads_to(_parsed(resource.inputs.get(key)), queue))
         for resource in resources
         for key in _TO_DEAD_LETTERS
     )
@@ -59,7 +60,7 @@ def _leads_to(config: Any, queue: Resource) -> bool:
 
 
 def _parsed(value: Any) -> Any:
-    """A policy, which is JSON, as data; empty when it is none."""
+    """A policy as a mapping; empty if it is not valid JSON."""
     if isinstance(value, Hidden):
         return value
     try:
@@ -70,7 +71,7 @@ def _parsed(value: Any) -> Any:
 
 RULE = StackRule(
     id="AWS-SQS-02",
-    title="Every queue sends what failed 5 to 10 times to a dead-letter queue of the same stack.",
+    title="Every queue moves a message to a dead-letter queue of the stack after 5 to 10 receives.",
     severity="high",
     enforcement="mandatory",
     remedy="Give the queue a redrivePolicy with the ARN of a queue of this stack as "

@@ -1,19 +1,19 @@
-"""Policy documents of AWS: statements, whichever way they are written."""
+"""Readers for AWS policy documents, given as JSON text or as data."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from policies.values import listed, mapped
+from policies.values import listed, mapped, readable
 
 
 def statements(document: Any) -> list[Mapping[str, Any]]:
-    """The statements of a document given as text or as data; none of one that cannot be read."""
-    if isinstance(document, str):
+    """The statements of a document; none if it is hidden or invalid."""
+    if (text := readable(document)) is not None:
         try:
-            document = json.loads(document)
+            document = json.loads(text)
         except json.JSONDecodeError:
-            return []  # AWS refuses it
+            return []  # AWS rejects it
     if not isinstance(document, Mapping):
         return []
     return [part for part in listed(document.get("Statement")) if isinstance(part, Mapping)]

@@ -1,11 +1,12 @@
-"""AWS-NET-01: nobody from anywhere reaches a shell, a desktop or a database."""
+"""AWS-NET-01: SSH, remote desktop and PostgreSQL are closed to the internet."""
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
-from policies.rule import Resource, ResourceRule, one_of
+from policies.rule import ResourceRule, one_of
 from policies.values import listed, mapped
+from resources import Resource
 
 _PORTS = {22: "SSH", 3389: "remote desktop", 5432: "PostgreSQL"}
 _RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
@@ -30,21 +31,21 @@ def _check(resource: Resource) -> Iterator[str]:
 
 def _ingress(resource: Resource) -> list[Mapping[str, Any]]:
     if resource.type in _GROUPS:
-        return [mapped(rule) for rule in listed(resource.props.get("ingress"))]
-    if resource.type == _RULE and resource.props.get("type") != "ingress":
+        return [mapped(rule) for rule in listed(resource.inputs.get("ingress"))]
+    if resource.type == _RULE and resource.inputs.get("type") != "ingress":
         return []
-    return [resource.props]
+    return [resource.inputs]
 
 
 def _is_anywhere(cidr: Any) -> bool:
     try:
         return ip_network(str(cidr), strict=False).prefixlen == 0
     except ValueError:
-        return False  # unknown, or no CIDR: AWS refuses it
+        return False  # unknown, or invalid: AWS rejects it
 
 
 def _sensitive(rule: Mapping[str, Any]) -> str:
-    """What a rule opens that it must not, empty for nothing."""
+    """The sensitive ports that a rule opens, as text; empty if there are none."""
     if str(rule.get("protocol", rule.get("ipProtocol"))) in ("-1", "all"):
         return "every port"
     first, last = rule.get("fromPort"), rule.get("toPort")
@@ -59,11 +60,11 @@ def _sensitive(rule: Mapping[str, Any]) -> str:
 
 RULE = ResourceRule(
     id="AWS-NET-01",
-    title="No security group lets everybody in to SSH, remote desktop, PostgreSQL or every port.",
+    title="No security group opens SSH, remote desktop, PostgreSQL or all ports to the internet.",
     severity="critical",
     enforcement="mandatory",
-    remedy="Name the security group that may come in (referencedSecurityGroupId, or "
-    "securityGroups), or a narrow CIDR, in place of 0.0.0.0/0 and ::/0.",
+    remedy="Replace 0.0.0.0/0 and ::/0 with a security group (referencedSecurityGroupId, or "
+    "securityGroups) or a narrow CIDR.",
     source="CIS AWS 6.3, 6.4; https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html",
     applies=one_of(*_GROUPS, _RULE, _INGRESS),
     check=_check,

@@ -1,12 +1,13 @@
-"""AWS-IAM-01: no key that lasts for ever, no right to everything, no trust in every token."""
+"""AWS-IAM-01: no access keys, no administrator rights, no unconditional web identities."""
 
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 from policies.aws.documents import conditions, statements
-from policies.rule import Resource, ResourceRule, one_of
+from policies.rule import ResourceRule, one_of
 from policies.values import listed, mapped
+from resources import Resource
 
 _KEY = "aws:iam/accessKey:AccessKey"
 _ROLE = "aws:iam/role:Role"
@@ -24,18 +25,18 @@ _ADMINISTRATOR = ":policy/AdministratorAccess"
 
 def _check(resource: Resource) -> Iterator[str]:
     if resource.type == _KEY:
-        yield "It is an access key, which lasts until somebody remembers it."
+        yield "An access key never expires."
     elif resource.type in _ATTACHMENTS:
-        if str(resource.props.get("policyArn")).endswith(_ADMINISTRATOR):
+        if str(resource.inputs.get("policyArn")).endswith(_ADMINISTRATOR):
             yield "It attaches AdministratorAccess, which allows everything."
     elif resource.type == _ROLE:
-        for inline in listed(resource.props.get("inlinePolicies")):
+        for inline in listed(resource.inputs.get("inlinePolicies")):
             yield from _too_much(mapped(inline).get("policy"))
-        if any(str(arn).endswith(_ADMINISTRATOR) for arn in listed(resource.props.get(_ARNS))):
+        if any(str(arn).endswith(_ADMINISTRATOR) for arn in listed(resource.inputs.get(_ARNS))):
             yield "It has AdministratorAccess, which allows everything."
-        yield from _trusts_too_many(resource.props.get("assumeRolePolicy"))
+        yield from _trusts_too_many(resource.inputs.get("assumeRolePolicy"))
     else:
-        yield from _too_much(resource.props.get("policy"))
+        yield from _too_much(resource.inputs.get("policy"))
 
 
 def _too_much(document: Any) -> Iterator[str]:
@@ -55,7 +56,7 @@ def _trusts_too_many(document: Any) -> Iterator[str]:
         if statement.get("Effect") != "Allow" or "sts:assumerolewithwebidentity" not in actions:
             continue
         if not _pins_subject(statement):
-            yield "It trusts every token of an identity provider: no condition pins sub."
+            yield "It trusts every token of the identity provider: no condition restricts sub."
 
 
 def _pins_subject(statement: Mapping[str, Any]) -> bool:
@@ -66,11 +67,11 @@ def _pins_subject(statement: Mapping[str, Any]) -> bool:
 
 RULE = ResourceRule(
     id="AWS-IAM-01",
-    title="No access keys, no right to everything, and web identities pinned to their subject.",
+    title="No access keys, no administrator rights, and web identities restricted by subject.",
     severity="critical",
     enforcement="mandatory",
-    remedy="Use roles in place of access keys, name actions and resources (kms:Decrypt: the key's "
-    "ARN), and pin the sub claim of web identities in the trust policy.",
+    remedy="Use roles instead of access keys, list actions and resources (for kms:Decrypt the ARN "
+    "of the key), and restrict the sub claim of web identities in the trust policy.",
     source="AWS FSBP IAM.1, KMS.1, KMS.2; https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html",
     applies=one_of(_KEY, _ROLE, *_POLICIES, *_ATTACHMENTS),
     check=_check,

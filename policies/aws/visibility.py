@@ -1,10 +1,11 @@
-"""AWS-SQS-03: no message is handed out again while a function still works on it."""
+"""AWS-SQS-03: a queue hides a message while a function may still process it."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
 
 from policies.aws.dead_letters import QUEUE
-from policies.rule import Breach, Resource, StackRule
+from policies.rule import Breach, StackRule, refers
+from resources import Resource
 
 FUNCTION = "aws:lambda/function:Function"
 MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
@@ -18,22 +19,22 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
     queues = [resource for resource in resources if resource.type == QUEUE]
     functions = [resource for resource in resources if resource.type == FUNCTION]
     for mapping, queue, function in product(mappings, queues, functions):
-        if mapping.means("eventSourceArn", queue) and mapping.means("functionName", function):
-            visible = queue.props.get("visibilityTimeoutSeconds", _DEFAULT_VISIBILITY)
-            timeout = function.props.get("timeout", _DEFAULT_TIMEOUT)
+        if refers(mapping, "eventSourceArn", queue) and refers(mapping, "functionName", function):
+            visible = queue.inputs.get("visibilityTimeoutSeconds", _DEFAULT_VISIBILITY)
+            timeout = function.inputs.get("timeout", _DEFAULT_TIMEOUT)
             if not isinstance(visible, int | float) or not isinstance(timeout, int | float):
-                continue  # nobody knows yet
+                continue  # unknown until deployed
             if visible < _FACTOR * timeout:
                 yield Breach(
                     resource=queue,
                     message=f"visibilityTimeoutSeconds is {visible:g}, less than {_FACTOR} times "
-                    f"the {timeout:g} s that function {function.name} may take.",
+                    f"the timeout of {timeout:g} s of function {function.name}.",
                 )
 
 
 RULE = StackRule(
     id="AWS-SQS-03",
-    title="A queue hides a message for at least six times as long as its function may take.",
+    title="The visibility timeout of a queue is at least six times the timeout of its function.",
     severity="high",
     enforcement="mandatory",
     remedy="Set the queue's visibilityTimeoutSeconds to six times the function's timeout or more.",

@@ -1,1 +1,1 @@
-"""Promises about resources at DigitalOcean."""
+"""Rules about DigitalOcean resources."""

@@ -1,13 +1,13 @@
-"""DO-SP-01: no bucket and no object is public."""
+"""DO-SP-01: Spaces buckets and objects are private."""
 
 from collections.abc import Iterator
 
-from policies.rule import Resource, ResourceRule, one_of
-from policies.values import Hidden
+from policies.rule import ResourceRule, one_of
+from resources import Hidden, Resource
 
 
 def _check(resource: Resource) -> Iterator[str]:
-    acl = resource.props.get("acl", "private")  # DigitalOcean's default
+    acl = resource.inputs.get("acl", "private")  # DigitalOcean's default
     if acl != "private" and not isinstance(acl, Hidden):
         yield f"acl is {acl}."
 
@@ -17,7 +17,7 @@ RULE = ResourceRule(
     title="Every Spaces bucket and object is private.",
     severity="critical",
     enforcement="mandatory",
-    remedy='Set acl to "private"; hand out presigned URLs where somebody must read.',
+    remedy='Set acl to "private"; use presigned URLs for reading.',
     source="CKV_DIO_3; Trivy DIG-0006; https://docs.digitalocean.com/products/spaces/how-to/set-file-permissions/",
     applies=one_of(
         "digitalocean:index/spacesBucket:SpacesBucket",

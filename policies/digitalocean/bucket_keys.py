@@ -1,29 +1,30 @@
-"""DO-SP-05: a key opens the bucket that it is for, and no other."""
+"""DO-SP-05: a Spaces key is limited to one bucket."""
 
 from collections.abc import Iterator
 
-from policies.rule import Resource, ResourceRule, one_of
-from policies.values import listed, mapped
+from policies.rule import ResourceRule, one_of
+from policies.values import listed, mapped, readable
+from resources import Resource
 
 
 def _check(key: Resource) -> Iterator[str]:
-    grants = key.props.get("grants")
+    grants = key.inputs.get("grants")
     if not grants:
-        yield "It has no grant, so nobody can say what it is for."
+        yield "It has no grants, so its permissions are not stated."
     for grant in map(mapped, listed(grants)):
         permission, bucket = grant.get("permission"), grant.get("bucket")
         if permission == "fullaccess":
             yield "A grant gives fullaccess to every bucket of the account."
-        elif isinstance(permission, str) and bucket in (None, "", "*"):
+        elif readable(permission) and bucket in (None, "", "*"):
             yield f"A grant gives {permission} without naming a bucket."
 
 
 RULE = ResourceRule(
     id="DO-SP-05",
-    title="A Spaces key is granted per bucket, never fullaccess.",
+    title="A Spaces key has grants for single buckets, never fullaccess.",
     severity="critical",
     enforcement="mandatory",
-    remedy='Grant "read" or "readwrite" on the one bucket by its name.',
+    remedy='Grant "read" or "readwrite" on one bucket by its name.',
     source="https://docs.digitalocean.com/products/spaces/how-to/manage-access/",
     applies=one_of("digitalocean:index/spacesKey:SpacesKey"),
     check=_check,

@@ -1,9 +1,10 @@
-"""DO-DB-02: a database cluster lets in only whom it names."""
+"""DO-DB-02: a database cluster accepts only listed sources."""
 
 from collections.abc import Iterator, Sequence
 
-from policies.rule import Breach, Resource, StackRule
-from policies.values import Hidden, listed, mapped
+from policies.rule import Breach, StackRule, may_refer
+from policies.values import listed, mapped
+from resources import Hidden, Resource
 
 _CLUSTER = "digitalocean:index/databaseCluster:DatabaseCluster"
 _FIREWALL = "digitalocean:index/databaseFirewall:DatabaseFirewall"
@@ -15,23 +16,26 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
     for cluster in resources:
         if cluster.type != _CLUSTER:
             continue
-        own = [firewall for firewall in firewalls if firewall.may_mean("clusterId", cluster)]
+        own = [firewall for firewall in firewalls if may_refer(firewall, "clusterId", cluster)]
         if not own:
-            yield Breach(resource=cluster, message="Every address of the internet may connect.")
+            yield Breach(
+                resource=cluster,
+                message="It has no firewall: any address can connect.",
+            )
         for firewall in own:
-            rules = firewall.props.get("rules")
+            rules = firewall.inputs.get("rules")
             values = [mapped(rule).get("value") for rule in listed(rules)]
             if any(value in _ANYWHERE for value in values):
                 yield Breach(
-                    resource=cluster, message=f"Its firewall {firewall.name} lets everybody in."
+                    resource=cluster, message=f"Firewall {firewall.name} admits every address."
                 )
             elif not values and not isinstance(rules, Hidden):
-                yield Breach(resource=cluster, message=f"Its firewall {firewall.name} is empty.")
+                yield Breach(resource=cluster, message=f"Firewall {firewall.name} is empty.")
 
 
 RULE = StackRule(
     id="DO-DB-02",
-    title="Every database cluster has a firewall that names who may connect.",
+    title="Every database cluster has a firewall that lists its allowed sources.",
     severity="critical",
     enforcement="mandatory",
     remedy="Give the cluster a DatabaseFirewall with the droplets, apps, tags or addresses that "

@@ -1,12 +1,13 @@
-"""DO-DB-07: a function knows whom it talks to before it sends the database's password."""
+"""DO-DB-07: functions verify the certificate of the database server."""
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from policies.rule import Resource, ResourceRule
-from policies.values import leaves
+from policies.rule import ResourceRule
+from policies.values import leaves, readable
+from resources import Resource
 
 _URLS = ("DATABASE_URL", "DATABASE_DSN")
 _MODE = "DATABASE_SSLMODE"
@@ -14,10 +15,10 @@ _AUTHORITIES = ("DATABASE_CERTIFICATE", "DATABASE_SSLROOTCERT", "PGSSLROOTCERT")
 
 
 def _check(resource: Resource) -> Iterator[str]:
-    for variables in _environments(resource.props):
+    for variables in _environments(resource.inputs):
         authority = any(variables.get(name) for name in _AUTHORITIES)
         for name in _URLS:
-            if isinstance(url := variables.get(name), str):
+            if url := readable(variables.get(name)):
                 query = parse_qs(urlsplit(url).query)
                 mode = query.get("sslmode", [None])[0]
                 yield from _verdict(f"sslmode of {name}", mode, authority or "sslrootcert" in query)
@@ -27,13 +28,13 @@ def _check(resource: Resource) -> Iterator[str]:
 
 def _verdict(what: str, mode: Any, authority: bool) -> Iterator[str]:
     if mode is None:
-        yield f"{what} is not set, so any server may answer."
-    elif isinstance(mode, str) and mode != "verify-full" and not (mode == "require" and authority):
-        yield f"{what} is {mode}, which does not check who answers."
+        yield f"{what} is not set, so the server is not verified."
+    elif readable(mode) and mode != "verify-full" and not (mode == "require" and authority):
+        yield f"{what} is {mode}, which does not verify the server."
 
 
 def _environments(props: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each set of environment variables in a resource, by where it stands."""
+    """Each set of environment variables in a resource."""
     found: dict[str, dict[str, Any]] = {}
     for path, name, value in leaves(props):
         # An entry of a list of variables belongs to the list.
@@ -43,17 +44,17 @@ def _environments(props: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is_digitalocean(token: str) -> bool:
-    """Also the resources of our own provider, which DigitalOcean's lacks."""
+    """True also for this project's dynamic provider."""
     return token.startswith(("digitalocean:", "pulumi-python:dynamic/digitalocean"))
 
 
 RULE = ResourceRule(
     id="DO-DB-07",
-    title="Functions and apps verify the database server that they connect to.",
+    title="Functions and apps verify the certificate of their database server.",
     severity="high",
     enforcement="mandatory",
     remedy=f"Set {_MODE} to verify-full (and sslmode=verify-full in a URL), with the cluster's CA "
-    "certificate where the system does not know it.",
+    "certificate if the system does not trust it.",
     source="https://www.postgresql.org/docs/current/libpq-ssl.html; https://docs.digitalocean.com/products/databases/postgresql/how-to/connect/",
     applies=_is_digitalocean,
     check=_check,

@@ -1,1 +1,1 @@
-"""Promises about every resource, wherever it is."""
+"""Rules about resources of every provider."""

@@ -1,9 +1,10 @@
-"""X-01: what holds data is not deleted by mistake."""
+"""X-01: resources that hold data are protected from deletion."""
 
 from collections.abc import Iterator
 
 from policies.everywhere.stateful import STATEFUL
-from policies.rule import Resource, ResourceRule
+from policies.rule import ResourceRule
+from resources import Resource
 
 
 def _check(resource: Resource) -> Iterator[str]:
@@ -16,8 +17,8 @@ RULE = ResourceRule(
     title="Every resource that holds data is protected from deletion.",
     severity="high",
     enforcement="mandatory in protected prod",
-    remedy="Make the resource with pulumi.ResourceOptions(protect=True), as the stacks do where "
-    "protect is true; in prod it is unless it was set: pulumi config rm protect.",
+    remedy="Create the resource with pulumi.ResourceOptions(protect=True). The stacks do so if "
+    "config protect is true: pulumi config set protect true.",
     source="https://www.pulumi.com/docs/iac/concepts/resources/options/protect/",
     applies=STATEFUL.__contains__,
     check=_check,

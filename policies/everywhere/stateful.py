@@ -1,4 +1,8 @@
-"""Types of resources that hold what nobody can make again."""
+"""Types of the resources that hold data, or the keys to it.
+
+Rule X-01, plan differences and `up` use this list. It includes file systems that hold only model
+weights here, because the type does not show what a file system holds.
+"""
 
 STATEFUL = frozenset(
     {
@@ -19,4 +23,3 @@ STATEFUL = frozenset(
         "pulumi-python:dynamic/local:PostgresServer",
     }
 )
-"""A policy knows types, never components: a test compares this table with the arrangements'."""

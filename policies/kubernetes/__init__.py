@@ -1,1 +1,1 @@
-"""Promises about objects in a Kubernetes cluster."""
+"""Rules about Kubernetes objects."""

@@ -1,4 +1,4 @@
-"""K8S-18: a model server that must go finishes what it answers."""
+"""K8S-18: a model server completes its responses before it stops."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,12 @@ from policies.kubernetes.pods import (
     pod_specs,
     serves_vllm,
 )
-from policies.rule import Resource, ResourceRule
-from policies.values import Hidden, is_undecided, mapped
+from policies.rule import ResourceRule
+from policies.values import is_undecided, mapped
+from resources import Hidden, Resource
 
 _DEFAULT_GRACE = 30
-"""Seconds that Kubernetes gives a pod that asks for none."""
+"""Kubernetes' default for terminationGracePeriodSeconds."""
 
 
 def _check(resource: Resource) -> Iterator[str]:
@@ -25,7 +26,7 @@ def _check(resource: Resource) -> Iterator[str]:
                 continue
             drain = flag(container, "--shutdown-timeout")
             if not drain or not drain.isdecimal() or int(drain) == 0:
-                yield f"{named(container)} cuts off what it answers: --shutdown-timeout is {drain}."
+                yield f"{named(container)} cuts off responses: --shutdown-timeout is {drain}."
                 continue
             wait = mapped(mapped(container.get("lifecycle")).get("preStop")).get("sleep")
             seconds = mapped(wait).get("seconds", 0)
@@ -33,7 +34,7 @@ def _check(resource: Resource) -> Iterator[str]:
                 continue
             needed = int(drain) + int(seconds)
             if grace < needed:
-                yield f"{named(container)} needs {needed} s to drain and is killed after {grace:g}."
+                yield f"{named(container)} needs {needed} s to drain but has {grace:g} s."
 
 
 def _undecided(container: object) -> bool:
@@ -46,11 +47,11 @@ def _undecided(container: object) -> bool:
 
 RULE = ResourceRule(
     id="K8S-18",
-    title="A model server has time to finish every answer before its pod is killed.",
+    title="A model server has time to complete every response before its pod is killed.",
     severity="high",
     enforcement="mandatory",
-    remedy="Give vLLM --shutdown-timeout as long as its longest answer, and the pod a "
-    "terminationGracePeriodSeconds of at least that and the preStop sleep together.",
+    remedy="Set vLLM's --shutdown-timeout to the duration of its longest response, and the pod's "
+    "terminationGracePeriodSeconds to at least that plus the preStop sleep.",
     source="https://github.com/vllm-project/vllm/pull/43208 (2026-05)",
     applies=makes_pods,
     check=_check,

@@ -1,11 +1,12 @@
-"""K8S-16: nobody outside the cluster reaches vLLM itself."""
+"""K8S-16: vLLM is not reachable from outside the cluster."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from policies.kubernetes.pods import containers, makes_pods, pod_specs, serves_vllm
-from policies.rule import Breach, Resource, StackRule
-from policies.values import Hidden, mapped
+from policies.rule import Breach, StackRule
+from policies.values import mapped
+from resources import Hidden, Resource
 
 _SERVICE = "kubernetes:core/v1:Service"
 _OUTSIDE = ("LoadBalancer", "NodePort")
@@ -16,21 +17,21 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
     for service in resources:
         if service.type != _SERVICE:
             continue
-        spec = mapped(service.props.get("spec"))
+        spec = mapped(service.inputs.get("spec"))
         kind, selector = spec.get("type"), spec.get("selector")
         if kind in _OUTSIDE and any(_selects(selector, some) for some in labels):
-            message = f"A {kind} hands callers from outside to vLLM, whose key guards /v1 alone."
+            message = f"A {kind} exposes vLLM, whose key protects only /v1."
             yield Breach(resource=service, message=message)
 
 
 def _vllm_labels(resource: Resource) -> Iterator[Mapping[str, Any]]:
-    """The labels of the pods of a resource, when vLLM is in them."""
+    """The pod labels of a resource that runs vLLM."""
     if not makes_pods(resource.type):
         return
     if any(serves_vllm(c) for spec in pod_specs(resource) for c in containers(spec)):
-        spec = mapped(resource.props.get("spec"))
+        spec = mapped(resource.inputs.get("spec"))
         group = mapped(spec.get("leaderWorkerTemplate"))
-        for holder in (spec.get("template"), group.get("leaderTemplate"), resource.props):
+        for holder in (spec.get("template"), group.get("leaderTemplate"), resource.inputs):
             labels = mapped(mapped(mapped(holder).get("metadata")).get("labels"))
             if labels:
                 yield labels
@@ -46,11 +47,11 @@ def _selects(selector: Any, labels: Mapping[str, Any]) -> bool:
 
 RULE = StackRule(
     id="K8S-16",
-    title="No Service that is reached from outside leads to vLLM itself.",
+    title="No Service exposes vLLM outside the cluster.",
     severity="critical",
     enforcement="mandatory",
-    remedy="Make the Service a ClusterIP, and let callers in by a gateway that allows the paths "
-    "below /v1 and no others.",
+    remedy="Make the Service a ClusterIP, and expose a gateway that allows only the paths below "
+    "/v1.",
     source="https://docs.vllm.ai/en/stable/usage/security/ (2026)",
     check=_check,
 )

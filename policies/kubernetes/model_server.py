@@ -1,4 +1,4 @@
-"""K8S-21: a model server asks for a key, knows its context, and runs nobody else's code."""
+"""K8S-21: vLLM requires a key, a context length, and pinned weights without remote code."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,8 +12,9 @@ from policies.kubernetes.pods import (
     serves_vllm,
     words,
 )
-from policies.rule import Resource, ResourceRule
-from policies.values import Hidden, is_undecided, listed, mapped
+from policies.rule import ResourceRule
+from policies.values import is_undecided, listed, mapped
+from resources import UNKNOWN, Hidden, Resource
 
 
 def _check(resource: Resource) -> Iterator[str]:
@@ -24,23 +25,23 @@ def _check(resource: Resource) -> Iterator[str]:
             if serves_vllm(container):
                 yield from _server(container)
             elif words(container)[:2] == ["hf", "download"] and not flag(container, "--revision"):
-                yield f"{named(container)} downloads whatever is newest: it has no --revision."
+                yield f"{named(container)} downloads an unpinned revision: it has no --revision."
 
 
 def _server(container: Mapping[str, Any]) -> Iterator[str]:
     name = named(container)
     if flag(container, "--api-key") is not None:
-        yield f"{name} has its key among its arguments, where every process of the node reads it."
+        yield f"{name} has --api-key in its arguments, which every process of the node can read."
     elif not _has_variable(container, "VLLM_API_KEY"):
-        yield f"{name} answers everybody: it has no VLLM_API_KEY."
+        yield f"{name} requires no key: it has no VLLM_API_KEY."
     if not flag(container, "--max-model-len"):
-        yield f"{name} has no --max-model-len: it takes the model's own, or does not start."
+        yield f"{name} has no --max-model-len: the default of the model may not fit into memory."
     if flag(container, "--trust-remote-code") is not None:
-        yield f"{name} runs code that comes with the weights: --trust-remote-code."
+        yield f"{name} runs code from the model repository: --trust-remote-code."
     said = words(container)
     model = flag(container, "--model") or (said[2] if len(said) > 2 else "")
     if not model.startswith("/") and not flag(container, "--revision"):
-        yield f"{name} serves whatever is newest of {model}: it has no --revision."
+        yield f"{name} serves an unpinned revision of {model}: it has no --revision."
 
 
 def _has_variable(container: Mapping[str, Any], name: str) -> bool:
@@ -48,17 +49,17 @@ def _has_variable(container: Mapping[str, Any], name: str) -> bool:
     if isinstance(variables, Hidden):
         return True
     return any(
-        isinstance(variable, Hidden) or mapped(variable).get("name") in (name, Hidden.UNKNOWN)
+        isinstance(variable, Hidden) or mapped(variable).get("name") in (name, UNKNOWN)
         for variable in listed(variables)
     )
 
 
 RULE = ResourceRule(
     id="K8S-21",
-    title="vLLM asks for a key, has a context length, trusts no remote code, serves one revision.",
+    title="vLLM requires a key, sets a context length, runs no remote code, and pins its revision.",
     severity="high",
     enforcement="mandatory",
-    remedy="Take VLLM_API_KEY from a Secret, set --max-model-len, drop --trust-remote-code, and "
+    remedy="Read VLLM_API_KEY from a Secret, set --max-model-len, remove --trust-remote-code, and "
     "pin the weights: pulumi config set gpu_model_revision COMMIT.",
     source="https://docs.vllm.ai/en/stable/usage/security/ (2026)",
     applies=makes_pods,

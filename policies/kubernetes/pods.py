@@ -1,10 +1,10 @@
-"""Where pods and their containers stand in the objects that make them."""
+"""Readers for the pods and containers in Kubernetes objects."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from policies.rule import Resource
-from policies.values import listed, mapped
+from policies.values import listed, mapped, readable
+from resources import Resource
 
 _TEMPLATES: dict[str, tuple[tuple[str, ...], ...]] = {
     "core/v1:Pod": (("spec",),),
@@ -22,14 +22,14 @@ _TEMPLATES: dict[str, tuple[tuple[str, ...], ...]] = {
 
 
 def makes_pods(type_: str) -> bool:
-    """True for the types whose objects make pods."""
+    """True for the types whose objects create pods."""
     return type_.removeprefix("kubernetes:") in _TEMPLATES
 
 
 def pod_specs(resource: Resource) -> Iterator[Mapping[str, Any]]:
-    """The spec of each kind of pod that an object makes; those that can be read."""
+    """The spec of each pod template of an object; hidden ones are left out."""
     for path in _TEMPLATES.get(resource.type.removeprefix("kubernetes:"), ()):
-        value: Any = resource.props
+        value: Any = resource.inputs
         for key in path:
             value = mapped(value).get(key)
         if isinstance(value, Mapping):
@@ -37,7 +37,7 @@ def pod_specs(resource: Resource) -> Iterator[Mapping[str, Any]]:
 
 
 def containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Every container of a pod, those that only prepare it included."""
+    """Every container of a pod, including init containers."""
     for key in ("initContainers", "containers"):
         for container in listed(spec.get(key)):
             if isinstance(container, Mapping):
@@ -45,25 +45,25 @@ def containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def named(container: Mapping[str, Any]) -> str:
-    """How a message calls a container."""
-    name = container.get("name")
-    return f"Container {name}" if isinstance(name, str) else "A container"
+    """The subject of a message about a container."""
+    name = readable(container.get("name"))
+    return f"Container {name}" if name else "A container"
 
 
 def words(container: Mapping[str, Any]) -> list[str]:
-    """Command and arguments, those that can be read."""
+    """Command and arguments; hidden ones are left out."""
     found = [*listed(container.get("command")), *listed(container.get("args"))]
-    return [word for word in found if isinstance(word, str)]
+    return [text for word in found if (text := readable(word)) is not None]
 
 
 def serves_vllm(container: Mapping[str, Any]) -> bool:
-    """True for a container that answers as vLLM does."""
+    """True for a container that runs a vLLM server."""
     said = words(container)
     return said[:2] == ["vllm", "serve"] or "vllm.entrypoints.openai.api_server" in said
 
 
 def flag(container: Mapping[str, Any], name: str) -> str | None:
-    """The value of `--name=value` or `--name value`; empty for a flag without, None without it."""
+    """The value of `--name=value` or `--name value`; empty without a value, None if absent."""
     said = words(container)
     for index, word in enumerate(said):
         if word == name:

@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 
 from policies.kubernetes.pods import containers, makes_pods, named, pod_specs
-from policies.rule import Resource, ResourceRule
+from policies.rule import ResourceRule
 from policies.values import mapped
+from resources import Resource
 
 
 def _check(resource: Resource) -> Iterator[str]:
     for spec in pod_specs(resource):
         for container in containers(spec):
             if mapped(container.get("securityContext")).get("privileged") is True:
-                yield f"{named(container)} is privileged: it is root of its node."
+                yield f"{named(container)} is privileged: it has root access to its node."
 
 
 RULE = ResourceRule(
@@ -19,7 +20,7 @@ RULE = ResourceRule(
     title="No container is privileged.",
     severity="critical",
     enforcement="mandatory",
-    remedy="Remove privileged: true; ask for the one device or capability that is needed.",
+    remedy="Remove privileged: true; request the one device or capability that is needed.",
     source="https://kubernetes.io/docs/concepts/security/pod-security-standards/; CKV_K8S_16",
     applies=makes_pods,
     check=_check,

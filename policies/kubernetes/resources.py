@@ -1,11 +1,12 @@
-"""K8S-10: a container says what it needs, so that no node is promised twice."""
+"""K8S-10: containers set CPU, memory and GPU requests, so that nodes are not overcommitted."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from policies.kubernetes.pods import containers, makes_pods, named, pod_specs
-from policies.rule import Resource, ResourceRule
-from policies.values import Hidden, mapped
+from policies.rule import ResourceRule
+from policies.values import mapped
+from resources import Hidden, Resource
 
 _GPUS = ("nvidia.com/", "amd.com/")
 
@@ -27,7 +28,7 @@ def _check(resource: Resource) -> Iterator[str]:
                 request = mapped(requests).get(gpu, limit)
                 hidden = isinstance(request, Hidden) or isinstance(limit, Hidden)
                 if gpu.startswith(_GPUS) and not hidden and str(request) != str(limit):
-                    yield f"{named(container)} requests {request} of {gpu} and may have {limit}."
+                    yield f"{named(container)} requests {request} of {gpu}; its limit is {limit}."
 
 
 def _lacks(amounts: Any, key: str) -> bool:
@@ -36,11 +37,11 @@ def _lacks(amounts: Any, key: str) -> bool:
 
 RULE = ResourceRule(
     id="K8S-10",
-    title="Every container requests CPU and memory, limits memory, and gets the GPUs it asks for.",
+    title="Every container requests CPU and memory, limits memory, and requests GPUs as its limit.",
     severity="high",
     enforcement="mandatory",
     remedy="Set resources.requests.cpu, resources.requests.memory and resources.limits.memory; "
-    "give a GPU the same number in requests and limits.",
+    "set the same number of GPUs in requests and limits.",
     source="https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/; CKV_K8S_10 to 13",
     applies=makes_pods,
     check=_check,

@@ -1,11 +1,12 @@
-"""K8S-02: no process of a pod is root."""
+"""K8S-02: containers do not run as root."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from policies.kubernetes.pods import containers, makes_pods, named, pod_specs
-from policies.rule import Resource, ResourceRule
-from policies.values import Hidden, mapped
+from policies.rule import ResourceRule
+from policies.values import mapped
+from resources import Hidden, Resource
 
 
 def _check(resource: Resource) -> Iterator[str]:
@@ -22,7 +23,7 @@ def _check(resource: Resource) -> Iterator[str]:
 
 
 def _said(key: str, container: Any, spec: Any) -> Any:
-    """What holds for a container: its own word, else the pod's."""
+    """A setting of the container's security context, else of the pod's."""
     for holder in (container, spec):
         context = holder.get("securityContext")
         if isinstance(context, Hidden):

@@ -1,23 +1,23 @@
-"""Proves what a plan says of its cost at rest, and that what nobody knows is said to be unknown."""
-
-import json
+"""The cost of a plan without usage, and the parts whose price is unknown."""
 
 import pytest
 
-from analysis.charges import charges, summary
-from analysis.plan import PlannedResource, make
+from analysis.charges import charges
+from analysis.plan import make
+from analysis.render.terminal import cost
 from components.gpu import machine
+from resources import name_of
+from tests.planned import planned
 
 POOL = "digitalocean:index/kubernetesNodePool:KubernetesNodePool"
 
 
 def usd(stack: str, **config: str) -> dict[tuple[str, str], tuple[int, float | None, str]]:
     """Count, price and what it is paid for, of each part that is billed by time."""
-    cost = make(stack, config).cost
     return {
-        (row["resource"], row["part"]): (row["count"], row["usd"], row["per"])
-        for row in cost
-        if row["per"] in ("hour", "month")
+        (name_of(line.resource), line.part): (line.count, line.usd, line.per)
+        for line in make(stack, config).cost
+        if line.per in ("hour", "month")
     }
 
 
@@ -62,25 +62,19 @@ def test_what_digitalocean_runs_for_us_has_no_price_that_we_know() -> None:
 
 def test_a_machine_of_unknown_price_is_unknown_and_never_nothing() -> None:
     machine = {"platform": "digitalocean", "slug": "gpu-b300x8", "source": "nobody"}
-    planned = [
-        PlannedResource(
-            type=type_, name=name, parent=None, inputs=inputs, protect=False, secret_inputs=[]
-        )
-        for type_, name, inputs in (
-            ("seamless:digitalocean:Cluster", "cluster", {"machine": machine}),
-            (POOL, "known", {"size": "gpu-b300x8", "minNodes": 2}),
-            (POOL, "stranger", {"size": "gpu-b400x8", "minNodes": 1}),
-        )
-    ]
+    found = charges(
+        [
+            planned("seamless:digitalocean:Cluster", "cluster", machine=machine),
+            planned(POOL, "known", size="gpu-b300x8", minNodes=2),
+            planned(POOL, "stranger", size="gpu-b400x8", minNodes=1),
+        ]
+    )
 
-    found = list(charges(planned))
-
-    assert [(c.resource, c.unknown) for c in found] == [
-        ("known", True),
-        ("known", True),
-        ("stranger", True),
+    assert [(name_of(c.resource), c.count, c.unknown) for c in found] == [
+        ("known", 2, True),
+        ("stranger", 1, True),
     ]
-    assert summary(found) == [
+    assert cost(found) == [
         "at least $0.00 an hour, $0 for a month of 730 hours, and 2 unknown",
         "unknown: known, node",
         f"unknown: stranger, {POOL}",
@@ -90,7 +84,7 @@ def test_a_machine_of_unknown_price_is_unknown_and_never_nothing() -> None:
 def test_the_dearest_comes_first_and_the_sum_is_that_of_the_rows() -> None:
     plan = make("integrated", {"inference_mode": "cluster", "environment": "prod"})
 
-    first, dearest, *rest = summary(list(charges(plan.resources)))
+    first, dearest, *rest = cost(plan.cost)
 
     month = (2.59 + 1 / 730) * 730 + 2 * 24 + 40 + 5
     assert f"at least ${month / 730:,.2f} an hour, ${month:,.0f} for a month" in first
@@ -102,11 +96,27 @@ def test_nothing_on_this_machine_costs_anything() -> None:
     plan = make("local")
 
     assert plan.cost == []
-    assert summary(list(charges(plan.resources))) == []
+    assert cost(plan.cost) == []
 
 
-def test_a_cost_is_plain_data() -> None:
-    cost = make("split", {"inference_mode": "cluster"}).cost
+def test_a_cost_line_in_json_names_its_resource_and_its_price_for_a_month() -> None:
+    plan = make("split")
 
-    assert json.loads(json.dumps(cost)) == cost
-    assert all(row["per"] != "nothing" for row in cost)
+    (row,) = [row for row in plan.as_dict()["cost"] if row["part"] == "gateway"]
+
+    assert row == {
+        "resource": next(r.urn for r in plan.resources if r.type == row["type"]),
+        "type": "aws:ec2/natGateway:NatGateway",
+        "part": "gateway",
+        "count": 1,
+        "usd": 0.045,
+        "per": "hour",
+        "usd_month": 0.045 * 730,
+        "source": "cloud-horizons.com, secondary, 2026-05-08",
+    }
+
+
+def test_what_is_paid_by_use_has_no_monthly_price_and_is_not_unknown() -> None:
+    (line,) = charges([planned("aws:lambda/function:Function", "api")])
+
+    assert (line.per, line.usd_month, line.unknown) == ("use", None, False)

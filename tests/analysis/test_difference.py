@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 
+from analysis.charges import Charge
 from analysis.difference import Change, difference
-from analysis.markdown import Refusal, Section, render
-from analysis.plan import SECRET, UNKNOWN, Plan, make
+from analysis.plan import Plan, make
+from analysis.render.markdown import Refusal, Section, render
 from analysis.replacement import REPLACING, replaces
-from analysis.resources import PlannedResource
 from policies.everywhere.stateful import STATEFUL
 from policies.verdict import Verdict
-from stacks import arrangement
+from resources import SECRET, UNKNOWN, Resource
 from tests.clouds import kubernetes
+from tests.planned import planned
 from tools.workspace import stack_names
 
 QUEUE = "aws:sqs/queue:Queue"
@@ -21,34 +22,31 @@ DATABASE = "aws:rds/instance:Instance"
 FUNCTION = "aws:lambda/function:Function"
 
 
-def resource(type_: str, name: str, parent: str | None = None, **inputs: Any) -> PlannedResource:
-    """A planned resource that nothing is special about."""
-    return PlannedResource(
-        type=type_, name=name, parent=parent, inputs=inputs, protect=False, secret_inputs=[]
-    )
-
-
+DATABASE_INSTANCE = planned(DATABASE, "database", engine="postgres", instanceClass="db.t4g.micro")
 STACK = [
-    resource(DATABASE, "database", engine="postgres", instanceClass="db.t4g.micro"),
-    replace(
-        resource(FUNCTION, "api", memorySize=1024, environment={"HOST": UNKNOWN}),
-        uses={"environment": ["database"]},
+    DATABASE_INSTANCE,
+    planned(
+        FUNCTION,
+        "api",
+        uses={"environment": [DATABASE_INSTANCE]},
+        memorySize=1024,
+        environment={"HOST": UNKNOWN},
     ),
-    resource(QUEUE, "arrivals", messageRetentionSeconds=345600),
+    planned(QUEUE, "arrivals", messageRetentionSeconds=345600),
 ]
 
 ADVICE = Verdict(
     id="X-01",
     severity="high",
     enforcement="advisory",
-    resource="database",
+    resource=DATABASE_INSTANCE.urn,
     message="It holds data and is not protected from deletion.",
     remedy="Protect it.",
 )
 
 
 def plan(
-    resources: list[PlannedResource], rung: str = "serverless", policies: tuple[Verdict, ...] = ()
+    resources: list[Resource], rung: str = "serverless", policies: tuple[Verdict, ...] = ()
 ) -> Plan:
     """The plan of a stack named `split`."""
     return Plan(
@@ -61,13 +59,13 @@ def plan(
     )
 
 
-def changed(name: str, **inputs: Any) -> list[PlannedResource]:
+def with_inputs(name: str, **inputs: Any) -> list[Resource]:
     """The stack with other inputs of one resource."""
     assert name in {r.name for r in STACK}
     return [replace(r, inputs={**r.inputs, **inputs}) if r.name == name else r for r in STACK]
 
 
-def kinds(before: list[PlannedResource], after: list[PlannedResource]) -> list[tuple[str, str]]:
+def kinds(before: list[Resource], after: list[Resource]) -> list[tuple[str, str]]:
     """Kind and name of each change."""
     return [(change.kind, change.name) for change in difference(before, after)]
 
@@ -80,7 +78,7 @@ def only(changes: list[Change]) -> Change:
 
 def test_the_comment_for_a_change_that_adds_a_queue() -> None:
     """Also what it changes beside, and which advice was there before."""
-    after = [*changed("api", memorySize=2048), resource(QUEUE, "late", delaySeconds=60)]
+    after = [*with_inputs("api", memorySize=2048), planned(QUEUE, "late", delaySeconds=60)]
     section = Section(plan=plan(after, policies=(ADVICE,)), changes=difference(STACK, after))
 
     assert render([section], against="main") == (
@@ -97,7 +95,7 @@ def test_the_comment_for_a_change_that_adds_a_queue() -> None:
         "| changed | `api` | `aws:lambda/function:Function` | `memorySize` `1024` → `2048` |\n"
         "| added | `late` | `aws:sqs/queue:Queue` |  |\n"
         "\n"
-        "<details><summary>1 advisory verdict</summary>\n"
+        "<details><summary>1 advisory violation</summary>\n"
         "\n"
         "| rule | severity | resource | what is wrong | remedy |\n"
         "| --- | --- | --- | --- | --- |\n"
@@ -110,7 +108,7 @@ def test_the_comment_for_a_change_that_adds_a_queue() -> None:
 
 def test_the_comment_for_a_change_that_would_replace_the_database() -> None:
     """It stands on top in bold, and what is made from the database changes with it."""
-    after = changed("database", engine="mysql", instanceClass="db.t4g.small")
+    after = with_inputs("database", engine="mysql", instanceClass="db.t4g.small")
     section = Section(plan=plan(after), changes=difference(STACK, after))
 
     assert render([section], against="main") == (
@@ -185,7 +183,7 @@ def test_nothing_changes_between_two_plans_of_the_same() -> None:
 @pytest.mark.parametrize(("before", "after"), [("plain", SECRET), (SECRET, "plain")])
 def test_the_value_of_a_secret_is_shown_on_neither_side(before: str, after: str) -> None:
     """Also when it became one, or ceased to be one, and deep in a list."""
-    old, new = resource(FUNCTION, "api", a=[{"b": before}]), resource(FUNCTION, "api", a=[after])
+    old, new = planned(FUNCTION, "api", a=[{"b": before}]), planned(FUNCTION, "api", a=[after])
 
     change = only(difference([old], [new]))
 
@@ -195,8 +193,8 @@ def test_the_value_of_a_secret_is_shown_on_neither_side(before: str, after: str)
 
 def test_a_changed_value_is_named_by_its_path() -> None:
     """Down to the value in an object; a list is one value."""
-    old = resource("a:b:C", "c", one={"two": {"three": 1, "four": 4}}, five=[1, 2])
-    new = resource("a:b:C", "c", one={"two": {"three": 3, "four": 4}}, five=[2])
+    old = planned("a:b:C", "c", one={"two": {"three": 1, "four": 4}}, five=[1, 2])
+    new = planned("a:b:C", "c", one={"two": {"three": 3, "four": 4}}, five=[2])
 
     assert [i.path for i in only(difference([old], [new])).inputs] == ["five", "one.two.three"]
 
@@ -204,8 +202,8 @@ def test_a_changed_value_is_named_by_its_path() -> None:
 def test_code_that_changed_is_one_value_wherever_it_lies() -> None:
     """A bundle that is built has a path, one that is not built yet has none."""
     mark = {"4dabf18193072939515e22adb298388d": "0def7320c3a5731c473e5ecbe6d01bc7"}
-    old = resource(FUNCTION, "api", code={**mark, "path": "/cache/one.zip"})
-    new = resource(FUNCTION, "api", code={**mark, "assets": {"key": "two"}})
+    old = planned(FUNCTION, "api", code={**mark, "path": "/cache/one.zip"})
+    new = planned(FUNCTION, "api", code={**mark, "assets": {"key": "two"}})
 
     change = only(difference([old], [new]))
 
@@ -214,9 +212,9 @@ def test_code_that_changed_is_one_value_wherever_it_lies() -> None:
 
 def test_what_the_engine_is_told_to_pass_over_is_no_change() -> None:
     """`ignore_changes` of a component."""
-    old = resource("a:b:C", "c", scaling={"desired": 1, "most": 3})
+    old = planned("a:b:C", "c", scaling={"desired": 1, "most": 3})
     new = replace(
-        resource("a:b:C", "c", scaling={"desired": 2, "most": 3}), ignores=["scaling.desired"]
+        planned("a:b:C", "c", scaling={"desired": 2, "most": 3}), ignores=["scaling.desired"]
     )
 
     assert difference([old], [new]) == []
@@ -224,15 +222,15 @@ def test_what_the_engine_is_told_to_pass_over_is_no_change() -> None:
 
 def test_what_the_program_lets_replace_a_resource_replaces_it() -> None:
     """`replace_on_changes` of a component or of the SDK."""
-    old = resource("a:b:C", "c", size=1)
-    new = replace(resource("a:b:C", "c", size=2), replaced_by=["size"])
+    old = planned("a:b:C", "c", size=1)
+    new = replace(planned("a:b:C", "c", size=2), replaced_by=["size"])
 
     assert kinds([old], [new]) == [("replaced", "c")]
 
 
 def test_what_nobody_looked_up_is_said_to_be_unknown() -> None:
     """A change of such a type may well replace it."""
-    old, new = resource("a:b:C", "c", size=1), resource("a:b:C", "c", size=2)
+    old, new = planned("a:b:C", "c", size=1), planned("a:b:C", "c", size=2)
 
     change = only(difference([old], [new]))
 
@@ -247,12 +245,11 @@ def test_a_replaced_resource_replaces_what_cannot_be_moved_to_another() -> None:
         f"digitalocean:index/{name[0].lower()}{name[1:]}:{name}"
         for name in ("DatabaseCluster", "DatabaseDb", "DatabaseConnectionPool")
     )
+    top = planned(cluster, "cluster", engine="pg")
     before = [
-        resource(cluster, "cluster", engine="pg"),
-        replace(resource(database, "database", clusterId=UNKNOWN), uses={"clusterId": ["cluster"]}),
-        replace(
-            resource(pool, "pool", clusterId=UNKNOWN, size=18), uses={"clusterId": ["cluster"]}
-        ),
+        top,
+        planned(database, "database", uses={"clusterId": [top]}, clusterId=UNKNOWN),
+        planned(pool, "pool", uses={"clusterId": [top]}, clusterId=UNKNOWN, size=18),
     ]
     after = [replace(before[0], inputs={"engine": "mysql"}), *before[1:]]
 
@@ -266,8 +263,8 @@ def test_a_replaced_resource_replaces_what_cannot_be_moved_to_another() -> None:
 
 def test_another_region_of_a_provider_replaces_everything_of_it() -> None:
     """Nothing moves from one region to another."""
-    before = [resource("pulumi:providers:aws", "aws", region="us-east-1"), *STACK]
-    after = [resource("pulumi:providers:aws", "aws", region="us-west-2"), *STACK]
+    before = [planned("pulumi:providers:aws", "aws", region="us-east-1"), *STACK]
+    after = [planned("pulumi:providers:aws", "aws", region="us-west-2"), *STACK]
 
     assert set(kinds(before, after)) == {
         ("replaced", "database"),
@@ -278,14 +275,14 @@ def test_another_region_of_a_provider_replaces_everything_of_it() -> None:
 
 
 def test_a_resource_below_another_type_is_another_resource() -> None:
-    """The engine knows resources by their URN, which the types above are part of."""
-    parents = [resource("seamless:aws:Database", "one"), resource("seamless:aws:Store", "two")]
-    before = [*parents, resource(DATABASE, "database", "one", engine="postgres")]
-    after = [*parents, resource(DATABASE, "database", "two", engine="postgres")]
+    """The types of the ancestors are part of the URN, so the engine deletes one and adds one."""
+    one, two = planned("seamless:aws:Database", "x"), planned("seamless:aws:Store", "x")
+    before = [one, two, planned(DATABASE, "database", one)]
+    after = [one, two, planned(DATABASE, "database", two)]
 
-    change = only(difference(before, after))
+    changes = difference(before, after)
 
-    assert (change.kind, change.loses_data) == ("replaced", True)
+    assert [(c.kind, c.loses_data) for c in changes] == [("deleted", True), ("added", False)]
 
 
 def test_the_first_stacks_of_a_repository_are_all_added() -> None:
@@ -310,7 +307,7 @@ def test_an_object_replaces_when_what_replaces_lies_in_it(path: str, answer: boo
 @pytest.mark.parametrize("name", stack_names())
 def test_it_is_known_what_replaces_every_stateful_resource(name: str) -> None:
     """The one question that a reviewer must get an answer to."""
-    assert REPLACING.keys() & STATEFUL >= arrangement(make(name).arrangement).STATEFUL
+    assert {r.type for r in make(name).resources} & STATEFUL <= REPLACING.keys()
 
 
 def test_the_simulated_kubernetes_replaces_what_the_table_says() -> None:
@@ -338,3 +335,76 @@ def test_a_database_of_a_real_stack_is_found_to_be_replaced() -> None:
     losses = [change for change in difference(before, after) if change.loses_data]
 
     assert [(change.kind, change.name) for change in losses] == [("replaced", "database-server")]
+
+
+@pytest.mark.parametrize("stack", ["split", "integrated"])
+def test_headroom_on_a_real_cluster_adds_three_resources_and_changes_nothing_else(
+    stack: str,
+) -> None:
+    """Components there share the names of their children, so only a URN tells them apart."""
+    before, after = (
+        make(stack, {"inference": "cluster", "gpu_headroom": headroom}).resources
+        for headroom in "01"
+    )
+
+    assert {(c.kind, c.type, c.name) for c in difference(before, after)} == {
+        ("added", "seamless:kubernetes:Headroom", "model-headroom"),
+        ("added", "kubernetes:apps/v1:Deployment", "model-headroom"),
+        ("added", "kubernetes:scheduling.k8s.io/v1:PriorityClass", "model-headroom"),
+    }
+
+
+def test_another_gpu_machine_replaces_its_nodes_and_nothing_that_holds_data() -> None:
+    """The tags belong to the group of the nodes, and cannot move to another one."""
+    before, after = (
+        make("split", {"inference": "cluster", "gpu_type": machine}).resources
+        for machine in ("g6e.12xlarge", "g6e.24xlarge")
+    )
+
+    assert {(c.kind, c.type, c.name) for c in difference(before, after)} == {
+        ("replaced", "aws:eks/nodeGroup:NodeGroup", "cluster-gpu"),
+        *(
+            ("replaced", "aws:autoscaling/tag:Tag", f"cluster-gpu-{tag}")
+            for tag in (
+                "label-k8s-amazonaws-com-accelerator",
+                "label-nvidia-com-gpu-present",
+                "label-seamless-dev-pool",
+                "resources-nvidia-com-gpu",
+                "taint-nvidia-com-gpu",
+            )
+        ),
+        ("changed", "seamless:aws:Cluster", "cluster"),
+        ("changed", "seamless:kubernetes:ClusterInference", "model"),
+    }
+
+
+def test_the_comment_shows_the_cost_before_and_after_and_the_lines_that_changed() -> None:
+    """A part of unknown price is named, and makes the total a lower bound."""
+    node = Charge(resource=STACK[1].urn, type=FUNCTION, part="node", count=2, usd=0.1, per="hour")
+    disk = Charge(resource=STACK[1].urn, type=FUNCTION, part="disk", per="month")
+    key = Charge(resource=STACK[0].urn, type=DATABASE, part="key", usd=1.0, per="month")
+    after = replace(plan(STACK), cost=[replace(node, count=3), disk])
+
+    text = render([Section(plan=after, changes=[], cost_before=[node, key])], against="main")
+
+    assert (
+        "Cost per month without usage: 147.00 USD before, at least 219.00 USD after, "
+        "difference +72.00 USD.\n"
+        "\n"
+        "| resource | part | before | after | difference |\n"
+        "| --- | --- | --- | --- | --- |\n"
+        "| `api` | disk | 0.00 USD | unknown |  |\n"
+        "| `api` | node | 146.00 USD | 219.00 USD | +73.00 USD |\n"
+        "| `database` | key | 1.00 USD | 0.00 USD | -1.00 USD |\n"
+        "\n"
+        "Unknown prices: `api` (disk).\n"
+    ) in text
+
+
+def test_a_plan_without_a_comparison_shows_its_total() -> None:
+    """Of the lines whose price is known."""
+    key = Charge(resource=STACK[0].urn, type=DATABASE, part="key", usd=1.0, per="month")
+
+    text = render([Section(plan=replace(plan(STACK), cost=[key]))])
+
+    assert "\nCost per month without usage: 1.00 USD.\n" in text

@@ -1,17 +1,23 @@
 """The plan itself: what it shows of a program, and what it refuses."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 from rich.tree import Tree
 
-from analysis.plan import SECRET, UNKNOWN, PlanError, make, parse_overrides, tree
+from analysis import PlanError
+from analysis.plan import make, parse_overrides
+from analysis.render.terminal import tree
+from resources import SECRET, UNKNOWN, Resource
+from tools.workspace import project_name
 
 
 def test_a_plan_is_json_with_every_key_that_it_promises() -> None:
-    """Seams are empty until their analysis exists; nothing on this machine costs anything."""
+    """Seams are not filled yet, and the local stack costs nothing."""
     plan = json.loads(json.dumps(make("local").as_dict()))
 
     assert plan.keys() == {
@@ -35,6 +41,7 @@ def test_a_plan_is_json_with_every_key_that_it_promises() -> None:
         "remedy",
     }
     assert {key for resource in plan["resources"] for key in resource} == {
+        "urn",
         "type",
         "name",
         "parent",
@@ -94,17 +101,41 @@ def test_an_override_is_a_key_and_a_value() -> None:
         parse_overrides(["a"])
 
 
-def test_the_tree_names_every_resource_below_its_parent() -> None:
-    """What a person reads holds what a script reads."""
-    plan = make("local")
+@pytest.mark.parametrize(
+    ("stack", "rung"), [("local", "serverless"), ("split", "cluster"), ("integrated", "cluster")]
+)
+def test_the_tree_shows_every_resource_below_its_parent(stack: str, rung: str) -> None:
+    """Also where a component and its children have one name."""
+    plan = make(stack, {"inference": rung})
+    by_urn = {resource.urn: resource for resource in plan.resources}
+    expected = Counter(_path(resource, by_urn) for resource in plan.resources)
 
-    lines = {str(node.label) for node in _nodes(tree(plan))}
+    shown = Counter(_paths(tree(plan)))
 
-    for resource in plan.resources:
-        assert any(line.startswith(f"{resource.name} ") for line in lines)
+    assert len(by_urn) == len(plan.resources)
+    assert {path: shown[path] for path in expected} == expected
 
 
-def _nodes(node: Tree) -> Iterator[Tree]:
-    yield node
+def test_the_urn_names_the_types_of_all_ancestors() -> None:
+    """As the engine makes it, from the stack's first component down."""
+    plan = make("split", {"inference": "cluster"})
+
+    (share,) = (r for r in plan.resources if r.type == "aws:efs/fileSystem:FileSystem")
+
+    above = f"urn:pulumi:split::{project_name()}::seamless:aws:Cluster$seamless:aws:Share"
+    assert share.urn == f"{above}$aws:efs/fileSystem:FileSystem::cluster-weights"
+    assert share.parent == f"{above}::cluster-weights"
+
+
+def _path(resource: Resource, by_urn: dict[str, Resource]) -> tuple[str, ...]:
+    above = _path(by_urn[resource.parent], by_urn) if resource.parent else ()
+    return (*above, f"{resource.name} {resource.type}")
+
+
+def _paths(node: Tree, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     for child in node.children:
-        yield from _nodes(child)
+        # A resource's line begins with its name and its type.
+        words = Text.from_markup(str(child.label)).plain.split()
+        path = (*above, " ".join(words[:2]))
+        yield path
+        yield from _paths(child, path)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from analysis.plan import PlannedResource
+from resources import Resource
 from tests.cluster.control_plane import Api
 from tests.components.kubernetes.cluster import manifest, objects
 
@@ -13,7 +13,7 @@ FIRST = ("CustomResourceDefinition", "Namespace", "PriorityClass", "ServiceAccou
 """Kinds without which others are refused."""
 
 
-def bodies(planned: list[PlannedResource]) -> list[Body]:
+def bodies(planned: list[Resource]) -> list[Body]:
     """The objects, in an order in which they can be made; a chart is none."""
     found = [body for body in map(manifest, planned) if "kind" in body]
     for body in found:

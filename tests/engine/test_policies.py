@@ -30,7 +30,7 @@ def _words(printed: str) -> str:
 
 def test_an_unprotected_database_advises_in_dev_and_is_refused_in_prod(tmp_path: Path) -> None:
     """By the rule's name and with its remedy; a prod that gave protection up is advised again."""
-    remedy = "remedy: Make the resource with pulumi.ResourceOptions(protect=True)"
+    remedy = "remedy: Create the resource with pulumi.ResourceOptions(protect=True)"
     with clone(tmp_path, "local") as copy:
         _spoil(copy, "components/local/database.py", "protect=protect)", "protect=False)")
 

@@ -56,7 +56,7 @@ def test_a_project_from_the_template_is_renamed_planned_deployed_and_destroyed(
     try:
         assert "wrote pyproject.toml" in copy.run("rename", NEW)
         assert copy.run("rename", NEW) == f"The project is called {NEW} already.\n"
-        assert "every rule holds" in copy.run("plan", "local", "--config", "environment=prod")
+        assert "no violations" in copy.run("plan", "local", "--config", "environment=prod")
         assert copy.run("docs") == ""  # nothing that is generated is stale
         copy.run("up", "local", "--yes")
         state = root / ".seamless" / "state" / ".pulumi" / "stacks"

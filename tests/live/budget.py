@@ -1,11 +1,10 @@
 """The budget guard: what a live run may cost at most, said before anything is deployed."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from analysis.charges import Charge, charges
-from analysis.plan import PlannedResource
+from resources import Resource, name_of
 
 DESTROYING_HOURS = 1.0
 """Counted on top of the limit: AWS takes its time to let go of a network."""
@@ -37,8 +36,7 @@ class Estimate:
         return self._sum("month")
 
     def _sum(self, per: str) -> float:
-        rows = [c.price for c in self.charges if c.price and c.price.per == per]
-        return sum(row.usd or 0.0 for row in rows)
+        return sum(c.count * (c.usd or 0.0) for c in self.charges if c.per == per)
 
     @property
     def usd(self) -> float:
@@ -52,13 +50,13 @@ class Estimate:
 
     def lines(self) -> Iterator[str]:
         """The arithmetic, for a person."""
-        priced = Counter(c.price for c in self.charges if c.price and c.price.usd)
-        for row, count in sorted(priced.items(), key=lambda item: (item[0].per, item[0].type)):
-            said = row.origin or "no source"
-            yield f"{count} x ${row.usd:.4f} per {row.per}: {row.type}, {row.part} ({said})"
+        for c in sorted(self.charges, key=lambda charge: (charge.per, charge.type)):
+            if c.usd:
+                source = c.source or "no source"
+                yield f"{c.count} x ${c.usd:.4f} per {c.per}: {c.type}, {c.part} ({source})"
         for charge in self.unknown:
-            yield f"unknown: {charge.resource}, {charge.type}"
-        used = {c.price.type for c in self.charges if c.price and c.price.per == "use"}
+            yield f"unknown: {name_of(charge.resource)}, {charge.type}"
+        used = {c.type for c in self.charges if c.per == "use"}
         if used:
             yield f"by use, not counted: {', '.join(sorted(used))}"
         yield (
@@ -67,7 +65,7 @@ class Estimate:
         )
 
 
-def estimate(planned: Iterable[PlannedResource], *, limit_hours: float) -> Estimate:
+def estimate(planned: Iterable[Resource], *, limit_hours: float) -> Estimate:
     """What these resources cost at most when they are destroyed after so many hours."""
     return Estimate(charges=tuple(charges(planned)), hours=limit_hours + DESTROYING_HOURS)
 

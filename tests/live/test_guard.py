@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from analysis import plan
-from analysis.resources import PlannedResource
+from resources import Resource
 from tests.live import budget, names
 from tests.live.accounts import ACCOUNTS, INFERENCE_KEY
 from tests.live.budget import OverBudgetError
 from tests.live.conftest import asks_for_live
+from tests.planned import planned
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = {
@@ -31,11 +32,9 @@ LIMITS = {
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
-def resource(type_: str, **inputs: Any) -> PlannedResource:
+def resource(type_: str, **inputs: Any) -> Resource:
     """A planned resource."""
-    return PlannedResource(
-        type=type_, name="x", parent=None, inputs=inputs, protect=False, secret_inputs=[]
-    )
+    return planned(type_, "x", **inputs)
 
 
 AWS = resource("pulumi:providers:aws", region="us-east-1")
@@ -154,7 +153,7 @@ def test_every_node_of_a_database_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "planned",
+    "unpriced",
     [
         resource("aws:ec2/instance:Instance", instanceType="p5.48xlarge"),
         resource("aws:cloudwatch/dashboard:Dashboard"),
@@ -163,12 +162,12 @@ def test_every_node_of_a_database_is_counted() -> None:
         resource("aws:ec2/vpcEndpoint:VpcEndpoint", vpcEndpointType="Interface"),
         resource("digitalocean:index/databaseCluster:DatabaseCluster", size="gd-40vcpu-160gb"),
     ],
-    ids=lambda planned: f"{planned.type}{planned.inputs}",
+    ids=lambda unpriced: f"{unpriced.type}{unpriced.inputs}",
 )
-def test_a_type_or_size_without_a_price_is_unknown(planned: PlannedResource) -> None:
-    found = budget.estimate([AWS, planned], limit_hours=1)
+def test_a_type_or_size_without_a_price_is_unknown(unpriced: Resource) -> None:
+    found = budget.estimate([AWS, unpriced], limit_hours=1)
 
-    assert [charge.type for charge in found.unknown] == [planned.type]
+    assert [charge.type for charge in found.unknown] == [unpriced.type]
 
 
 def test_a_price_of_one_region_says_nothing_of_another() -> None:

@@ -1,14 +1,14 @@
 """The tables of cases beside this file, as resources and what is expected of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from policies.rule import Resource
-from policies.values import Hidden
+from resources import SECRET, UNKNOWN, Resource
+from tests.planned import planned
 
 TABLES = sorted(Path(__file__).parent.glob("*.yaml"))
 
@@ -28,8 +28,8 @@ class _Loader(yaml.SafeLoader):
     """Reads `!unknown` and `!secret`."""
 
 
-_Loader.add_constructor("!unknown", lambda *_: Hidden.UNKNOWN)
-_Loader.add_constructor("!secret", lambda *_: Hidden.SECRET)
+_Loader.add_constructor("!unknown", lambda *_: UNKNOWN)
+_Loader.add_constructor("!secret", lambda *_: SECRET)
 
 
 def cases() -> Iterator[Case]:
@@ -42,16 +42,22 @@ def cases() -> Iterator[Case]:
                     rule=rule,
                     kind=row["kind"],
                     why=row.get("why", ""),
-                    resources=[_resource(name, r) for name, r in row["resources"].items()],
+                    resources=_resources(row["resources"]),
                     breaches=row.get("breaches", {}),
                 )
 
 
-def _resource(name: str, row: dict[str, Any]) -> Resource:
-    return Resource(
-        type=row["type"],
-        name=name,
-        props=row["props"],
-        protect=row.get("protect", False),
-        uses={key: frozenset(names) for key, names in row.get("uses", {}).items()},
-    )
+def _resources(rows: dict[str, dict[str, Any]]) -> list[Resource]:
+    plain = {name: planned(row["type"], name) for name, row in rows.items()}
+    return [
+        replace(
+            plain[name],
+            inputs=row["props"],
+            protect=row.get("protect", False),
+            uses={
+                key: [plain[other].urn if other in plain else other for other in others]
+                for key, others in row.get("uses", {}).items()
+            },
+        )
+        for name, row in rows.items()
+    ]

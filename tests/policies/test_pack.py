@@ -18,6 +18,7 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 from policies.catalogue import RULES
 from policies.verdict import Environment, is_mandatory
 from policies.waivers import WAIVERS
+from tests.planned import planned
 from tools.violations import pack_options
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -51,7 +52,7 @@ def _struct(props: dict[str, Any]) -> Struct:
 def _analyze(pack: Any, token: str, props: dict[str, Any]) -> list[tuple[str, str]]:
     answer = pack.Analyze(
         analyzer_pb2.AnalyzeRequest(
-            type=token, urn="urn:x::host", name="host", properties=_struct(props)
+            type=token, urn=planned(token, "host").urn, name="host", properties=_struct(props)
         )
     )
     return [(found.policyName, found.message) for found in answer.diagnostics]
@@ -114,18 +115,20 @@ def test_rules_about_resources_together_follow_what_a_property_is_made_from(pack
         "ignorePublicAcls",
         "restrictPublicBuckets",
     )
+    bucket = "aws:s3/bucket:Bucket"
+    block = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
     resource = analyzer_pb2.AnalyzerResource
-    made_from = analyzer_pb2.AnalyzerPropertyDependencies(urns=["urn:x::closed"])
+    made_from = analyzer_pb2.AnalyzerPropertyDependencies(urns=[planned(bucket, "closed").urn])
     answer = pack.AnalyzeStack(
         analyzer_pb2.AnalyzeStackRequest(
             resources=[
-                resource(type="aws:s3/bucket:Bucket", urn=f"urn:x::{name}", name=name)
+                resource(type=bucket, urn=planned(bucket, name).urn, name=name)
                 for name in ("closed", "open")
             ]
             + [
                 resource(
-                    type="aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
-                    urn="urn:x::block",
+                    type=block,
+                    urn=planned(block, "block").urn,
                     name="block",
                     properties=_struct(dict.fromkeys(switches, True) | {"bucket": rpc.UNKNOWN}),
                     propertyDependencies={"bucket": made_from},
@@ -134,7 +137,9 @@ def test_rules_about_resources_together_follow_what_a_property_is_made_from(pack
         )
     )
 
-    assert [d.urn for d in answer.diagnostics if d.policyName == "AWS-S3-01"] == ["urn:x::open"]
+    assert [d.urn for d in answer.diagnostics if d.policyName == "AWS-S3-01"] == [
+        planned(bucket, "open").urn
+    ]
 
 
 def test_rules_about_resources_together_see_what_is_asked_of_a_cluster_that_is_not_there_yet(
@@ -153,20 +158,20 @@ def test_rules_about_resources_together_see_what_is_asked_of_a_cluster_that_is_n
     for token, props in asked.items():
         pack.Analyze(
             analyzer_pb2.AnalyzeRequest(
-                type=token, urn=f"urn:new::{token}", name="new", properties=_struct(props)
+                type=token, urn=planned(token, "new").urn, name="new", properties=_struct(props)
             )
         )
     answer = pack.AnalyzeStack(
         analyzer_pb2.AnalyzeStackRequest(
             resources=[
-                analyzer_pb2.AnalyzerResource(type=token, urn=f"urn:new::{token}", name="new")
+                analyzer_pb2.AnalyzerResource(type=token, urn=planned(token, "new").urn, name="new")
                 for token in asked
             ]
         )
     )
 
     found = {(d.policyName, d.urn) for d in answer.diagnostics}
-    assert ("K8S-16", f"urn:new::{outside}") in found
+    assert ("K8S-16", planned(outside, "new").urn) in found
 
 
 def test_a_waived_breach_is_reported_by_the_policy_that_advises(pack: Any) -> None:
@@ -175,7 +180,9 @@ def test_a_waived_breach_is_reported_by_the_policy_that_advises(pack: Any) -> No
     answer = pack.AnalyzeStack(
         analyzer_pb2.AnalyzeStackRequest(
             resources=[
-                analyzer_pb2.AnalyzerResource(type=cluster, urn=f"urn:x::{name}", name=name)
+                analyzer_pb2.AnalyzerResource(
+                    type=cluster, urn=planned(cluster, name).urn, name=name
+                )
                 for name in ("database-cluster", "another")
             ]
         )
@@ -183,8 +190,8 @@ def test_a_waived_breach_is_reported_by_the_policy_that_advises(pack: Any) -> No
 
     found = {(d.policyName, d.urn, d.enforcementLevel) for d in answer.diagnostics}
     assert found == {
-        ("DO-DB-02-waived", "urn:x::database-cluster", analyzer_pb2.ADVISORY),
-        ("DO-DB-02", "urn:x::another", analyzer_pb2.MANDATORY),
+        ("DO-DB-02-waived", planned(cluster, "database-cluster").urn, analyzer_pb2.ADVISORY),
+        ("DO-DB-02", planned(cluster, "another").urn, analyzer_pb2.MANDATORY),
     }
     (waived,) = (d for d in answer.diagnostics if d.policyName == "DO-DB-02-waived")
     assert f"Waived until {WAIVERS[0].expires}: {WAIVERS[0].reason}" in waived.message

@@ -12,12 +12,12 @@ import pytest
 
 from policies.catalogue import RULES
 from policies.rule import Rule
-from policies.values import Hidden
+from resources import SECRET, UNKNOWN
 from tests.policies.cases import Case, cases
 
 CASES = list(cases())
 BY_ID = {rule.id: rule for rule in RULES}
-ODD: list[Any] = [Hidden.UNKNOWN, Hidden.SECRET, None, True, 3, "x", "[]", [], {}, [None]]
+ODD: list[Any] = [UNKNOWN, SECRET, None, True, 3, "x", "[]", [], {}, [None]]
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -36,13 +36,13 @@ def test_no_value_whatever_it_is_makes_a_rule_fail_and_no_unknown_breaks_it(case
     """Each value of each resource in turn, containers included."""
     for index, resource in enumerate(case.resources):
         for value in ODD:
-            for props in _variants(resource.props, value):
+            for inputs in _variants(resource.inputs, value):
                 changed = [*case.resources]
-                changed[index] = replace(resource, props=props)
+                changed[index] = replace(resource, inputs=inputs)
 
                 found = list(BY_ID[case.rule].breaches(changed))
 
-                if value is Hidden.UNKNOWN:
+                if value is UNKNOWN:
                     assert {breach.resource.name for breach in found} <= set(case.breaches)
 
 

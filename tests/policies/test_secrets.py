@@ -85,8 +85,8 @@ def test_every_secret_that_this_project_makes_is_found_by_its_beginning() -> Non
     provider: ResourceProvider = generated._Provider()
     made = provider.create({"bytes": 16}).outs or {}
 
-    assert kind_of_secret("value", made["value"]) == "a secret that this project made"
-    assert kind_of_secret("value", f"Bearer {made['value']}") == "a secret that this project made"
+    assert kind_of_secret("value", made["value"]) == "a secret of this project"
+    assert kind_of_secret("value", f"Bearer {made['value']}") == "a secret of this project"
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from datetime import date
 import pytest
 
 from policies.catalogue import RULES
-from policies.rule import Resource
 from policies.verdict import Environment, environment_of, judge
 from policies.waivers import WAIVERS, Waiver
+from tests.planned import planned
 
 TODAY = date(2026, 11, 22)
-BUCKET = Resource(type="aws:s3/bucket:Bucket", name="documents", props={})
-DATABASE = Resource(type="aws:rds/instance:Instance", name="database", props={}, protect=True)
+BUCKET = planned("aws:s3/bucket:Bucket", "documents")
+DATABASE = planned("aws:rds/instance:Instance", "database", protect=True)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_unprotected_data_is_refused_in_prod_unless_it_gave_protection_up(
         v for v in judge(RULES, [BUCKET], environment=environment, today=TODAY) if v.id == "X-01"
     )
 
-    assert (verdict.enforcement, verdict.severity, verdict.resource) == (level, "high", "documents")
+    assert (verdict.enforcement, verdict.severity, verdict.resource) == (level, "high", BUCKET.urn)
 
 
 def test_what_refuses_comes_first_and_the_worst_of_it_on_top() -> None:
@@ -53,7 +53,7 @@ def test_a_waived_breach_advises_with_its_reason() -> None:
 
     assert verdict.enforcement == "advisory"
     assert verdict.message == (
-        "storageEncrypted is not set, and AWS's default is false. "
+        "storageEncrypted is not set, and the default of AWS is false. "
         "Waived until 2026-11-23: It is empty."
     )
 

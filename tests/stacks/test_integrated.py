@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from analysis.plan import SECRET, PlannedResource, make
+from analysis.plan import make
+from resources import SECRET, Resource
 from stacks.errors import ConfigError
 from tests.stacks.test_local import inventory, missing, names
 from tools.workspace import project_name
@@ -15,7 +16,7 @@ INVENTORY = Path(__file__).with_name("integrated.yaml")
 # Importing the SDK warns of its own old names.
 
 
-def planned(name: str, overrides: dict[str, str] | None = None) -> PlannedResource:
+def planned(name: str, overrides: dict[str, str] | None = None) -> Resource:
     """One resource of the plan."""
     (found,) = (r for r in make("integrated", overrides).resources if r.name == name)
     return found

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from analysis.plan import Plan, make
+from resources import name_of
 from stacks.errors import ConfigError
+from tests.planned import parent_name
 
 INVENTORY = Path(__file__).with_name("local.yaml")
 
@@ -20,7 +22,7 @@ def inventory(plan: Plan) -> dict[str, Any]:
         "counts": dict(Counter(resource.type for resource in plan.resources)),
         "resources": {
             r.name: {
-                "parent": r.parent,
+                "parent": parent_name(r),
                 "protect": r.protect,
                 "secret_inputs": r.secret_inputs,
                 "inputs": r.inputs,
@@ -111,7 +113,7 @@ def test_in_prod_what_holds_data_is_protected() -> None:
 
 def test_in_dev_the_only_advice_is_to_protect_what_holds_data() -> None:
     """It refuses nothing."""
-    found = [(v.id, v.enforcement, v.resource) for v in make("local").policies]
+    found = [(v.id, v.enforcement, name_of(v.resource)) for v in make("local").policies]
 
     assert found == [
         ("X-01", "advisory", "database-server"),

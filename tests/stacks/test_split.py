@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis.plan import UNKNOWN, Plan, PlannedResource, make
+from analysis.plan import Plan, make
 from functions.settings import variable_names
+from resources import UNKNOWN, Resource
 from stacks.errors import ConfigError
+from tests.planned import used
 from tests.stacks.test_local import inventory, missing, names
 
 INVENTORY = Path(__file__).with_name("split.yaml")
@@ -26,7 +28,7 @@ def plan(**overrides: str) -> Plan:
     return make("split", overrides)
 
 
-def by_name(planned: Plan) -> dict[str, PlannedResource]:
+def by_name(planned: Plan) -> dict[str, Resource]:
     """The resources of a plan; a name is unique here, whatever the type."""
     return {resource.name: resource for resource in planned.resources}
 
@@ -168,7 +170,7 @@ def test_the_workers_reach_the_endpoint_that_the_settings_name(
 
     assert (rule["cidrIpv4"], rule["fromPort"], rule["toPort"]) == (address, port, port)
     groups = {
-        what: by_name(plan(**overrides))[f"functions-{what}"].uses["vpcConfig"]
+        what: used(by_name(plan(**overrides))[f"functions-{what}"], "vpcConfig")
         for what in _FUNCTIONS
     }
     assert "functions-inference" not in groups["api"]

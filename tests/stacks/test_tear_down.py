@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from analysis.plan import PlannedResource, make
+from analysis.plan import make
+from resources import Resource
 from tests.engine.clone import PROJECT
 
 PAGE = (PROJECT / "docs" / "tear-down.md").read_text()
@@ -34,7 +35,7 @@ def _named(stack: str, column: int) -> set[str]:
     return set(re.findall(r"`([\w-]+)`", row[column]))
 
 
-def _plan(stack: str, rung: str, **config: str) -> dict[tuple[str, str], PlannedResource]:
+def _plan(stack: str, rung: str, **config: str) -> dict[tuple[str, str], Resource]:
     planned = make(stack, {"inference_mode": rung, **config}).resources
     return {(resource.type, resource.name): resource for resource in planned}
 

@@ -68,7 +68,7 @@ def test_the_first_plan_is_a_new_comment_under_the_pull_request_at_that_commit(f
         (
             "POST",
             "/repos/owner/name/issues/7/comments",
-            f"{MARKER}\nPlan of 0123456789ab, as its own code tells it.\n\n## Plan\n\nNothing.\n",
+            f"{MARKER}\nPlan of 0123456789ab, made by its own code.\n\n## Plan\n\nNothing.\n",
         )
     ]
     assert github.asked[0].endswith("/pulls?state=open&head=somebody%3A--x%26state%3Dall")
@@ -124,7 +124,7 @@ def test_a_file_that_is_too_large_is_not_read(file: Path) -> None:
     """It is an artefact of code that nobody has read."""
     file.write_bytes(b"x" * 1_000_001)
 
-    with pytest.raises(CommandError, match="has 1000001 bytes, and 1000000 is the most"):
+    with pytest.raises(CommandError, match="has 1000001 bytes; the maximum is 1000000"):
         comment(file, GitHub())
 
 

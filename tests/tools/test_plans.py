@@ -2,28 +2,23 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from analysis.plan import Plan
-from analysis.resources import PlannedResource
 from policies.verdict import Verdict
+from resources import Resource
 from tests.history import commit
+from tests.planned import planned
 from tools import plans
 from tools.workspace import CommandError, stack_names
 
-FOLDER = PlannedResource(
-    type="pulumi-python:dynamic/local:Folder",
-    name="store-folder",
-    parent=None,
-    inputs={"path": "/data"},
-    protect=False,
-    secret_inputs=[],
-)
+FOLDER = planned("pulumi-python:dynamic/local:Folder", "store-folder", path="/data")
 
 
-def plan(stack: str = "local", *resources: PlannedResource) -> Plan:
+def plan(stack: str = "local", *resources: Resource) -> Plan:
     """A plan on the first rung."""
     return Plan(
         stack=stack, arrangement=stack, rung="serverless", resources=[*resources], outputs={}
@@ -57,7 +52,7 @@ def test_every_stack_is_planned_on_every_rung_or_refused_with_a_reason() -> None
 
 def test_a_stack_is_compared_with_its_plan_in_a_file(file: Callable[..., str]) -> None:
     """Another stack in that file is nothing to a plan of one."""
-    moved = PlannedResource(**{**vars(FOLDER), "inputs": {"path": "/elsewhere"}})
+    moved = replace(FOLDER, inputs={"path": "/elsewhere"})
     former = file(plan("local", FOLDER), plan("other", FOLDER))
 
     text = plans.as_markdown([plan("local", moved)], [], [], against=former)
@@ -86,7 +81,17 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.json"
     path.write_text('["notes"]')
 
-    with pytest.raises(CommandError, match=r"that is no plan\. Make one: \./seamless plan"):
+    with pytest.raises(CommandError, match=r"not a plan\. Make one: \./seamless plan"):
+        plans.as_markdown([plan()], [], [], against=str(path))
+
+
+def test_a_plan_of_an_older_version_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    """Its resources have no URN, so they cannot be matched."""
+    path = tmp_path / "old.json"
+    row = {"type": "a:b:C", "name": "c", "parent": None}
+    path.write_text(json.dumps({"stack": "local", "rung": "serverless", "resources": [row]}))
+
+    with pytest.raises(CommandError, match=r"has no URNs.*\./seamless plan STACK --json > FILE"):
         plans.as_markdown([plan()], [], [], against=str(path))
 
 
@@ -115,7 +120,7 @@ def test_only_a_mandatory_verdict_breaks_the_build() -> None:
         id="X-01",
         severity="high",
         enforcement="advisory",
-        resource="store-folder",
+        resource=FOLDER.urn,
         message="It is so.",
         remedy="Do otherwise.",
     )

@@ -8,19 +8,22 @@ from typing import Any
 import pulumi
 import pytest
 
-from analysis.plan import Monitor, PlannedResource, observe
-from analysis.policies import verdicts
+from analysis.mock_engine import Monitor, observe
 from components import contracts
 from components.aws.cluster import GPU_PLATFORM, Cluster
 from components.aws.network import Network
 from components.gpu import gpu, machine
 from components.kubernetes.sharing import shared
+from policies.catalogue import RULES
+from policies.verdict import judge
+from resources import Resource
+from tests.planned import parent_name, used
 
 TODAY = date(2026, 11, 22)
 
 TAG = "k8s.io/cluster-autoscaler/node-template"
 
-Planned = dict[tuple[str, str], PlannedResource]
+Planned = dict[tuple[str, str], Resource]
 
 
 class Watching(Monitor):
@@ -65,7 +68,7 @@ def observed(cidr: str = "10.20.0.0/16", **given: Any) -> Watching:
         pulumi.export("sources", made.entrance.sources)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("analysis.plan.Monitor", Watching)
+        patch.setattr("analysis.mock_engine.Monitor", Watching)
         monitor = observe(program, project="seamless", stack="test")
     assert isinstance(monitor, Watching)
     return monitor
@@ -90,7 +93,7 @@ def prod() -> Planned:
     return by_name(observed(production=True, protect=True, minimum=1))
 
 
-def of_type(planned: Planned, kind: str) -> list[PlannedResource]:
+def of_type(planned: Planned, kind: str) -> list[Resource]:
     return [resource for (type_, _), resource in planned.items() if type_ == kind]
 
 
@@ -113,7 +116,7 @@ def test_secrets_are_encrypted_by_a_key_that_rotates(dev: Planned) -> None:
     made = dev["Cluster", "cluster"]
 
     assert made.inputs["encryptionConfig"]["resources"] == ["secrets"]
-    assert made.uses["encryptionConfig"] == ["cluster-key"]
+    assert used(made, "encryptionConfig") == ["cluster-key"]
     assert dev["Key", "cluster-key"].inputs["enableKeyRotation"] is True
 
 
@@ -189,7 +192,7 @@ def test_gpu_nodes_alone_are_tainted(dev: Planned, monitor: Watching) -> None:
 
 
 def test_the_autoscaler_knows_what_a_group_without_nodes_could_offer(dev: Planned) -> None:
-    tags = [tag for tag in of_type(dev, "Tag") if tag.parent == "cluster-gpu"]
+    tags = [tag for tag in of_type(dev, "Tag") if parent_name(tag) == "cluster-gpu"]
 
     assert {tag.inputs["tag"]["key"]: tag.inputs["tag"]["value"] for tag in tags} == {
         f"{TAG}/label/seamless.dev/pool": "gpu",
@@ -198,7 +201,7 @@ def test_the_autoscaler_knows_what_a_group_without_nodes_could_offer(dev: Planne
         f"{TAG}/label/nvidia.com/gpu.present": "true",
         f"{TAG}/taint/nvidia.com/gpu": "present:NoSchedule",
     }
-    assert all(tag.uses["autoscalingGroupName"] == ["cluster-gpu"] for tag in tags)
+    assert all(used(tag, "autoscalingGroupName") == ["cluster-gpu"] for tag in tags)
 
 
 def test_the_autoscaler_acts_on_its_own_cluster_only(dev: Planned) -> None:
@@ -219,7 +222,7 @@ def test_the_autoscaler_acts_on_its_own_cluster_only(dev: Planned) -> None:
 
 def test_a_node_may_describe_machines_and_pull_images_and_no_more(dev: Planned) -> None:
     attached = {
-        (r.uses["role"][0], r.inputs["policyArn"].removeprefix("arn:aws:iam::aws:policy/"))
+        (used(r, "role")[0], r.inputs["policyArn"].removeprefix("arn:aws:iam::aws:policy/"))
         for r in of_type(dev, "RolePolicyAttachment")
     }
 
@@ -239,7 +242,7 @@ def test_policies_between_pods_are_enforced(dev: Planned) -> None:
     assert json.loads(plugin.inputs["configurationValues"]) == {"enableNetworkPolicy": "true"}
     (identity,) = plugin.inputs["podIdentityAssociations"]
     assert identity["serviceAccount"] == "aws-node"
-    assert plugin.uses["podIdentityAssociations"] == ["cluster-network"]
+    assert used(plugin, "podIdentityAssociations") == ["cluster-network"]
 
 
 def test_what_watches_gpus_runs_on_the_tainted_nodes(dev: Planned) -> None:
@@ -297,11 +300,13 @@ def test_the_weights_are_encrypted_and_reached_from_the_nodes_alone(dev: Planned
     share = dev["FileSystem", "cluster-weights"].inputs
 
     assert (share["encrypted"], share["throughputMode"]) == (True, "elastic")
-    (rule,) = [r for r in of_type(dev, "SecurityGroupIngressRule") if r.parent == "cluster-weights"]
+    (rule,) = [
+        r for r in of_type(dev, "SecurityGroupIngressRule") if parent_name(r) == "cluster-weights"
+    ]
     assert (rule.inputs["fromPort"], rule.inputs["toPort"]) == (2049, 2049)
-    assert rule.uses["referencedSecurityGroupId"] == ["cluster"]
+    assert used(rule, "referencedSecurityGroupId") == ["cluster"]
     mounts = of_type(dev, "MountTarget")
-    assert [mount.uses["securityGroups"] for mount in mounts] == [["cluster-weights"]] * 2
+    assert [used(mount, "securityGroups") for mount in mounts] == [["cluster-weights"]] * 2
 
 
 def test_the_balancer_is_inside_and_hands_tcp_on(dev: Planned, monitor: Watching) -> None:
@@ -314,7 +319,7 @@ def test_the_balancer_is_inside_and_hands_tcp_on(dev: Planned, monitor: Watching
     assert (target["port"], target["protocol"], target["targetType"]) == (30443, "TCP", "instance")
     assert target["healthCheck"] == {"protocol": "TCP", "port": "30443", "interval": 10}
     attached = dev["Attachment", "cluster-entrance"]
-    assert attached.uses["autoscalingGroupName"] == ["cluster-system"]
+    assert used(attached, "autoscalingGroupName") == ["cluster-system"]
     outputs = monitor.stack_outputs
     assert (outputs["service"], outputs["node_port"]) == ("NodePort", 30443)
     assert outputs["sources"] == ["10.20.0.0/16"]
@@ -333,7 +338,7 @@ def test_only_the_functions_reach_the_balancer_and_only_it_reaches_the_nodes_por
         dev["SecurityGroupIngressRule", "cluster-entrance-nodes"],
     )
 
-    assert incoming.uses == {
+    assert {key: used(incoming, key) for key in incoming.uses} == {
         "referencedSecurityGroupId": ["network-functions"],
         "securityGroupId": ["cluster-entrance"],
     }
@@ -341,8 +346,8 @@ def test_only_the_functions_reach_the_balancer_and_only_it_reaches_the_nodes_por
     for rule in (outgoing, nodes):
         assert (rule.inputs["fromPort"], rule.inputs["toPort"]) == (30443, 30443)
         assert "cidrIpv4" not in rule.inputs
-    assert outgoing.uses["referencedSecurityGroupId"] == ["cluster"]
-    assert nodes.uses["referencedSecurityGroupId"] == ["cluster-entrance"]
+    assert used(outgoing, "referencedSecurityGroupId") == ["cluster"]
+    assert used(nodes, "referencedSecurityGroupId") == ["cluster-entrance"]
 
 
 def test_names_that_pulumi_makes_up_fit_where_they_go(dev: Planned) -> None:
@@ -356,4 +361,4 @@ def test_names_that_pulumi_makes_up_fit_where_they_go(dev: Planned) -> None:
 
 
 def test_every_rule_holds_in_prod(prod: Planned) -> None:
-    assert verdicts(prod.values(), environment="prod", today=TODAY) == []
+    assert judge(RULES, prod.values(), environment="prod", today=TODAY) == []

@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from analysis.plan import Monitor, observe
+from analysis.mock_engine import Monitor, observe
 from components import contracts
 from components.aws.cluster import GPU_PLATFORM, Cluster
 from components.aws.network import Network

@@ -11,13 +11,14 @@ from pathlib import Path
 import botocore.session  # type: ignore[import-untyped]  # has no types
 import pytest
 
-from analysis.plan import PlannedResource, make
+from analysis.plan import make
 from components.aws.permissions import NEEDS
 from components.aws.preflight import ask
 from components.preflight import Finding
 from tests.components.aws import account as accounts
 from tests.components.aws.account import Account
 from tests.intent import intent
+from tests.planned import planned
 
 DEPLOYER = "arn:aws:iam::123456789012:user/deployer"
 
@@ -77,14 +78,7 @@ def test_a_cluster_asks_for_the_aws_cli(
         client.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     asked = intent("split", {})
-    cluster = PlannedResource(
-        type="aws:eks/cluster:Cluster",
-        name="cluster",
-        parent=None,
-        inputs={},
-        protect=False,
-        secret_inputs=[],
-    )
+    cluster = planned("aws:eks/cluster:Cluster", "cluster")
 
     findings = {f.name: f for f in ask(replace(asked, resources=[*asked.resources, cluster]))}
 

@@ -12,18 +12,21 @@ from typing import Any
 import pulumi
 import pytest
 
-from analysis.plan import Monitor, PlannedResource, observe
-from analysis.policies import verdicts
+from analysis.mock_engine import Monitor, observe
 from components import contracts
 from components.digitalocean import cluster, regions
 from components.digitalocean.cluster import Cluster, ranges
 from components.gpu import gpu, machine
 from components.kubernetes.kubeconfig import kubeconfig
 from components.kubernetes.sharing import shared
+from policies.catalogue import RULES
+from policies.verdict import judge
+from resources import Resource
+from tests.planned import used
 
 TODAY = date(2026, 11, 22)
 
-Planned = dict[str, PlannedResource]
+Planned = dict[str, Resource]
 
 
 def observed(stack: str = "test", **given: Any) -> Monitor:
@@ -78,7 +81,7 @@ def test_its_parts_have_ranges_of_their_own_in_its_network(dev: Planned) -> None
 
     assert [str(part) for part in parts] == ["10.20.128.0/20", "10.20.0.0/18", "10.20.64.0/22"]
     assert not any(one.overlaps(other) for one, other in combinations(parts, 2))
-    assert dev["KubernetesCluster"].uses["vpcUuid"] == ["cluster"]
+    assert used(dev["KubernetesCluster"], "vpcUuid") == ["cluster"]
 
 
 @pytest.mark.parametrize("cidr", ["10.30.0.0/15", "10.30.0.0/21"])
@@ -126,7 +129,7 @@ def test_gpus_are_a_pool_that_shrinks_to_nothing_and_grows_to_a_cap(dev: Planned
         "seamless.dev/pool": "gpu",
         "seamless.dev/spills-over-to": "serverless",
     }
-    assert dev["KubernetesNodePool"].uses["clusterId"] == ["cluster"]
+    assert used(dev["KubernetesNodePool"], "clusterId") == ["cluster"]
 
 
 def test_drivers_plugins_and_taints_are_left_to_doks(dev: Planned) -> None:
@@ -156,7 +159,7 @@ def test_a_partition_mode_is_one_of_the_pool(dev: Planned) -> None:
 def test_the_weights_lie_where_only_the_clusters_network_reaches(dev: Planned) -> None:
     share = dev["Nfs"]
 
-    assert share.uses["vpcId"] == ["cluster"]
+    assert used(share, "vpcId") == ["cluster"]
     assert share.inputs["region"] == dev["Vpc"].inputs["region"] == "atl1"
     assert share.inputs["performanceTier"] == "high"
     assert share.inputs["size"] == 500
@@ -218,7 +221,7 @@ def test_prod_keeps_the_weights(dev: Planned, prod: Planned) -> None:
     ids=["spills over", "two nodes"],
 )
 def test_every_rule_holds_in_prod(monitor: Callable[[], Monitor]) -> None:
-    assert verdicts(monitor().planned, environment="prod", today=TODAY) == []
+    assert judge(RULES, monitor().planned, environment="prod", today=TODAY) == []
 
 
 def test_no_region_has_both_functions_and_gpus_with_shares() -> None:

@@ -7,11 +7,13 @@ resource_dedicated_inference_test.go and resource_dedicated_inference_token_test
 import pulumi
 import pytest
 
-from analysis.plan import SECRET, Monitor, PlannedResource, observe
+from analysis.mock_engine import Monitor, observe
 from components.contracts import Inference
 from components.digitalocean import dedicated, regions
 from components.digitalocean.dedicated import DedicatedInference
 from components.gpu import machine
+from resources import SECRET, Resource
+from tests.planned import used
 
 REPOSITORY = "Qwen/Qwen2.5-14B-Instruct"
 
@@ -38,13 +40,13 @@ def monitor() -> Monitor:
 
 
 @pytest.fixture(scope="module")
-def planned(monitor: Monitor) -> dict[str, PlannedResource]:
+def planned(monitor: Monitor) -> dict[str, Resource]:
     """By type."""
     return {resource.type.split(":")[-1]: resource for resource in monitor.planned}
 
 
 def test_the_arguments_are_those_of_the_acceptance_tests(
-    planned: dict[str, PlannedResource],
+    planned: dict[str, Resource],
 ) -> None:
     inputs = planned["DedicatedInference"].inputs
 
@@ -62,18 +64,18 @@ def test_the_arguments_are_those_of_the_acceptance_tests(
     ]
 
 
-def test_it_has_a_network_of_its_own_in_its_region(planned: dict[str, PlannedResource]) -> None:
+def test_it_has_a_network_of_its_own_in_its_region(planned: dict[str, Resource]) -> None:
     assert planned["Vpc"].inputs["region"] == "atl1"
-    assert planned["DedicatedInference"].uses["vpcUuid"] == [planned["Vpc"].name]
+    assert used(planned["DedicatedInference"], "vpcUuid") == [planned["Vpc"].name]
 
 
 def test_clients_ask_for_the_name_that_the_endpoint_was_given(monitor: Monitor) -> None:
     assert monitor.stack_outputs["model"] == REPOSITORY
 
 
-def test_its_keys_are_secret(monitor: Monitor, planned: dict[str, PlannedResource]) -> None:
+def test_its_keys_are_secret(monitor: Monitor, planned: dict[str, Resource]) -> None:
     assert planned["DedicatedInference"].inputs["huggingFaceToken"] == SECRET
-    assert planned["DedicatedInferenceToken"].uses["dedicatedInferenceId"] == ["inference"]
+    assert used(planned["DedicatedInferenceToken"], "dedicatedInferenceId") == ["inference"]
     assert monitor.stack_outputs["api_key"] == SECRET
 
 

@@ -7,12 +7,13 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from analysis.plan import PlannedResource, observe
+from analysis.mock_engine import observe
 from components.contracts import Entrance
 from components.gpu import gpu
 from components.kubernetes.inference import ClusterInference
 from components.kubernetes.serving import Serving
 from components.kubernetes.sharing import GpuPlatform, shared
+from resources import Resource
 
 SMALL = Serving(
     model="llama-3.1-8b",
@@ -67,7 +68,7 @@ def described(gpu: str = "nvidia.com/gpu") -> DescribedCluster:
     )
 
 
-def objects(program: Callable[[], object]) -> list[PlannedResource]:
+def objects(program: Callable[[], object]) -> list[Resource]:
     """What a program asks for that Kubernetes would keep."""
 
     def run() -> None:
@@ -77,7 +78,7 @@ def objects(program: Callable[[], object]) -> list[PlannedResource]:
     return [resource for resource in asked if resource.type.startswith("kubernetes:")]
 
 
-def manifest(resource: PlannedResource) -> dict[str, Any]:
+def manifest(resource: Resource) -> dict[str, Any]:
     """The object as the API server would get it."""
     body = dict(resource.inputs)
     body["metadata"] = {"name": f"{resource.name}-00000000", **body.get("metadata", {})}

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from analysis.plan import SECRET, PlannedResource
-from analysis.policies import verdicts
 from components.gpu import gpu
 from components.kubernetes.addons import AddOns
 from components.kubernetes.charts import CHARTS
 from components.kubernetes.sharing import GpuPlatform, Sharing, shared
+from policies.catalogue import RULES
+from policies.verdict import judge
+from resources import SECRET, Resource
 from tests.components.kubernetes.cluster import described, objects
 
 OURS = GpuPlatform(product="ours", own_plugin=True, partitions=False)
@@ -27,7 +28,7 @@ def sharing(platform: GpuPlatform, value: str = "exclusive") -> Sharing:
 
 def asked(
     given: Sharing, add_ons: dict[str, Any], *, groups: bool = False, existing: str | None = None
-) -> list[PlannedResource]:
+) -> list[Resource]:
     return objects(
         lambda: AddOns(
             "add-ons",
@@ -39,7 +40,7 @@ def asked(
     )
 
 
-def releases(resources: list[PlannedResource]) -> dict[str, dict[str, Any]]:
+def releases(resources: list[Resource]) -> dict[str, dict[str, Any]]:
     found = [r.inputs for r in resources if r.type == "kubernetes:helm.sh/v3:Release"]
     return {release["name"]: dict(release) for release in found}
 
@@ -144,7 +145,7 @@ def test_grafana_s_password_is_generated_and_in_no_value() -> None:
 
 def test_no_rule_is_broken_by_add_ons() -> None:
     resources = asked(sharing(OURS), BARE, groups=True)
-    assert verdicts(resources, environment="prod", today=date(2026, 11, 22)) == []
+    assert judge(RULES, resources, environment="prod", today=date(2026, 11, 22)) == []
 
 
 def test_the_autoscaler_knows_its_platform_and_lets_gpu_nodes_go() -> None:

@@ -9,8 +9,6 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from analysis.plan import SECRET, PlannedResource
-from analysis.policies import verdicts
 from components.contracts import Entrance
 from components.kubernetes import gateway, model_server
 from components.kubernetes.examiner import EXAMINER
@@ -18,6 +16,9 @@ from components.kubernetes.images import GATEWAY, ROUTER, VLLM, VLLM_ROCM
 from components.kubernetes.inside import replica
 from components.kubernetes.serving import Serving
 from functions.question import CODE
+from policies.catalogue import RULES
+from policies.verdict import judge
+from resources import SECRET, Resource, name_of
 from tests.components.kubernetes.cluster import SMALL, WIDE, manifest, model, objects
 
 KUBERNETES = "1.36"
@@ -25,11 +26,11 @@ WORKLOADS = {"Deployment", "Job"}
 
 
 @cache
-def asked(serving: Serving = SMALL, **cluster: Any) -> list[PlannedResource]:
+def asked(serving: Serving = SMALL, **cluster: Any) -> list[Resource]:
     return objects(lambda: model("model", serving, token="hf_token", **cluster))
 
 
-def one(resources: list[PlannedResource], kind: str, name: str) -> dict[str, Any]:
+def one(resources: list[Resource], kind: str, name: str) -> dict[str, Any]:
     (found,) = [r for r in resources if r.inputs.get("kind") == kind and r.name == name]
     return manifest(found)
 
@@ -44,7 +45,7 @@ def of_kubernetes(body: dict[str, Any]) -> bool:
     )
 
 
-def pod_specs(resources: list[PlannedResource]) -> dict[str, dict[str, Any]]:
+def pod_specs(resources: list[Resource]) -> dict[str, dict[str, Any]]:
     specs = {}
     for resource in resources:
         spec = resource.inputs.get("spec", {})
@@ -72,15 +73,15 @@ def test_every_object_is_what_kubernetes_defines_without_an_unknown_field(
     ids=["one replica", "three replicas", "two nodes"],
 )
 def test_every_rule_about_kubernetes_holds(serving: Serving) -> None:
-    found = verdicts(asked(serving), environment="prod", today=date(2026, 11, 22))
-    assert [(v.id, v.resource, v.message) for v in found] == []
+    found = judge(RULES, asked(serving), environment="prod", today=date(2026, 11, 22))
+    assert [(v.id, name_of(v.resource), v.message) for v in found] == []
 
 
 def test_weights_of_no_pinned_revision_break_a_rule() -> None:
-    found = verdicts(
-        asked(replace(SMALL, revision=None)), environment="dev", today=date(2026, 11, 22)
+    found = judge(
+        RULES, asked(replace(SMALL, revision=None)), environment="dev", today=date(2026, 11, 22)
     )
-    assert [(v.id, v.resource) for v in found] == [("K8S-21", "model-weights-download")]
+    assert [(v.id, name_of(v.resource)) for v in found] == [("K8S-21", "model-weights-download")]
 
 
 def test_the_server_runs_on_gpu_nodes_and_on_no_other() -> None:

@@ -5,11 +5,11 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from analysis.plan import SECRET, PlannedResource
 from components.gpu import gpu
 from components.kubernetes import headroom, model_server, notebooks
 from components.kubernetes.notebooks import Notebooks
 from components.kubernetes.sharing import GpuPlatform, Sharing, shared
+from resources import SECRET, Resource
 from tests.components.kubernetes.cluster import described, manifest, objects
 
 OURS = GpuPlatform(product="ours", own_plugin=True, partitions=False)
@@ -17,7 +17,7 @@ SLICED = shared(OURS, gpu("l40s"), "time-slicing:4", minimum_nodes=0)
 WHOLE = shared(OURS, gpu("l40s"), "exclusive", minimum_nodes=0)
 
 
-def asked(sharing: Sharing | None = None) -> list[PlannedResource]:
+def asked(sharing: Sharing | None = None) -> list[Resource]:
     return objects(lambda: Notebooks("notes", cluster=described(), people=3, sharing=sharing))
 
 

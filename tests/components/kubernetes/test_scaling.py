@@ -7,7 +7,6 @@ import kubernetes_validate
 import pulumi
 import pytest
 
-from analysis.plan import SECRET, PlannedResource
 from components.kubernetes import scaling
 from components.kubernetes.gateway import GATEWAY
 from components.kubernetes.headroom import Headroom
@@ -16,6 +15,7 @@ from components.kubernetes.scaling import Queue, Scaling, triggers
 from components.kubernetes.serving import Serving
 from components.kubernetes.space import Space
 from components.kubernetes.weights import Weights
+from resources import SECRET, Resource
 from tests.components.kubernetes.cluster import SMALL, WIDE, described, manifest, objects
 
 QUEUE = Queue(url="https://app.example/metrics", token="t0ken")
@@ -23,7 +23,7 @@ ASLEEP = replace(SMALL, minimum=0, maximum=3)
 PROMETHEUS = "http://prometheus.monitoring.svc:9090"
 
 
-def asked(serving: Serving, queue: Queue | None = QUEUE) -> list[PlannedResource]:
+def asked(serving: Serving, queue: Queue | None = QUEUE) -> list[Resource]:
     def program() -> None:
         cluster = described()
         space = Space("model")

@@ -11,7 +11,6 @@ import kubernetes_validate
 import pulumi
 import pytest
 
-from analysis.plan import PlannedResource
 from components.kubernetes.dashboards import GPUS, MODEL_SERVERS, dashboard
 from components.kubernetes.examiner import EXAMINER
 from components.kubernetes.model_server import LEADER
@@ -25,12 +24,13 @@ from components.kubernetes.rules import (
 )
 from components.kubernetes.space import Space
 from components.kubernetes.watching import Watching
+from resources import Resource
 from tests.components.kubernetes.cluster import SMALL, manifest, objects
 
 ALERTS: list[Alert] = [*server_alerts(SMALL, "space"), *GPU_ALERTS]
 
 
-def asked() -> list[PlannedResource]:
+def asked() -> list[Resource]:
     return objects(
         lambda: Watching(
             "watching",

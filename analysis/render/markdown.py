@@ -1,13 +1,15 @@
-"""Plans as one Markdown text, for the comment under a pull request."""
+"""Plans as one Markdown text, for a pull-request comment."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.charges import Charge, changed, total
 from analysis.difference import ABSENT, Change, Input
 from analysis.plan import Plan
 from policies.verdict import Verdict
+from resources import name_of
 
 _LONGEST = 60
 """Characters of a value that are shown."""
@@ -18,16 +20,18 @@ class Section:
     """One plan to show.
 
     Attributes:
-        changes: The difference; None when there is nothing to compare with.
+        changes: The difference to an earlier plan; None without a comparison.
+        cost_before: The cost of the earlier plan.
     """
 
     plan: Plan
     changes: Sequence[Change] | None = None
+    cost_before: Sequence[Charge] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """A stack on a rung that it does not offer, and why."""
+    """An inference mode that a stack does not offer, and the reason."""
 
     stack: str
     rung: str
@@ -37,9 +41,9 @@ class Refusal:
 def render(
     sections: Sequence[Section], refusals: Sequence[Refusal] = (), *, against: str = ""
 ) -> str:
-    """The whole text: data that would be lost on top, then a section for each plan.
+    """The whole text: first the data that would be lost, then a section for each plan.
 
-    Plans of one stack that say the same share a section.
+    Plans of one stack with the same text share a section.
     """
     parts = ["## Plan", *_losses(sections)]
     groups: dict[str, list[Section]] = {}
@@ -51,7 +55,7 @@ def render(
         parts.append(f"### {stack}: {rungs}\n\n{body}")
     if refusals:
         rows = [[code(r.stack), code(r.rung), _text(r.reason)] for r in refusals]
-        parts.append("### Not offered\n\n" + table(["stack", "rung", "why"], rows))
+        parts.append("### Not offered\n\n" + table(["stack", "inference mode", "reason"], rows))
     return "\n\n".join(parts) + "\n"
 
 
@@ -64,7 +68,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def code(text: str) -> str:
-    """Text that is shown as it is: no mention, link or tag in it comes to life."""
+    """Text as inline code: mentions, links and tags in it stay plain."""
     line = " ".join(text.split())
     return f"`` {line} ``" if "`" in line else f"`{line}`"
 
@@ -94,12 +98,65 @@ def _body(section: Section, against: str) -> str:
     ]
     if mandatory:
         parts.append(f"**`up` refuses this:**\n\n{_verdicts(mandatory)}")
+    parts += _cost(section)
     if section.changes is not None:
         parts += _changes(section.changes, against)
     if advisory:
-        summary = f"<summary>{_count(len(advisory), 'advisory verdict')}</summary>"
+        summary = f"<summary>{_count(len(advisory), 'advisory violation')}</summary>"
         parts.append(f"<details>{summary}\n\n{_verdicts(advisory)}\n\n</details>")
     return "\n\n".join(parts)
+
+
+def _cost(section: Section) -> list[str]:
+    """The monthly total, the lines that changed, and the lines whose price is unknown."""
+    after, before = section.plan.cost, section.cost_before
+    if not after and not before:
+        return []
+    parts = []
+    if section.changes is None:
+        parts.append(f"Cost per month without usage: {_total(after)}.")
+    else:
+        delta = _signed(total(after) - total(before))
+        parts.append(
+            f"Cost per month without usage: {_total(before)} before, {_total(after)} after, "
+            f"difference {delta}."
+        )
+        if rows := [_cost_row(old, new) for old, new in changed(before, after)]:
+            parts.append(table(["resource", "part", "before", "after", "difference"], rows))
+    unknown = sorted({_named(line) for line in after if line.unknown})
+    if unknown:
+        parts.append(f"Unknown prices: {', '.join(unknown)}.")
+    return parts
+
+
+def _named(line: Charge) -> str:
+    return f"{code(name_of(line.resource))} ({line.part or code(line.type)})"
+
+
+def _cost_row(before: Charge, after: Charge) -> list[str]:
+    one, other = before.usd_month, after.usd_month
+    delta = "" if one is None or other is None else _signed(other - one)
+    part = after.part or code(after.type)
+    return [code(name_of(after.resource)), part, _month(before), _month(after), delta]
+
+
+def _month(line: Charge) -> str:
+    if line.usd_month is None:
+        return "unknown" if line.unknown else "by use"
+    return _usd(line.usd_month)
+
+
+def _total(lines: Sequence[Charge]) -> str:
+    at_least = "at least " if any(line.unknown for line in lines) else ""
+    return f"{at_least}{_usd(total(lines))}"
+
+
+def _usd(amount: float) -> str:
+    return f"{amount:,.2f} USD"  # two dollar signs in a line would be a formula at GitHub
+
+
+def _signed(amount: float) -> str:
+    return f"{amount:+,.2f} USD" if round(amount, 2) else "none"
 
 
 def _changes(changes: Sequence[Change], against: str) -> list[str]:
@@ -127,7 +184,7 @@ def _inputs(change: Change) -> str:
 def _input(found: Input, change: Change) -> str:
     text = code(found.path)
     if found.because:
-        text += f" of {', '.join(code(name) for name in found.because)}"
+        text += f" of {', '.join(code(name_of(urn)) for urn in found.because)}"
     else:
         text += f" {_value(found.before)} → {_value(found.after)}"
     if found.replaces:
@@ -144,13 +201,14 @@ def _value(value: Any) -> str:
 
 def _verdicts(verdicts: Sequence[Verdict]) -> str:
     rows = [
-        [v.id, v.severity, code(v.resource), _text(v.message), _text(v.remedy)] for v in verdicts
+        [v.id, v.severity, code(name_of(v.resource)), _text(v.message), _text(v.remedy)]
+        for v in verdicts
     ]
     return table(["rule", "severity", "resource", "what is wrong", "remedy"], rows)
 
 
 def _text(text: str) -> str:
-    """A sentence in which no tag comes to life."""
+    """Text in which tags stay plain."""
     return " ".join(text.split()).replace("<", "&lt;")
 
 
