@@ -1,6 +1,6 @@
 """The generated parts of the documentation: `./seamless docs` writes, `./seamless check` checks.
 
-A generated part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`.
+A generated part is the text between `<!-- begin NAME -->` and `<!-- end NAME -->`.
 """
 
 import ast
@@ -27,16 +27,16 @@ REMOVABLE = {
     )
     for name in ("integrated", "split")
 }
-"""What belongs to an arrangement alone, so that a fork may delete it."""
+"""Files that only one variant needs; a fork may delete them."""
 
 
 def stale() -> list[Path]:
-    """Documents, relative to the project, whose generated parts are not what they would be now."""
+    """Documents whose generated parts are out of date; paths relative to the project."""
     return [path.relative_to(ROOT) for path, old, new in _documents() if old != new]
 
 
 def write() -> list[Path]:
-    """Write the generated parts anew; return the documents that changed."""
+    """Rewrite the generated parts; return the documents that changed."""
     changed = []
     for path, old, new in _documents():
         if old != new:
@@ -54,7 +54,7 @@ def _documents() -> Iterator[tuple[Path, str, str]]:
 def _fill(match: re.Match[str]) -> str:
     name = match["name"]
     if name not in PARTS:
-        raise CommandError(f"A document asks for a generated part {name!r}, which nothing makes.")
+        raise CommandError(f"Unknown generated part {name!r}. Known: {', '.join(PARTS)}.")
     return f"{match[1]}\n{PARTS[name]()}\n\n{match[3]}"
 
 
@@ -78,7 +78,7 @@ def _config() -> str:
                 entry["description"],
             ]
             for key, entry in project["config"].items()
-            if ":" not in key  # another's, such as the tags that `pulumi new` writes
+            if ":" not in key  # of Pulumi itself, such as the tags that `pulumi new` writes
         ),
     )
 
@@ -90,7 +90,7 @@ def _commands() -> str:
     return _table(
         ["command", "does"],
         (
-            [f"`./seamless {name}`", (command.help or "").strip().splitlines()[0]]
+            [f"`./seamless {name}`", " ".join((command.help or "").split())]
             for name, command in group.commands.items()
         ),
     )
@@ -100,8 +100,8 @@ def _outputs() -> str:
     return _table(["output", "meaning"], _described(ROOT / "stacks" / "outputs.py", "Outputs"))
 
 
-def _variables() -> str:
-    """The application's environment, from the docstring of its settings."""
+def _environment() -> str:
+    """The environment variables of the functions, from the docstring of `Settings`."""
     tree = ast.parse((ROOT / "functions" / "settings.py").read_text())
     (settings,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Settings")
     text = ast.get_docstring(settings) or ""
@@ -112,7 +112,7 @@ def _variables() -> str:
 
 
 def _described(file: Path, name: str) -> Iterator[list[str]]:
-    """Each field of a class with the text below it."""
+    """Each field of a class with the string literal below it."""
     tree = ast.parse(file.read_text())
     (found,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name)
     for line, below in zip(found.body, found.body[1:], strict=False):
@@ -140,15 +140,14 @@ def _sizing_published() -> str:
     )
 
 
-def _arrangements() -> str:
+def _variants() -> str:
     return _table(
-        ["arrangement", "remove"],
+        ["variant", "remove"],
         ([name, f"`git rm {' '.join(files)}`"] for name, files in REMOVABLE.items()),
     )
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    "arrangements": _arrangements,
     "commands": _commands,
     "components": lambda: "\n\n".join(
         f"### {part.name}\n\n`{part.file}`. {part.text}\n\n"
@@ -156,13 +155,14 @@ PARTS: dict[str, Callable[[], str]] = {
         for part in reference.components()
     ),
     "config": _config,
+    "environment": _environment,
     "errors": lambda: _table(["code", "meaning"], reference.errors()),
     "outputs": _outputs,
     "policies": lambda: _table(
-        ["rule", "demands", "severity", "enforcement", "remedy", "source"], reference.policies()
+        ["policy", "rule", "severity", "enforcement", "remedy", "source"], reference.policies()
     ),
     "sizing": _sizing,
     "sizing-published": _sizing_published,
-    "variables": _variables,
+    "variants": _variants,
 }
-"""What makes each generated part, by its name between the markers."""
+"""The function that generates each part, by the name in its markers."""

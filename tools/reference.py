@@ -1,4 +1,4 @@
-"""What the reference pages say, read from the source: components, error codes, rules."""
+"""Rows of the reference pages, read from the source: components, error codes, policies."""
 
 import ast
 import inspect
@@ -11,62 +11,62 @@ from policies.catalogue import RULES
 from tools.workspace import ROOT
 
 RECURRING = {
-    "ami_type": "Image of its nodes, as EKS calls it.",
+    "ami_type": "Image of the nodes: an EKS AMI type.",
     "api_key": "Secret. Key of the model's endpoint.",
-    "arrivals": "The queue whose dead letters are watched.",
-    "base_url": "Of the endpoint, ending in `/v1`.",
-    "bucket_arn": "The bucket that may write to it.",
-    "certificate_authority": "PEM of the authority behind the endpoint; empty is a public one.",
+    "arrivals": "The queue whose dead-letter queue is monitored.",
+    "base_url": "Base URL of the endpoint, ending in `/v1`.",
+    "bucket_arn": "ARN of the bucket that may write to it.",
+    "certificate_authority": "PEM of the endpoint's private CA; empty for a public one.",
     "cluster": "The cluster that it runs in.",
-    "database": "The database that the functions are told of, or that is watched.",
-    "description": "What a person reads of it at the cloud.",
-    "disk_gib": "Of each node.",
-    "entrance": "How callers come in from outside.",
-    "extras": "What the cluster has beside a model.",
-    "functions": "The functions that are watched.",
-    "hugging_face_token": "Secret. Of somebody who accepted the licence of a gated model.",
-    "inference": "The endpoints that the functions are told of, in order.",
-    "instance_type": "Of each node.",
-    "maximum": "Nodes that may run.",
-    "minimum": "Nodes that always run.",
-    "model": "Name that the endpoint is asked for.",
-    "namespace": "Of Kubernetes.",
-    "network": "Where it lies, and who reaches whom.",
-    "page_url": "What is looked at from outside.",
-    "production": "True says so in the project.",
-    "protect": "True refuses to delete what it holds.",
-    "region": "Of the cloud.",
-    "replica_port": "Of each replica.",
-    "replicas": "For which a GPU is kept warm.",
-    "role_arn": "What its nodes are allowed.",
-    "rules": "What the account may do, as a Role of Kubernetes has it.",
-    "rung": "Step of the inference ladder, which the functions show.",
-    "server": "The replicas that are scaled.",
-    "server_port": "Of each replica.",
-    "serving": "The model, and the shape of a replica.",
-    "sharing": "How GPUs are handed out.",
-    "store": "The store that the functions are told of, and may use.",
-    "subnet_ids": "Where its nodes are.",
-    "tags": "What its costs are sorted by.",
-    "upstream_labels": "Of the pods that answer.",
-    "upstream_port": "Of the Service that answers.",
-    "weights": "The volume that it serves from.",
+    "database": "The database.",
+    "description": "Text shown in the cloud's console.",
+    "disk_gib": "Disk of each node, in GiB.",
+    "entrance": "How clients outside the cluster reach the model.",
+    "extras": "What the cluster runs beside the model.",
+    "functions": "The functions to monitor.",
+    "hugging_face_token": "Secret. Token of an account that accepted a gated model's licence.",
+    "inference": "The inference endpoints, in order of preference.",
+    "instance_type": "Machine type of the nodes.",
+    "maximum": "Most nodes.",
+    "minimum": "Fewest nodes.",
+    "model": "Model name in requests.",
+    "namespace": "Kubernetes namespace.",
+    "network": "The network: subnets and security groups.",
+    "page_url": "URL that the uptime check requests.",
+    "production": "True marks the project as production.",
+    "protect": "True protects what holds data from deletion.",
+    "region": "Region of the cloud.",
+    "replica_port": "Port of each replica.",
+    "replicas": "Replicas for which a GPU is kept warm.",
+    "role_arn": "ARN of the nodes' IAM role.",
+    "rules": "Permissions of the service account, as rules of a Kubernetes Role.",
+    "rung": "The inference mode, which the API reports.",
+    "server": "The model server that is scaled.",
+    "server_port": "Port of each replica.",
+    "serving": "The model and the shape of a replica.",
+    "sharing": "How pods share GPUs.",
+    "store": "The object store that the functions use.",
+    "subnet_ids": "Subnets of the nodes.",
+    "tags": "Cost-allocation tags.",
+    "upstream_labels": "Labels of the pods that serve.",
+    "upstream_port": "Port of the Service that serves.",
+    "weights": "The volume that holds the weights.",
 }
-"""What an argument means wherever a component does not say it otherwise."""
+"""Meaning of an argument whose component does not document it."""
 
 EVERYWHERE = {"name", "opts"}
-"""What every component takes."""
+"""Arguments of every component."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """A component resource, and what it is made of.
+    """A component resource and its arguments.
 
     Attributes:
         name: As a program imports it: `aws.store.Store`.
         file: Relative to the project.
         text: The first paragraph of its docstring.
-        arguments: Name, type, default and meaning of each, but for those of every component.
+        arguments: Name, type, default and meaning of each, without `EVERYWHERE`.
     """
 
     name: str
@@ -92,7 +92,7 @@ def components() -> Iterator[Component]:
 
 
 def errors() -> Iterator[tuple[str, str]]:
-    """Every error code with the text below it."""
+    """Every error code with the string literal below it."""
     tree = ast.parse(inspect.getsource(Code))
     texts = dict(_members(next(node for node in tree.body if isinstance(node, ast.ClassDef))))
     for code in Code:
@@ -100,7 +100,7 @@ def errors() -> Iterator[tuple[str, str]]:
 
 
 def policies() -> Iterator[tuple[str, ...]]:
-    """Every rule of the pack."""
+    """Every policy of the pack."""
     for rule in RULES:
         yield (rule.id, rule.title, rule.severity, rule.enforcement, rule.remedy, rule.source)
 
