@@ -145,7 +145,7 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
     at: str,
     stack: str,
 ) -> None:
-    """Somebody has set the one stack up, as docs/preview-in-ci.md says."""
+    """One stack is set up as docs/ci.md says."""
     if not (ROOT / "stacks" / f"{stack}.py").exists():
         pytest.skip(f"deleted in this fork: {stack}")
     world = World(folder=tmp_path / "clouds", cloud=CLOUDS[stack])

@@ -80,14 +80,18 @@ def plan(
         Optional[list[str]],  # noqa: UP045  # typer reads this form
         typer.Option("--config", "-c", metavar="KEY=VALUE", help="Override a config value."),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every stack in every inference mode.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every stack in every inference mode.")
+    ] = False,
     as_json: Json = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")
     ] = False,
     against: Annotated[
         str,
-        typer.Option(metavar="REF|FILE", help="With --markdown: show the changes since this commit or file."),
+        typer.Option(
+            metavar="REF|FILE", help="With --markdown: show the changes since this commit or file."
+        ),
     ] = "",
 ) -> None:
     """Show a stack's resources, policy violations and cost, without an account or an engine.
@@ -146,6 +150,33 @@ def outputs(stack: StackName = "local", as_json: Json = False) -> None:
     console.print(table)
 
 
+@app.command()
+def doctor(
+    stack: Annotated[
+        str,
+        typer.Option("--stack", "-s", help="Also check the accounts of this stack (read-only)."),
+    ] = "",
+) -> None:
+    """Check this machine's prerequisites. Prints the command that fixes each problem."""
+    from tools.doctor import examine
+
+    findings = examine()
+    if stack:
+        from tools import preflight
+        from tools.workspace import create_workspace
+
+        findings += preflight.look(create_workspace(stack, _progress))
+    marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]?[/]"}
+    table = Table(box=None, show_header=False)
+    for finding in findings:
+        table.add_row(marks[finding.ok], finding.name, escape(finding.found))
+        if finding.remedy:
+            table.add_row("", "", f"[bold]{escape(finding.remedy)}[/]")
+    console.print(table)
+    if any(finding.ok is False for finding in findings):
+        raise typer.Exit(1)
+
+
 @app.command(
     context_settings={
         "allow_extra_args": True,
@@ -172,32 +203,6 @@ def pulumi(context: typer.Context) -> None:
     raise typer.Exit(subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode)
 
 
-@app.command()
-def doctor(
-    stack: Annotated[
-        str, typer.Option("--stack", "-s", help="Also check the accounts of this stack (read-only).")
-    ] = "",
-) -> None:
-    """Check this machine's prerequisites. Prints the command that fixes each problem."""
-    from tools.doctor import examine
-
-    findings = examine()
-    if stack:
-        from tools import preflight
-        from tools.workspace import create_workspace
-
-        findings += preflight.look(create_workspace(stack, _progress))
-    marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]?[/]"}
-    table = Table(box=None, show_header=False)
-    for finding in findings:
-        table.add_row(marks[finding.ok], finding.name, escape(finding.found))
-        if finding.remedy:
-            table.add_row("", "", f"[bold]{escape(finding.remedy)}[/]")
-    console.print(table)
-    if any(finding.ok is False for finding in findings):
-        raise typer.Exit(1)
-
-
 @app.command(rich_help_panel=DEVELOPERS)
 def check() -> None:
     """Check format, lint, types, workflows and generated documentation."""
@@ -216,7 +221,7 @@ def test(
         str,
         typer.Argument(
             metavar="PART",
-            help="unit, contract, engine, browser, workflow, cluster, forks, live (costs money), or all.",
+            help="all, unit, contract, engine, browser, workflow, cluster, forks or live (costs money).",
         ),
     ] = "all",
 ) -> None:
@@ -228,9 +233,7 @@ def test(
 
 @app.command(rich_help_panel=DEVELOPERS)
 def bench(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="One benchmark; default all.")
-    ] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One benchmark; default all.")] = "",
     as_json: Json = False,
 ) -> None:
     """Run the benchmarks."""

@@ -1,4 +1,4 @@
-"""What docs/sizing.md shows: answers of right-sizing, and its arithmetic beside published logs."""
+"""Tables of docs/reference/sizing.md: right-sizing results, and its arithmetic beside vLLM logs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
