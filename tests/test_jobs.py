@@ -209,7 +209,7 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
     assert "created" in deployed
     assert "unchanged" in agreed
     assert VANISHES[stack] in drifted
-    assert f"Put it right: ./seamless up {stack}" in " ".join(drifted.split())
+    assert f"Correct it: ./seamless up {stack}" in " ".join(drifted.split())
     token = tmp_path / "aws-token"
     assert token.exists() is (at == "gitlab")
     assert at == "github" or (token.read_text(), token.stat().st_mode & 0o777) == (

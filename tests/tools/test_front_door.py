@@ -55,7 +55,7 @@ def test_every_command_has_help(name: str) -> None:
     ("command", "message"),
     [
         (["plan", "moon"], "There is no stack 'moon'"),
-        (["up", "moon"], f"There is no stack 'moon': stacks/ has {', '.join(stack_names())}."),
+        (["up", "moon"], f"There is no stack 'moon'. Stacks: {', '.join(stack_names())}."),
         (["plan", "--config", "rung=x"], "--config rung: there is no such key."),
         (["plan", "--config", "inference=cluster"], "pulumi config set inference serverless"),
         (["plan", "--against", "HEAD"], "--against HEAD needs --markdown"),
