@@ -181,7 +181,7 @@ def test_a_cache_that_cannot_be_written_is_an_error_with_its_remedy(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
 
     with (
-        pytest.raises(bootstrap.BootstrapError, match="Point XDG_CACHE_HOME at a folder"),
+        pytest.raises(bootstrap.BootstrapError, match="Set XDG_CACHE_HOME to a folder"),
         bootstrap.exclusive(bootstrap.cache_folder() / "lock", print, "nothing"),
     ):
         pass

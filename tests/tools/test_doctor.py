@@ -152,7 +152,7 @@ def test_the_engine_build_needs_more_space_than_the_engine(
     free(3e9, monkeypatch)
     assert not finding("free space").ok
     assert finding("free space").found.startswith("3.0 GB at ")
-    assert finding("free space").found.endswith(", 5 GB wanted")
+    assert finding("free space").found.endswith(", 5 GB needed")
     assert "XDG_CACHE_HOME" in finding("free space").remedy
 
     program(machine, "pulumi", "echo v3.240.1")

@@ -220,7 +220,7 @@ def test_a_build_that_fails_leaves_no_folder_and_shows_the_end_of_its_log(
         "go: downloading example.org/a v1.0.0",
         "no space left on device",
         f"(the whole log: {cache / 'build.log'})",
-        "The engine was not built. Run the command again when the cause is gone (it continues with "
+        "The engine was not built. Fix the cause and run the command again (it keeps "
         "what was downloaded), or put Pulumi's own CLI on PATH: "
         "https://www.pulumi.com/docs/install/",
     ]
@@ -313,7 +313,7 @@ def test_a_cache_that_cannot_be_written_is_an_engine_error(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
 
-    with pytest.raises(engine.EngineError, match="Point XDG_CACHE_HOME at a folder"):
+    with pytest.raises(engine.EngineError, match="Set XDG_CACHE_HOME to a folder"):
         engine.ensure(print)
 
 
