@@ -10,7 +10,7 @@ parallelism divides the heads and, once they run out, copies them; a page is 16 
 window holds its window and one prefill step (`SlidingWindowSpec.max_admission_blocks_per_request`).
 The peak of a step is the widest activations of the feed-forward block, which agrees with the log of
 vllm#10517 to 1 %, or the sampler's copies of the logits. The allowances for the rest err towards
-promising less; docs/sizing.md has the outcome beside published figures.
+promising less; docs/reference/sizing.md has the outcome beside published figures.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """What tests share: one PostgreSQL server, one stand-in and one application for each process.
 
-A fork may delete an arrangement (docs/fork.md): tests about it are skipped there.
+A fork may delete an arrangement (docs/project.md): tests about it are skipped there.
 """
 
 import gc

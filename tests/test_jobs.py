@@ -145,7 +145,7 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
     at: str,
     stack: str,
 ) -> None:
-    """Somebody has set the one stack up, as docs/preview-in-ci.md says."""
+    """One stack is set up as docs/ci.md says."""
     if not (ROOT / "stacks" / f"{stack}.py").exists():
         pytest.skip(f"deleted in this fork: {stack}")
     world = World(folder=tmp_path / "clouds", cloud=CLOUDS[stack])
@@ -209,7 +209,7 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
     assert "created" in deployed
     assert "unchanged" in agreed
     assert VANISHES[stack] in drifted
-    assert f"Put it right: ./seamless up {stack}" in " ".join(drifted.split())
+    assert f"Correct it: ./seamless up {stack}" in " ".join(drifted.split())
     token = tmp_path / "aws-token"
     assert token.exists() is (at == "gitlab")
     assert at == "github" or (token.read_text(), token.stat().st_mode & 0o777) == (

@@ -17,7 +17,7 @@ from rich.table import Table
 
 app = typer.Typer(
     name="seamless",
-    help="One document-summarization application, in arrangements that are meant to be compared.",
+    help="Deploy one document-summarization application in comparable variants.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -27,15 +27,18 @@ console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 StackName = Annotated[
-    str, typer.Argument(metavar="[STACK]", help="A stack of stacks/Pulumi.*.yaml.")
+    str, typer.Argument(metavar="STACK", help="A stack with a file stacks/Pulumi.STACK.yaml.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+DEVELOPERS = "For developers of this repository"
+"""Second group of commands in `--help`."""
 
 
 @app.command()
 def up(stack: StackName = "local", yes: Yes = False) -> None:
-    """Deploy a stack, with a Pulumi engine that is fetched or built when there is none."""
+    """Deploy a stack. Installs or builds a Pulumi engine if there is none."""
     from tools import deploy
     from tools.samples import summarize_samples
 
@@ -51,7 +54,7 @@ def up(stack: StackName = "local", yes: Yes = False) -> None:
 
 @app.command()
 def down(stack: StackName = "local", yes: Yes = False) -> None:
-    """Destroy a stack with its documents, after asking; say what is left."""
+    """Destroy a stack with its documents, after confirmation. Lists what remains."""
     from tools import deploy
 
     deploy.down(console, stack, yes=yes)
@@ -61,26 +64,13 @@ def down(stack: StackName = "local", yes: Yes = False) -> None:
 def preview(
     stack: StackName = "local",
     drift: Annotated[
-        bool, typer.Option("--drift", help="Ask the cloud first; end with 1 if anything differs.")
+        bool, typer.Option("--drift", help="Refresh first. Exit code 1 if anything differs.")
     ] = False,
 ) -> None:
-    """Show what `up` would change, by the real engine."""
+    """Preview what `up` would change, with the real engine and the policies."""
     from tools import deploy
 
     deploy.preview(console, stack, drift=drift)
-
-
-@app.command()
-def comment(
-    file: Annotated[Path, typer.Argument(help="What `plan --markdown` printed.")],
-    repository: Annotated[str, typer.Option(metavar="OWNER/NAME", help="At GitHub.")],
-    head: Annotated[str, typer.Option(metavar="OWNER:BRANCH", help="Where the change lies.")],
-    commit: Annotated[str, typer.Option(metavar="SHA", help="Which commit was planned.")],
-) -> None:
-    """Show a plan under its pull request, in one comment that is kept; takes GITHUB_TOKEN."""
-    from tools import comment as commenting
-
-    console.print(commenting.put(file, repository=repository, head=head, commit=commit))
 
 
 @app.command()
@@ -88,22 +78,25 @@ def plan(
     stack: StackName = "local",
     config: Annotated[
         Optional[list[str]],  # noqa: UP045  # typer reads this form
-        typer.Option("--config", "-c", metavar="KEY=VALUE", help="Take this value instead."),
+        typer.Option("--config", "-c", metavar="KEY=VALUE", help="Override a config value."),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every stack on every rung.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every stack in every inference mode.")
+    ] = False,
     as_json: Json = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")
     ] = False,
     against: Annotated[
         str,
-        typer.Option(metavar="REF|FILE", help="With --markdown: show what changes since then."),
+        typer.Option(
+            metavar="REF|FILE", help="With --markdown: show the changes since this commit or file."
+        ),
     ] = "",
 ) -> None:
-    """Show what a stack consists of and which rules it breaks: no account, no engine, in a second.
+    """Show a stack's resources, policy violations and cost, without an account or an engine.
 
-    It ends with 0 also when a rule is broken; `preview` and `up` refuse what is mandatory. With
-    --all it ends with 1 then.
+    Exit code 0 even if a policy is violated; 1 with --all.
     """
     from analysis.render.terminal import tree
     from tools import plans
@@ -128,11 +121,11 @@ def plan(
 
 @app.command()
 def summarize(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Documents to summarize.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Documents to summarize.")],
     stack: Annotated[str, typer.Option("--stack", "-s", help="The running stack.")] = "local",
     as_json: Json = False,
 ) -> None:
-    """Send files to the running application, follow them, print the summaries."""
+    """Upload files to the running application and print their summaries."""
     from tools import deploy
     from tools.samples import summarize_files
 
@@ -144,7 +137,7 @@ def summarize(
 
 @app.command()
 def outputs(stack: StackName = "local", as_json: Json = False) -> None:
-    """Print the stack's outputs: for people without secrets, with --json for scripts with them."""
+    """Print the stack's outputs. Secrets are hidden; --json includes them."""
     from tools import deploy
 
     found = deploy.outputs(stack)
@@ -157,39 +150,14 @@ def outputs(stack: StackName = "local", as_json: Json = False) -> None:
     console.print(table)
 
 
-@app.command(
-    context_settings={
-        "allow_extra_args": True,
-        "ignore_unknown_options": True,
-        "help_option_names": [],
-    }
-)
-def pulumi(context: typer.Context) -> None:
-    """Run the plain Pulumi CLI with the engine, state and passphrase of this clone.
-
-    It works on the stack that --stack or PULUMI_STACK names, else on `local`; a stack that has a
-    file but was never up is made, so that its config can be set.
-    """
-    from tools.engine import ensure
-    from tools.workspace import ROOT, create_workspace, engine_environment, stack_names
-
-    stack = _stack_of(context.args)
-    if stack in stack_names() and context.args[:1] == ["config"]:
-        create_workspace(stack, _progress)
-    engine = ensure(_progress)
-    environment, _ = engine_environment(engine, language_host=True)
-    environment = {"PULUMI_STACK": stack, **os.environ, **environment}
-    command = [str(engine.command), *context.args]
-    raise typer.Exit(subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode)
-
-
 @app.command()
 def doctor(
     stack: Annotated[
-        str, typer.Option("--stack", "-s", help="Ask its accounts, too, read-only.")
+        str,
+        typer.Option("--stack", "-s", help="Also check the accounts of this stack (read-only)."),
     ] = "",
 ) -> None:
-    """List what this machine has and lacks, with the command that mends each lack."""
+    """Check this machine's prerequisites. Prints the command that fixes each problem."""
     from tools.doctor import examine
 
     findings = examine()
@@ -209,51 +177,87 @@ def doctor(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
+def pulumi(context: typer.Context) -> None:
+    """Run the Pulumi CLI with the engine, state and passphrase of this clone.
+
+    The stack is that of --stack or PULUMI_STACK, default `local`. `config` also works on a stack
+    that was never deployed.
+    """
+    from tools.engine import ensure
+    from tools.workspace import ROOT, create_workspace, engine_environment, stack_names
+
+    stack = _stack_of(context.args)
+    if stack in stack_names() and context.args[:1] == ["config"]:
+        create_workspace(stack, _progress)
+    engine = ensure(_progress)
+    environment, _ = engine_environment(engine, language_host=True)
+    environment = {"PULUMI_STACK": stack, **os.environ, **environment}
+    command = [str(engine.command), *context.args]
+    raise typer.Exit(subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode)
+
+
+@app.command(rich_help_panel=DEVELOPERS)
 def check() -> None:
-    """Check format, lint, types, workflows and the freshness of generated documentation."""
+    """Check format, lint, types, workflows and generated documentation."""
     from tools import quality
 
     raise typer.Exit(quality.check(console))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    rich_help_panel=DEVELOPERS,
+)
 def test(
     context: typer.Context,
     part: Annotated[
         str,
         typer.Argument(
-            metavar="[PART]",
-            help="unit, contract, cluster, engine, browser, workflow, live (costs money), or all.",
+            metavar="PART",
+            help="all, unit, contract, engine, browser, workflow, cluster, forks or live (costs).",
         ),
     ] = "all",
 ) -> None:
-    """Run the tests; what stands after PART goes to pytest."""
+    """Run the tests. Arguments after PART go to pytest."""
     from tools import quality
 
     raise typer.Exit(quality.test(console, part, context.args))
 
 
-@app.command()
+@app.command(rich_help_panel=DEVELOPERS)
 def bench(
-    name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="One benchmark, or scaling; default all.")
-    ] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One benchmark; default all.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Measure speed as ratios, side by side in one run."""
+    """Run the benchmarks."""
     from benchmarks import run
 
     raise typer.Exit(run(console, name, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=DEVELOPERS)
+def docs() -> None:
+    """Generate the reference parts of the documentation."""
+    from tools import documentation
+
+    for path in documentation.write():
+        console.print(f"wrote {path}")
+
+
+@app.command(rich_help_panel=DEVELOPERS)
 def rename(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits and hyphens.")],
 ) -> None:
-    """Give the project another name, everywhere that it stands; refused while a stack is up.
+    """Rename the project, for a fork. Refused while a stack of this clone is deployed.
 
-    A state that lies elsewhere than in this clone is not looked at.
+    A state outside this clone is not checked.
     """
     from tools.rename import rename as give
     from tools.workspace import ROOT
@@ -262,16 +266,20 @@ def rename(
     for path in changed:
         console.print(f"wrote {path}")
     if not changed:
-        console.print(f"The project is called {name} already.")
+        console.print(f"The project's name is already {name}.")
 
 
-@app.command()
-def docs() -> None:
-    """Write the generated parts of the documentation."""
-    from tools import documentation
+@app.command(rich_help_panel=DEVELOPERS)
+def comment(
+    file: Annotated[Path, typer.Argument(help="Output of `plan --markdown`.")],
+    repository: Annotated[str, typer.Option(metavar="OWNER/NAME", help="GitHub repository.")],
+    head: Annotated[str, typer.Option(metavar="OWNER:BRANCH", help="Branch of the pull request.")],
+    commit: Annotated[str, typer.Option(metavar="SHA", help="Commit that was planned.")],
+) -> None:
+    """Create or update the pull-request comment with the plan. Needs GITHUB_TOKEN."""
+    from tools import comment as commenting
 
-    for path in documentation.write():
-        console.print(f"wrote {path}")
+    console.print(commenting.put(file, repository=repository, head=head, commit=commit))
 
 
 def _progress(line: str) -> None:
@@ -279,7 +287,7 @@ def _progress(line: str) -> None:
 
 
 def _stack_of(arguments: list[str]) -> str:
-    """The stack that a command line of Pulumi's names, as Pulumi reads it."""
+    """The stack that a Pulumi command line selects."""
     for flag, value in pairwise([*arguments, ""]):
         if flag in ("--stack", "-s"):
             return value
@@ -289,9 +297,9 @@ def _stack_of(arguments: list[str]) -> str:
 
 
 def main() -> None:
-    """Run a command; an error that is meant for people ends without a traceback."""
-    # Not at every 700 new objects: the clouds' SDKs are half a million that stay, and going over
-    # them again and again took a third of a command's time.
+    """Run a command. Errors of users end without a traceback, with exit code 1."""
+    # The clouds' SDKs make half a million objects that stay. With Python's default threshold of
+    # 700, collecting them took a third of a command's time.
     gc.set_threshold(50_000)
     from analysis import PlanError
     from stacks.errors import ConfigError

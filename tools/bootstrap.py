@@ -1,7 +1,7 @@
-"""Make `.venv` what `uv.lock` says, on a machine that may have nothing but Python.
+"""Install `uv.lock` into `.venv`, on a machine that may have only Python.
 
-`./seamless` runs this file with whichever Python it found, so it needs only the standard library:
-Debian's Python comes without pip, venv and ensurepip.
+`./seamless` runs this file with the Python that it found, so it uses only the standard library:
+Debian's Python has no pip, venv or ensurepip.
 """
 
 import fcntl
@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 UV_VERSION = "0.13.9"
 UV_MINIMUM = (0, 8)
-"""A uv on PATH older than this is passed over: it may not read our `uv.lock`."""
+"""An older uv on PATH is ignored: it may not read our `uv.lock`."""
 
 WHEELS = {
     ("Linux", "x86_64"): (
@@ -51,49 +51,49 @@ WHEELS = {
 """The wheel of uv and its SHA-256, by system and machine (PyPI, 2026-11-22)."""
 
 PROGRESS_SECONDS = 10.0
-"""The longest silence during an installation."""
+"""Longest time without a line of progress."""
 
 Report = Callable[[str], None]
 """Receives one line of progress."""
 
 
 class BootstrapError(Exception):
-    """The machine lacks something; the message says what, and what to do about it."""
+    """A prerequisite is missing; the message has the remedy."""
 
 
 def cache_folder() -> Path:
-    """Return the folder that all clones of one user share; it may not exist yet."""
+    """The cache folder that all clones of a user share; it may not exist yet."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "seamless"
 
 
 @contextmanager
 def exclusive(lock: Path, report: Report, what: str) -> Iterator[None]:
-    """Hold `lock` against other processes, saying so when one of them has to finish `what` first.
+    """Hold the file lock `lock`; report if another process must finish `what` first.
 
-    The kernel drops the lock with the process that holds it, so a killed one blocks nobody.
+    The kernel releases the lock of a process that ends, killed ones included.
 
     Raises:
-        BootstrapError: The folder of `lock` cannot be written.
+        BootstrapError: The folder of `lock` is not writable.
     """
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         file = lock.open("w")
     except OSError as error:
         raise BootstrapError(
-            f"cannot write {lock}: {error.strerror}. Point XDG_CACHE_HOME at a folder that you own"
+            f"cannot write {lock}: {error.strerror}. Set XDG_CACHE_HOME to a folder that you own"
         ) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            report(f"another process is busy with {what}; waiting for it")
+            report(f"waiting for another process: {what}")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def find_uv() -> Path | None:
-    """Return a uv that is new enough: the one on PATH, else the cached one, else None."""
+    """A uv that is new enough: on PATH, else in the cache, else None."""
     found = shutil.which("uv")
     if found and _version(found) >= UV_MINIMUM:
         return Path(found)
@@ -101,19 +101,19 @@ def find_uv() -> Path | None:
 
 
 def ensure_uv(report: Report) -> Path:
-    """Return a uv, getting the pinned one from PyPI into the cache folder when there is none.
+    """Return a uv; download the pinned one from PyPI into the cache if there is none.
 
     Raises:
-        BootstrapError: PyPI did not answer, or gave something else than the pinned wheel.
+        BootstrapError: PyPI did not answer, or the wheel has another hash.
     """
     if found := find_uv():
         return found
     target = _cached_uv()
-    with exclusive(cache_folder() / "uv.lock", report, "getting uv"):
+    with exclusive(cache_folder() / "uv.lock", report, "downloading uv"):
         if target.is_file():
             return target
         started = time.monotonic()
-        report(f"getting uv {UV_VERSION} from PyPI")
+        report(f"downloading uv {UV_VERSION} from PyPI")
         with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".uv-") as staging:
             binary = _uv_by_pip(Path(staging)) or _uv_by_wheel(Path(staging))
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def ensure_uv(report: Report) -> Path:
 
 
 def uv_environment() -> dict[str, str]:
-    """Return the variables for a uv that trusts the certificates of this machine."""
+    """The environment of a uv that trusts this machine's certificates."""
     environment = {"UV_SYSTEM_CERTS": "true", **os.environ}
     environment["UV_PROJECT_ENVIRONMENT"] = str(ROOT / ".venv")
     environment.pop("VIRTUAL_ENV", None)
@@ -131,33 +131,33 @@ def uv_environment() -> dict[str, str]:
 
 
 def stamp() -> bytes:
-    """Return what `.venv` is made from; `./seamless` compares it with the stamp in `.venv`."""
+    """The content of the stamp of an up-to-date `.venv`; `./seamless` compares it, too."""
     sources = [ROOT / "pyproject.toml", ROOT / "uv.lock"]
     return b"".join([f"{ROOT}\n".encode(), *(source.read_bytes() for source in sources)])
 
 
 def in_step() -> bool:
-    """Return whether `.venv` is made from the present `uv.lock`."""
+    """Whether `.venv` is up to date with `uv.lock`."""
     written = ROOT / ".venv" / "seamless.stamp"
     python = ROOT / ".venv" / "bin" / "python"
     return python.exists() and written.is_file() and written.read_bytes() == stamp()
 
 
 def sync(report: Report) -> None:
-    """Make `.venv` what `uv.lock` says, and stamp it.
+    """Install `uv.lock` into `.venv`, and write the stamp.
 
     Raises:
-        BootstrapError: uv is missing and cannot be had, or the packages do not install.
+        BootstrapError: uv cannot be downloaded, or the packages do not install.
     """
-    with exclusive(cache_folder() / "sync.lock", report, "a virtual environment"):
+    with exclusive(cache_folder() / "sync.lock", report, "making a virtual environment"):
         if in_step():
-            return  # the other process made it
+            return  # another process did it
         uv = ensure_uv(report)
         started = time.monotonic()
         report("installing the packages of uv.lock into .venv")
         written = ROOT / ".venv" / "seamless.stamp"
         written.unlink(missing_ok=True)
-        # By its real name: a link such as /usr/bin/python3 may lead to another Python tomorrow.
+        # Resolved: a link such as /usr/bin/python3 may point to another Python tomorrow.
         python = os.path.realpath(sys.executable)
         _run([str(uv), "sync", "--locked", "--project", str(ROOT), "--python", python], report)
         written.write_bytes(stamp())
@@ -165,7 +165,7 @@ def sync(report: Report) -> None:
 
 
 def _run(command: list[str], report: Report) -> None:
-    """Run uv: in a terminal with its own progress bars, else with a line every few seconds."""
+    """Run uv: with its progress bars in a terminal, else with a line every few seconds."""
     shown = sys.stderr.isatty()
     started = time.monotonic()
     with subprocess.Popen(
@@ -189,7 +189,7 @@ def _cached_uv() -> Path:
 
 
 def _version(uv: str) -> tuple[int, ...]:
-    """Return the first two numbers of a uv's version, or () when it does not run."""
+    """The first two numbers of a uv's version; () if it does not run."""
     try:
         answer = subprocess.run([uv, "--version"], capture_output=True, text=True, timeout=20)
         return tuple(int(part) for part in answer.stdout.split()[1].split(".")[:2])
@@ -198,7 +198,7 @@ def _version(uv: str) -> tuple[int, ...]:
 
 
 def _uv_by_pip(staging: Path) -> Path | None:
-    """Install uv with pip, which knows this user's index; None where pip is missing or fails."""
+    """Install uv with pip, which uses the user's index; None if pip is missing or fails."""
     if find_spec("pip") is None:
         return None
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -209,7 +209,7 @@ def _uv_by_pip(staging: Path) -> Path | None:
 
 
 def _uv_by_wheel(staging: Path) -> Path:
-    """Download the pinned wheel from the package index and unpack the program in it."""
+    """Download the pinned wheel from the package index and unpack uv."""
     system = (platform.system(), platform.machine())
     if system not in WHEELS:
         raise BootstrapError(
@@ -221,8 +221,8 @@ def _uv_by_wheel(staging: Path) -> Path:
     actual = hashlib.sha256(wheel).hexdigest()
     if actual != digest:
         raise BootstrapError(
-            f"{name} has SHA-256 {actual}, but {digest} is pinned: it is not the file that was "
-            "checked. Ask whoever runs your package index, or put uv on PATH yourself"
+            f"{name} has SHA-256 {actual}, but {digest} is pinned. Ask the operator of your "
+            "package index, or put uv on PATH yourself"
         )
     binary = staging / "uv"
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
@@ -232,10 +232,10 @@ def _uv_by_wheel(staging: Path) -> Path:
 
 
 def _download(name: str) -> bytes:
-    """Return the wheel called `name` from the package index, by its JSON page (PEP 691)."""
+    """The wheel `name` from the package index, by its JSON page (PEP 691)."""
     settings = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
     named = [os.environ.get(setting, "") for setting in settings]
-    # An index behind a password is pip's and uv's to open, not ours.
+    # Only pip and uv handle an index with a password.
     index = next((url for url in named if url and "@" not in url), "https://pypi.org/simple")
     page = f"{index.rstrip('/')}/uv/"
     try:
@@ -244,13 +244,13 @@ def _download(name: str) -> bytes:
         return _get(urljoin(page, urls[name]), accept="*/*")[0]
     except (OSError, ValueError, KeyError) as error:
         raise BootstrapError(
-            f"could not get {name} from the package index: {error}. Check the network, name "
-            "another index in UV_DEFAULT_INDEX, or put uv on PATH yourself"
+            f"could not download {name} from the package index: {error}. Check the network, set "
+            "UV_DEFAULT_INDEX to another index, or put uv on PATH yourself"
         ) from error
 
 
 def _get(url: str, *, accept: str) -> tuple[bytes, str]:
-    """Return what lies at `url`, and the URL at which it was found in the end."""
+    """The body at `url`, and the URL after redirects."""
     request = urllib.request.Request(url, headers={"Accept": accept})  # noqa: S310  # user's index
     with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
         return answer.read(), answer.url

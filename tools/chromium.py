@@ -1,4 +1,4 @@
-"""Find a Chromium for the browser tests, and install Debian's where none is there."""
+"""Find a Chromium for the browser tests, or install Debian's."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-"""Programs that will do, best first."""
+"""Suitable programs, best first."""
 
 ARGUMENTS = (
     "--no-sandbox",  # root, as in most containers, cannot start the sandbox
@@ -18,7 +18,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-"""What to start it with: quiet, and without a call to anyone but the page under test."""
+"""Arguments of the browser: no network calls except to the page under test."""
 
 
 def find() -> Path | None:
@@ -33,38 +33,38 @@ def find() -> Path | None:
             return Path(program)
     if named:
         raise FileNotFoundError(
-            f"CHROMIUM is {named!r}, which is no program; name one that can be started, or unset it"
+            f"CHROMIUM is {named!r}, which is not a program on PATH. Set it to one, or unset it"
         )
     return None
 
 
 def ensure(report: Callable[[str], None]) -> Path | None:
-    """Return a Chromium, installing Debian's package when there is none and this user can.
+    """Return a Chromium; install Debian's package if there is none.
 
-    None means that there is none and that it cannot be installed from here; the reason was
-    reported. `report` receives one line of progress at a time.
+    Returns None, after reporting the reason, if it cannot be installed. `report` receives one line
+    of progress at a time.
     """
     if found := find():
         return found
     if reason := _why_not():
-        report(f"no Chromium, and {reason}")
+        report(f"Chromium is missing: {reason}")
         return None
-    _apt_get(("update",), report)  # a list that cannot be refreshed may still be good enough
+    _apt_get(("update",), report)  # the install may work with an old list
     _apt_get(("install", "--yes", "--no-install-recommends", "chromium"), report)
     return find()
 
 
 def _why_not() -> str | None:
-    """Say why Debian's package cannot be installed here, or None when it can."""
+    """The reason why Debian's package cannot be installed; None if it can."""
     if shutil.which("apt-get") is None or not Path("/etc/debian_version").exists():
-        return "only Debian's package is installed automatically: install chromium, or set CHROMIUM"
+        return "only Debian's package is installed automatically; install chromium or set CHROMIUM"
     if os.geteuid() != 0:
         return "installing it needs root: sudo apt-get install chromium"
     return None
 
 
 def _apt_get(command: tuple[str, ...], report: Callable[[str], None]) -> None:
-    """Run one apt-get command; its lines, and a failure, are reported."""
+    """Run an apt-get command; report its output and a failure."""
     line = ("apt-get", *command)
     report(" ".join(line))
     with subprocess.Popen(
@@ -75,8 +75,8 @@ def _apt_get(command: tuple[str, ...], report: Callable[[str], None]) -> None:
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        assert process.stdout is not None  # noqa: S101  # a pipe was asked for
+        assert process.stdout is not None  # noqa: S101  # stdout=PIPE
         for output in process.stdout:
             report(output.rstrip())
     if process.returncode != 0:
-        report(f"{' '.join(line)} ended with exit status {process.returncode}")
+        report(f"{' '.join(line)} failed with exit code {process.returncode}")

@@ -1,4 +1,4 @@
-"""The application as a caller sees it: upload files, follow them, read the summaries."""
+"""A client of the HTTP API: upload files, wait for them, read the summaries."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -23,16 +23,16 @@ class ClientError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Followed:
-    """A file and how its document stands now."""
+    """A file and the current state of its document."""
 
     path: Path
     document: Document
 
 
 class Client:
-    """Calls the HTTP API of a running application; use it as a context manager.
+    """Calls the HTTP API of a running application. A context manager.
 
-    Every method raises `ClientError`, with the application's own message and remedy.
+    Every method raises `ClientError` with the application's message and remedy.
     """
 
     def __init__(self, page_url: str, token: str) -> None:
@@ -40,7 +40,7 @@ class Client:
         self._http = httpx.Client(
             base_url=page_url, headers={"Authorization": f"Bearer {token}"}, timeout=60
         )
-        # Without the token: uploads may go to another host.
+        # Without the token, because uploads may go to another host.
         self._uploads = httpx.Client(timeout=600)
 
     def __enter__(self) -> Self:
@@ -56,7 +56,7 @@ class Client:
         self._uploads.close()
 
     def send(self, path: Path) -> Document:
-        """Upload a file and have it queued."""
+        """Upload a file and queue it."""
         size = path.stat().st_size
         body = msgspec.json.encode({"name": path.name, "size": size})
         upload = self._call("POST", "api/uploads", Upload, content=body)
@@ -70,7 +70,9 @@ class Client:
                 )
             )
         if answer.is_error:
-            raise ClientError(f"The upload of {path} was refused ({answer.status_code}).")
+            raise ClientError(
+                f"The store refused the upload of {path}: status {answer.status_code}."
+            )
         return self._call("POST", f"api/documents/{upload.document_id}/complete", Document)
 
     def get(self, document_id: str) -> Document:
@@ -82,10 +84,10 @@ class Client:
         return self._call("GET", "api/documents", DocumentPage)
 
     def follow(self, sent: dict[Path, Document], *, seconds: float) -> Iterator[Followed]:
-        """Yield every document whenever it changes, until all have ended.
+        """Yield each document when it changes, until all are done or failed.
 
         Raises:
-            ClientError: when some have not ended after so many seconds.
+            ClientError: some are unfinished after `seconds`.
         """
         deadline = time.monotonic() + seconds
         pause, slowest = POLL_SECONDS
@@ -101,7 +103,9 @@ class Client:
                     del under_way[path]
             if under_way and time.monotonic() > deadline:
                 names = ", ".join(path.name for path in under_way)
-                raise ClientError(f"Not ready after {seconds:g} seconds: {names}. They go on.")
+                raise ClientError(
+                    f"Unfinished after {seconds:g} seconds: {names}. Processing continues."
+                )
             if under_way:
                 time.sleep(pause)
                 pause = min(slowest, pause * 1.5)
@@ -112,7 +116,7 @@ class Client:
             try:
                 error = msgspec.json.decode(answer.content, type=ErrorBody).error
             except msgspec.DecodeError:
-                raise ClientError(f"{path} answered {answer.status_code}.") from None
+                raise ClientError(f"{path} answered status {answer.status_code}.") from None
             raise ClientError(f"{error.code}: {error.message} {error.remedy}")
         return msgspec.json.decode(answer.content, type=kind)
 
@@ -122,5 +126,5 @@ class Client:
         except httpx.TransportError as error:
             raise ClientError(
                 f"The application at {self._url} does not answer ({type(error).__name__}). "
-                "Start or heal it: ./seamless up"
+                "Start or repair it: ./seamless up"
             ) from error

@@ -1,4 +1,4 @@
-"""up, preview, down and outputs: what the engine is asked to do, and what a person is told."""
+"""The commands up, preview, down and outputs: engine operations with progress and messages."""
 
 import html
 import json
@@ -39,13 +39,13 @@ def up(console: Console, stack: str, *, yes: bool) -> dict[str, Any]:
     """Deploy a stack and return its outputs, secrets included.
 
     Raises:
-        CommandError: when an account lacks something, the engine fails, a policy refuses, or
-            nobody is there to say yes to what needs a yes.
+        CommandError: a preflight check, the engine or a mandatory policy fails, or a required
+            confirmation is missing.
     """
     workspace = create_workspace(stack, _line(console))
     preflight.require(console, workspace)
     if not is_free(stack):
-        # Rules about resources together are judged at the end of an update: too late to refuse.
+        # The engine evaluates stack policies at the end of an update, too late to refuse it.
         console.print(f"Checking stack {stack} against the policies")
         _run(console, workspace, "", workspace.stack.preview, preview=True, judge=True, quiet=True)
     if not yes and (question := _question(console, workspace, stack)):
@@ -58,14 +58,14 @@ def up(console: Console, stack: str, *, yes: bool) -> dict[str, Any]:
 
 
 def preview(console: Console, stack: str, *, drift: bool = False) -> Progress:
-    """Show what `up` would change, and which rules that breaks.
+    """Show what `up` would change, and which policies that violates.
 
     Args:
-        drift: Ask the cloud what is there, and fail when that is not what the program asks for.
+        drift: Refresh first, and fail if the cloud differs from the program.
 
     Raises:
-        CommandError: when an account lacks something, the engine fails, a policy would refuse to
-            deploy, or there is drift.
+        CommandError: a preflight check, the engine or a mandatory policy fails, or there is
+            drift.
     """
     workspace = create_workspace(stack, _line(console))
     preflight.require(console, workspace)
@@ -80,33 +80,32 @@ def preview(console: Console, stack: str, *, drift: bool = False) -> Progress:
     console.print(f"{progress.summary()}")
     if drift and set(progress.changes) - {"same"}:
         raise CommandError(
-            f"Stack {stack} is not what its program asks for: {progress.summary()}. "
-            f"Put it right: ./seamless up {stack}"
+            f"Stack {stack} has drifted: {progress.summary()}. Correct it: ./seamless up {stack}"
         )
     return progress
 
 
 def down(console: Console, stack: str, *, yes: bool) -> None:
-    """Destroy a stack, and say what is left.
+    """Destroy a stack, and print what remains.
 
     Raises:
-        CommandError: when the engine fails, data is protected, or nobody is there to say yes.
+        CommandError: the engine fails, a resource is protected, or the confirmation is missing.
     """
     workspace = open_workspace(stack, _line(console))
     resources = workspace.resources() if workspace else []
     if not workspace or not resources:
-        console.print(f"Stack {stack} has no resources: there is nothing to take down.")
+        console.print(f"Stack {stack} has no resources; nothing to destroy.")
         return
     if kept := sorted(logical_name(r["urn"]) for r in resources if r.get("protect")):
-        # The engine would delete everything else before it met the first of them.
+        # The engine would delete other resources before it fails on the first protected one.
         raise CommandError(
-            f"Stack {stack} protects {', '.join(kept)}. To give that up: pulumi config set "
-            f"protect false --stack {stack}, then ./seamless up {stack}"
+            f"Stack {stack} has protected resources: {', '.join(kept)}. To remove the protection: "
+            f"./seamless pulumi config set protect false --stack {stack} && ./seamless up {stack}"
         )
     if not yes:
         outputs = workspace.stack.outputs()
         where = outputs["bucket"].value if "bucket" in outputs else "its store"
-        # Pulumi keeps its providers there, too, and tells nobody when it deletes one.
+        # The state also has providers, whose deletion the engine does not report.
         count = sum(not r["type"].startswith("pulumi:providers:") for r in resources)
         _confirm(
             f"This deletes all {count} resources of stack {stack}, with every document "
@@ -117,8 +116,8 @@ def down(console: Console, stack: str, *, yes: bool) -> None:
     progress, _ = _run(
         console,
         workspace,
-        f"Taking down stack {stack}",
-        # The state of our own backend goes too; a backend that somebody chose keeps its history.
+        f"Destroying stack {stack}",
+        # Also deletes the state in our own backend; a backend of the user keeps its history.
         lambda **how: workspace.stack.destroy(remove=workspace.own_backend, **how),
     )
     _sign_in_file(stack).unlink(missing_ok=True)
@@ -127,27 +126,29 @@ def down(console: Console, stack: str, *, yes: bool) -> None:
         forget_backend()
         if (HOME / "passphrase").exists():
             console.print(
-                f"Left: {_shown(HOME / 'passphrase')}, which opens the secrets in your stack files."
+                f"Left: {_shown(HOME / 'passphrase')}, which decrypts the secrets in your "
+                "stack files."
             )
 
 
 def outputs(stack: str) -> dict[str, Any]:
-    """The outputs of a stack that is up: value and whether it is secret, by name.
+    """The outputs of a deployed stack, by name: (value, whether it is secret).
 
     Raises:
-        CommandError: when it is not up.
+        CommandError: the stack is not deployed.
     """
     workspace = open_workspace(stack, _line(Console(stderr=True)))
     found = workspace.stack.outputs() if workspace else {}
     if not found:
-        raise CommandError(f"Stack {stack} is not up. Start it: ./seamless up {stack}")
+        raise CommandError(f"Stack {stack} is not deployed. Deploy it: ./seamless up {stack}")
     return {name: (output.value, output.secret) for name, output in found.items()}
 
 
 def write_sign_in(stack: str, page_url: str, token: str) -> Path:
-    """Write a page that only this user can read and that opens the application signed in.
+    """Write an HTML file, readable by this user only, that opens the page signed in.
 
-    A token on a terminal lands in scroll-back and logs, and in argv everybody can see it.
+    The token is not printed, because terminals and CI keep logs, and not in argv, which every
+    user of the machine can read.
     """
     file = _sign_in_file(stack)
     file.unlink(missing_ok=True)
@@ -163,7 +164,7 @@ def write_sign_in(stack: str, page_url: str, token: str) -> Path:
 
 
 def is_free(stack: str) -> bool:
-    """True when nothing in this stack costs money."""
+    """Whether nothing in this stack costs money."""
     return bool(arrangement_of(stack).FREE)
 
 
@@ -177,9 +178,9 @@ def _run(
     judge: bool = False,
     quiet: bool = False,
 ) -> tuple[Progress, Any]:
-    """Let the engine work; with `judge` under the policies, of which a preview shows advice too.
+    """Run an engine operation; with `judge` under the policies, whose advice a preview prints.
 
-    With `quiet` only what the program tells is shown, such as the building of a bundle.
+    With `quiet` only messages of the program are shown, such as those of the bundle's build.
     """
     progress = Progress(console, preview=preview, steps_shown=not quiet)
     violations = Violations()
@@ -199,8 +200,8 @@ def _run(
             raise CommandError(f"Refused by policy:\n{violations.refusal}") from error
         if "currently locked" in str(error):
             raise CommandError(
-                f"Another command works on stack {workspace.stack.name}, or was cut off. "
-                f"If none does: ./seamless pulumi cancel --yes --stack {workspace.stack.name}"
+                f"Stack {workspace.stack.name} is locked. If no other command runs: "
+                f"./seamless pulumi cancel --yes --stack {workspace.stack.name}"
             ) from error
         problems = list(dict.fromkeys(progress.errors)) or [readable(str(error))]
         raise CommandError("\n".join(problems)) from error
@@ -210,9 +211,9 @@ def _run(
 
 
 def _question(console: Console, workspace: Workspace, stack: str) -> str | None:
-    """What must be asked before `up`: money, or data that would be lost."""
+    """The question to confirm before `up`: cost, or loss of data; None if there is none."""
     if not is_free(stack):
-        return f"This deploys stack {stack}, and what it deploys costs money."
+        return f"Deploying stack {stack} costs money."
     if not workspace.resources():
         return None
     preview = workspace.stack.preview
@@ -228,7 +229,9 @@ def _confirm(question: str, command: str, stack: str) -> None:
     try:
         agreed = typer.confirm(f"{question}\nGo on?", default=False)
     except typer.Abort:
-        raise CommandError(f"{question} Nobody said yes. To go on: {again}") from None
+        raise CommandError(
+            f"{question} There is no terminal to confirm. To go on: {again}"
+        ) from None
     if not agreed:
         raise CommandError(f"Nothing was changed. To go on: {again}")
 
@@ -246,10 +249,10 @@ def _line(console: Console) -> Callable[[str], None]:
 
 
 def _shown(path: Path) -> str:
-    """A path as a person standing here would write it."""
+    """A path relative to the working directory, if it is below it."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def as_json(found: dict[str, Any]) -> str:
-    """Outputs for scripts: every value, secrets included, as `terraform output -json` does."""
+    """Outputs as JSON with secrets, as `terraform output -json` prints them."""
     return json.dumps({name: value for name, (value, _) in found.items()}, indent=2)

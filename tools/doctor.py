@@ -1,4 +1,4 @@
-"""Look at what this machine has for `./seamless`, and name the command for what it lacks."""
+"""Check the prerequisites of `./seamless` on this machine, each with a remedy."""
 
 import os
 import platform
@@ -13,17 +13,17 @@ from components.preflight import Finding
 from tools import bootstrap, chromium, engine, engine_build
 
 FREE_BYTES = 2 * 10**9
-"""Wanted for a deployment with its documents, when the engine is there."""
+"""Free space for a deployment with its documents, if the engine is installed."""
 
 FREE_BYTES_FOR_BUILD = 5 * 10**9
-"""Wanted while the engine is built: Go, its modules and its caches take 3.2 GB, and go again."""
+"""Free space to build the engine: Go, its modules and caches take 3.2 GB and are deleted after."""
 
 
 __all__ = ["Finding", "examine"]
 
 
 def examine() -> list[Finding]:
-    """Look for everything that any command needs; changes nothing and needs no network."""
+    """Check the prerequisites of every command. Changes nothing and needs no network."""
     there = engine.find()
     looks: list[Callable[[], Finding]] = [
         _python,
@@ -54,21 +54,19 @@ def _git() -> Finding:
 
 def _uv() -> Finding:
     found = bootstrap.find_uv()
-    # Without one nothing is broken: `./seamless` gets it as soon as uv.lock changes.
+    # Not a problem without one: `./seamless` downloads it when uv.lock changes.
     return Finding(
-        name="uv", ok=True, found=str(found or "none; it comes from PyPI when uv.lock changes")
+        name="uv", ok=True, found=str(found or "none; downloaded from PyPI when uv.lock changes")
     )
 
 
 def _venv() -> Finding:
     if bootstrap.in_step():
-        return Finding(
-            name=".venv", ok=True, found="made from the present pyproject.toml and uv.lock"
-        )
+        return Finding(name=".venv", ok=True, found="up to date with pyproject.toml and uv.lock")
     return Finding(
         name=".venv",
         ok=False,
-        found="not made from the present pyproject.toml and uv.lock",
+        found="not up to date with pyproject.toml and uv.lock",
         remedy=f"{sys.executable} {bootstrap.ROOT / 'tools' / 'bootstrap.py'}",
     )
 
@@ -84,7 +82,7 @@ def _engine(there: engine.Engine | None) -> Finding:
     return Finding(
         name=name,
         ok=True,
-        found="none; the first `./seamless up` gets it from the vendor in a minute, or builds it "
+        found="none; the first `./seamless up` downloads it in a minute, or builds it "
         f"{maker} in about {_build_minutes()} minutes",
     )
 
@@ -133,11 +131,11 @@ def _free_space(wanted: int) -> Finding:
     return Finding(
         name="free space",
         ok=ok,
-        found=f"{free / 1e9:.1f} GB at {place}, {wanted / 1e9:.0f} GB wanted",
+        found=f"{free / 1e9:.1f} GB at {place}, {wanted / 1e9:.0f} GB needed",
         remedy=""
         if ok
-        else f"free some: du -xh --max-depth=2 {place} | sort -h | tail; or point XDG_CACHE_HOME "
-        "at a larger disk",
+        else f"free some space: du -xh --max-depth=2 {place} | sort -h | tail; or set "
+        "XDG_CACHE_HOME to a folder on a larger disk",
     )
 
 
@@ -150,23 +148,23 @@ def _cache() -> Finding:
     return Finding(
         name=name,
         ok=False,
-        found=f"{place} cannot be written",
+        found=f"{place} is not writable",
         remedy='export XDG_CACHE_HOME="$PWD/.seamless/cache"',
     )
 
 
 def _existing(folder: Path) -> Path:
-    """Return the nearest folder upwards that exists."""
+    """The nearest existing ancestor, or the folder itself."""
     return next(place for place in (folder, *folder.parents) if place.exists())
 
 
 def _build_minutes() -> int:
-    """Guess how long the engine build takes: 154 s on two cores (2026-11-22)."""
+    """Estimated duration of the engine build: 154 s on two cores (2026-11-22)."""
     return max(2, round(6 / (os.cpu_count() or 1)))
 
 
 def _package(name: str) -> str:
-    """Return the command that installs a package of this system."""
+    """The command that installs a system package."""
     if platform.system() == "Darwin":
         return f"brew install {name}"
     return f"{'' if os.geteuid() == 0 else 'sudo '}apt-get install {name}"

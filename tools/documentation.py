@@ -1,7 +1,6 @@
 """The generated parts of documents and of `Pulumi.yaml`.
 
-`./seamless docs` writes them, `./seamless check` checks them. A generated part of a document stands
-between `<!-- begin NAME -->` and `<!-- end NAME -->`.
+A generated part is the text between `<!-- begin NAME -->` and `<!-- end NAME -->`.
 """
 
 import ast
@@ -32,16 +31,16 @@ REMOVABLE = {
     )
     for name in ("integrated", "split")
 }
-"""Files of one variant alone, which a fork may delete."""
+"""Files that only one variant needs; a fork may delete them."""
 
 
 def stale() -> list[Path]:
-    """Documents, relative to the project, whose generated parts are out of date."""
+    """Documents whose generated parts are out of date; paths relative to the project."""
     return [path.relative_to(ROOT) for path, old, new in _documents() if old != new]
 
 
 def write() -> list[Path]:
-    """Write the generated parts; return the documents that changed."""
+    """Rewrite the generated parts; return the documents that changed."""
     changed = []
     for path, old, new in _documents():
         if old != new:
@@ -76,9 +75,7 @@ def project(text: str) -> str:
 def _fill(match: re.Match[str]) -> str:
     name = match["name"]
     if name not in PARTS:
-        raise CommandError(
-            f"Unknown generated part {name!r}: it must be one of {', '.join(PARTS)}."
-        )
+        raise CommandError(f"Unknown generated part {name!r}. Known: {', '.join(PARTS)}.")
     return f"{match[1]}\n{PARTS[name]()}\n\n{match[3]}"
 
 
@@ -112,7 +109,7 @@ def _commands() -> str:
     return _table(
         ["command", "does"],
         (
-            [f"`./seamless {name}`", (command.help or "").strip().splitlines()[0]]
+            [f"`./seamless {name}`", " ".join((command.help or "").split())]
             for name, command in group.commands.items()
         ),
     )
@@ -122,8 +119,8 @@ def _outputs() -> str:
     return _table(["output", "meaning"], _described(ROOT / "stacks" / "outputs.py", "Outputs"))
 
 
-def _variables() -> str:
-    """The application's environment, from the docstring of its settings."""
+def _environment() -> str:
+    """The environment variables of the functions, from the docstring of `Settings`."""
     tree = ast.parse((ROOT / "functions" / "settings.py").read_text())
     (settings,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Settings")
     text = ast.get_docstring(settings) or ""
@@ -134,7 +131,7 @@ def _variables() -> str:
 
 
 def _described(file: Path, name: str) -> Iterator[list[str]]:
-    """Each field of a class with the text below it."""
+    """Each field of a class with the string literal below it."""
     tree = ast.parse(file.read_text())
     (found,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name)
     for line, below in zip(found.body, found.body[1:], strict=False):
@@ -162,15 +159,14 @@ def _sizing_published() -> str:
     )
 
 
-def _arrangements() -> str:
+def _variants() -> str:
     return _table(
-        ["arrangement", "remove"],
+        ["variant", "remove"],
         ([name, f"`git rm {' '.join(files)}`"] for name, files in REMOVABLE.items()),
     )
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    "arrangements": _arrangements,
     "charts": lambda: _table(fact_tables.CHART_HEAD, fact_tables.charts()),
     "commands": _commands,
     "components": lambda: "\n\n".join(
@@ -179,6 +175,7 @@ PARTS: dict[str, Callable[[], str]] = {
         for part in reference.components()
     ),
     "config": _config,
+    "environment": _environment,
     "errors": lambda: _table(["code", "meaning"], reference.errors()),
     "gpus": lambda: _table(fact_tables.GPU_HEAD, fact_tables.gpus()),
     "images": lambda: _table(fact_tables.IMAGE_HEAD, fact_tables.images()),
@@ -186,13 +183,13 @@ PARTS: dict[str, Callable[[], str]] = {
     "models": lambda: _table(fact_tables.MODEL_HEAD, fact_tables.models()),
     "outputs": _outputs,
     "policies": lambda: _table(
-        ["rule", "demands", "severity", "enforcement", "remedy", "source"], reference.policies()
+        ["policy", "rule", "severity", "enforcement", "remedy", "source"], reference.policies()
     ),
     "prices": lambda: _table(fact_tables.PRICE_HEAD, fact_tables.prices()),
     "providers": lambda: _table(fact_tables.PROVIDER_HEAD, fact_tables.providers()),
     "regions": lambda: _table(fact_tables.REGION_HEAD, fact_tables.regions()),
     "sizing": _sizing,
     "sizing-published": _sizing_published,
-    "variables": _variables,
+    "variants": _variants,
 }
-"""The function that makes each generated part, by its name between the markers."""
+"""The function that generates each part, by the name in its markers."""

@@ -1,4 +1,4 @@
-"""Find a Pulumi engine for this machine, or get one that every clone shares."""
+"""Find a Pulumi engine, or install or build one that every clone of this user shares."""
 
 import os
 import re
@@ -17,17 +17,17 @@ from tools import engine_build
 from tools.bootstrap import ROOT, BootstrapError, cache_folder, exclusive, find_uv
 
 MINIMUM = (3, 200, 0)
-"""The oldest `pulumi` on PATH that is used; an older one is passed over."""
+"""An older `pulumi` on PATH is ignored."""
 
 INSTALLER = "https://get.pulumi.com/install.sh"
 DYNAMIC = "pulumi-resource-pulumi-python"
-"""The program that runs our dynamic providers; the vendor ships it beside `pulumi`."""
+"""The program that runs dynamic providers; the vendor ships it beside `pulumi`."""
 
 Source = Literal["path", "installer", "build"]
 
 
 class EngineError(Exception):
-    """No engine could be had; the message says why and what to do."""
+    """No engine is available; the message has the cause and the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +35,10 @@ class Engine:
     """A Pulumi engine that can run this project.
 
     Attributes:
-        directory: The folder with `bin/pulumi` in it, as `PulumiCommand(root=...)` wants it; None
-            for the engine on PATH.
-        version: Of the engine, without a `v`: `3.232.0`.
-        source: Where it came from.
+        directory: The folder with `bin/pulumi`, for `PulumiCommand(root=...)`; None for the
+            engine on PATH.
+        version: Without a `v`: `3.232.0`.
+        source: How it was obtained.
     """
 
     directory: Path | None
@@ -56,15 +56,15 @@ class Engine:
         return Path(found)
 
     def environment(self, *, language_host: bool = False) -> dict[str, str]:
-        """Return the variables with which a process runs this engine on our virtual environment.
+        """The environment variables to run this engine with our virtual environment.
 
         Args:
-            language_host: Also offer the Python language host, which a plain `pulumi up` needs and
-                the Automation API does not. Our own build then runs no policy pack: its host is
-                older than policy packs that have one.
+            language_host: Add the Python language host, which a plain `pulumi up` needs and the
+                Automation API does not. Our own build then runs no policy pack, since its host is
+                older than policy packs with a host.
         """
         venv = ROOT / ".venv"
-        # First, since our language host takes the first Python on PATH, whatever Pulumi.yaml says.
+        # First, because our language host takes the first Python on PATH (docs/traps.md).
         programs = [venv / "bin"]
         modules = [ROOT]
         if self.directory:
@@ -73,7 +73,7 @@ class Engine:
             programs.append(self.directory / "host")
             modules.append(self.directory / "host" / "site")
         elif language_host and (uv := find_uv()):
-            programs.append(uv.parent)  # what `toolchain: uv` in Pulumi.yaml calls
+            programs.append(uv.parent)  # for `toolchain: uv` in Pulumi.yaml
         return {
             "PATH": _before("PATH", programs),
             "PULUMI_RUNTIME_VIRTUALENV": str(venv),
@@ -84,30 +84,30 @@ class Engine:
 
 
 def find() -> Engine | None:
-    """Return the engine on PATH if it is new enough, else the newest cached one, else None."""
+    """The engine on PATH if it is new enough, else the newest cached one, else None."""
     return _on_path() or _cached()
 
 
 def ensure(report: Callable[[str], None]) -> Engine:
-    """Return an engine: one that is there, else the vendor's installer's, else one built here.
+    """Return an engine: an existing one, else from the vendor's installer, else built here.
 
     Args:
         report: Receives one line of progress at a time.
 
     Raises:
-        EngineError: None of the three ways worked; holds the end of the log and the remedy.
+        EngineError: none of the three worked; has the end of the log and the remedy.
     """
     if engine := find():
         return engine
     try:
-        with exclusive(_folder() / "lock", report, "getting the Pulumi engine"):
+        with exclusive(_folder() / "lock", report, "installing the Pulumi engine"):
             return _cached() or _install(report) or _build(report)
     except BootstrapError as error:
         raise EngineError(str(error)) from error
 
 
 def _before(variable: str, folders: list[Path]) -> str:
-    """Return a search path of `folders` and then what `variable` holds, each folder once."""
+    """A search path: `folders`, then those of `variable`, each once."""
     present = os.environ.get(variable, "").split(os.pathsep)
     return os.pathsep.join(dict.fromkeys([*map(str, folders), *filter(None, present)]))
 
@@ -119,7 +119,7 @@ def _folder() -> Path:
 def _on_path() -> Engine | None:
     found = shutil.which("pulumi")
     if found is None or Path(found).resolve().is_relative_to(_folder().resolve()):
-        return None  # our own cached engine is known better by its folder
+        return None  # our own cached engine: `_cached` returns it
     beside = str(Path(found).resolve().parent)
     if not shutil.which(DYNAMIC) and not shutil.which(DYNAMIC, path=beside):
         return None
@@ -139,7 +139,7 @@ def _on_path() -> Engine | None:
 
 
 def _cached() -> Engine | None:
-    """Return the newest engine in the cache; a folder is complete as soon as it has its name."""
+    """The newest engine in the cache; a folder gets its name when it is complete."""
     folders = [folder for folder in _folder().glob("v*") if (folder / "bin" / "pulumi").is_file()]
     if not folders:
         return None
@@ -149,15 +149,15 @@ def _cached() -> Engine | None:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """Return the numbers of `v3.232.0`, or () for anything else."""
+    """The numbers of `v3.232.0`; () for anything else."""
     match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
     return tuple(map(int, match.groups())) if match else ()
 
 
 def _install(report: Callable[[str], None]) -> Engine | None:
-    """Run the vendor's installer; None where it cannot be reached or fails."""
+    """Run the vendor's installer; None if it is unreachable or fails."""
     if not _answers(INSTALLER, seconds=3):
-        report("the vendor's installer does not answer here; building the engine from Go modules")
+        report("the vendor's installer does not answer; building the engine from Go modules")
         return None
     version = installed_version("pulumi")
     code = "import sys; from pulumi.automation import PulumiCommand as P; P.install(sys.argv[1])"
@@ -183,14 +183,14 @@ def _build(report: Callable[[str], None]) -> Engine:
             return _finished(folder, engine_build.VERSION, "build")
     except engine_build.StepError as error:
         raise EngineError(
-            f"{error}\nThe engine was not built. Run the command again when the cause is gone (it "
-            "continues with what was downloaded), or put Pulumi's own CLI on PATH: "
+            f"{error}\nThe engine was not built. Fix the cause and run the command again (it keeps "
+            "what was downloaded), or put Pulumi's own CLI on PATH: "
             "https://www.pulumi.com/docs/install/"
         ) from error
 
 
 def _finished(folder: Path, version: str, source: Source) -> Engine:
-    """Give a complete folder the name under which `find` looks for it."""
+    """Rename a complete folder to the name that `_cached` looks for."""
     target = _folder() / f"v{version}"
     shutil.rmtree(target, ignore_errors=True)
     folder.rename(target)
@@ -198,7 +198,7 @@ def _finished(folder: Path, version: str, source: Source) -> Engine:
 
 
 def _answers(url: str, *, seconds: float) -> bool:
-    """Return whether `url` answers in time; a thread, since a name look-up has no time limit."""
+    """Whether `url` answers in time. In a thread, since a DNS lookup has no timeout."""
     answers: list[int] = []
 
     def ask() -> None:

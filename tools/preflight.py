@@ -1,4 +1,4 @@
-"""Asks the accounts of a stack, before the engine starts, for all that would fail half-way."""
+"""Read-only checks of a stack's accounts before the engine starts."""
 
 from importlib import import_module
 
@@ -10,16 +10,16 @@ from tools.workspace import CommandError, Workspace, arrangement_of
 
 
 def look(workspace: Workspace) -> list[Finding]:
-    """Ask everybody that the stack's arrangement depends on; nothing is changed anywhere.
+    """Run the checks of the stack's variant. Changes nothing.
 
     Raises:
-        ConfigError: when a config value breaks its rule, which nobody need be asked for.
+        ConfigError: a config value is invalid.
     """
     stack = workspace.stack.name
     modules = arrangement_of(stack).PREFLIGHT
     if not modules:
         return []
-    from analysis import plan  # not for a stack that needs no account
+    from analysis import plan  # slow to import; not for a stack without an account
 
     planned = plan.make(stack)
     intent = Intent(
@@ -36,10 +36,10 @@ def look(workspace: Workspace) -> list[Finding]:
 
 
 def require(console: Console, workspace: Workspace) -> None:
-    """Go on only when no account lacks anything; what is unknown is said.
+    """Run the checks; print unknown results.
 
     Raises:
-        CommandError: with everything that is lacking, each with its remedy.
+        CommandError: a check failed; the message has every problem with its remedy.
     """
     found = look(workspace)
     for finding in found:
@@ -47,4 +47,4 @@ def require(console: Console, workspace: Workspace) -> None:
             console.print(f"[yellow]?[/] {finding.name}: {escape(finding.found)}", soft_wrap=True)
     if lacking := [finding for finding in found if finding.ok is False]:
         problems = "\n".join(f"{finding.found}. {finding.remedy}" for finding in lacking)
-        raise CommandError(f"Nothing was changed, because it would fail:\n{problems}")
+        raise CommandError(f"Nothing was changed. The deployment would fail:\n{problems}")

@@ -1,4 +1,4 @@
-"""What a person sees while the engine works: a live view in a terminal, plain lines elsewhere."""
+"""Progress of the engine: a live view in a terminal, plain lines elsewhere."""
 
 import re
 import time
@@ -16,7 +16,7 @@ _VERBS = {
     OpType.UPDATE: ("~", "yellow", "updating", "updated"),
     OpType.DELETE: ("-", "red", "deleting", "deleted"),
     OpType.REPLACE: ("±", "magenta", "replacing", "replaced"),
-    OpType.CREATE_REPLACEMENT: ("±", "magenta", "creating anew", "created anew"),
+    OpType.CREATE_REPLACEMENT: ("±", "magenta", "creating replacement", "created replacement"),
     OpType.DELETE_REPLACED: ("±", "magenta", "deleting the old", "deleted the old"),
     OpType.REFRESH: ("↻", "blue", "reading", "read"),
 }
@@ -27,11 +27,11 @@ _ANY_ERROR = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception): ", re.MULTILINE)
 
 @dataclass
 class Progress:
-    """Turns the engine's events into lines, and remembers what changed and what failed.
+    """Prints the engine's events, and collects changes and errors.
 
     Attributes:
-        preview: Whether nothing is done yet.
-        steps_shown: Whether a person reads the steps; what the program tells is always shown.
+        preview: Whether the operation is a preview.
+        steps_shown: Whether steps are printed; messages of the program always are.
     """
 
     console: Console
@@ -44,7 +44,7 @@ class Progress:
     _status: Status | None = None
 
     def __call__(self, event: EngineEvent) -> None:
-        """Take one event of the engine."""
+        """Handle one engine event."""
         if event.resource_pre_event and not self.preview:
             self._begin(event.resource_pre_event.metadata)
         elif event.resource_pre_event:
@@ -62,7 +62,7 @@ class Progress:
 
     @contextmanager
     def live(self, title: str) -> Iterator[None]:
-        """Show what is under way beside a spinner, where there is a terminal."""
+        """Show the running steps beside a spinner, if there is a terminal."""
         if not self.steps_shown:
             yield
             return
@@ -74,7 +74,7 @@ class Progress:
             yield
 
     def summary(self) -> str:
-        """For example `9 created, 2 unchanged`, or of a preview `9 to create, 2 unchanged`."""
+        """Such as `9 created, 2 unchanged`; for a preview `9 to create, 2 unchanged`."""
         counts = []
         for op, count in sorted(self.changes.items()):
             verb = f"to {op}" if self.preview else f"{op}d"
@@ -112,7 +112,7 @@ class Progress:
 
 
 def readable(message: str) -> str:
-    """An error as a person should read it: of a traceback only what was raised, ours if it is."""
+    """An error message without its traceback; of several exceptions, one of this project first."""
     if "Traceback (most recent call last)" not in message:
         return message.strip()
     raised = _OUR_ERROR.search(message) or next(reversed(list(_ANY_ERROR.finditer(message))), None)
@@ -124,10 +124,10 @@ def _shown(step: StepEventMetadata) -> bool:
 
 
 def logical_name(urn: str) -> str:
-    """The name that the program gave a resource."""
+    """The last part of a URN: the resource's name."""
     return urn.rsplit("::", 1)[-1]
 
 
 def kind(token: str) -> str:
-    """`pulumi-python:dynamic/local:Folder` is `local:Folder` to a person."""
+    """A type token to print: `pulumi-python:dynamic/local:Folder` becomes `local:Folder`."""
     return token.removeprefix("pulumi-python:dynamic/")

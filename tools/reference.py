@@ -1,4 +1,4 @@
-"""Components, error codes and policies, read from the source for the reference pages."""
+"""Rows of the reference pages, read from the source: components, error codes, policies."""
 
 import ast
 import inspect
@@ -11,48 +11,48 @@ from policies.catalogue import RULES
 from tools.workspace import ROOT
 
 RECURRING = {
-    "ami_type": "Image of its nodes, as EKS calls it.",
+    "ami_type": "Image of the nodes: an EKS AMI type.",
     "api_key": "Secret. Key of the model's endpoint.",
-    "arrivals": "Queue whose dead letters raise an alarm.",
-    "base_url": "URL of the endpoint, ending in `/v1`.",
-    "bucket_arn": "Bucket that may write to it.",
-    "certificate_authority": "PEM of the endpoint's certificate authority; empty for a public one.",
-    "cluster": "Cluster that it runs in.",
-    "database": "Database that the functions use, or that is monitored.",
+    "arrivals": "The queue whose dead-letter queue is monitored.",
+    "base_url": "Base URL of the endpoint, ending in `/v1`.",
+    "bucket_arn": "ARN of the bucket that may write to it.",
+    "certificate_authority": "PEM of the endpoint's private CA; empty for a public one.",
+    "cluster": "The cluster that it runs in.",
+    "database": "The database.",
     "description": "Text shown in the cloud's console.",
-    "disk_gib": "Disk of each node in GiB.",
-    "entrance": "Load balancer in front of the endpoint.",
-    "extras": "Parts of the cluster beside the model.",
-    "functions": "Functions that are monitored.",
-    "hugging_face_token": "Secret. Token of an account that accepted the licence of a gated model.",
-    "inference": "Endpoints that the functions call, in order of preference.",
-    "instance_type": "Instance type of each node.",
-    "maximum": "Largest number of nodes.",
-    "minimum": "Smallest number of nodes.",
-    "model": "Model name in requests to the endpoint.",
+    "disk_gib": "Disk of each node, in GiB.",
+    "entrance": "How clients outside the cluster reach the model.",
+    "extras": "What the cluster runs beside the model.",
+    "functions": "The functions to monitor.",
+    "hugging_face_token": "Secret. Token of an account that accepted a gated model's licence.",
+    "inference": "The inference endpoints, in order of preference.",
+    "instance_type": "Machine type of the nodes.",
+    "maximum": "Most nodes.",
+    "minimum": "Fewest nodes.",
+    "model": "Model name in requests.",
     "namespace": "Kubernetes namespace.",
-    "network": "VPC with its subnets and security groups.",
+    "network": "The network: subnets and security groups.",
     "page_url": "URL that the uptime check requests.",
-    "production": "True for the environment `prod`.",
-    "protect": "True refuses to delete the data.",
+    "production": "True marks the project as production.",
+    "protect": "True protects what holds data from deletion.",
     "region": "Region of the cloud.",
     "replica_port": "Port of each replica.",
-    "replicas": "Replicas for which a GPU is kept ready.",
-    "role_arn": "IAM role of its nodes.",
-    "rules": "Rules of the service account's Kubernetes Role.",
-    "rung": "Inference mode, which the API shows.",
-    "server": "Model server whose replicas are scaled.",
+    "replicas": "Replicas for which a GPU is kept warm.",
+    "role_arn": "ARN of the nodes' IAM role.",
+    "rules": "Permissions of the service account, as rules of a Kubernetes Role.",
+    "rung": "The inference mode, which the API reports.",
+    "server": "The model server that is scaled.",
     "server_port": "Port of each replica.",
-    "serving": "Model, and the shape of a replica.",
+    "serving": "The model and the shape of a replica.",
     "sharing": "How pods share GPUs.",
-    "store": "Object store that the functions may use.",
-    "subnet_ids": "Subnets of its nodes.",
-    "tags": "Tags for cost allocation.",
-    "upstream_labels": "Labels of the pods that answer.",
-    "upstream_port": "Port of the Service that answers.",
-    "weights": "Volume with the weights.",
+    "store": "The object store that the functions use.",
+    "subnet_ids": "Subnets of the nodes.",
+    "tags": "Cost-allocation tags.",
+    "upstream_labels": "Labels of the pods that serve.",
+    "upstream_port": "Port of the Service that serves.",
+    "weights": "The volume that holds the weights.",
 }
-"""Meaning of an argument where the component's docstring has none."""
+"""Meaning of an argument whose component does not document it."""
 
 EVERYWHERE = {"name", "opts"}
 """Arguments of every component."""
@@ -60,13 +60,13 @@ EVERYWHERE = {"name", "opts"}
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """A component resource with its arguments.
+    """A component resource and its arguments.
 
     Attributes:
         name: As a program imports it: `aws.store.Store`.
         file: Relative to the project.
         text: The first paragraph of its docstring.
-        arguments: Name, type, default and meaning of each, without those of every component.
+        arguments: Name, type, default and meaning of each, without `EVERYWHERE`.
     """
 
     name: str
@@ -92,7 +92,7 @@ def components() -> Iterator[Component]:
 
 
 def errors() -> Iterator[tuple[str, str]]:
-    """Every error code with its docstring."""
+    """Every error code with the string literal below it."""
     tree = ast.parse(inspect.getsource(Code))
     texts = dict(_members(next(node for node in tree.body if isinstance(node, ast.ClassDef))))
     for code in Code:
@@ -100,7 +100,7 @@ def errors() -> Iterator[tuple[str, str]]:
 
 
 def policies() -> Iterator[tuple[str, ...]]:
-    """Every rule of the pack."""
+    """Every policy of the pack."""
     for rule in RULES:
         yield (rule.id, rule.title, rule.severity, rule.enforcement, rule.remedy, rule.source)
 

@@ -1,10 +1,9 @@
-"""`./seamless rename NAME`: another name for the project, everywhere that it stands, at once.
+"""`./seamless rename NAME`: rename the project.
 
-What bears the project's name in a cloud asks Pulumi for it. It is written down in `Pulumi.yaml`, in
-`pyproject.toml` with `uv.lock`, and before the keys that Pulumi wrote into a stack's file. What is
-called seamless and is no name of the project stays: the command, its folder `.seamless` and its
-cache; the type tokens `seamless:…` and the labels `seamless.dev/…`, which an upgrade must find as
-they were; the metrics `seamless_…`, which dashboards ask for.
+The name is written in `Pulumi.yaml`, in `pyproject.toml` and `uv.lock`, and before the keys that
+Pulumi wrote into a stack's file; resources in a cloud get it from Pulumi. These names stay: the
+command, its folder `.seamless` and its cache; the type tokens `seamless:…` and the labels
+`seamless.dev/…`, which an upgrade must find unchanged; the metrics `seamless_…` of dashboards.
 """
 
 import re
@@ -17,26 +16,26 @@ import yaml
 from tools.workspace import CommandError
 
 LONGEST = 63
-"""Of a DNS label (RFC 1035, 2.3.4); Pulumi takes 100."""
+"""Characters of a DNS label (RFC 1035, 2.3.4); Pulumi allows 100."""
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 
 
 def rename(root: Path, name: str) -> list[Path]:
-    """Give the project in a folder another name; return the files that changed, relative to it.
+    """Rename the project in a folder; return the changed files, relative to it.
 
     Raises:
-        CommandError: when the name breaks its rule, or something is deployed under the old one.
+        CommandError: the name is invalid, or a stack is deployed under the old one.
     """
     if rule := broken_by(name, root):
         raise CommandError(
-            f"The name is {name!r}, but {rule}. Take another: ./seamless rename NAME"
+            f"Invalid project name {name!r}: {rule}. Use another: ./seamless rename NAME"
         )
     new = {path: text for path, text in _renamed(root, name) if text != path.read_text()}
     if root / "Pulumi.yaml" in new and (stacks := _deployed(root)):
         raise CommandError(
-            f"{', '.join(stacks)} would be lost to Pulumi, since every URN has the project's name "
-            f"in it. First: {' && '.join(f'./seamless down {stack}' for stack in stacks)}"
+            f"State of {', '.join(stacks)} would be lost: the project's name is part of every URN. "
+            f"First: {' && '.join(f'./seamless down {stack}' for stack in stacks)}"
         )
     for path, text in new.items():
         path.write_text(text)
@@ -44,29 +43,29 @@ def rename(root: Path, name: str) -> list[Path]:
 
 
 def broken_by(name: str, root: Path) -> str:
-    """The rule that a project's name breaks; empty for none.
+    """The rule that a project name breaks; empty for none.
 
-    It becomes a tag, a label and the title of what Pulumi does not name; before a config key it
-    must not be taken for a provider, nor in `pyproject.toml` for a package that we need.
+    The name becomes a tag, a label and a title. It must not equal a provider's name, which would
+    own its config keys, nor a package of `pyproject.toml`.
     """
     if len(name) > LONGEST:
-        return f"it may have {LONGEST} characters, and has {len(name)}"
+        return f"at most {LONGEST} characters, this one has {len(name)}"
     if not _NAME.fullmatch(name):
         return (
-            "it may have lower-case letters, digits and hyphens, and must begin with a letter and "
-            "end with a letter or a digit"
+            "lower-case letters, digits and hyphens only, beginning with a letter and ending with "
+            "a letter or a digit"
         )
     lock = tomllib.loads((root / "uv.lock").read_text())
     packages = {row["name"] for row in lock["package"] if "virtual" not in row["source"]}
     if name in packages or f"pulumi-{name}" in packages:
-        return "a package that the project needs has that name"
+        return "a package that the project needs has this name"
     return ""
 
 
 def _renamed(root: Path, name: str) -> Iterator[tuple[Path, str]]:
-    """Every file that holds the name, with the text that it would have."""
+    """Every file with the name, and its new text."""
     project, packaging = root / "Pulumi.yaml", root / "pyproject.toml"
-    # They differ after `pulumi new`, which writes only the first.
+    # They differ after `pulumi new`, which writes only `Pulumi.yaml`.
     former = {
         yaml.safe_load(project.read_text())["name"],
         tomllib.loads(packaging.read_text())["project"]["name"],
@@ -74,7 +73,7 @@ def _renamed(root: Path, name: str) -> Iterator[tuple[Path, str]]:
     old = "|".join(map(re.escape, sorted(former)))
     yield project, re.sub(rf"^name: (?:{old})$", f"name: {name}", project.read_text(), flags=re.M)
     for path in (packaging, root / "uv.lock"):
-        # In the lock other packages have lines of the same form, but none of the same name.
+        # Other packages in the lock have such lines, but `broken_by` refuses their names.
         yield (
             path,
             re.sub(rf'^name = "(?:{old})"$', f'name = "{name}"', path.read_text(), flags=re.M),
@@ -84,6 +83,6 @@ def _renamed(root: Path, name: str) -> Iterator[tuple[Path, str]]:
 
 
 def _deployed(root: Path) -> list[str]:
-    """The stacks in the state of this clone, whichever project they are of."""
+    """The stacks in the state of this clone, of any project."""
     stacks = root / ".seamless" / "state" / ".pulumi" / "stacks"
     return sorted({path.stem for path in stacks.rglob("*.json")})

@@ -1,4 +1,4 @@
-"""Summaries on the command line: of files that a person names, or of the samples."""
+"""Summaries on the command line, of given files or of the samples."""
 
 import json
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ PATIENCE_SECONDS = 1800.0
 def summarize_files(
     console: Console, page_url: str, token: str, files: Sequence[Path], *, as_json: bool = False
 ) -> bool:
-    """Send files, follow them and print the summaries; False when one failed.
+    """Upload files, wait for their summaries and print them; False if one failed.
 
     Raises:
-        ClientError: when a file cannot be read, or the application does not answer.
+        ClientError: a file is missing or empty, or the application does not answer.
     """
     for path in files:
         if not path.is_file():
-            raise ClientError(f"There is no file {path}.")
+            raise ClientError(f"File {path} does not exist.")
         if path.stat().st_size == 0:
-            raise ClientError(f"{path} is empty: there is nothing to summarize.")
+            raise ClientError(f"File {path} is empty.")
     with Client(page_url, token) as client:
         sent: dict[Path, Document] = {}
         for path in files:
@@ -46,11 +46,13 @@ def summarize_files(
 
 
 def summarize_samples(console: Console, page_url: str, token: str) -> None:
-    """Summarize the sample documents, unless the application has documents already."""
+    """Summarize the sample documents, unless the application already has documents."""
     with Client(page_url, token) as client:
         present = client.documents().documents
     if present:
-        console.print(f"The application has {len(present)} documents or more; no sample was sent.")
+        console.print(
+            f"The application already has {len(present)} or more documents; no sample was uploaded."
+        )
         return
     samples = sorted(SAMPLES.iterdir())
     console.print(f"Summarizing {len(samples)} sample documents from {SAMPLES.name}/")

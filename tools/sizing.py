@@ -1,4 +1,4 @@
-"""The tables of docs/sizing.md: results of right-sizing, and predictions beside published logs."""
+"""Tables of docs/reference/sizing.md: right-sizing results, and its arithmetic beside vLLM logs."""
 
 from collections.abc import Iterator
 

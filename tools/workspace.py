@@ -1,4 +1,4 @@
-"""A stack of this project on a real engine: where its state lies, and what opens its secrets."""
+"""A stack of this project on a real engine: backend, passphrase and working directory."""
 
 import json
 import os
@@ -21,23 +21,23 @@ from tools.engine import Engine, ensure
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".seamless"
-"""What this clone keeps: state, workspace, passphrase and, by default, the local data."""
+"""State, workspace, passphrase and, by default, local data of this clone."""
 
 _SALT = "encryptionsalt"
 
 
 class CommandError(Exception):
-    """A command cannot do what was asked; the message says why and what to do."""
+    """A command failed; the message has the cause and the remedy."""
 
 
 @dataclass
 class Program:
-    """The Pulumi program as a function, which remembers the error that a person should read."""
+    """The Pulumi program as a function; keeps a config error for the error message."""
 
     problem: ConfigError | None = field(default=None, init=False)
 
     def __call__(self) -> None:
-        """Run `__main__.py`, the same file that a plain `pulumi up` runs."""
+        """Run `__main__.py`, as a plain `pulumi up` does."""
         try:
             runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
         except ConfigError as error:
@@ -53,20 +53,20 @@ class Workspace:
     program: Program
     engine: Engine
     own_backend: bool
-    """True when the state lies in `.seamless`, because nobody chose another backend."""
+    """Whether the state is in `.seamless`, because no other backend is configured."""
 
     def resources(self) -> list[dict[str, Any]]:
-        """What the state knows, its secrets in the clear: nothing of it may be shown."""
+        """Resources in the state, with decrypted secrets: do not print them."""
         deployment = self.stack.export_stack().deployment or {}
         return deployment.get("resources") or []
 
     def config(self) -> dict[str, str]:
-        """Every value that was set, by full key, secrets in plain."""
+        """Every config value by full key, with decrypted secrets."""
         return {key: value.value for key, value in self.stack.get_all_config().items()}
 
 
 def stack_names(project: Path = ROOT) -> list[str]:
-    """Every stack of a project that has a file in `stacks/`."""
+    """Every stack with a file in the project's `stacks/`."""
     files = (project / "stacks").glob("Pulumi.*.yaml")
     return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
 
@@ -75,13 +75,13 @@ def stack_config(stack: str) -> dict[str, object]:
     """The `config:` section of a stack's file, by full key.
 
     Raises:
-        CommandError: when there is no such file.
+        CommandError: there is no such file.
     """
     file = ROOT / "stacks" / f"Pulumi.{stack}.yaml"
     if not file.is_file():
         raise CommandError(
-            f"There is no stack {stack!r}: stacks/ has {', '.join(stack_names())}. "
-            f"Make one: cp stacks/Pulumi.local.yaml stacks/Pulumi.{stack}.yaml"
+            f"There is no stack {stack!r}. Stacks: {', '.join(stack_names())}. "
+            f"To add it: cp stacks/Pulumi.local.yaml stacks/Pulumi.{stack}.yaml"
         )
     content = yaml.safe_load(file.read_text()) or {}
     config: dict[str, object] = content.get("config") or {}
@@ -89,22 +89,22 @@ def stack_config(stack: str) -> dict[str, object]:
 
 
 def arrangement_of(stack: str) -> ModuleType:
-    """The module of the arrangement that a stack's file names."""
+    """The module of the variant that a stack's file names."""
     return arrangement(str(stack_config(stack).get(f"{project_name()}:variant", "local")))
 
 
 def create_workspace(stack: str, report: Callable[[str], None]) -> Workspace:
-    """Get an engine, make the stack if it is new, and select it.
+    """Get an engine, create the stack if it is new, and select it.
 
     Raises:
-        CommandError: when there is no file for the stack.
-        EngineError: when no engine can be had.
+        CommandError: the stack has no file.
+        EngineError: no engine is available.
     """
     return _workspace(stack, report, automation.create_or_select_stack)
 
 
 def open_workspace(stack: str, report: Callable[[str], None]) -> Workspace | None:
-    """Like `create_workspace`, but None when the stack was never made."""
+    """Like `create_workspace`, but None if the stack does not exist."""
     try:
         return _workspace(stack, report, automation.select_stack)
     except automation.StackNotFoundError:
@@ -133,10 +133,10 @@ def _workspace(
 def engine_environment(
     engine: Engine, *, language_host: bool = False
 ) -> tuple[dict[str, str], bool]:
-    """The variables for the engine, and whether the backend is our own.
+    """The engine's environment variables, and whether the backend is our own.
 
-    A backend that was chosen (PULUMI_BACKEND_URL, or `pulumi login`) stays; else the state lies in
-    `.seamless/state`, encrypted with a passphrase that is made once for this clone.
+    A configured backend (PULUMI_BACKEND_URL, or `pulumi login`) is used; otherwise the state is in
+    `.seamless/state`, with secrets encrypted by a passphrase that this clone generates once.
     """
     environment = engine.environment(language_host=language_host)
     own_backend = not (os.environ.get("PULUMI_BACKEND_URL") or _logged_in())
@@ -150,7 +150,7 @@ def engine_environment(
 
 
 def forget_backend() -> None:
-    """Remove our own backend, history and backups included, when it has no stack any more."""
+    """Delete our own backend with history and backups, once it has no stack."""
     stacks = HOME / "state" / ".pulumi" / "stacks"
     if not any(stacks.rglob("*.json")):
         for folder in (HOME / "state", HOME / "workspace"):
@@ -184,10 +184,10 @@ def _passphrase() -> Path:
 
 
 def _work_dir(stack: str) -> Path:
-    """A copy of the project file and the stack's file for the engine to work in.
+    """The engine's working directory: copies of the project file and the stack's file.
 
-    The engine writes the salt of its encryption into the stack's file. In the copy it does not make
-    a fresh clone look edited.
+    The engine writes its encryption salt into the stack's file, which would make a fresh clone
+    look edited.
     """
     folder = HOME / "workspace"
     source = ROOT / "stacks" / f"Pulumi.{stack}.yaml"

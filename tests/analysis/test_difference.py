@@ -343,7 +343,7 @@ def test_headroom_on_a_real_cluster_adds_three_resources_and_changes_nothing_els
 ) -> None:
     """Components there share the names of their children, so only a URN tells them apart."""
     before, after = (
-        make(stack, {"inference": "cluster", "gpu_headroom": headroom}).resources
+        make(stack, {"inference_mode": "cluster", "gpu_headroom": headroom}).resources
         for headroom in "01"
     )
 
@@ -357,7 +357,7 @@ def test_headroom_on_a_real_cluster_adds_three_resources_and_changes_nothing_els
 def test_another_gpu_machine_replaces_its_nodes_and_nothing_that_holds_data() -> None:
     """The tags belong to the group of the nodes, and cannot move to another one."""
     before, after = (
-        make("split", {"inference": "cluster", "gpu_type": machine}).resources
+        make("split", {"inference_mode": "cluster", "gpu_type": machine}).resources
         for machine in ("g6e.12xlarge", "g6e.24xlarge")
     )
 

@@ -106,7 +106,7 @@ def test_an_override_is_a_key_and_a_value() -> None:
 )
 def test_the_tree_shows_every_resource_below_its_parent(stack: str, rung: str) -> None:
     """Also where a component and its children have one name."""
-    plan = make(stack, {"inference": rung})
+    plan = make(stack, {"inference_mode": rung})
     by_urn = {resource.urn: resource for resource in plan.resources}
     expected = Counter(_path(resource, by_urn) for resource in plan.resources)
 
@@ -118,7 +118,7 @@ def test_the_tree_shows_every_resource_below_its_parent(stack: str, rung: str) -
 
 def test_the_urn_names_the_types_of_all_ancestors() -> None:
     """As the engine makes it, from the stack's first component down."""
-    plan = make("split", {"inference": "cluster"})
+    plan = make("split", {"inference_mode": "cluster"})
 
     (share,) = (r for r in plan.resources if r.type == "aws:efs/fileSystem:FileSystem")
 

@@ -1,13 +1,13 @@
-"""The commands of the documents: what each has to print, or why it is not executed."""
+"""The commands of the documents: what each must print, or why it is not executed."""
 
 from dataclasses import dataclass
 
 from tools.workspace import stack_names
 
-KEY = "a-key-that-somebody-typed"
+KEY = "a-key-of-the-reader"
 
 NOT_EXECUTED = {
-    ("*", "*…*"): "it is the name of a command, not one to type",
+    ("*", "*…*"): "the name of a command, not a line to type",
     ("*", "./seamless test*"): "it runs tests, this one among them",
     ("*", "./seamless check"): "tests/test_jobs.py runs it in a clean clone",
     ("*", "./seamless bench scaling"): "tests/test_scaling_simulation.py shows the same in parts",
@@ -18,12 +18,10 @@ NOT_EXECUTED = {
     ("*", "./seamless outputs integrated*"): "it needs an account; test_clouds.py",
     ("*", "./seamless down integrated*"): "it needs an account; test_clouds.py",
     ("*", "./seamless down split"): "it needs an account; test_clouds.py",
-    ("docs/fork.md", "*"): "test_template.py, and tests/tools/test_fork.py in copies",
-    ("docs/new.md", "*"): "test_template.py does it, in a terminal that answers",
-    ("docs/preview-in-ci.md", "*--against HEAD^1"): "tests/test_jobs.py runs it",
-    ("docs/preview-in-ci.md", "*--against origin/main"): "README's line with another commit",
-    ("docs/preview-in-ci.md", "*--all --json"): "the plans are those of README's line",
-    ("docs/upgrading.md", "*--against ORIG_HEAD"): "README's line with another commit",
+    ("docs/project.md", "*"): "test_template.py, and tests/tools/test_fork.py in copies",
+    ("docs/ci.md", "*--against HEAD^1"): "tests/test_jobs.py runs it",
+    ("docs/ci.md", "*--against origin/main"): "README's line with another commit",
+    ("docs/ci.md", "*--all --json"): "the plans are those of README's line",
     ("docs/tear-down.md", "./seamless pulumi destroy"): "it says what not to do in prod",
     ("docs/tear-down.md", "aws *"): "it needs an account",
     ("docs/tear-down.md", "doctl *"): "it needs an account",
@@ -38,11 +36,11 @@ class Ran:
     """A line that is executed.
 
     Attributes:
-        text: The line; one of `pulumi` is typed as README says where there is no such program.
-        prints: Words that it has to print, whatever is between them.
-        sample: How the block of the document begins that it has to print, but for numbers.
-        answer: What is typed when it asks.
-        status: What it ends with.
+        text: The line. A `pulumi` line is run as `./seamless pulumi`.
+        prints: Words that it must print.
+        sample: Beginning of the document's block that it must print; numbers may differ.
+        answer: Input to its question.
+        status: Exit code.
     """
 
     text: str
@@ -71,13 +69,13 @@ COUNTED = ("Plans: 7",) if stack_names() == ["integrated", "local", "split"] els
 STORIES: dict[str, list[Ran]] = {
     "README.md": [
         Ran(text="./seamless up", sample="Deploying stack local"),
+        plans("./seamless plan split", "split: split, serverless", "store-bucket"),
         plans(
             "./seamless plan --all --markdown --against main",
             "### local",
             "Against `main`: no difference",
             *COUNTED,
         ),
-        plans("./seamless plan integrated", "integrated: integrated, serverless", "store-bucket"),
         Ran(
             text="./seamless summarize report.pdf minutes.docx",
             prints=("✓ report.pdf", "✓ minutes.docx"),
@@ -93,17 +91,14 @@ STORIES: dict[str, list[Ran]] = {
             answer="n",
             status=1,
         ),
-        *sets(
-            f"{ELSEWHERE}http://127.0.0.1:11434/v1 --plaintext inference_model=llama3.2",
-            f"{ELSEWHERE}http://127.0.0.1:8000/v1 --plaintext inference_model=SERVED_MODEL_NAME",
-            f"{ELSEWHERE}https://inference.do-ai.run/v1 "
-            "--plaintext inference_model=openai-gpt-oss-120b",
-            f"{ELSEWHERE}https://api.fireworks.ai/inference/v1 "
-            "--plaintext inference_model=accounts/fireworks/models/gpt-oss-120b",
-        ),
-        *sets("pulumi config set --secret inference_api_key", answer=KEY),
     ],
-    "docs/clusters.md": sets("pulumi config set cluster_api_cidrs 192.0.2.7/32"),
+    "docs/clusters.md": [
+        *sets("pulumi config set cluster_api_cidrs 192.0.2.7/32"),
+        plans(
+            "./seamless plan integrated --config inference_mode=cluster",
+            "integrated: integrated, cluster",
+        ),
+    ],
     "docs/endpoints.md": [
         *sets(
             f"{SPARE}.name' spare",
@@ -127,7 +122,7 @@ STORIES: dict[str, list[Ran]] = {
             """'[{"name": "logs", "logtail": {"token": "TOKEN"}}]' --stack integrated"""
         ),
     ],
-    "docs/ladder.md": [
+    "docs/inference-modes.md": [
         plans(
             "./seamless plan integrated --config inference_mode=cluster",
             "integrated: integrated, cluster",
@@ -135,9 +130,18 @@ STORIES: dict[str, list[Ran]] = {
         ),
         *sets("./seamless pulumi config set inference_mode cluster --stack integrated"),
     ],
-    "docs/preview-in-ci.md": sets(
-        "pulumi config set --secret inference_api_key --stack split", answer=KEY
-    ),
+    "docs/local.md": [
+        *sets(
+            f"{ELSEWHERE}http://127.0.0.1:11434/v1 --plaintext inference_model=llama3.2",
+            f"{ELSEWHERE}http://127.0.0.1:8000/v1 --plaintext inference_model=SERVED_MODEL_NAME",
+            f"{ELSEWHERE}https://inference.do-ai.run/v1 "
+            "--plaintext inference_model=openai-gpt-oss-120b",
+            f"{ELSEWHERE}https://api.fireworks.ai/inference/v1 "
+            "--plaintext inference_model=accounts/fireworks/models/gpt-oss-120b",
+        ),
+        *sets("pulumi config set --secret inference_api_key", answer=KEY),
+    ],
+    "docs/ci.md": sets("pulumi config set --secret inference_api_key --stack split", answer=KEY),
     "docs/split.md": [
         plans("./seamless plan split", "split: split, serverless", "database-instance"),
         *sets("pulumi config set --secret inference_api_key --stack split", answer=KEY),
@@ -164,9 +168,9 @@ STORIES: dict[str, list[Ran]] = {
 """What is executed, in the order in which the documents are read; `local` is up once."""
 
 SET_TOGETHER = {
-    "README.md": "local",
     "docs/endpoints.md": "local",
     "docs/integrated.md": "integrated",
+    "docs/local.md": "local",
     "docs/split.md": "split",
 }
 """Documents whose values a plan has to take together, and the stack that they are set for."""

@@ -254,7 +254,7 @@ def test_a_model_that_the_provider_lacks_stops_up_before_anything_is_made(
     finally:
         deployment.clone.configure("inference_model", MODELS[0])
 
-    assert "Nothing was changed, because it would fail:" in refused
+    assert "Nothing was changed. The deployment would fail:" in refused
     assert "Config inference_model is 'missing/model', but http://127.0.0.1:" in refused
     assert INFERENCE_KEY not in refused
     assert deployment.in_cloud() == set()

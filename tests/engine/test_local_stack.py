@@ -204,7 +204,7 @@ def test_drift_is_an_error_and_a_stack_that_is_what_it_should_be_has_none(
     until(lambda: True if not runs(dead) else None)
 
     drifted = clone.run("preview", "--drift", expect=1)
-    assert "Stack local is not what its program asks for: 12 unchanged, 1 to update." in drifted
+    assert "Stack local has drifted: 12 unchanged, 1 to update." in drifted
     clone.run("up")
 
 
@@ -278,7 +278,7 @@ def test_in_prod_the_data_is_protected_even_from_a_yes(clone: Clone, first_up: s
     protecting = [r["urn"] for r in clone.state() if r.get("protect")]
     clone.configure("protect", False)
     clone.run("up")
-    assert "pulumi config set protect false --stack local, then ./seamless up local" in printed
+    assert "pulumi config set protect false --stack local && ./seamless up local" in printed
     assert clone.documents() == documents
     assert len(protecting) == 2
     assert [r["urn"] for r in clone.state() if r.get("protect")] == []

@@ -164,14 +164,14 @@ def test_a_second_first_run_waits_for_the_first_and_then_has_nothing_to_do(
         said.append(line)
         waiting.set()
 
-    with bootstrap.exclusive(cache / "sync.lock", print, "a virtual environment"):
+    with bootstrap.exclusive(cache / "sync.lock", print, "making a virtual environment"):
         second = threading.Thread(target=bootstrap.sync, args=[report])
         second.start()
         assert waiting.wait(30)
         (clone / ".venv" / "seamless.stamp").write_bytes(bootstrap.stamp())
     second.join(30)
 
-    assert said == ["another process is busy with a virtual environment; waiting for it"]
+    assert said == ["waiting for another process: making a virtual environment"]
 
 
 def test_a_cache_that_cannot_be_written_is_an_error_with_its_remedy(
@@ -181,7 +181,7 @@ def test_a_cache_that_cannot_be_written_is_an_error_with_its_remedy(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
 
     with (
-        pytest.raises(bootstrap.BootstrapError, match="Point XDG_CACHE_HOME at a folder"),
+        pytest.raises(bootstrap.BootstrapError, match="Set XDG_CACHE_HOME to a folder"),
         bootstrap.exclusive(bootstrap.cache_folder() / "lock", print, "nothing"),
     ):
         pass
@@ -257,7 +257,7 @@ def test_without_uv_and_pip_the_pinned_wheel_is_unpacked_into_the_cache(
 
     assert uv == cache / "uv-0.13.9" / "uv"
     assert subprocess.check_output([str(uv)], env={"PATH": SYSTEM}) == b"uv 1.2.3\n"
-    assert said == ["getting uv 0.13.9 from PyPI", "uv is ready after 0 s"]
+    assert said == ["downloading uv 0.13.9 from PyPI", "uv is ready after 0 s"]
 
 
 @pytest.mark.usefixtures("bare")

@@ -129,7 +129,7 @@ def test_without_an_engine_the_doctor_says_how_it_will_come_and_how_long_that_ta
     assert finding("Pulumi engine") == Finding(
         name="Pulumi engine",
         ok=True,
-        found="none; the first `./seamless up` gets it from the vendor in a minute, or builds it "
+        found="none; the first `./seamless up` downloads it in a minute, or builds it "
         "with Go from PyPI in about 3 minutes",
     )
 
@@ -152,7 +152,7 @@ def test_the_engine_build_needs_more_space_than_the_engine(
     free(3e9, monkeypatch)
     assert not finding("free space").ok
     assert finding("free space").found.startswith("3.0 GB at ")
-    assert finding("free space").found.endswith(", 5 GB wanted")
+    assert finding("free space").found.endswith(", 5 GB needed")
     assert "XDG_CACHE_HOME" in finding("free space").remedy
 
     program(machine, "pulumi", "echo v3.240.1")
@@ -168,6 +168,6 @@ def test_a_cache_folder_that_cannot_be_written_is_fixed_by_another(
     assert finding("cache folder") == Finding(
         name="cache folder",
         ok=False,
-        found=f"{tmp_path} cannot be written",
+        found=f"{tmp_path} is not writable",
         remedy='export XDG_CACHE_HOME="$PWD/.seamless/cache"',
     )

@@ -107,18 +107,19 @@ def test_every_argument_of_a_component_has_its_meaning() -> None:
 
 
 @pytest.mark.parametrize(
-    "names",
+    ("page", "names"),
     [
-        [field.name for field in fields(Outputs)],
-        [field.name.upper() for field in fields(Settings)],
-        [f"./seamless {name}" for name in COMMANDS.commands],
+        ("outputs", [field.name for field in fields(Outputs)]),
+        ("environment", [field.name.upper() for field in fields(Settings)]),
+        ("commands", [f"./seamless {name}" for name in COMMANDS.commands]),
     ],
-    ids=["outputs", "environment", "commands"],
 )
-def test_what_is_public_has_a_row_with_its_meaning_in_the_readme(names: list[str]) -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_every_public_name_has_a_row_with_its_meaning_in_the_reference(
+    page: str, names: list[str]
+) -> None:
+    text = (ROOT / "docs" / "reference" / f"{page}.md").read_text()
 
-    assert [name for name in names if not re.search(rf"^\| `{name}` \| \S", readme, re.M)] == []
+    assert [name for name in names if not re.search(rf"^\| `{name}` \| \S", text, re.M)] == []
 
 
 def test_every_generated_part_stands_in_one_document() -> None:
@@ -132,11 +133,21 @@ def test_no_generated_part_is_stale() -> None:
     assert documentation.stale() == []
 
 
-def test_the_readme_names_every_document() -> None:
-    readme = (ROOT / "README.md").read_text()
-    pages = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")]
+def test_the_index_links_every_page() -> None:
+    docs = ROOT / "docs"
+    index = (docs / "README.md").read_text()
+    pages = [path.relative_to(docs).as_posix() for path in docs.rglob("*.md")]
 
-    assert [page for page in pages if "decisions" not in page and f"({page})" not in readme] == []
+    assert [page for page in pages if "decisions/" not in page and f"({page})" not in index] == [
+        "README.md"
+    ]
+
+
+def test_the_readme_fits_on_a_page_and_begins_with_the_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    assert len(readme.splitlines()) <= 120
+    assert re.search(r"^```\n\./seamless up\n\./seamless test\n```$", readme, re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -198,10 +198,10 @@ def test_a_build_fills_the_cache_and_the_next_call_finds_it(
     }
     assert re.fullmatch(r"the Pulumi engine 3.232.0 is built after \d s", said.pop())
     assert said == [
-        "the vendor's installer does not answer here; building the engine from Go modules",
+        "the vendor's installer does not answer; building the engine from Go modules",
         "building pulumi from Go modules",
         "building pulumi-language-python from Go modules",
-        "getting pip from PyPI",
+        "downloading pip from PyPI",
     ]
     assert engine.ensure(said.append) == engine.find() == built
     assert len(said) == 4
@@ -220,7 +220,7 @@ def test_a_build_that_fails_leaves_no_folder_and_shows_the_end_of_its_log(
         "go: downloading example.org/a v1.0.0",
         "no space left on device",
         f"(the whole log: {cache / 'build.log'})",
-        "The engine was not built. Run the command again when the cause is gone (it continues with "
+        "The engine was not built. Fix the cause and run the command again (it keeps "
         "what was downloaded), or put Pulumi's own CLI on PATH: "
         "https://www.pulumi.com/docs/install/",
     ]
@@ -270,7 +270,7 @@ def test_a_second_build_waits_for_the_first_and_takes_its_engine(cache: Path) ->
         said.append(line)
         waiting.set()
 
-    with exclusive(cache / "lock", print, "getting the Pulumi engine"):
+    with exclusive(cache / "lock", print, "installing the Pulumi engine"):
         second = threading.Thread(target=lambda: found.append(engine.ensure(report)))
         second.start()
         assert waiting.wait(30)
@@ -278,7 +278,7 @@ def test_a_second_build_waits_for_the_first_and_takes_its_engine(cache: Path) ->
     second.join(30)
 
     assert found == [first]
-    assert said == ["another process is busy with getting the Pulumi engine; waiting for it"]
+    assert said == ["waiting for another process: installing the Pulumi engine"]
 
 
 def test_the_vendors_installer_is_asked_first(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,7 +313,7 @@ def test_a_cache_that_cannot_be_written_is_an_engine_error(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
 
-    with pytest.raises(engine.EngineError, match="Point XDG_CACHE_HOME at a folder"):
+    with pytest.raises(engine.EngineError, match="Set XDG_CACHE_HOME to a folder"):
         engine.ensure(print)
 
 

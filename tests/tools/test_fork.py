@@ -1,5 +1,5 @@
-"""What people make of this project passes check and test: a fork that has deleted one arrangement,
-as docs/fork.md says, and a project of another name, as docs/new.md says."""
+"""Derived projects pass check and test: a fork without a variant, and a project of another name,
+both made as docs/project.md says."""
 
 import os
 import re
@@ -28,7 +28,7 @@ ABOUT = ("tests/stacks", "tests/policies/test_stacks.py", "tests/components/test
 def fork(root: Path, gone: str) -> None:
     """Copy the project to a folder, and do there what the page says."""
     copy_files(root)
-    page = (PROJECT / "docs" / "fork.md").read_text()
+    page = (PROJECT / "docs" / "project.md").read_text()
     (remove,) = re.findall(rf"^\| {gone} \| `(git rm .+)` \|$", page, re.MULTILINE)
     unlink, strike = re.findall(r"^perl .+$", page, re.MULTILINE)
     commit(root, "Begin")

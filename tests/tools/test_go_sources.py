@@ -53,7 +53,7 @@ def test_folders_and_files_go_where_they_should_and_can_be_written(
 def test_another_module_than_the_pinned_one_is_refused_and_nothing_is_kept(tmp_path: Path) -> None:
     wanted = (source({"definition.yaml": "some.yaml"}, pinned="h1:other"),)
 
-    with pytest.raises(StepError, match=r"v1\.0\.0 is h1:pinned, but must be h1:other"):
+    with pytest.raises(StepError, match=r"v1\.0\.0 has hash h1:pinned, but h1:other is pinned"):
         get(wanted, tmp_path / "log", lambda _line: None)
 
     assert not kept(wanted).exists()

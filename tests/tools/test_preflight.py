@@ -67,7 +67,7 @@ def test_what_is_lacking_is_told_together_before_the_engine_is_used(
         COMMANDS[command](console)
 
     assert str(told.value) == (
-        "Nothing was changed, because it would fail:\n"
+        "Nothing was changed. The deployment would fail:\n"
         "SPACES_ACCESS_KEY_ID is not set, but buckets are made with a key, not with the token. "
         "Make one with full access at cloud.digitalocean.com/spaces/access_keys, then: "
         "export SPACES_ACCESS_KEY_ID=…\n"

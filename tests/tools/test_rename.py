@@ -1,4 +1,4 @@
-"""`./seamless rename` gives a copy another name wherever it stands, once, and nothing deployed."""
+"""`./seamless rename` renames a copy, once, and refuses while a stack is deployed."""
 
 import json
 import os
@@ -65,7 +65,7 @@ def test_a_name_is_not_changed_under_what_is_deployed(root: Path) -> None:
         rename(root, NEW)
 
     assert str(refused.value) == (
-        "mine would be lost to Pulumi, since every URN has the project's name in it. "
+        "State of mine would be lost: the project's name is part of every URN. "
         "First: ./seamless down mine"
     )
     assert [(root / name).read_text() for name in FILES] == before
@@ -74,17 +74,17 @@ def test_a_name_is_not_changed_under_what_is_deployed(root: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "rule"),
     [
-        ("", "it may have lower-case letters"),
-        ("Digest", "it may have lower-case letters"),
-        ("-digest", "it may have lower-case letters"),
-        ("digest-", "it may have lower-case letters"),
-        ("d" * 64, "it may have 63 characters, and has 64"),
-        ("aws", "a package that the project needs has that name"),
-        ("httpx", "a package that the project needs has that name"),
+        ("", "lower-case letters"),
+        ("Digest", "lower-case letters"),
+        ("-digest", "lower-case letters"),
+        ("digest-", "lower-case letters"),
+        ("d" * 64, "at most 63 characters, this one has 64"),
+        ("aws", "a package that the project needs has this name"),
+        ("httpx", "a package that the project needs has this name"),
     ],
 )
 def test_a_name_that_somebody_would_refuse_is_refused(root: Path, name: str, rule: str) -> None:
-    with pytest.raises(CommandError, match=f"^The name is '{name}', but {rule}"):
+    with pytest.raises(CommandError, match=f"^Invalid project name '{name}': {rule}"):
         rename(root, name)
 
 
