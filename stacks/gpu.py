@@ -7,7 +7,7 @@ import pulumi
 from pulumi.runtime.config import is_config_secret
 
 from components.gpu import machines
-from components.kubernetes.serving import Extras, Serving
+from components.kubernetes.serving import ClusterOptions, ModelSpec
 from components.kubernetes.sharing import GpuPlatform, Sharing, SharingError, shared
 from components.memory import Fit
 from components.models import MODELS, Model
@@ -45,7 +45,7 @@ class GpuSettings:
     """Empty takes the arrangement's own."""
     cluster_region: str
     """Empty takes the arrangement's own."""
-    extras: Extras
+    extras: ClusterOptions
     """What the cluster has beside the model."""
     api_cidrs: tuple[str, ...]
     """Who may reach the cluster's API over the internet."""
@@ -87,7 +87,7 @@ class GpuSettings:
             raise SettingsError("kubernetes_version", repr(version), rule, f"1.{CLAIMS_SINCE}")
         return sharing
 
-    def serving(self, fit: Fit, sharing: Sharing) -> Serving:
+    def serving(self, fit: Fit, sharing: Sharing) -> ModelSpec:
         """What a model server on these machines is asked to serve.
 
         Raises:
@@ -96,7 +96,7 @@ class GpuSettings:
         if self.model.gated and self.hugging_face_token is None:
             rule = f"{self.model.hugging_face} is given only to who accepted its licence"
             raise SettingsError("hugging_face_token", "not set", rule, "", secret=True)
-        return Serving(
+        return ModelSpec(
             model=self.model.name,
             repository=self.model.hugging_face,
             revision=self.revision,
@@ -144,7 +144,7 @@ def read_gpu(config: pulumi.Config) -> GpuSettings:
         hugging_face_token=_token(config, model),
         kubernetes_version=text(config, "kubernetes_version"),
         cluster_region=text(config, "cluster_region"),
-        extras=Extras(
+        extras=ClusterOptions(
             headroom=integer(config, "gpu_headroom", 0, 64, default=0),
             notebook_people=integer(config, "notebook_people", 0, 1000, default=0),
             prometheus=text(config, "cluster_prometheus"),

@@ -8,7 +8,7 @@ from components.digitalocean.functions import Functions
 from components.digitalocean.regions import DEFAULT, FUNCTIONS
 from components.digitalocean.store import Store
 from components.digitalocean.watching import Watching
-from components.kubernetes.inference import follow
+from components.kubernetes.inference import enable_autoscaling
 from stacks.ladder.integrated import endpoints
 from stacks.outputs import Outputs
 from stacks.settings import MONTHLY_BUDGET_USD, Settings
@@ -62,7 +62,7 @@ def deploy(settings: Settings) -> Outputs:
         rung=settings.inference,
         log_destinations=settings.log_destinations,
     )
-    follow(inference, functions)
+    enable_autoscaling(inference, functions)
     Watching(
         "watching",
         title=title,

@@ -1,4 +1,4 @@
-"""What every pod of ours has: the fields that Pod Security's level `restricted` asks for."""
+"""Parts of pod manifests; every pod passes the Pod Security level `restricted`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,25 +8,27 @@ from components.kubernetes.images import Image
 Manifest = dict[str, Any]
 """A Kubernetes object or a part of one, spelt as in YAML."""
 
-TRIED_AGAIN = {"pulumi.com/replaceUnready": "true"}
-"""Annotations of a Job that the next `up` runs anew if it failed.
+REPLACE_FAILED = {"pulumi.com/replaceUnready": "true"}
+"""Annotations of a Job that the next `up` replaces if it failed.
 
-Without them Pulumi waits for ever for the one that failed (pulumi/pulumi-kubernetes#856, 2021-05).
+Without them Pulumi waits for the failed Job until its timeout (pulumi/pulumi-kubernetes#856,
+2021-05).
 """
 
 
-def pod(
+def spec(
     image: Image,
     *,
     containers: Sequence[Manifest],
     volumes: Sequence[Manifest],
     groups: Sequence[int] = (),
-    **spec: Any,
+    **more: Any,
 ) -> Manifest:
-    """The spec of a pod that passes `restricted` and is told nothing that it does not need.
+    """Spec of a pod at Pod Security level `restricted`, without a token or service variables.
 
     Args:
-        groups: More groups that its user is in.
+        groups: Supplemental groups of its user.
+        more: Fields that replace the defaults.
     """
     return {
         # Kubernetes' own injected variables (VLLM_PORT=tcp://…) stop vLLM from starting.
@@ -44,13 +46,11 @@ def pod(
         },
         "containers": list(containers),
         "volumes": list(volumes),
-        **spec,
+        **more,
     }
 
 
-def container(
-    name: str, image: Image, *, resources: Mapping[str, Mapping[str, str]], **spec: Any
-) -> Manifest:
+def container(name: str, image: Image, *, resources: Manifest, **spec: Any) -> Manifest:
     """A container without privileges and with a read-only file system."""
     return {
         "name": name,
@@ -60,9 +60,73 @@ def container(
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         },
-        "resources": dict(resources),
+        "resources": resources,
         **spec,
     }
+
+
+def resources(cpu: str, memory: str, *, memory_limit: str, disk_limit: str) -> Manifest:
+    """Requests and limits of a container; CPU is not limited."""
+    return {
+        "requests": {"cpu": cpu, "memory": memory},
+        "limits": {"memory": memory_limit, "ephemeral-storage": disk_limit},
+    }
+
+
+def probe(path: str, *, port: str = "http", timeout: int = 3, **spec: int) -> Manifest:
+    """An HTTP probe; `timeout` is in seconds."""
+    return {"httpGet": {"path": path, "port": port}, "timeoutSeconds": timeout, **spec}
+
+
+def secret_volume(name: str, secret: Any) -> Manifest:
+    """A volume with the keys of a Secret as files, readable by the pod's group."""
+    return {"name": name, "secret": {"secretName": secret, "defaultMode": 0o440}}
+
+
+def template(labels: Mapping[str, str], pod: Manifest) -> Manifest:
+    """A pod template."""
+    return {"metadata": {"labels": labels}, "spec": pod}
+
+
+def job(labels: Mapping[str, str], pod: Manifest, *, retries: int) -> Manifest:
+    """Spec of a Job."""
+    return {"backoffLimit": retries, "template": template(labels, pod)}
+
+
+def deployment(labels: Mapping[str, str], pod: Manifest, *, replicas: int, **more: Any) -> Manifest:
+    """Spec of a Deployment; `more` fields replace the defaults."""
+    return {
+        "replicas": replicas,
+        "selector": {"matchLabels": labels},
+        "template": template(labels, pod),
+        **more,
+    }
+
+
+def service(labels: Mapping[str, str], port: int) -> Manifest:
+    """Spec of a Service inside the cluster."""
+    return {"selector": labels, "ports": [{"name": "http", "port": port}]}
+
+
+def one_unavailable(labels: Mapping[str, str]) -> Manifest:
+    """Spec of a PodDisruptionBudget: a drain evicts one pod at a time.
+
+    It allows one even for a single replica: a budget of zero blocks every upgrade of the nodes.
+    """
+    return {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
+
+
+def spread(labels: Mapping[str, str], *topologies: str) -> list[Manifest]:
+    """Constraints that prefer different nodes or zones for pods with these labels."""
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": topology,
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": labels},
+        }
+        for topology in topologies
+    ]
 
 
 def variables(values: Mapping[str, Any]) -> list[Manifest]:
@@ -76,3 +140,8 @@ def variables(values: Mapping[str, Any]) -> list[Manifest]:
 def from_secret(secret: Any, key: str) -> Manifest:
     """The source of a variable: one key of a Secret."""
     return {"secretKeyRef": {"name": secret, "key": key}}
+
+
+def selector(labels: Mapping[str, str]) -> str:
+    """Labels as a selector in text."""
+    return ",".join(f"{key}={value}" for key, value in labels.items())

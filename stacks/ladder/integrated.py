@@ -65,8 +65,8 @@ def _cluster(settings: Settings, tags: Sequence[str]) -> Inference:
         "model",
         cluster=cluster,
         sharing=sharing,
-        serving=serving,
+        model_spec=serving,
         sizing=fit.text,
-        extras=gpu.extras,
+        options=gpu.extras,
         hugging_face_token=gpu.hugging_face_token,
     )

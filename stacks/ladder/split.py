@@ -50,9 +50,9 @@ def _cluster(
         "model",
         cluster=cluster,
         sharing=sharing,
-        serving=gpu.serving(fit, sharing),
+        model_spec=gpu.serving(fit, sharing),
         sizing=fit.text,
-        extras=gpu.extras,
+        options=gpu.extras,
         hugging_face_token=gpu.hugging_face_token,
     )
 

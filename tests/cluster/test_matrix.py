@@ -14,7 +14,7 @@ from components.aws.cluster import GPU_PLATFORM as EKS
 from components.digitalocean.cluster import GPU_PLATFORM as DOKS
 from components.gpu import gpu, machines
 from components.kubernetes.inference import ClusterInference
-from components.kubernetes.serving import Extras
+from components.kubernetes.serving import ClusterOptions
 from components.models import MODELS
 from stacks.errors import SettingsError
 from stacks.gpu import GpuSettings
@@ -47,7 +47,7 @@ SETTINGS = GpuSettings(
     hugging_face_token=None,
     kubernetes_version="",
     cluster_region="",
-    extras=Extras(),
+    extras=ClusterOptions(),
     api_cidrs=(),
 )
 
@@ -80,7 +80,7 @@ def outcome(api: Api, platform: str, on: str, sharing: str) -> Outcome:
             gpu_device_class=handed_out.device_class,
         )
         ClusterInference(
-            "matrix", cluster=cluster, sharing=handed_out, serving=serving, sizing=fit.text
+            "matrix", cluster=cluster, sharing=handed_out, model_spec=serving, sizing=fit.text
         )
 
     asked = bodies(objects(program))
