@@ -19,8 +19,8 @@ class ServiceAccount(pulumi.ComponentResource):
     server's ports.
     """
 
-    account_name: pulumi.Output[str]
-    """Name of the ServiceAccount."""
+    pod: Manifest
+    """Fields of the spec of a pod that uses it."""
 
     def __init__(
         self,
@@ -39,9 +39,9 @@ class ServiceAccount(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         metadata = {"namespace": namespace}
         account = kubernetes.core.v1.ServiceAccount(name, metadata=metadata, opts=child)
-        self.account_name = account.metadata["name"]
+        account_name = account.metadata["name"]
         role = kubernetes.rbac.v1.Role(name, metadata=metadata, rules=list(rules), opts=child)
-        subject = {"kind": "ServiceAccount", "name": self.account_name, "namespace": namespace}
+        subject = {"kind": "ServiceAccount", "name": account_name, "namespace": namespace}
         kubernetes.rbac.v1.RoleBinding(
             name,
             metadata=metadata,
@@ -57,4 +57,5 @@ class ServiceAccount(pulumi.ComponentResource):
         anywhere = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVICE]}}
         for port in API_PORTS:
             egress(f"{name}-api-{port}", namespace, labels, port, anywhere, opts=child)
-        self.register_outputs({"account_name": self.account_name})
+        self.pod = {"serviceAccountName": account_name, "automountServiceAccountToken": True}
+        self.register_outputs({})

@@ -89,17 +89,12 @@ class SmokeTest(pulumi.ComponentResource):
 def _pod(
     secret: pulumi.Output[str], gateway: pulumi.Output[str], base_url: pulumi.Output[str]
 ) -> Manifest:
-    request = pods.container(
+    return pods.pod(
         "request",
         IMAGE,
         resources=pods.resources("50m", "32Mi", memory_limit="128Mi", disk_limit="100Mi"),
         command=["sh", "-c", REQUEST],
-        env=[{"name": "GATEWAY", "value": gateway}, {"name": "URL", "value": base_url}],
-        volumeMounts=[{"name": "request", "mountPath": "/request", "readOnly": True}],
-    )
-    return pods.spec(
-        IMAGE,
-        containers=[request],
-        volumes=[pods.secret_volume("request", secret)],
-        restartPolicy="Never",
+        env={"GATEWAY": gateway, "URL": base_url},
+        volumes={"/request": pods.secret_volume("request", secret)},
+        spec={"restartPolicy": "Never"},
     )

@@ -50,7 +50,7 @@ _GPU = "{{hostname}} {{gpu}}"
 GPUS = (
     Panel("Power", POWER, "watt", _GPU),
     Panel("Temperature", TEMPERATURE, "celsius", _GPU),
-    Panel("Last Xid", XID, _GPU),
+    Panel("Last Xid", XID, legend=_GPU),
     Panel("Memory used", "DCGM_FI_DEV_FB_USED", "decmbytes", _GPU),
     Panel("Tensor cores busy", "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", "percentunit", _GPU),
     Panel("Memory bandwidth used", "DCGM_FI_PROF_DRAM_ACTIVE", "percentunit", _GPU),

@@ -98,7 +98,7 @@ class ReplicaMonitor(pulumi.ComponentResource):
             metadata=metadata,
             spec=pods.deployment(
                 REPLICA_MONITOR,
-                _pod(source.metadata["name"], account.account_name, environment),
+                _pod(source.metadata["name"], account.pod, environment),
                 replicas=1,
                 # Two monitors at a time would count each other's wrong answers twice.
                 strategy={"type": "Recreate"},
@@ -126,27 +126,20 @@ def _rules(state: pulumi.Output[str]) -> list[Manifest]:
     ]
 
 
-def _pod(
-    source: pulumi.Output[str], account: pulumi.Output[str], environment: Manifest
-) -> Manifest:
-    monitor = pods.container(
-        "replica-monitor",
-        IMAGE,
-        resources=pods.resources("50m", "64Mi", memory_limit="256Mi", disk_limit="100Mi"),
-        command=["python3", f"{PROGRAM_FOLDER}/replica_monitor.py"],
-        env=pods.variables(environment),
-        ports=[{"name": "http", "containerPort": PORT}],
-        readinessProbe=pods.probe("/healthz", periodSeconds=5),
-        volumeMounts=[{"name": "program", "mountPath": PROGRAM_FOLDER, "readOnly": True}],
-    )
+def _pod(source: pulumi.Output[str], account: Manifest, environment: Manifest) -> Manifest:
     files = [
         {"key": "replica_monitor.py", "path": "replica_monitor.py"},
         {"key": "question.py", "path": "functions/question.py"},
     ]
-    return pods.spec(
+    program_files = {"name": "program", "configMap": {"name": source, "items": files}}
+    return pods.pod(
+        "replica-monitor",
         IMAGE,
-        containers=[monitor],
-        volumes=[{"name": "program", "configMap": {"name": source, "items": files}}],
-        serviceAccountName=account,
-        automountServiceAccountToken=True,
+        resources=pods.resources("50m", "64Mi", memory_limit="256Mi", disk_limit="100Mi"),
+        command=["python3", f"{PROGRAM_FOLDER}/replica_monitor.py"],
+        env=environment,
+        ports=[{"name": "http", "containerPort": PORT}],
+        readinessProbe=pods.probe("/healthz", periodSeconds=5),
+        volumes={PROGRAM_FOLDER: program_files},
+        spec=account,
     )

@@ -156,7 +156,7 @@ def _await(entrance: Entrance) -> dict[str, str]:
 def _pod(config_map: pulumi.Output[str], secret: pulumi.Output[str]) -> Manifest:
     # `quit` lets nginx finish open requests; SIGTERM would break them off.
     drain = ["sh", "-c", "sleep 15; nginx -s quit; sleep 120"]
-    proxy = pods.container(
+    return pods.pod(
         "proxy",
         IMAGE,
         resources=pods.resources("100m", "64Mi", memory_limit="256Mi", disk_limit="1Gi"),
@@ -168,22 +168,15 @@ def _pod(config_map: pulumi.Output[str], secret: pulumi.Output[str]) -> Manifest
         readinessProbe=pods.probe("/", port="health", periodSeconds=5),
         livenessProbe=pods.probe("/", port="health", periodSeconds=15),
         lifecycle={"preStop": {"exec": {"command": drain}}},
-        volumeMounts=[
-            {"name": "configuration", "mountPath": "/etc/gateway", "readOnly": True},
-            {"name": "certificate", "mountPath": "/etc/tls", "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},
-        ],
-    )
-    return pods.spec(
-        IMAGE,
-        containers=[proxy],
-        volumes=[
-            {"name": "configuration", "configMap": {"name": config_map}},
-            pods.secret_volume("certificate", secret),
-            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
-        ],
-        terminationGracePeriodSeconds=DRAIN_SECONDS,
-        topologySpreadConstraints=pods.spread(GATEWAY, "kubernetes.io/hostname"),
+        volumes={
+            "/etc/gateway": {"name": "configuration", "configMap": {"name": config_map}},
+            "/etc/tls": pods.secret_volume("certificate", secret),
+            "/tmp": pods.scratch("tmp", "1Gi"),
+        },
+        spec={
+            "terminationGracePeriodSeconds": DRAIN_SECONDS,
+            "topologySpreadConstraints": pods.spread(GATEWAY, "kubernetes.io/hostname"),
+        },
     )
 
 

@@ -62,19 +62,11 @@ class Headroom(pulumi.ComponentResource):
 
 
 def _placeholder(image: Image, priority: pulumi.Output[str], gpus: GpuRequest) -> Manifest:
-    sleeper = pods.container(
+    resources = pods.resources("10m", "16Mi", memory_limit="64Mi", disk_limit="100Mi")
+    return pods.pod(
         "placeholder",
         image,
-        resources=gpus.added_to(
-            pods.resources("10m", "16Mi", memory_limit="64Mi", disk_limit="100Mi")
-        ),
+        resources=gpus.added_to(resources),
         command=["sleep", "infinity"],
-    )
-    return pods.spec(
-        image,
-        containers=[sleeper],
-        volumes=[],
-        **gpus.pod,
-        priorityClassName=priority,
-        terminationGracePeriodSeconds=0,
+        spec={**gpus.pod, "priorityClassName": priority, "terminationGracePeriodSeconds": 0},
     )

@@ -193,66 +193,52 @@ def _pod(
     middleware: pulumi.Output[str],
     priority: pulumi.Output[str],
 ) -> Manifest:
-    claim = {"claimName": weights.claim, "readOnly": True}
-    return pods.spec(
-        model_spec.image,
-        containers=[_server(model_spec, gpus, path=weights.path, key=key)],
-        volumes=[
-            {"name": "weights", "persistentVolumeClaim": claim},
-            {"name": "middleware", "configMap": {"name": middleware}},
-            {"name": "cache", "emptyDir": {"sizeLimit": "20Gi"}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "10Gi"}},
-            # Tensor parallelism communicates through it; the host's would break `restricted`.
-            {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}},
-        ],
-        groups=[model_spec.device_group] if model_spec.device_group else [],
-        **gpus.pod,
-        priorityClassName=priority,
-        terminationGracePeriodSeconds=PRE_STOP_SECONDS + DRAIN_SECONDS + MARGIN_SECONDS,
-        topologySpreadConstraints=pods.spread(
-            LEADER, "topology.kubernetes.io/zone", "kubernetes.io/hostname"
-        ),
-    )
-
-
-def _server(
-    model_spec: ModelSpec, gpus: GpuRequest, *, path: str, key: pulumi.Output[str]
-) -> Manifest:
     # Weights pass through the node's memory on their way to the GPU.
     memory_limit = f"{32 + model_spec.weights_gib}Gi"
-    return pods.container(
+    resources = pods.resources("2", "16Gi", memory_limit=memory_limit, disk_limit="40Gi")
+    claim = {"claimName": weights.claim, "readOnly": True}
+    # Tensor parallelism communicates through it; the host's would break `restricted`.
+    shared_memory = {"medium": "Memory", "sizeLimit": "8Gi"}
+    return pods.pod(
         "server",
         model_spec.image,
-        resources=gpus.added_to(
-            pods.resources("2", "16Gi", memory_limit=memory_limit, disk_limit="40Gi")
-        ),
+        resources=gpus.added_to(resources),
         command=["vllm", "serve"],
-        args=arguments(model_spec, path),
-        env=pods.variables(
-            {
-                "VLLM_API_KEY": pods.from_secret(key, "key"),
-                "HF_HUB_OFFLINE": "1",
-                "VLLM_NO_USAGE_STATS": "1",
-                "PYTHONPATH": MIDDLEWARE,
-                "POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
-                **WRITABLE,
-            }
-        ),
+        args=arguments(model_spec, weights.path),
+        env={
+            "VLLM_API_KEY": pods.from_secret(key, "key"),
+            "HF_HUB_OFFLINE": "1",
+            "VLLM_NO_USAGE_STATS": "1",
+            "PYTHONPATH": MIDDLEWARE,
+            "POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
+            **WRITABLE,
+        },
         ports=[{"name": "http", "containerPort": PORT}],
-        startupProbe=pods.probe(
-            "/health", timeout=5, periodSeconds=10, failureThreshold=6 * LOAD_MINUTES
-        ),
-        readinessProbe=pods.probe("/health", timeout=5, periodSeconds=5, failureThreshold=2),
-        livenessProbe=pods.probe("/health", timeout=5, periodSeconds=15, failureThreshold=4),
+        startupProbe=_health(period=10, failures=6 * LOAD_MINUTES),
+        readinessProbe=_health(period=5, failures=2),
+        livenessProbe=_health(period=15, failures=4),
         lifecycle={"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
-        volumeMounts=[
-            {"name": "weights", "mountPath": MOUNT, "readOnly": True},
-            {"name": "middleware", "mountPath": MIDDLEWARE, "readOnly": True},
-            {"name": "cache", "mountPath": "/cache"},
-            {"name": "tmp", "mountPath": "/tmp"},
-            {"name": "shared-memory", "mountPath": "/dev/shm"},
-        ],
+        volumes={
+            MOUNT: {"name": "weights", "persistentVolumeClaim": claim},
+            MIDDLEWARE: {"name": "middleware", "configMap": {"name": middleware}},
+            "/cache": pods.scratch("cache", "20Gi"),
+            "/tmp": pods.scratch("tmp", "10Gi"),
+            "/dev/shm": {"name": "shared-memory", "emptyDir": shared_memory},
+        },
+        groups=[model_spec.device_group] if model_spec.device_group else [],
+        spec={
+            **gpus.pod,
+            "priorityClassName": priority,
+            "terminationGracePeriodSeconds": PRE_STOP_SECONDS + DRAIN_SECONDS + MARGIN_SECONDS,
+            "topologySpreadConstraints": pods.spread(
+                LEADER, "topology.kubernetes.io/zone", "kubernetes.io/hostname"
+            ),
+        },
     )
+
+
+def _health(*, period: int, failures: int) -> Manifest:
+    return pods.probe("/health", timeout=5, periodSeconds=period, failureThreshold=failures)
 
 
 def _deployment(

@@ -16,20 +16,34 @@ Without them Pulumi waits for the failed Job until its timeout (pulumi/pulumi-ku
 """
 
 
-def spec(
+def pod(
+    name: str,
     image: Image,
     *,
-    containers: Sequence[Manifest],
-    volumes: Sequence[Manifest],
+    resources: Manifest,
+    env: Mapping[str, Any] | None = None,
+    volumes: Mapping[str, Manifest] | None = None,
     groups: Sequence[int] = (),
-    **more: Any,
+    spec: Manifest | None = None,
+    **container: Any,
 ) -> Manifest:
-    """Spec of a pod at Pod Security level `restricted`, without a token or service variables.
+    """Spec of a pod with one container, at Pod Security level `restricted`.
 
     Args:
-        groups: Supplemental groups of its user.
-        more: Fields that replace the defaults.
+        name: Of the container.
+        env: A mapping is the source of a value, all else the value itself.
+        volumes: By the path at which they are mounted.
+        groups: Supplemental groups of the user.
+        spec: More fields of the pod, which replace the defaults.
+        container: More fields of the container.
     """
+    if env:
+        container["env"] = [
+            {"name": key, "valueFrom" if isinstance(value, Mapping) else "value": value}
+            for key, value in env.items()
+        ]
+    if volumes:
+        container["volumeMounts"] = [_mount(path, volume) for path, volume in volumes.items()]
     return {
         # Kubernetes' own injected variables (VLLM_PORT=tcp://…) stop vLLM from starting.
         "enableServiceLinks": False,
@@ -44,25 +58,29 @@ def spec(
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": list(containers),
-        "volumes": list(volumes),
-        **more,
+        "containers": [
+            {
+                "name": name,
+                "image": image.reference,
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "capabilities": {"drop": ["ALL"]},
+                    "readOnlyRootFilesystem": True,
+                },
+                "resources": resources,
+                **container,
+            }
+        ],
+        "volumes": list((volumes or {}).values()),
+        **(spec or {}),
     }
 
 
-def container(name: str, image: Image, *, resources: Manifest, **spec: Any) -> Manifest:
-    """A container without privileges and with a read-only file system."""
-    return {
-        "name": name,
-        "image": image.reference,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
-        "resources": resources,
-        **spec,
-    }
+def _mount(path: str, volume: Manifest) -> Manifest:
+    """Read-only, except for scratch space and a claim that can be written."""
+    claim = volume.get("persistentVolumeClaim")
+    writable = "emptyDir" in volume if claim is None else not claim.get("readOnly")
+    return {"name": volume["name"], "mountPath": path, **({} if writable else {"readOnly": True})}
 
 
 def resources(cpu: str, memory: str, *, memory_limit: str, disk_limit: str) -> Manifest:
@@ -76,6 +94,11 @@ def resources(cpu: str, memory: str, *, memory_limit: str, disk_limit: str) -> M
 def probe(path: str, *, port: str = "http", timeout: int = 3, **spec: int) -> Manifest:
     """An HTTP probe; `timeout` is in seconds."""
     return {"httpGet": {"path": path, "port": port}, "timeoutSeconds": timeout, **spec}
+
+
+def scratch(name: str, size: str) -> Manifest:
+    """An empty volume that lives as long as the pod."""
+    return {"name": name, "emptyDir": {"sizeLimit": size}}
 
 
 def secret_volume(name: str, secret: Any) -> Manifest:
@@ -126,14 +149,6 @@ def spread(labels: Mapping[str, str], *topologies: str) -> list[Manifest]:
             "labelSelector": {"matchLabels": labels},
         }
         for topology in topologies
-    ]
-
-
-def variables(values: Mapping[str, Any]) -> list[Manifest]:
-    """The `env` of a container: a mapping is the source of a value, all else the value itself."""
-    return [
-        {"name": name, "valueFrom" if isinstance(value, Mapping) else "value": value}
-        for name, value in values.items()
     ]
 
 

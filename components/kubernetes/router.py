@@ -67,7 +67,7 @@ class Router(pulumi.ComponentResource):
         kubernetes.apps.v1.Deployment(
             name,
             metadata=metadata,
-            spec=pods.deployment(ROUTER, _pod(arguments, key, account.account_name), replicas=2),
+            spec=pods.deployment(ROUTER, _pod(arguments, key, account.pod), replicas=2),
             opts=child,
         )
         kubernetes.policy.v1.PodDisruptionBudget(
@@ -85,25 +85,18 @@ class Router(pulumi.ComponentResource):
 
 
 def _pod(
-    arguments: list[pulumi.Input[str]], key: pulumi.Output[str], account: pulumi.Output[str]
+    arguments: list[pulumi.Input[str]], key: pulumi.Output[str], account: Manifest
 ) -> Manifest:
-    router = pods.container(
+    return pods.pod(
         "router",
         IMAGE,
         resources=pods.resources("250m", "512Mi", memory_limit="2Gi", disk_limit="1Gi"),
         args=arguments,
-        env=pods.variables({"VLLM_API_KEY": pods.from_secret(key, "key"), "HOME": "/tmp"}),
+        env={"VLLM_API_KEY": pods.from_secret(key, "key"), "HOME": "/tmp"},
         ports=[{"name": "http", "containerPort": PORT}],
         readinessProbe=pods.probe("/health", periodSeconds=5),
         livenessProbe=pods.probe("/health", periodSeconds=15, failureThreshold=4),
         lifecycle={"preStop": {"sleep": {"seconds": 15}}},
-        volumeMounts=[{"name": "tmp", "mountPath": "/tmp"}],
-    )
-    return pods.spec(
-        IMAGE,
-        containers=[router],
-        volumes=[{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}],
-        serviceAccountName=account,
-        automountServiceAccountToken=True,
-        terminationGracePeriodSeconds=DRAIN_SECONDS,
+        volumes={"/tmp": pods.scratch("tmp", "1Gi")},
+        spec={**account, "terminationGracePeriodSeconds": DRAIN_SECONDS},
     )

@@ -92,7 +92,7 @@ def _pod(
     model_spec: ModelSpec, path: str, claim: pulumi.Output[str], environment: Manifest
 ) -> Manifest:
     revision = ["--revision", model_spec.revision] if model_spec.revision else []
-    download = pods.container(
+    return pods.pod(
         "download",
         model_spec.image,
         resources=pods.resources("1", "2Gi", memory_limit="4Gi", disk_limit="10Gi"),
@@ -101,18 +101,10 @@ def _pod(
             # Copies of the weights in formats that vLLM does not read.
             *("--exclude", "original/*", "metal/*"),
         ],
-        env=pods.variables(environment),
-        volumeMounts=[
-            {"name": "weights", "mountPath": MOUNT},
-            {"name": "tmp", "mountPath": "/tmp"},
-        ],
-    )
-    return pods.spec(
-        model_spec.image,
-        containers=[download],
-        volumes=[
-            {"name": "weights", "persistentVolumeClaim": {"claimName": claim}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "10Gi"}},
-        ],
-        restartPolicy="OnFailure",
+        env=environment,
+        volumes={
+            MOUNT: {"name": "weights", "persistentVolumeClaim": {"claimName": claim}},
+            "/tmp": pods.scratch("tmp", "10Gi"),
+        },
+        spec={"restartPolicy": "OnFailure"},
     )

@@ -82,7 +82,7 @@ class Replicas:
 
 
 class Place:
-    """The replica monitor as in its pod: files of its ConfigMap, its account's token, its variables."""
+    """The replica monitor as in its pod: its ConfigMap's files, its account's token, its env."""
 
     def __init__(self, api: Api, namespace: str, replicas: Replicas, folder: Path) -> None:
         space = f"/api/v1/namespaces/{namespace}"

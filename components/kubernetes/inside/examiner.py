@@ -142,7 +142,6 @@ class Kubernetes:
             f"{self._namespace}/{path}",
             body=change,
             key=self._token.read_text().strip(),  # renewed in its file every hour
-            content_type="application/merge-patch+json",
         )
         return answer
 
@@ -164,7 +163,6 @@ class Model:
                 "/v1/chat/completions",
                 body=question(self.name),
                 key=self.key,
-                content_type="application/json",
             )
             choice = answer["choices"][0]
             text, reason = choice["message"]["content"] or "", choice["finish_reason"]
@@ -268,18 +266,13 @@ class ReplicaMonitor:
 
     def metrics(self) -> str:
         """The body of `/metrics`."""
-        rows = list(self.replicas.values())
         lines = ["# TYPE seamless_replica_canaries_total counter"]
-        lines += [
-            f'seamless_replica_canaries_total{{verdict="{verdict}"}} {count}'
-            for verdict, count in self.canaries.items()
-        ]
-        lines += ["# TYPE seamless_replica_out gauge"]
-        lines += [
-            f'seamless_replica_out{{replica="{row.name}",node="{row.node}"}}'
-            f" {int(row.state == 'out')}"
-            for row in rows
-        ]
+        for verdict, count in self.canaries.items():
+            lines.append(f'seamless_replica_canaries_total{{verdict="{verdict}"}} {count}')
+        lines.append("# TYPE seamless_replica_out gauge")
+        for row in list(self.replicas.values()):
+            labels = f'replica="{row.name}",node="{row.node}"'
+            lines.append(f"seamless_replica_out{{{labels}}} {int(row.state == 'out')}")
         return "\n".join(lines) + "\n"
 
 
@@ -349,20 +342,15 @@ def _is_ready(pod: Object) -> bool:
 
 
 def _exchange(
-    connection: HTTPConnection,
-    method: str,
-    path: str,
-    *,
-    body: Object | None,
-    key: str,
-    content_type: str,
+    connection: HTTPConnection, method: str, path: str, *, body: Object | None, key: str
 ) -> Any:
     """Send JSON and return the JSON of the response.
 
     Raises:
         OSError: the response is not a success.
     """
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": content_type}
+    kind = "merge-patch+json" if method == "PATCH" else "json"
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": f"application/{kind}"}
     with closing(connection):
         content = None if body is None else json.dumps(body)
         connection.request(method, path, body=content, headers=headers)
