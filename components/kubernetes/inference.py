@@ -109,23 +109,7 @@ class ClusterInference(pulumi.ComponentResource):
             prometheus_namespace=self._add_ons.monitoring,
             opts=self._after_add_ons,
         )
-        if options.headroom:
-            Headroom(
-                f"{name}-headroom",
-                cluster=cluster,
-                model_spec=model_spec,
-                namespace=self._namespace,
-                replicas=options.headroom,
-                opts=child,
-            )
-        if options.notebook_people:
-            Notebooks(
-                f"{name}-notebooks",
-                cluster=cluster,
-                people=options.notebook_people,
-                sharing=None if sharing.several else sharing,
-                opts=self._after_add_ons,
-            )
+        self._add_options(name, options, cluster=cluster, sharing=sharing, opts=child)
         upstream, labels, port = self._server.service, LEADER, PORT
         if routed:
             upstream, labels, port = self._router(name, child).service, router.ROUTER, router.PORT
@@ -157,6 +141,33 @@ class ClusterInference(pulumi.ComponentResource):
         self.api_key = pulumi.Output.all(key.value, self.base_url).apply(lambda values: values[0])
         self.context_tokens = model_spec.context_tokens
         self.register_outputs({"base_url": self.base_url, "model": self.model})
+
+    def _add_options(
+        self,
+        name: str,
+        options: ClusterOptions,
+        *,
+        cluster: Cluster,
+        sharing: Sharing,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        if options.headroom:
+            Headroom(
+                f"{name}-headroom",
+                cluster=cluster,
+                model_spec=self._model_spec,
+                namespace=self._namespace,
+                replicas=options.headroom,
+                opts=opts,
+            )
+        if options.notebook_people:
+            Notebooks(
+                f"{name}-notebooks",
+                cluster=cluster,
+                people=options.notebook_people,
+                sharing=None if sharing.several else sharing,
+                opts=self._after_add_ons,
+            )
 
     def _router(self, name: str, opts: pulumi.ResourceOptions) -> router.Router:
         return router.Router(

@@ -11,8 +11,7 @@ Manifest = dict[str, Any]
 REPLACE_FAILED = {"pulumi.com/replaceUnready": "true"}
 """Annotations of a Job that the next `up` replaces if it failed.
 
-Without them Pulumi waits for the failed Job until its timeout (pulumi/pulumi-kubernetes#856,
-2021-05).
+Without them Pulumi keeps waiting for the failed Job (pulumi/pulumi-kubernetes#856, 2021-05).
 """
 
 

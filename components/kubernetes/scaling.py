@@ -30,7 +30,7 @@ KV_SHARE = 0.8
 
 CANARIES = 1
 """Requests at a time that do not count as work: those of the replica monitor would keep the last
-replica running. A single document does so too, but the application's queue reports it."""
+replica running. A single document does not count either; the application's queue reports it."""
 KV_SHARE_OF_CANARIES = 0.01
 """A canary has less than two hundred tokens; the KV cache has room for a hundred times as many."""
 

@@ -168,7 +168,7 @@ def _mig(request: _Request) -> Sharing:
         shares=profiles[profile],
         plugin=CHARTS["gpu-operator"],
         values={
-            # Both are in the nodes' image; two exporters cannot read the same counters.
+            # Both are in the nodes' image; a second exporter would compete for the counters.
             "driver": {"enabled": False},
             "toolkit": {"enabled": False},
             "dcgmExporter": {"enabled": False},

@@ -104,8 +104,8 @@ class Ladder:
         """Deploy a rung whose endpoint answers wrongly at first."""
         self.choose(rung)
         if rung == "cluster":
-            canary = f"{JOB} model-smoke-test"
-            self.world("kubernetes").fail(canary, "create", "the canary was not right")
+            job = f"{JOB} model-smoke-test"
+            self.world("kubernetes").fail(job, "create", "the answer was not right")
         self.says = "nonsense"
         printed = self.deployment.run("up", expect=1)
         self.says = CODE
