@@ -1,7 +1,7 @@
-"""Speed as ratios: every benchmark measures two ways to the same answer, side by side in one run.
+"""Benchmarks: each measures two ways to the same result, side by side in one run, as a ratio.
 
-`./seamless bench [NAME] [--json]`. The protocol is in `benchmarks.measure`.
-A simulation has a table of its own.
+`./seamless bench [NAME] [--json]`. The protocol is in `benchmarks.measure`; a simulation prints a
+table of its own.
 """
 
 import json
@@ -28,7 +28,7 @@ BENCHMARKS: dict[str, Benchmark] = {
 }
 
 SIMULATIONS = {"scaling": scaling.run}
-"""They measure nothing of this machine, so they run only by their name."""
+"""Independent of this machine, so they run only by name."""
 
 _PACKAGES = ("httpx", "msgspec", "pypdfium2", "python-docx", "semantic-text-splitter")
 
@@ -37,13 +37,13 @@ def run(console: Console, name: str, *, as_json: bool) -> int:
     """Run one benchmark, or all when `name` is empty; print the results and return 0.
 
     Raises:
-        CommandError: there is no such benchmark, or its two sides gave different answers.
+        CommandError: the name is unknown, or the two sides gave different results.
     """
     if name in SIMULATIONS:
         return SIMULATIONS[name](console, as_json=as_json)
     if name and name not in BENCHMARKS:
         known = ", ".join([*BENCHMARKS, *SIMULATIONS])
-        raise CommandError(f"There is no benchmark {name!r}. There are {known}.")
+        raise CommandError(f"Unknown benchmark {name!r}. Choose one of: {known}.")
     machine = _machine()
     results: list[Result] = []
     for chosen in [name] if name else BENCHMARKS:
@@ -100,7 +100,7 @@ def _print(console: Console, machine: dict[str, Any], results: Sequence[Result])
         )
     console.print(table)
     console.print(
-        "The ratio is ours over the other; the control is ours over ours, "
+        "The ratio is ours over the peer; the control is ours over ours, "
         "and noisy outside 0.9 to 1.1."
     )
 

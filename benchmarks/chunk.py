@@ -1,4 +1,4 @@
-"""Cutting a text by a token budget, against cutting it by characters alone, which is the floor."""
+"""Splitting a text by tokens, against splitting by characters alone, which is the lower bound."""
 
 from semantic_text_splitter import TextSplitter
 
@@ -10,7 +10,7 @@ CONTEXT_TOKENS = 8192
 
 
 def measure(*, size: int = 1_000_000, rounds: int = 9) -> list[Result]:
-    """Cut a text of `size` characters; both sides must keep every character but white space."""
+    """Split a text of `size` characters; both sides must keep everything but white space."""
     text = corpus.text(size, seed=SEED)
 
     def ours() -> list[str]:

@@ -1,8 +1,8 @@
-"""Text to measure with: English enough for a splitter, the same for the same seed."""
+"""Generated English text, the same for the same seed."""
 
 from random import Random
 
-# The commonest come more than once.
+# Common words are repeated, so that they are chosen more often.
 _TEXT = (
     "the the the the the and and and of of of to to in in a a is it that was for on as with at by "
     "harbour engine summary report year between government several increase station company water "
@@ -14,13 +14,13 @@ _WORDS = _TEXT.split()
 
 
 def paragraphs(count: int, *, seed: int) -> list[str]:
-    """Return so many paragraphs of three to eight sentences."""
+    """Return `count` paragraphs of three to eight sentences."""
     random = Random(seed)
     return [_paragraph(random) for _ in range(count)]
 
 
 def text(characters: int, *, seed: int) -> str:
-    """Return a text of exactly so many characters, in paragraphs."""
+    """Return a text of exactly `characters` characters, in paragraphs."""
     random = Random(seed)
     found: list[str] = []
     size = 0

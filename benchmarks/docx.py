@@ -1,4 +1,4 @@
-"""Reading a Word document, against python-docx, whose template brings many styles to both."""
+"""Reading a Word document, against python-docx."""
 
 from io import BytesIO
 
@@ -24,7 +24,7 @@ def measure(*, size: int = 600, rounds: int = 9) -> list[Result]:
 
 
 def document(paragraphs: int) -> bytes:
-    """Return a Word document of so many paragraphs, one sentence of each in bold."""
+    """Return a Word document; the first word of every paragraph is bold."""
     made = Document()
     for text in corpus.paragraphs(paragraphs, seed=SEED):
         first, space, rest = text.partition(" ")

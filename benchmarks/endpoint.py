@@ -1,7 +1,7 @@
-"""A fake endpoint of the OpenAI dialect that answers at once.
+"""A fake endpoint of the OpenAI API that answers at once.
 
 It runs in a process of its own, so that the CPU time of a client is the client's alone. It ends
-when its standard input does, thus also when whoever started it is killed.
+when its standard input is closed, so also when its parent is killed.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ ANSWER_CHARACTERS = 1200
 
 @contextmanager
 def running() -> Iterator[int]:
-    """The endpoint's port, as long as the context is open."""
+    """Run the endpoint; yields its port."""
     with subprocess.Popen(
         [sys.executable, "-P", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -27,7 +27,7 @@ def running() -> Iterator[int]:
 
 
 def answer(body: bytes) -> bytes:
-    """Return a completion whose text only the same request gets again."""
+    """Return a completion whose text depends on the request."""
     request = msgspec.json.decode(body)
     asked = msgspec.json.encode(request, order="sorted")
     mark = f"{zlib.crc32(asked):08x} "

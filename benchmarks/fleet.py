@@ -1,8 +1,8 @@
-"""A fleet of replicas in virtual time: the rules of `components.kubernetes.scaling`, played out.
+"""A simulation of replicas that scale by the rules of `components.kubernetes.scaling`.
 
-Kubernetes' autoscaler is modelled by its documentation: a question every 15 seconds, a tolerance
-of a tenth, windows that remember, steps per period; KEDA by its source, which starts and stops the
-last replica. Requests wait in one line, which is kinder than the lines of single replicas.
+Kubernetes' autoscaler is modelled by its documentation: a poll every 15 seconds, a tolerance of a
+tenth, stabilization windows, limits per period. KEDA is modelled by its source: it starts and stops
+the last replica. Requests wait in one common queue, which is better than one queue per replica.
 """
 
 import heapq
@@ -17,14 +17,14 @@ from components.kubernetes.model_server import DRAIN_SECONDS, PRE_STOP_SECONDS
 
 SYNC_SECONDS = 15
 TOLERANCE = 0.1
-"""Both Kubernetes' defaults."""
+"""Kubernetes' defaults."""
 UNNEEDED_SECONDS = 600
-"""After which the cluster autoscaler lets an empty node go."""
+"""The cluster autoscaler removes a node that was empty for so long."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Times:
-    """How long a start takes, in seconds."""
+    """Parts of a start, in seconds."""
 
     boot: float
     image: float
@@ -32,27 +32,27 @@ class Times:
 
     @property
     def cold(self) -> float:
-        """On a node that is not there yet."""
+        """Start on a new node."""
         return self.boot + self.image + self.load
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """Between how many replicas a fleet is kept.
+    """Limits of the number of replicas.
 
     Attributes:
-        room: Nodes that are held for the next replica.
+        headroom: Warm nodes for the next replicas.
     """
 
     name: str
     minimum: int
     maximum: int
-    room: int = 0
+    headroom: int = 0
 
 
 @dataclass(frozen=True)
 class Request:
-    """Arrives at a second, and keeps one place of a replica busy for so many."""
+    """A request: the second of its arrival, and the seconds that a replica works on it."""
 
     at: float
     seconds: float
@@ -60,14 +60,14 @@ class Request:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What became of all requests.
+    """Totals over all requests.
 
     Attributes:
-        waits: Of each request that was answered, from its arrival to the start of its answer.
-        cut: Answers that a replica's end broke off; the application asks again.
+        waits: Seconds from the arrival of each answered request to the start of its answer.
+        cut: Answers that broke off because the replica stopped; the application repeats them.
         lost: Requests that were never answered.
-        gpu_hours: Of replicas' nodes, whole, used or not.
-        replicas: The least and the most that were wanted.
+        gpu_hours: Of the nodes, used or not.
+        replicas: The lowest and the highest number.
     """
 
     waits: list[float] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Outcome:
     replicas: tuple[int, int] = (0, 0)
 
     def wait(self, share: float) -> float:
-        """That share of the requests waited no longer."""
+        """Quantile of the waits."""
         ordered = sorted(self.waits)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
@@ -99,7 +99,7 @@ class _Replica:
 
 
 class Fleet:
-    """Plays one policy against one trace."""
+    """Simulates one policy with one trace."""
 
     def __init__(self, policy: Policy, times: Times, *, concurrency: int) -> None:
         self._policy, self._times, self._concurrency = policy, times, concurrency
@@ -107,44 +107,44 @@ class Fleet:
         self._events: list[tuple[float, int, str, object]] = []
         self._order = itertools.count()
         self._nodes: list[_Node] = []
-        self._room: list[_Node] = []
+        self._headroom: list[_Node] = []
         self._replicas: list[_Replica] = []
-        self._line: deque[tuple[int, Request]] = deque()
-        self._begun: dict[int, float] = {}
+        self._queue: deque[tuple[int, Request]] = deque()
+        self._started: dict[int, float] = {}
         self._advice: deque[tuple[float, int]] = deque()
         self._changes: deque[tuple[float, int]] = deque()
         self._active_at = 0.0
         self._outcome = Outcome()
 
     def play(self, requests: Iterable[Request], *, seconds: float) -> Outcome:
-        """Let the requests come, and go on until all are answered; GPU-hours end at `seconds`.
+        """Run until all requests are answered; GPU-hours are counted up to `seconds`.
 
         A request that is still unanswered a day after the end counts as lost.
         """
         arrivals = list(requests)
         for number, request in enumerate(arrivals):
-            self._later(request.at, "arrive", (number, request))
+            self._schedule(request.at, "arrive", (number, request))
         for tick in range(int(seconds + 86_400) // SYNC_SECONDS):
-            self._later(tick * SYNC_SECONDS, "sync", None)
-        for _ in range(self._policy.room):
-            self._room.append(self._new_node(warm=True))
+            self._schedule(tick * SYNC_SECONDS, "sync", None)
+        for _ in range(self._policy.headroom):
+            self._headroom.append(self._new_node(warm=True))
         for _ in range(self._policy.minimum):
             self._start(warm=True)
         self._outcome.replicas = (self._wanted, self._wanted)
         open_requests = len(arrivals)
         while self._events and (open_requests or self._now < seconds):
-            self._now, _, kind, what = heapq.heappop(self._events)
+            self._now, _, kind, value = heapq.heappop(self._events)
             if kind == "arrive":
-                self._line.append(what)  # type: ignore[arg-type]
+                self._queue.append(value)  # type: ignore[arg-type]
             elif kind == "done":
-                open_requests -= self._finish(*what)  # type: ignore[misc]
+                open_requests -= self._finish(*value)  # type: ignore[misc]
             elif kind == "gone":
-                self._end(what)  # type: ignore[arg-type]
+                self._end(value)  # type: ignore[arg-type]
             elif kind == "empty":
-                self._release(what, seconds)  # type: ignore[arg-type]
+                self._release(value, seconds)  # type: ignore[arg-type]
             elif kind == "sync":
                 self._sync()
-            self._hand_out()
+            self._dispatch()
         for node in self._nodes:
             self._outcome.gpu_hours += max(0.0, seconds - node.since) / 3600
         self._outcome.lost = open_requests
@@ -154,13 +154,13 @@ class Fleet:
     def _wanted(self) -> int:
         return sum(not replica.leaving for replica in self._replicas)
 
-    def _later(self, when: float, kind: str, what: object) -> None:
-        heapq.heappush(self._events, (when, next(self._order), kind, what))
+    def _schedule(self, at: float, kind: str, value: object) -> None:
+        heapq.heappush(self._events, (at, next(self._order), kind, value))
 
     # ------------------------------------------------------------ requests
 
-    def _hand_out(self) -> None:
-        while self._line:
+    def _dispatch(self) -> None:
+        while self._queue:
             able = [
                 replica
                 for replica in self._replicas
@@ -171,16 +171,16 @@ class Fleet:
             if not able:
                 return
             replica = min(able, key=lambda one: len(one.running))
-            number, request = self._line.popleft()
+            number, request = self._queue.popleft()
             replica.running[number] = request
-            self._begun[number] = self._now
-            self._later(self._now + request.seconds, "done", (replica, number))
+            self._started[number] = self._now
+            self._schedule(self._now + request.seconds, "done", (replica, number))
 
     def _finish(self, replica: _Replica, number: int) -> int:
         request = replica.running.pop(number, None)
         if request is None:
-            return 0  # it was cut, and is asked again
-        self._outcome.waits.append(self._begun[number] - request.at)
+            return 0  # it was cut and will be repeated
+        self._outcome.waits.append(self._started[number] - request.at)
         if replica.leaving and not replica.running:
             self._end(replica)
         return 1
@@ -193,17 +193,17 @@ class Fleet:
         ready = max(self._now, node.ready_at) + (0.0 if warm else image + self._times.load)
         node.has_image, node.free_since = True, None
         self._replicas.append(_Replica(node, ready))
-        self._later(ready, "ready", None)
+        self._schedule(ready, "ready", None)
 
     def _place(self, *, warm: bool) -> _Node:
-        """A free node, else one that was held for this, else a new one."""
+        """A free node, else one of the headroom, else a new one."""
         free = [node for node in self._nodes if node.free_since is not None]
         if free:
             return min(free, key=lambda node: node.ready_at)
-        if self._room and not warm:
-            held = self._room.pop(0)
-            self._room.append(self._new_node(warm=False))
-            return held
+        if self._headroom and not warm:
+            warm_node = self._headroom.pop(0)
+            self._headroom.append(self._new_node(warm=False))
+            return warm_node
         return self._new_node(warm=warm)
 
     def _new_node(self, *, warm: bool) -> _Node:
@@ -212,12 +212,12 @@ class Fleet:
         return node
 
     def _stop(self) -> None:
-        """Take one away as Kubernetes does: who is not ready yet first, then the newest."""
+        """Stop one replica in Kubernetes' order: not ready before ready, then the newest."""
         staying = [replica for replica in self._replicas if not replica.leaving]
         replica = max(staying, key=lambda one: (one.ready_at > self._now, one.ready_at))
         replica.leaving = True
         if replica.running:
-            self._later(self._now + PRE_STOP_SECONDS + DRAIN_SECONDS, "gone", replica)
+            self._schedule(self._now + PRE_STOP_SECONDS + DRAIN_SECONDS, "gone", replica)
         else:
             self._end(replica)
 
@@ -227,10 +227,10 @@ class Fleet:
         self._replicas.remove(replica)
         for number, request in replica.running.items():
             self._outcome.cut += 1
-            self._line.append((number, request))
+            self._queue.append((number, request))
         replica.running = {}
         replica.node.free_since = self._now
-        self._later(self._now + UNNEEDED_SECONDS, "empty", replica.node)
+        self._schedule(self._now + UNNEEDED_SECONDS, "empty", replica.node)
 
     def _release(self, node: _Node, seconds: float) -> None:
         if node.free_since is not None and self._now - node.free_since >= UNNEEDED_SECONDS:
@@ -241,19 +241,19 @@ class Fleet:
 
     def _sync(self) -> None:
         running = sum(len(replica.running) for replica in self._replicas)
-        if running or self._line:
+        if running or self._queue:
             self._active_at = self._now
         current = self._wanted
         if self._policy.minimum == 0 and self._now % scaling.POLL_SECONDS == 0:
-            self._wake_or_sleep(current, unfinished=running + len(self._line))
+            self._wake_or_sleep(current, unfinished=running + len(self._queue))
             current = self._wanted
         if current:
-            self._follow(current, running)
+            self._autoscale(current, running)
         least, most = self._outcome.replicas
         self._outcome.replicas = (min(least, self._wanted), max(most, self._wanted))
 
     def _wake_or_sleep(self, current: int, *, unfinished: int) -> None:
-        """What KEDA does by itself; between one and the maximum Kubernetes decides."""
+        """KEDA's part: between zero and one replica; above, Kubernetes decides."""
         if current == 0 and unfinished:
             self._start()
         slept = self._now - self._active_at >= scaling.COOLDOWN_SECONDS
@@ -261,8 +261,8 @@ class Fleet:
             for _ in range(current):
                 self._stop()
 
-    def _follow(self, current: int, running: int) -> None:
-        waiting = len(self._line)
+    def _autoscale(self, current: int, running: int) -> None:
+        waiting = len(self._queue)
         wanted = max(
             _replicas(running + waiting, scaling.LOAD_SHARE * self._concurrency, current),
             _replicas(waiting, scaling.WAITING_PER_REPLICA, current),
@@ -275,27 +275,27 @@ class Fleet:
         up = min(self._advised(scaling.SCALE_UP_SECONDS))
         down = max(self._advised(scaling.SCALE_DOWN_SECONDS))
         if up > current:
-            room = scaling.SCALE_UP_REPLICAS - self._changed(1, scaling.SCALE_UP_PERIOD_SECONDS)
-            for _ in range(min(up - current, room)):
+            allowed = scaling.SCALE_UP_REPLICAS - self._changed(1, scaling.SCALE_UP_PERIOD_SECONDS)
+            for _ in range(min(up - current, allowed)):
                 self._start()
                 self._changes.append((self._now, 1))
         elif down < current:
-            room = scaling.SCALE_DOWN_REPLICAS - self._changed(
+            allowed = scaling.SCALE_DOWN_REPLICAS - self._changed(
                 -1, scaling.SCALE_DOWN_PERIOD_SECONDS
             )
-            for _ in range(min(current - down, room)):
+            for _ in range(min(current - down, allowed)):
                 self._stop()
                 self._changes.append((self._now, -1))
 
     def _advised(self, seconds: float) -> list[int]:
-        return [wanted for when, wanted in self._advice if when >= self._now - seconds]
+        return [wanted for at, wanted in self._advice if at >= self._now - seconds]
 
     def _changed(self, sign: int, seconds: float) -> int:
-        return sum(way == sign and when > self._now - seconds for when, way in self._changes)
+        return sum(change == sign and at > self._now - seconds for at, change in self._changes)
 
 
 def _replicas(total: float, each: float, current: int) -> int:
-    """How many replicas a count asks for."""
+    """Kubernetes' formula for the number of replicas."""
     if abs(total / (each * current) - 1) <= TOLERANCE:
         return current
     return math.ceil(total / each)

@@ -1,8 +1,8 @@
-"""The protocol of every benchmark: two ways to the same answer, in turns, compared by medians.
+"""The protocol of every benchmark: two ways to the same result, in turns, compared by medians.
 
-Absolute times of a shared machine say little, ratios from one run say more. Every round runs our
-side, the peer, and our side once more as a control: the ratio of two measurements of the same code
-tells how much of the other ratio may be noise.
+Absolute times on a shared machine vary too much to compare; ratios from one run vary less. Every
+round runs our side, the peer, and our side again as a control: the ratio of two measurements of the
+same code shows how much of the other ratio may be noise.
 """
 
 import gc
@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from tools.workspace import CommandError
 
 SEED = 20261122
-"""Of every random workload; printed with the results."""
+"""Seed of every random workload; printed with the results."""
 
 T = TypeVar("T")
 
@@ -26,13 +26,13 @@ _MOST_LOOPS = 50
 _QUIET = (0.9, 1.1)
 
 
-class UnequalWork(CommandError):  # noqa: N818  # it says what is wrong
-    """The two sides of a benchmark gave different answers, so their times say nothing."""
+class UnequalWork(CommandError):  # noqa: N818  # its name is the error
+    """The two sides of a benchmark gave different results, so their times cannot be compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Side(Generic[T]):
-    """One way to the answer."""
+    """One way to the result."""
 
     label: str
     run: Callable[[], T]
@@ -40,19 +40,19 @@ class Side(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What was measured.
+    """Medians of one benchmark.
 
     Attributes:
-        name: The benchmark.
-        ours: What our side did.
-        peer: What the other side did.
+        name: Of the benchmark.
+        ours: Label of our side.
+        peer: Label of the other side.
         unit: Of the medians.
-        ours_median: Below the peer's where ours is faster.
-        peer_median: The same for the other side.
-        control_median: Our side, measured a second time.
-        ours_wall: Median of the wall time in ms; None where the clock is virtual.
-        peer_wall: The same for the other side.
-        rounds: How often each side was measured.
+        ours_median: Of our side.
+        peer_median: Of the other side.
+        control_median: Of our side, measured a second time.
+        ours_wall: Wall time of our side in ms; None where the clock is virtual.
+        peer_wall: Wall time of the other side.
+        rounds: Measurements of each side.
         seed: Of the workload.
     """
 
@@ -85,20 +85,20 @@ class Result:
         return not least <= self.control_ratio <= most
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields and what follows from them, for JSON."""
+        """The fields and the properties, for JSON."""
         derived = {name: getattr(self, name) for name in ("ratio", "control_ratio", "noisy")}
         return {**asdict(self), **derived}
 
 
 class Benchmark(Protocol):
-    """A function that measures one thing; `size` is that of its workload, in its own unit."""
+    """A function that measures one workload; the unit of `size` is its own."""
 
     def __call__(self, *, size: int = ..., rounds: int = ...) -> list[Result]: ...
 
 
 @dataclass(kw_only=True)
 class _Turn(Generic[T]):
-    """What is run over and over, and the milliseconds that it took."""
+    """A side, and the milliseconds of each of its runs."""
 
     side: Side[T]
     loops: int = 1
@@ -120,17 +120,17 @@ def compare(
     """Measure the CPU and wall time of both sides, in turns.
 
     Args:
-        name: The benchmark.
+        name: Of the benchmark.
         ours: Our side.
         peer: The other side.
-        digest: What all answers must have in common; it is not timed.
-        per: What the times are divided by, such as "call"; empty means the whole run.
-        count: How many of these one run has.
-        rounds: How often each side is measured.
-        cpu_clock: Returns the seconds of CPU time that were spent so far.
+        digest: Must be equal for all results; it is not timed.
+        per: Divides the times, such as "call"; empty means the whole run.
+        count: Calls (or other units of `per`) in one run.
+        rounds: Measurements of each side.
+        cpu_clock: Returns the CPU time used so far, in seconds.
 
     Raises:
-        UnequalWork: an answer differs from the first.
+        UnequalWork: a result differs from the first.
     """
     expected = digest(ours.run())
     turns = [_Turn(side=ours), _Turn(side=peer), _Turn(side=ours)]
@@ -143,18 +143,20 @@ def compare(
         cpu, wall = cpu_clock() - cpu, time.perf_counter() - wall
         if digest(answer) != expected:
             raise UnequalWork(
-                f"Benchmark {name!r}: {turn.side.label!r} gave another answer than "
+                f"Benchmark {name!r}: {turn.side.label!r} gave another result than "
                 f"{ours.label!r}. Times of different work cannot be compared: correct the side "
                 "that is wrong."
             )
         return cpu / turn.loops, wall / turn.loops
 
-    for turn in turns:  # not counted: these runs pay for imports, connections and bytecode
+    for turn in turns:  # warm-up: these runs include imports, connections and bytecode
         cpu, _ = sample(turn)
         turn.loops = max(1, min(_MOST_LOOPS, math.ceil(_LEAST_SECONDS / max(cpu, 1e-9))))
     with _frozen_objects():
         for round_ in range(rounds):
-            first = round_ % len(turns)  # each is first in turn, lest its place matter
+            first = round_ % len(
+                turns
+            )  # each side starts a round in turn, so that the order has no effect
             for turn in turns[first:] + turns[:first]:
                 cpu, wall = sample(turn)
                 turn.cpu.append(1000 * cpu / count)
@@ -177,7 +179,7 @@ def compare(
 
 @contextmanager
 def _frozen_objects() -> Iterator[None]:
-    """Spare both sides the garbage collector's way through what this process held before."""
+    """Exclude the objects that exist already from garbage collection."""
     gc.collect()
     gc.freeze()
     try:

@@ -1,4 +1,4 @@
-"""Reading a PDF with every check of ours, against PDFium's text and nothing else."""
+"""Reading a PDF with every check, against PDFium's text alone."""
 
 from io import BytesIO
 
@@ -29,7 +29,7 @@ def measure(*, size: int = 20, rounds: int = 9) -> list[Result]:
 
 
 def document(pages: int) -> bytes:
-    """Return a PDF of so many full pages of text."""
+    """Return a PDF of full pages of text."""
     text = corpus.text(pages * _LINES * _LINE_CHARACTERS, seed=SEED).replace("\n", " ")
     buffer = BytesIO()
     canvas = Canvas(buffer, pagesize=A4, invariant=1)

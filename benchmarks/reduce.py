@@ -1,7 +1,7 @@
 """Merging summaries as soon as a group is complete, against a barrier after every level.
 
 The clock is virtual: it jumps to the next timer, so that a run takes no time and has no noise. It
-shows how well calls are scheduled, and nothing of what our code costs itself.
+shows the schedule of the calls, not the cost of the code.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from functions.inference import Answer
 from functions.summarize import FAN_IN, Plan, summarize
 
 MEDIAN_SECONDS = 0.2
-"""Of one call's latency, which is lognormal."""
+"""Median latency of a call; the distribution is lognormal."""
 
 SIGMA = 0.6
 CONCURRENCIES = (8, 32)
@@ -36,7 +36,7 @@ class Call:
 
 @dataclass(kw_only=True)
 class Simulated:
-    """A model whose answer names the parts that it is about, and whose latency depends on them."""
+    """A model whose answer names the parts of its prompt, and whose latency depends on them."""
 
     concurrency: int
     seed: int
@@ -46,7 +46,7 @@ class Simulated:
         self._slots = asyncio.Semaphore(self.concurrency)
 
     async def complete(self, *, system: str, user: str, max_tokens: int, deadline: float) -> Answer:
-        """Sleep, and answer."""
+        """Sleep for the latency of the call, then answer."""
         numbers = [int(number) for number in re.findall(r"\d+", user)]
         first, last = numbers[0], numbers[-1]
         random = Random(f"{self.seed} {first} {last}")

@@ -1,7 +1,7 @@
-"""What scaling saves and what it costs: four policies against three days, in virtual time.
+"""Savings and costs of autoscaling: four policies on three simulated days.
 
-`./seamless bench scaling`. How long a node, an image and the weights take are assumptions, printed
-with the table; every other number is the one that is deployed.
+`./seamless bench scaling`. The times for a node, an image and the weights are assumptions, printed
+with the table; every other number is the deployed one.
 """
 
 import json
@@ -20,10 +20,10 @@ from components.kubernetes.model_server import DRAIN_SECONDS
 DAY = 86_400
 CONCURRENCY = 16
 PEAK_PER_SECOND = 3.5
-"""Some three and a half replicas' worth."""
+"""The load of about three and a half replicas."""
 MEAN_SECONDS = 12.0
 LONGEST_SECONDS = 110.0
-"""Shorter than the drain: what takes longer may be cut, and is asked again."""
+"""Shorter than the drain: a longer request may be cut and repeated."""
 
 TIMES = Times(boot=240, image=150, load=90)
 
@@ -31,23 +31,23 @@ FIXED, FLOOR, ZERO, WARM = (
     Policy(name="fixed at the peak", minimum=4, maximum=4),
     Policy(name="floor 1", minimum=1, maximum=5),
     Policy(name="to zero, queue in front", minimum=0, maximum=5),
-    Policy(name="floor 1, one warm node", minimum=1, maximum=5, room=1),
+    Policy(name="floor 1, one warm node", minimum=1, maximum=5, headroom=1),
 )
 POLICIES = (FIXED, FLOOR, ZERO, WARM)
 
 
 def _day(second: float) -> float:
-    """Low at night, twice as high at noon as in the morning."""
+    """Low at night, highest in the early afternoon."""
     return 0.05 + 0.75 * max(0.0, math.sin(math.pi * (second / DAY * 24 - 6) / 14)) ** 2
 
 
 def _bursts(second: float) -> float:
-    """Quiet, and every four hours as much as can be for ten minutes."""
+    """Low, and the peak for ten minutes every four hours."""
     return 1.0 if second % 14_400 < 600 else 0.08
 
 
 def _office(second: float) -> float:
-    """Nothing outside of nine to five."""
+    """Only from nine to five."""
     return 0.6 if 9 <= second / DAY * 24 % 24 < 17 else 0.0
 
 
@@ -56,11 +56,11 @@ TRACES: dict[str, Callable[[float], float]] = {
     "bursts": _bursts,
     "office hours": _office,
 }
-"""The share of the peak at a second of the day."""
+"""Share of the peak, 0 to 1, at a second of the day."""
 
 
 def requests(shape: Callable[[float], float], *, seed: int, seconds: float) -> Iterator[Request]:
-    """Arrivals by chance, as often as the shape says, most of them short."""
+    """Random arrivals at the rate of the shape; most requests are short."""
     chance = random.Random(seed)
     now = 0.0
     while (now := now + chance.expovariate(PEAK_PER_SECOND)) < seconds:
@@ -70,13 +70,13 @@ def requests(shape: Callable[[float], float], *, seed: int, seconds: float) -> I
 
 
 def simulate(policy: Policy, trace: str, *, seed: int = SEED, seconds: float = DAY) -> Outcome:
-    """One policy on one day."""
+    """Simulate one policy on one day."""
     fleet = Fleet(policy, TIMES, concurrency=CONCURRENCY)
     return fleet.play(requests(TRACES[trace], seed=seed, seconds=seconds), seconds=seconds)
 
 
 def run(console: Console, *, as_json: bool, seconds: float = DAY) -> int:
-    """Play every policy on every day, print what came of it, return 0."""
+    """Simulate every policy on every day, print the outcomes and return 0."""
     outcomes = {
         (trace, policy.name): simulate(policy, trace, seconds=seconds)
         for trace in TRACES

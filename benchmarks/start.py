@@ -1,4 +1,4 @@
-"""A fresh process that imports the application, against a fresh process that imports nothing."""
+"""A new process that imports the application, against one that imports nothing."""
 
 import os
 import resource
@@ -12,7 +12,7 @@ _MODULE = "functions.handlers.local"
 
 
 def measure(*, size: int = 1, rounds: int = 6) -> list[Result]:
-    """Start `size` processes per sample, one after the other, with bytecode compiled before."""
+    """Start `size` processes per sample, one after the other, with compiled bytecode."""
     return [
         compare(
             "start",
@@ -28,7 +28,7 @@ def measure(*, size: int = 1, rounds: int = 6) -> list[Result]:
 
 
 def _start(module: str, processes: int) -> str:
-    # Bytecode is part of what is shipped: the first run must be allowed to write it.
+    # The bundle has bytecode, so the first run must write it.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", f"import {module}; print('ready')"]
     said = ""

@@ -1,7 +1,7 @@
-"""A wave of calls through our client, against the least that a client can do.
+"""Concurrent calls through the application's client, against a minimal client.
 
-The endpoint answers at once, so that this is the client's own cost per call. Beside a real model,
-which takes seconds, it is not noticed as time, but where a function has only a part of a core.
+The endpoint answers at once, so this is the client's own cost per call. A real model takes seconds,
+so the cost matters only where a function has a fraction of a core.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ PROMPT_CHARACTERS = 6000
 SYSTEM = "You summarize a document."
 MAX_TOKENS = 400
 
-Said = tuple[str, int, int]
-"""An answer's text, and its tokens in the prompt and in the completion."""
+Answer = tuple[str, int, int]
+"""Text, prompt tokens and completion tokens."""
 
 
 def measure(*, size: int = 400, rounds: int = 5) -> list[Result]:
-    """Make `size` calls, eight at once; both sides must get the same answers."""
+    """Make `size` calls, eight at a time; both sides must get the same answers."""
     users = [corpus.text(PROMPT_CHARACTERS, seed=SEED + call) for call in range(size)]
     with endpoint.running() as port, asyncio.Runner() as runner:
         settings = _settings(port)
@@ -55,10 +55,10 @@ def measure(*, size: int = 400, rounds: int = 5) -> list[Result]:
     return [result]
 
 
-async def _complete_all(inference: Inference, users: list[str]) -> list[Said]:
+async def _complete_all(inference: Inference, users: list[str]) -> list[Answer]:
     route = inference.route("a document")
 
-    async def ask(user: str) -> Said:
+    async def ask(user: str) -> Answer:
         answer = await route.complete(
             system=SYSTEM, user=user, max_tokens=MAX_TOKENS, deadline=float("inf")
         )
@@ -93,7 +93,7 @@ def _settings(port: int) -> Settings:
 
 
 class Streams:
-    """A client that knows one endpoint and one request, and believes every answer."""
+    """A client for one endpoint and one kind of request, without any check."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -115,21 +115,21 @@ class Streams:
             writer.close()
             await writer.wait_closed()
 
-    async def complete_all(self, users: list[str]) -> list[Said]:
-        """Ask for all of them, on all connections."""
+    async def complete_all(self, users: list[str]) -> list[Answer]:
+        """Send all prompts over all connections."""
         waiting = iter(enumerate(users))
-        said: dict[int, Said] = {}
+        answers: dict[int, Answer] = {}
 
         async def work(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             for index, user in waiting:
-                said[index] = await self._complete(reader, writer, user)
+                answers[index] = await self._complete(reader, writer, user)
 
         await asyncio.gather(*(work(*connection) for connection in self._connections))
-        return [said[index] for index in range(len(users))]
+        return [answers[index] for index in range(len(users))]
 
     async def _complete(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, user: str
-    ) -> Said:
+    ) -> Answer:
         content = msgspec.json.encode(
             {
                 "model": "fake",

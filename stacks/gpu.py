@@ -2,7 +2,7 @@
 
 from components.gpu import machines
 from components.kubernetes import sharing as kinds
-from components.kubernetes.serving import Extras, Serving
+from components.kubernetes.serving import ClusterOptions, ModelSpec
 from components.kubernetes.sharing import GpuPlatform, Sharing, SharingError
 from components.memory import Fit
 from components.models import MODELS
@@ -55,7 +55,7 @@ def sharing(config: StackConfig, platform: GpuPlatform, fit: Fit) -> Sharing:
     return shared
 
 
-def serving(config: StackConfig, fit: Fit, shared: Sharing) -> Serving:
+def serving(config: StackConfig, fit: Fit, shared: Sharing) -> ModelSpec:
     """The model and the shape of a replica on these machines.
 
     Raises:
@@ -65,7 +65,7 @@ def serving(config: StackConfig, fit: Fit, shared: Sharing) -> Serving:
     if model.gated and config.hugging_face_token is None:
         rule = f"{model.hugging_face} needs the token of an account that accepted its licence"
         raise ConfigError("hugging_face_token", "not set", rule, "", secret=True)
-    return Serving(
+    return ModelSpec(
         model=model.name,
         repository=model.hugging_face,
         revision=config.gpu_model_revision or model.revision,
@@ -83,9 +83,9 @@ def serving(config: StackConfig, fit: Fit, shared: Sharing) -> Serving:
     )
 
 
-def extras(config: StackConfig) -> Extras:
+def extras(config: StackConfig) -> ClusterOptions:
     """The parts of the cluster beside the model."""
-    return Extras(
+    return ClusterOptions(
         headroom=config.gpu_headroom,
         notebook_people=config.notebook_people,
         prometheus=config.cluster_prometheus,

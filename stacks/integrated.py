@@ -8,7 +8,7 @@ from components.digitalocean.functions import Functions
 from components.digitalocean.regions import DEFAULT, FUNCTIONS
 from components.digitalocean.store import Store
 from components.digitalocean.watching import Watching
-from components.kubernetes.inference import follow
+from components.kubernetes.inference import enable_autoscaling
 from stacks.config import KEYS, StackConfig
 from stacks.ladder.integrated import endpoints
 from stacks.outputs import Outputs
@@ -57,7 +57,7 @@ def deploy(config: StackConfig) -> Outputs:
         rung=config.inference_mode,
         log_destinations=config.log_destinations,
     )
-    follow(inference, functions)
+    enable_autoscaling(inference, functions)
     Watching(
         "watching",
         title=title,

@@ -10,7 +10,7 @@ from components.aws.regions import DEFAULT, REGIONS
 from components.aws.store import Store
 from components.aws.watching import Watching
 from components.bundle import bundle
-from components.kubernetes.inference import follow
+from components.kubernetes.inference import enable_autoscaling
 from stacks.config import StackConfig
 from stacks.ladder.split import endpoints
 from stacks.network import network_cidr
@@ -55,7 +55,7 @@ def deploy(config: StackConfig) -> Outputs:
         protect=protect,
         opts=aws,
     )
-    follow(inference, functions)
+    enable_autoscaling(inference, functions)
     Watching(
         "watching",
         arrivals=store.arrivals,

@@ -72,7 +72,7 @@ def test_a_benchmark_compares_equal_work(name: str) -> None:
 def test_different_answers_are_refused() -> None:
     work = Work()
 
-    with pytest.raises(UnequalWork, match=r"Benchmark 'sort': 'B' gave another answer than 'A'"):
+    with pytest.raises(UnequalWork, match=r"Benchmark 'sort': 'B' gave another result than 'A'"):
         compare(
             "sort",
             ours=work.side("A", 1),
@@ -150,7 +150,7 @@ def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
         benchmarks.run(Console(), "speed", as_json=False)
 
     assert str(error.value) == (
-        "There is no benchmark 'speed'. There are chunk, docx, pdf, waves, reduce, start, scaling."
+        "Unknown benchmark 'speed'. Choose one of: chunk, docx, pdf, waves, reduce, start, scaling."
     )
 
 

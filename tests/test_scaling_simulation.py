@@ -22,7 +22,7 @@ HOUR = 3600
 
 policies = st.builds(
     lambda minimum, more, room: Policy(
-        name="any", minimum=minimum, maximum=max(1, minimum + more), room=room
+        name="any", minimum=minimum, maximum=max(1, minimum + more), headroom=room
     ),
     st.integers(0, 3),
     st.integers(0, 4),

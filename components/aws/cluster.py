@@ -28,7 +28,7 @@ SYSTEM_TYPE = "m7i.large"
 GPU_AMI = "AL2023_x86_64_NVIDIA"
 """Has driver and container toolkit; the device plugin is a chart (`components/kubernetes`)."""
 
-GPU_PLATFORM = GpuPlatform(product="EKS", own_plugin=True, partitions=False)
+GPU_PLATFORM = GpuPlatform(product="EKS", configurable_plugin=True, partitions=False)
 
 GPU_TAINT = "nvidia.com/gpu"
 

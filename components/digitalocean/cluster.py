@@ -44,7 +44,7 @@ POOL = "seamless.dev/pool"
 SPILLS_OVER = "seamless.dev/spills-over-to"
 """Our own label of the GPU pool: the rung that answers while it cannot."""
 
-GPU_PLATFORM = GpuPlatform(product="DOKS", own_plugin=False, partitions=True)
+GPU_PLATFORM = GpuPlatform(product="DOKS", configurable_plugin=False, partitions=True)
 
 SHARE_GIB = 500
 """Of the share that holds the weights, unless the model needs more."""

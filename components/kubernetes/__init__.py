@@ -1,1 +1,1 @@
-"""A model on any Kubernetes cluster with a pool of GPU nodes; nothing here knows a cloud."""
+"""A model on any Kubernetes cluster with a pool of GPU nodes; independent of the cloud."""

@@ -1,4 +1,4 @@
-"""Who may ask the API server something: an account for a pod, what it may do, and its way there."""
+"""A ServiceAccount with its Role, RoleBinding and network access to the API server."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,15 @@ API_PORTS = (443, 6443)
 """443 is the Service; behind it DOKS and EKS listen at 443 or 6443."""
 
 
-class Account(pulumi.ComponentResource):
-    """A service account with rights in its own namespace only."""
+class ServiceAccount(pulumi.ComponentResource):
+    """An account that may use the API server within its own namespace.
 
-    account: pulumi.Output[str]
-    """Name of the ServiceAccount."""
+    Creates a ServiceAccount, a Role, a RoleBinding, and a NetworkPolicy for each of the API
+    server's ports.
+    """
+
+    pod: Manifest
+    """Fields of the spec of a pod that uses it."""
 
     def __init__(
         self,
@@ -27,38 +31,31 @@ class Account(pulumi.ComponentResource):
         rules: Sequence[Manifest],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Args: labels: Of the pods that use it."""
-        super().__init__("seamless:kubernetes:Account", name, None, opts)
+        """Args:
+        labels: Of the pods that use it.
+        rules: Of the Role.
+        """
+        super().__init__("seamless:kubernetes:ServiceAccount", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        place = {"namespace": namespace}
-        account = kubernetes.core.v1.ServiceAccount(name, metadata=place, opts=child)
-        role = kubernetes.rbac.v1.Role(name, metadata=place, rules=list(rules), opts=child)
+        metadata = {"namespace": namespace}
+        account = kubernetes.core.v1.ServiceAccount(name, metadata=metadata, opts=child)
+        account_name = account.metadata["name"]
+        role = kubernetes.rbac.v1.Role(name, metadata=metadata, rules=list(rules), opts=child)
+        subject = {"kind": "ServiceAccount", "name": account_name, "namespace": namespace}
         kubernetes.rbac.v1.RoleBinding(
             name,
-            metadata=place,
+            metadata=metadata,
             role_ref={
                 "apiGroup": "rbac.authorization.k8s.io",
                 "kind": "Role",
                 "name": role.metadata["name"],
             },
-            subjects=[
-                {
-                    "kind": "ServiceAccount",
-                    "name": account.metadata["name"],
-                    "namespace": namespace,
-                }
-            ],
+            subjects=[subject],
             opts=child,
         )
-        # No label selects the API server, and each cloud has it at another address.
+        # No label selects the API server, and its address differs from cloud to cloud.
+        anywhere = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVICE]}}
         for port in API_PORTS:
-            egress(
-                f"{name}-api-{port}",
-                namespace=namespace,
-                from_=labels,
-                port=port,
-                targets=[{"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVICE]}}],
-                opts=child,
-            )
-        self.account = account.metadata["name"]
-        self.register_outputs({"account": self.account})
+            egress(f"{name}-api-{port}", namespace, labels, port, anywhere, opts=child)
+        self.pod = {"serviceAccountName": account_name, "automountServiceAccountToken": True}
+        self.register_outputs({})

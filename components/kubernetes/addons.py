@@ -1,11 +1,10 @@
-"""What a cluster needs beside the model: monitoring, scaling, and what its platform lacks.
+"""Helm releases that a cluster needs beside the model: monitoring, autoscaling, GPU drivers.
 
-Whatever watches or hands out the hardware of a node needs privileges on it, so it has namespaces of
-its own; `LEVELS` has the Pod Security of each.
+Charts that access a node's hardware need privileges on it, so they have namespaces of their own;
+`LEVELS` has the Pod Security of each.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -13,12 +12,14 @@ import pulumi_kubernetes as kubernetes
 from components.contracts import Cluster
 from components.generated import GeneratedSecret
 from components.kubernetes.charts import CHARTS
+from components.kubernetes.devices import gpu_placement
 from components.kubernetes.pods import Manifest
-from components.kubernetes.release import installed
+from components.kubernetes.release import helm_release
 from components.kubernetes.sharing import Sharing
+from components.kubernetes.space import Level, pod_security
 
 MONITORING, KEDA, GPU_SYSTEM, GROUPS = "monitoring", "keda", "gpu-system", "lws-system"
-LEVELS: Mapping[str, Literal["restricted", "baseline", "privileged"]] = {
+LEVELS: Mapping[str, Level] = {
     MONITORING: "privileged",  # the node exporter reads the host's /proc
     GPU_SYSTEM: "privileged",  # device plugin and DCGM open the GPUs
     KEDA: "restricted",
@@ -27,21 +28,24 @@ LEVELS: Mapping[str, Literal["restricted", "baseline", "privileged"]] = {
 """Pod Security of each namespace."""
 
 DASHBOARD = "grafana_dashboard"
-"""Label of a ConfigMap that Grafana's sidecar takes for a dashboard."""
+"""Label of a ConfigMap that Grafana's sidecar loads as a dashboard."""
 
 PROMETHEUS_GIB = 20
 RETENTION_DAYS = 15
 
-_MODES = ("enforce", "warn")
-
 
 class AddOns(pulumi.ComponentResource):
-    """Charts in namespaces of their own; whatever uses their kinds comes after `ready`."""
+    """Helm releases, each with its namespace; resources of their kinds must depend on `ready`.
+
+    Always creates a namespace for monitoring and the release of KEDA. As the cluster and its config
+    need them, creates the releases of kube-prometheus-stack with Grafana's password, of
+    LeaderWorkerSet, of a GPU plugin, of the DCGM exporter and of the cluster autoscaler.
+    """
 
     prometheus_url: pulumi.Output[str]
-    """As pods of the cluster reach it."""
+    """URL for pods of the cluster."""
     monitoring: pulumi.Output[str]
-    """Namespace that Prometheus asks from and Grafana reads dashboards in."""
+    """Namespace of Prometheus and Grafana."""
     ready: Sequence[pulumi.Resource]
 
     def __init__(
@@ -55,143 +59,123 @@ class AddOns(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        sharing: How the GPUs are handed out.
         groups: Replicas have several nodes, and need LeaderWorkerSet.
-        existing_prometheus: URL of one that is there already, run by Prometheus' operator, which
-            selects monitors and rules of every namespace; then none is installed.
+        existing_prometheus: URL of a Prometheus that its operator runs and that selects monitors
+            and rules of every namespace; then none is installed.
         """
         super().__init__("seamless:kubernetes:AddOns", name, None, opts)
-        self._inside = pulumi.ResourceOptions(parent=self, providers=[cluster.provider])
+        self._child = pulumi.ResourceOptions(parent=self, providers=[cluster.provider])
         self._releases: dict[str, kubernetes.helm.v3.Release] = {}
         self._name = name
-        monitoring = self._space(MONITORING)
-        self.monitoring = monitoring.metadata["name"]
-        if existing_prometheus is None:
-            self._prometheus(monitoring)
-            service = f"kube-prometheus-stack-prometheus.{MONITORING}.svc"
-            self.prometheus_url = pulumi.Output.from_input(f"http://{service}:9090")
-        else:
-            self.prometheus_url = pulumi.Output.from_input(existing_prometheus)
-        self._install("keda", self._space(KEDA), {})
+        self.monitoring = self._namespace(MONITORING)
+        url = existing_prometheus
+        if url is None:
+            login = self._grafana_login()
+            self._install("kube-prometheus-stack", self.monitoring, _prometheus(login))
+            url = f"http://kube-prometheus-stack-prometheus.{MONITORING}.svc:9090"
+        self.prometheus_url = pulumi.Output.from_input(url)
+        self._install("keda", self._namespace(KEDA), {})
         if groups:
-            # Its chart's own tag is a branch until it is published.
+            # The chart's default tag is that of a branch.
             manager = {"manager": {"tag": f"v{CHARTS['lws'].version}"}}
-            self._install("lws", self._space(GROUPS), {"image": manager})
-        on_gpus: Manifest = {
-            "nodeSelector": dict(cluster.gpu_labels),
-            "tolerations": [
-                {"key": cluster.gpu_taint, "operator": "Exists", "effect": "NoSchedule"}
-            ],
-        }
-        if sharing.plugin is not None or "dcgm-exporter" in cluster.add_ons:
-            gpu_system = self._space(GPU_SYSTEM)
+            self._install("lws", self._namespace(GROUPS), {"image": manager})
+        exporter = cluster.add_ons.get("dcgm-exporter")
+        if sharing.plugin is not None or exporter is not None:
+            gpu_system = self._namespace(GPU_SYSTEM)
+            placement = gpu_placement(cluster)
             if sharing.plugin is not None:
-                # Operator and driver find the GPU nodes by themselves.
-                placed = on_gpus if sharing.plugin is CHARTS["nvidia-device-plugin"] else {}
-                self._install(sharing.plugin.name, gpu_system, {**placed, **sharing.values})
-            if "dcgm-exporter" in cluster.add_ons:
-                self._exporter(gpu_system, {**on_gpus, **cluster.add_ons["dcgm-exporter"]})
+                # The GPU operator and the DRA driver find the GPU nodes by themselves.
+                placed = sharing.plugin is CHARTS["nvidia-device-plugin"]
+                values = {**(placement if placed else {}), **sharing.values}
+                self._install(sharing.plugin.name, gpu_system, values)
+            if exporter is not None:
+                monitor = {"serviceMonitor": {"enabled": True, "interval": "15s"}}
+                values = {**placement, **exporter, **monitor}
+                self._install("dcgm-exporter", gpu_system, values, after="kube-prometheus-stack")
         if "cluster-autoscaler" in cluster.add_ons:
-            self._autoscaler(cluster.add_ons["cluster-autoscaler"])
+            # The platform grants its identity to a service account of this namespace.
+            values = _autoscaler(cluster.add_ons["cluster-autoscaler"])
+            self._install("cluster-autoscaler", "kube-system", values)
         self.ready = list(self._releases.values())
         self.register_outputs({"prometheus_url": self.prometheus_url})
 
-    # In quotes: to evaluate the name loads all of core/v1, half a second of every stack's start.
-    def _space(self, title: str) -> "kubernetes.core.v1.Namespace":
-        return kubernetes.core.v1.Namespace(
+    def _namespace(self, title: str) -> pulumi.Output[str]:
+        namespace: pulumi.Output[str] = kubernetes.core.v1.Namespace(
             f"{self._name}-{title}",
-            metadata={
-                "name": title,
-                "labels": {f"pod-security.kubernetes.io/{mode}": LEVELS[title] for mode in _MODES},
-            },
-            opts=self._inside,
-        )
+            metadata={"name": title, "labels": pod_security(LEVELS[title])},
+            opts=self._child,
+        ).metadata["name"]
+        return namespace
 
     def _install(
-        self,
-        chart: str,
-        namespace: "kubernetes.core.v1.Namespace | str",
-        values: Mapping[str, Any],
-        after: Sequence[str] = (),
+        self, chart: str, namespace: pulumi.Input[str], values: Manifest, after: str = ""
     ) -> None:
-        where = namespace if isinstance(namespace, str) else namespace.metadata["name"]
-        needed = [self._releases[earlier] for earlier in after if earlier in self._releases]
-        self._releases[chart] = installed(
+        earlier = [self._releases[after]] if after in self._releases else []
+        self._releases[chart] = helm_release(
             f"{self._name}-{chart}",
             CHARTS[chart],
-            namespace=where,
-            values=dict(values),
+            namespace=namespace,
+            values=values,
             opts=pulumi.ResourceOptions.merge(
-                self._inside, pulumi.ResourceOptions(depends_on=needed)
+                self._child, pulumi.ResourceOptions(depends_on=earlier)
             ),
         )
 
-    def _prometheus(self, namespace: "kubernetes.core.v1.Namespace") -> None:
-        password = GeneratedSecret(
-            f"{self._name}-grafana", opts=pulumi.ResourceOptions(parent=self)
-        )
-        login = kubernetes.core.v1.Secret(
-            f"{self._name}-grafana",
-            metadata={"namespace": namespace.metadata["name"]},
+    def _grafana_login(self) -> pulumi.Output[str]:
+        """Name of a Secret; the chart's default password is public."""
+        name = f"{self._name}-grafana"
+        password = GeneratedSecret(name, opts=pulumi.ResourceOptions(parent=self))
+        secret: pulumi.Output[str] = kubernetes.core.v1.Secret(
+            name,
+            metadata={"namespace": self.monitoring},
             string_data={"admin-user": "admin", "admin-password": password.value},
-            opts=self._inside,
-        )
-        self._install(
-            "kube-prometheus-stack", namespace, _prometheus_values(login.metadata["name"])
-        )
-
-    def _exporter(
-        self, namespace: "kubernetes.core.v1.Namespace", values: Mapping[str, Any]
-    ) -> None:
-        monitor = {"serviceMonitor": {"enabled": True, "interval": "15s"}}
-        self._install("dcgm-exporter", namespace, {**values, **monitor}, ["kube-prometheus-stack"])
-
-    def _autoscaler(self, values: Mapping[str, Any]) -> None:
-        self._install(
-            "cluster-autoscaler",
-            # Its identity is given to a service account of this namespace.
-            "kube-system",
-            {
-                **values,
-                "fullnameOverride": "cluster-autoscaler",
-                "extraArgs": {
-                    "expander": "least-waste",
-                    "balance-similar-node-groups": True,
-                    # Our pods have scratch volumes; kept for them, no GPU node would ever go.
-                    "skip-nodes-with-local-storage": False,
-                    "scale-down-unneeded-time": "10m",
-                },
-            },
-        )
+            opts=self._child,
+        ).metadata["name"]
+        return secret
 
 
-def _prometheus_values(grafana_login: pulumi.Input[str]) -> Manifest:
-    """Small and persistent; it takes monitors and rules of every namespace, ours among them."""
-    anybody_s = {
+def _prometheus(grafana_login: pulumi.Output[str]) -> Manifest:
+    """Small and persistent; it selects monitors and rules of every namespace."""
+    every_namespace = {
         f"{kind}SelectorNilUsesHelmValues": False
         for kind in ("serviceMonitor", "podMonitor", "rule", "probe", "scrapeConfig")
     }
-    disk = {"accessModes": ["ReadWriteOnce"], "resources": _requests(storage=f"{PROMETHEUS_GIB}Gi")}
-    # A managed control plane lets nobody scrape these: their alerts would fire for ever.
-    unseen = ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")
+    disk = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": f"{PROMETHEUS_GIB}Gi"}},
+    }
+    # A managed control plane does not expose these: their alerts would always fire.
+    hidden = ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")
     return {
-        **{part: {"enabled": False} for part in unseen},
+        **{part: {"enabled": False} for part in hidden},
         "prometheus": {
             "prometheusSpec": {
-                **anybody_s,
+                **every_namespace,
                 "retention": f"{RETENTION_DAYS}d",
                 "retentionSize": f"{PROMETHEUS_GIB * 4 // 5}GB",
                 "storageSpec": {"volumeClaimTemplate": {"spec": disk}},
-                "resources": {**_requests(cpu="200m", memory="1Gi"), "limits": {"memory": "2Gi"}},
+                "resources": {
+                    "requests": {"cpu": "200m", "memory": "1Gi"},
+                    "limits": {"memory": "2Gi"},
+                },
             }
         },
         "grafana": {
-            # The chart's own password is known to everybody.
             "admin": {"existingSecret": grafana_login},
             "sidecar": {"dashboards": {"enabled": True, "label": DASHBOARD}},
         },
     }
 
 
-def _requests(**amounts: str) -> Manifest:
-    return {"requests": dict(amounts)}
+def _autoscaler(platform: Mapping[str, object]) -> Manifest:
+    return {
+        **platform,
+        "fullnameOverride": "cluster-autoscaler",
+        "extraArgs": {
+            "expander": "least-waste",
+            "balance-similar-node-groups": True,
+            # Every model server has scratch volumes: its node would never be removed.
+            "skip-nodes-with-local-storage": False,
+            "scale-down-unneeded-time": "10m",
+        },
+    }

@@ -1,31 +1,36 @@
-"""A first question to a new model, asked where it can be reached: inside its cluster."""
+"""A Job that proves, before the application uses a new model, that the gateway answers."""
 
 import json
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.kubernetes import pods
 from components.kubernetes.gateway import GATEWAY
 from components.kubernetes.gateway import PORT as GATEWAY_PORT
 from components.kubernetes.images import GATEWAY as IMAGE
-from components.kubernetes.pods import TRIED_AGAIN, container, pod
-from components.kubernetes.space import egress, ingress
+from components.kubernetes.pods import REPLACE_FAILED, Manifest
+from components.kubernetes.space import egress, ingress, pods_with
 from functions.question import CODE, question
 
-CANARY = {"app.kubernetes.io/name": "canary"}
+SMOKE_TEST = {"app.kubernetes.io/name": "smoke-test"}
 
-ASK = (
+REQUEST = (
     "curl --fail --silent --show-error --max-time 120 --retry 20 --retry-delay 15"
-    " --retry-all-errors --cacert /ask/ca.crt --header @/ask/headers --data @/ask/question.json"
+    " --retry-all-errors --cacert /request/ca.crt --header @/request/headers"
+    " --data @/request/question.json"
     f' --connect-to "::$GATEWAY:443" "$URL/chat/completions" | grep --fixed-strings "{CODE}"'
 )
-"""The key is in a file, since every process of a node can read an argument."""
+"""The key is in a file: every process of a node can read a command line."""
 
 
-class Canary(pulumi.ComponentResource):
-    """A Job that asks through the gateway, as the functions will, and fails on a wrong answer.
+class SmokeTest(pulumi.ComponentResource):
+    """One request through the gateway, as the functions make it; a wrong answer fails the `up`.
 
-    Whoever uses `base_url` waits for it, so nothing is pointed at a model that does not work.
+    `base_url` is known only after the test has passed, so nothing uses a model that does not work.
+
+    Creates a Secret with the request and its key, a Job, and the NetworkPolicies for its way to the
+    gateway.
     """
 
     base_url: pulumi.Output[str]
@@ -45,9 +50,9 @@ class Canary(pulumi.ComponentResource):
     ) -> None:
         """Args:
         gateway: Name of its Service, in the same namespace.
-        after: What must be there before it makes sense to ask.
+        after: Resources that must be ready before the request.
         """
-        super().__init__("seamless:kubernetes:Canary", name, None, opts)
+        super().__init__("seamless:kubernetes:SmokeTest", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         headers = pulumi.Output.concat(
             "Content-Type: application/json\nAuthorization: Bearer ", api_key, "\n"
@@ -62,63 +67,34 @@ class Canary(pulumi.ComponentResource):
             },
             opts=child,
         )
-        ways = [
-            egress(
-                f"{name}-out",
-                namespace=namespace,
-                from_=CANARY,
-                port=GATEWAY_PORT,
-                targets=[{"podSelector": {"matchLabels": GATEWAY}}],
-                opts=child,
-            ),
-            ingress(
-                f"{name}-in",
-                namespace=namespace,
-                to=GATEWAY,
-                port=GATEWAY_PORT,
-                sources=[{"podSelector": {"matchLabels": CANARY}}],
-                opts=child,
-            ),
+        to_gateway, from_test = pods_with(GATEWAY), pods_with(SMOKE_TEST)
+        policies = [
+            egress(f"{name}-egress", namespace, SMOKE_TEST, GATEWAY_PORT, to_gateway, opts=child),
+            ingress(f"{name}-ingress", namespace, GATEWAY, GATEWAY_PORT, from_test, opts=child),
         ]
-        ask = container(
-            "ask",
-            IMAGE,
-            resources={
-                "requests": {"cpu": "50m", "memory": "32Mi"},
-                "limits": {"memory": "128Mi", "ephemeral-storage": "100Mi"},
-            },
-            command=["sh", "-c", ASK],
-            env=[{"name": "GATEWAY", "value": gateway}, {"name": "URL", "value": base_url}],
-            volumeMounts=[{"name": "ask", "mountPath": "/ask", "readOnly": True}],
-        )
         job = kubernetes.batch.v1.Job(
             name,
-            metadata={"namespace": namespace, "annotations": TRIED_AGAIN},
-            spec={
-                "backoffLimit": 3,
-                "template": {
-                    "metadata": {"labels": CANARY},
-                    "spec": pod(
-                        IMAGE,
-                        containers=[ask],
-                        volumes=[
-                            {
-                                "name": "ask",
-                                "secret": {
-                                    "secretName": secret.metadata["name"],
-                                    "defaultMode": 0o440,
-                                },
-                            }
-                        ],
-                        restartPolicy="Never",
-                    ),
-                },
-            },
+            metadata={"namespace": namespace, "annotations": REPLACE_FAILED},
+            spec=pods.job(SMOKE_TEST, _pod(secret.metadata["name"], gateway, base_url), retries=3),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*ways, *after],
+                depends_on=[*policies, *after],
                 custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m"),
             ),
         )
-        self.base_url = pulumi.Output.all(base_url, job.id).apply(lambda facts: str(facts[0]))
+        self.base_url = pulumi.Output.all(base_url, job.id).apply(lambda values: str(values[0]))
         self.register_outputs({"base_url": self.base_url})
+
+
+def _pod(
+    secret: pulumi.Output[str], gateway: pulumi.Output[str], base_url: pulumi.Output[str]
+) -> Manifest:
+    return pods.pod(
+        "request",
+        IMAGE,
+        resources=pods.resources("50m", "32Mi", memory_limit="128Mi", disk_limit="100Mi"),
+        command=["sh", "-c", REQUEST],
+        env={"GATEWAY": gateway, "URL": base_url},
+        volumes={"/request": pods.secret_volume("request", secret)},
+        spec={"restartPolicy": "Never"},
+    )

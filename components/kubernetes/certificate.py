@@ -1,4 +1,4 @@
-"""A certificate for an address that no public authority would vouch for."""
+"""A private certificate authority and a server certificate, for an address without a domain."""
 
 from ipaddress import ip_address
 
@@ -8,14 +8,19 @@ import pulumi_tls as tls
 AUTHORITY_HOURS = 10 * 365 * 24
 CERTIFICATE_HOURS = 365 * 24
 RENEWAL_HOURS = 60 * 24
-"""So long before its end an `up` makes a new one; the authority stays, so no caller notices."""
+"""An `up` within this time of the end renews the certificate; the authority, and so the callers'
+trust, stays."""
 
 
 class Certificate(pulumi.ComponentResource):
-    """A private authority and one server certificate that it signed."""
+    """A private authority and one server certificate that it signed.
+
+    Creates two private keys, the authority's self-signed certificate, a certificate request, and
+    the certificate.
+    """
 
     authority: pulumi.Output[str]
-    """PEM of the authority: what callers trust."""
+    """PEM of the authority, which callers trust."""
     certificate: pulumi.Output[str]
     """PEM of the server's certificate."""
     private_key: pulumi.Output[str]

@@ -1,4 +1,4 @@
-"""Grafana dashboards from tables of panels: a row of three each, in the order of the table."""
+"""Grafana dashboards, generated from tables of panels; each row of the grid has three."""
 
 import json
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from components.kubernetes.scaling import KV_USE, RUNNING, WAITING
 
 COLUMNS, HEIGHT = 3, 8
 _GRID = 24
-"""Units of Grafana's width."""
+"""Width of Grafana's grid."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Panel:
     """A graph over time.
 
     Attributes:
-        unit: Grafana's name for it; `short` is a plain number.
-        legend: Of each line, with `{{label}}` for a label's value.
+        unit: By Grafana's name; `short` is a plain number.
+        legend: Of each line; `{{label}}` is the value of a label.
     """
 
     title: str
@@ -32,51 +32,28 @@ def _quantile(share: float, metric: str) -> str:
 
 
 MODEL_SERVERS = (
-    Panel(title="Requests running", query=f"sum by (model_name) ({RUNNING})"),
-    Panel(title="Requests waiting", query=f"sum by (model_name) ({WAITING})"),
-    Panel(title="Replicas", query=f"count by (model_name) ({RUNNING})"),
-    Panel(title="KV cache used", query=KV_USE, unit="percentunit", legend="{{pod}}"),
+    Panel("Requests running", f"sum by (model_name) ({RUNNING})"),
+    Panel("Requests waiting", f"sum by (model_name) ({WAITING})"),
+    Panel("Replicas", f"count by (model_name) ({RUNNING})"),
+    Panel("KV cache used", KV_USE, "percentunit", "{{pod}}"),
+    Panel("First token, 95th percentile", _quantile(0.95, "vllm:time_to_first_token_seconds"), "s"),
     Panel(
-        title="First token, 95th percentile",
-        query=_quantile(0.95, "vllm:time_to_first_token_seconds"),
-        unit="s",
+        "Between tokens, 95th percentile", _quantile(0.95, "vllm:inter_token_latency_seconds"), "s"
     ),
-    Panel(
-        title="Between tokens, 95th percentile",
-        query=_quantile(0.95, "vllm:inter_token_latency_seconds"),
-        unit="s",
-    ),
-    Panel(title="Tokens per second", query="seamless:generation_tokens:rate5m"),
-    Panel(
-        title="Energy per 1,000 tokens",
-        query="seamless:watt_hours_per_1000_tokens",
-        unit="watth",
-        legend="all models",
-    ),
-    Panel(
-        title="Requests per GPU-hour", query="seamless:requests_per_gpu_hour", legend="all models"
-    ),
+    Panel("Tokens per second", "seamless:generation_tokens:rate5m"),
+    Panel("Energy per 1,000 tokens", "seamless:watt_hours_per_1000_tokens", "watth", "all models"),
+    Panel("Requests per GPU-hour", "seamless:requests_per_gpu_hour", legend="all models"),
 )
 
 _GPU = "{{hostname}} {{gpu}}"
 
 GPUS = (
-    Panel(title="Power", query=POWER, unit="watt", legend=_GPU),
-    Panel(title="Temperature", query=TEMPERATURE, unit="celsius", legend=_GPU),
-    Panel(title="Last Xid", query=XID, legend=_GPU),
-    Panel(title="Memory used", query="DCGM_FI_DEV_FB_USED", unit="decmbytes", legend=_GPU),
-    Panel(
-        title="Tensor cores busy",
-        query="DCGM_FI_PROF_PIPE_TENSOR_ACTIVE",
-        unit="percentunit",
-        legend=_GPU,
-    ),
-    Panel(
-        title="Memory bandwidth used",
-        query="DCGM_FI_PROF_DRAM_ACTIVE",
-        unit="percentunit",
-        legend=_GPU,
-    ),
+    Panel("Power", POWER, "watt", _GPU),
+    Panel("Temperature", TEMPERATURE, "celsius", _GPU),
+    Panel("Last Xid", XID, legend=_GPU),
+    Panel("Memory used", "DCGM_FI_DEV_FB_USED", "decmbytes", _GPU),
+    Panel("Tensor cores busy", "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", "percentunit", _GPU),
+    Panel("Memory bandwidth used", "DCGM_FI_PROF_DRAM_ACTIVE", "percentunit", _GPU),
 )
 
 

@@ -1,4 +1,4 @@
-"""GPUs as a pod asks for them: an amount of a resource, or a claim on devices."""
+"""How a pod requests GPUs: as an extended resource, or by a claim on devices."""
 
 from dataclasses import dataclass, field
 
@@ -12,37 +12,53 @@ _CLAIM = "gpu"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Devices:
-    """What asks for the GPUs.
+class GpuRequest:
+    """A request for GPUs, as parts of a pod.
 
     Attributes:
-        amounts: Among a container's requests and limits.
-        claims: Beside them.
-        pod: In the pod's spec.
+        amounts: Among the requests and limits of the container.
+        claims: Beside the requests and limits of the container.
+        pod: Fields of the pod's spec: its claims, and its placement on GPU nodes.
     """
 
     amounts: Manifest = field(default_factory=dict)
     claims: Manifest = field(default_factory=dict)
-    pod: Manifest = field(default_factory=dict)
+    pod: Manifest
+
+    def added_to(self, resources: Manifest) -> Manifest:
+        """The container's resources with the GPUs."""
+        amounts = {kind: {**resources[kind], **self.amounts} for kind in ("requests", "limits")}
+        return {**amounts, **self.claims}
 
 
-def devices(
+def request_gpus(
     name: str,
+    count: int,
     *,
     cluster: Cluster,
-    gpus: int,
     namespace: pulumi.Output[str],
     opts: pulumi.ResourceOptions,
-) -> Devices:
-    """Ask for so many GPUs as the cluster hands them out; a claim needs a template to be made."""
+) -> GpuRequest:
+    """Request GPUs the way the cluster offers them; a claim creates a ResourceClaimTemplate."""
     if cluster.gpu_device_class is None:
-        return Devices(amounts={cluster.gpu_resource: str(gpus)})
-    wanted = {"deviceClassName": cluster.gpu_device_class, "count": gpus}
-    template = kubernetes.resource.v1.ResourceClaimTemplate(
+        return GpuRequest(amounts={cluster.gpu_resource: str(count)}, pod=gpu_placement(cluster))
+    exactly = {"deviceClassName": cluster.gpu_device_class, "count": count}
+    claim_template = kubernetes.resource.v1.ResourceClaimTemplate(
         name,
         metadata={"namespace": namespace},
-        spec={"spec": {"devices": {"requests": [{"name": _CLAIM, "exactly": wanted}]}}},
+        spec={"spec": {"devices": {"requests": [{"name": _CLAIM, "exactly": exactly}]}}},
         opts=opts,
     )
-    claim = {"name": _CLAIM, "resourceClaimTemplateName": template.metadata["name"]}
-    return Devices(claims={"claims": [{"name": _CLAIM}]}, pod={"resourceClaims": [claim]})
+    claim = {"name": _CLAIM, "resourceClaimTemplateName": claim_template.metadata["name"]}
+    return GpuRequest(
+        claims={"claims": [{"name": _CLAIM}]},
+        pod={"resourceClaims": [claim], **gpu_placement(cluster)},
+    )
+
+
+def gpu_placement(cluster: Cluster) -> Manifest:
+    """Fields of a pod's spec that place it on the cluster's GPU nodes."""
+    return {
+        "nodeSelector": dict(cluster.gpu_labels),
+        "tolerations": [{"key": cluster.gpu_taint, "operator": "Exists", "effect": "NoSchedule"}],
+    }

@@ -1,28 +1,30 @@
-"""The guard of each replica: a program in the cluster that asks all of them, and judges.
-
-What it does is `inside/examiner.py`; this gives it a place, its rights and its ways.
-"""
+"""Deploys the replica monitor, the program in `inside/examiner.py`."""
 
 import inspect
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.kubernetes.account import Account
+from components.kubernetes import pods
+from components.kubernetes.account import ServiceAccount
 from components.kubernetes.images import ROUTER as IMAGE
 from components.kubernetes.inside import examiner as program
-from components.kubernetes.pods import container, from_secret, pod, variables
-from components.kubernetes.space import egress, ingress
+from components.kubernetes.pods import Manifest
+from components.kubernetes.space import egress, ingress, pods_with
 from functions import question
 
-EXAMINER = {"app.kubernetes.io/name": "examiner"}
+REPLICA_MONITOR = {"app.kubernetes.io/name": "replica-monitor"}
 PORT = 8002
-PLACE = "/opt/seamless"
-ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+PROGRAM_FOLDER = "/opt/seamless"
+ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
-class Examiner(pulumi.ComponentResource):
-    """One program for all replicas of a model; it may restart at any time and goes on."""
+class ReplicaMonitor(pulumi.ComponentResource):
+    """A program that tests every replica of a model; it may restart at any time.
+
+    Creates a ConfigMap with the program and one with its state, a ServiceAccount that may list,
+    label and delete pods, a Deployment, a Service, and NetworkPolicies.
+    """
 
     service: pulumi.Output[str]
     """Name of the Service, in the same namespace."""
@@ -40,121 +42,104 @@ class Examiner(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        replicas: Labels of the pods that answer.
-        key: Name of the Secret whose `key` they and the callers have.
-        callers: Labels of the pods that may ask for the verdicts.
+        replicas: Labels of the pods that are tested.
+        key: Name of the Secret whose `key` replicas and callers use.
+        callers: Labels of the pods that may read the verdicts.
         """
-        super().__init__("seamless:kubernetes:Examiner", name, None, opts)
+        super().__init__("seamless:kubernetes:ReplicaMonitor", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        kept = kubernetes.core.v1.ConfigMap(
-            f"{name}-kept",
-            metadata={"namespace": namespace},
+        metadata = {"namespace": namespace}
+        state = kubernetes.core.v1.ConfigMap(
+            f"{name}-state",
+            metadata=metadata,
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["data"]),
-        )
-        account = Account(
-            name,
-            namespace=namespace,
-            labels=EXAMINER,
-            rules=[
-                {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "patch", "delete"]},
-                {
-                    "apiGroups": [""],
-                    "resources": ["configmaps"],
-                    "resourceNames": [kept.metadata["name"]],
-                    "verbs": ["get", "patch"],
-                },
-            ],
-            opts=child,
         )
         source = kubernetes.core.v1.ConfigMap(
             name,
-            metadata={"namespace": namespace},
+            metadata=metadata,
             # A new name per content, so that a change rolls the pod.
             data={
-                "examiner.py": inspect.getsource(program),
+                "replica_monitor.py": inspect.getsource(program),
                 "question.py": inspect.getsource(question),
             },
             opts=child,
         )
-        health = {"httpGet": {"path": "/healthz", "port": "http"}, "timeoutSeconds": 3}
-        examiner = container(
-            "examiner",
-            IMAGE,
-            resources={
-                "requests": {"cpu": "50m", "memory": "64Mi"},
-                "limits": {"memory": "256Mi", "ephemeral-storage": "100Mi"},
-            },
-            command=["python3", f"{PLACE}/examiner.py"],
-            env=variables(
-                {
-                    "ACCOUNT": ACCOUNT,
-                    "CONFIG_MAP": kept.metadata["name"],
-                    "SELECTOR": ",".join(f"{key}={value}" for key, value in replicas.items()),
-                    "MODEL": model,
-                    "MODEL_PORT": str(replica_port),
-                    "MODEL_KEY": from_secret(key, "key"),
-                    "PORT": str(PORT),
-                }
-            ),
-            ports=[{"name": "http", "containerPort": PORT}],
-            readinessProbe={**health, "periodSeconds": 5},
-            volumeMounts=[{"name": "program", "mountPath": PLACE, "readOnly": True}],
+        account = ServiceAccount(
+            name,
+            namespace=namespace,
+            labels=REPLICA_MONITOR,
+            rules=_rules(state.metadata["name"]),
+            opts=child,
         )
-        ways = [
+        policies = [
             egress(
                 f"{name}-replicas",
-                namespace=namespace,
-                from_=EXAMINER,
-                port=replica_port,
-                targets=[{"podSelector": {"matchLabels": replicas}}],
+                namespace,
+                REPLICA_MONITOR,
+                replica_port,
+                pods_with(replicas),
                 opts=child,
             ),
             ingress(
-                f"{name}-callers",
-                namespace=namespace,
-                to=EXAMINER,
-                port=PORT,
-                sources=[{"podSelector": {"matchLabels": callers}}],
-                opts=child,
+                f"{name}-callers", namespace, REPLICA_MONITOR, PORT, pods_with(callers), opts=child
             ),
         ]
-        deployment = kubernetes.apps.v1.Deployment(
+        environment = {
+            "SERVICE_ACCOUNT": ACCOUNT_FOLDER,
+            "STATE_CONFIG_MAP": state.metadata["name"],
+            "REPLICA_SELECTOR": pods.selector(replicas),
+            "MODEL": model,
+            "MODEL_PORT": str(replica_port),
+            "MODEL_KEY": pods.from_secret(key, "key"),
+            "PORT": str(PORT),
+        }
+        running = kubernetes.apps.v1.Deployment(
             name,
-            metadata={"namespace": namespace},
-            spec={
-                "replicas": 1,
-                "selector": {"matchLabels": EXAMINER},
-                # Two that judge at a time would count each other's wrong answers twice.
-                "strategy": {"type": "Recreate"},
-                "template": {
-                    "metadata": {"labels": EXAMINER},
-                    "spec": pod(
-                        IMAGE,
-                        containers=[examiner],
-                        volumes=[
-                            {
-                                "name": "program",
-                                "configMap": {
-                                    "name": source.metadata["name"],
-                                    "items": [
-                                        {"key": "examiner.py", "path": "examiner.py"},
-                                        {"key": "question.py", "path": "functions/question.py"},
-                                    ],
-                                },
-                            }
-                        ],
-                        serviceAccountName=account.account,
-                        automountServiceAccountToken=True,
-                    ),
-                },
-            },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[account, *ways]),
+            metadata=metadata,
+            spec=pods.deployment(
+                REPLICA_MONITOR,
+                _pod(source.metadata["name"], account.pod, environment),
+                replicas=1,
+                # Two monitors at a time would count each other's wrong answers twice.
+                strategy={"type": "Recreate"},
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[account, *policies]),
         )
-        service = kubernetes.core.v1.Service(
+        self.service = kubernetes.core.v1.Service(
             name,
-            metadata={"namespace": namespace, "labels": EXAMINER},
-            spec={"selector": EXAMINER, "ports": [{"name": "http", "port": PORT}]},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
-        )
-        self.service = service.metadata["name"]
+            metadata={**metadata, "labels": REPLICA_MONITOR},
+            spec=pods.service(REPLICA_MONITOR, PORT),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[running]),
+        ).metadata["name"]
         self.register_outputs({"service": self.service})
+
+
+def _rules(state: pulumi.Output[str]) -> list[Manifest]:
+    return [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "patch", "delete"]},
+        {
+            "apiGroups": [""],
+            "resources": ["configmaps"],
+            "resourceNames": [state],
+            "verbs": ["get", "patch"],
+        },
+    ]
+
+
+def _pod(source: pulumi.Output[str], account: Manifest, environment: Manifest) -> Manifest:
+    files = [
+        {"key": "replica_monitor.py", "path": "replica_monitor.py"},
+        {"key": "question.py", "path": "functions/question.py"},
+    ]
+    program_files = {"name": "program", "configMap": {"name": source, "items": files}}
+    return pods.pod(
+        "replica-monitor",
+        IMAGE,
+        resources=pods.resources("50m", "64Mi", memory_limit="256Mi", disk_limit="100Mi"),
+        command=["python3", f"{PROGRAM_FOLDER}/replica_monitor.py"],
+        env=environment,
+        ports=[{"name": "http", "containerPort": PORT}],
+        readinessProbe=pods.probe("/healthz", periodSeconds=5),
+        volumes={PROGRAM_FOLDER: program_files},
+        spec=account,
+    )

@@ -1,13 +1,14 @@
-"""A warm GPU node: pods that hold it and give way to the first replica that wants it."""
+"""Warm GPU nodes: low-priority pods hold them until a replica needs the place."""
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.contracts import Cluster
-from components.kubernetes.devices import Devices, devices
+from components.kubernetes import pods
+from components.kubernetes.devices import GpuRequest, request_gpus
 from components.kubernetes.images import Image
-from components.kubernetes.pods import Manifest, container, pod
-from components.kubernetes.serving import Serving
+from components.kubernetes.pods import Manifest
+from components.kubernetes.serving import ModelSpec
 
 PRIORITY = -10
 """The lowest for which the cluster autoscaler still adds a node (its default of
@@ -17,10 +18,13 @@ HEADROOM = {"app.kubernetes.io/name": "headroom"}
 
 
 class Headroom(pulumi.ComponentResource):
-    """Room for so many replicas beside those that run.
+    """Capacity for more replicas than are running.
 
-    A replica that is started takes the place of one of these pods at once; the pod then waits, and
-    for it the autoscaler adds a node. They are of the server's own image, so that the node has it.
+    A new replica preempts a placeholder pod at once. The placeholder is then pending, and the
+    autoscaler adds a node for it. Placeholders use the server's image, so every node has pulled it.
+
+    Creates a PriorityClass and a Deployment of placeholders, and a ResourceClaimTemplate where GPUs
+    are claimed.
     """
 
     def __init__(
@@ -28,7 +32,7 @@ class Headroom(pulumi.ComponentResource):
         name: str,
         *,
         cluster: Cluster,
-        serving: Serving,
+        model_spec: ModelSpec,
         namespace: pulumi.Output[str],
         replicas: int,
         opts: pulumi.ResourceOptions | None = None,
@@ -39,50 +43,30 @@ class Headroom(pulumi.ComponentResource):
             name,
             value=PRIORITY,
             preemption_policy="Never",
-            description="Holds a place for replicas: everything else may take it.",
+            description="Placeholders for replicas: every other pod preempts them.",
             opts=child,
         )
-        gpus = devices(name, cluster=cluster, gpus=serving.gpus, namespace=namespace, opts=child)
+        gpus = request_gpus(name, model_spec.gpus, cluster=cluster, namespace=namespace, opts=child)
         kubernetes.apps.v1.Deployment(
             name,
-            metadata={
-                "namespace": namespace,
-                # Room that has just been taken is not there: nobody waits for it.
-                "annotations": {"pulumi.com/skipAwait": "true"},
-            },
-            spec={
-                "replicas": replicas * serving.nodes,
-                "selector": {"matchLabels": HEADROOM},
-                "template": {
-                    "metadata": {"labels": HEADROOM},
-                    "spec": _placeholder(cluster, serving.image, priority.metadata["name"], gpus),
-                },
-            },
+            # Placeholders that were just preempted are not ready: an `up` must not wait for them.
+            metadata={"namespace": namespace, "annotations": {"pulumi.com/skipAwait": "true"}},
+            spec=pods.deployment(
+                HEADROOM,
+                _placeholder(model_spec.image, priority.metadata["name"], gpus),
+                replicas=replicas * model_spec.nodes,
+            ),
             opts=child,
         )
         self.register_outputs({})
 
 
-def _placeholder(
-    cluster: Cluster, image: Image, priority: pulumi.Output[str], gpus: Devices
-) -> Manifest:
-    sleeper = container(
-        "room",
+def _placeholder(image: Image, priority: pulumi.Output[str], gpus: GpuRequest) -> Manifest:
+    resources = pods.resources("10m", "16Mi", memory_limit="64Mi", disk_limit="100Mi")
+    return pods.pod(
+        "placeholder",
         image,
-        resources={
-            "requests": {"cpu": "10m", "memory": "16Mi", **gpus.amounts},
-            "limits": {"memory": "64Mi", "ephemeral-storage": "100Mi", **gpus.amounts},
-            **gpus.claims,
-        },
+        resources=gpus.added_to(resources),
         command=["sleep", "infinity"],
-    )
-    return pod(
-        image,
-        containers=[sleeper],
-        volumes=[],
-        **gpus.pod,
-        nodeSelector=dict(cluster.gpu_labels),
-        tolerations=[{"key": cluster.gpu_taint, "operator": "Exists", "effect": "NoSchedule"}],
-        priorityClassName=priority,
-        terminationGracePeriodSeconds=0,
+        spec={**gpus.pod, "priorityClassName": priority, "terminationGracePeriodSeconds": 0},
     )

@@ -1,4 +1,4 @@
-"""The rung `cluster`: a model on our own GPU nodes, as the contract `Inference` wants it."""
+"""The inference mode `cluster`: a model on GPU nodes of one's own, as the contract `Inference`."""
 
 from collections.abc import Sequence
 
@@ -8,23 +8,28 @@ from components.contracts import Cluster, Functions, Inference
 from components.generated import GeneratedSecret
 from components.kubernetes import router
 from components.kubernetes.addons import AddOns
-from components.kubernetes.canary import Canary
-from components.kubernetes.examiner import EXAMINER, Examiner
+from components.kubernetes.canary import SmokeTest
+from components.kubernetes.examiner import REPLICA_MONITOR, ReplicaMonitor
 from components.kubernetes.gateway import GATEWAY, Gateway
 from components.kubernetes.headroom import Headroom
 from components.kubernetes.model_server import LEADER, PORT, SERVING, ModelServer
 from components.kubernetes.notebooks import Notebooks
-from components.kubernetes.scaling import Queue, Scaling
-from components.kubernetes.serving import NOTHING, Extras, Serving
+from components.kubernetes.scaling import Autoscaling, Queue
+from components.kubernetes.serving import DEFAULT_OPTIONS, ClusterOptions, ModelSpec
 from components.kubernetes.sharing import Sharing
-from components.kubernetes.space import Space
-from components.kubernetes.watching import Watching
+from components.kubernetes.space import IsolatedNamespace
+from components.kubernetes.watching import Monitoring
 from components.kubernetes.weights import Weights
 from functions.endpoint import Rung
 
 
 class ClusterInference(pulumi.ComponentResource):
-    """A model server with its weights behind a gateway, watched, and growing with its work."""
+    """A model server behind a gateway, with monitoring and autoscaling.
+
+    Creates the API key, AddOns, an IsolatedNamespace, Weights, a ModelServer, a ReplicaMonitor,
+    Monitoring, a Gateway and a SmokeTest; a Router for several replicas; by option Headroom and
+    Notebooks; and Autoscaling by `enable_autoscaling`.
+    """
 
     name: str = "cluster"
     rung: Rung = "cluster"
@@ -42,146 +47,154 @@ class ClusterInference(pulumi.ComponentResource):
         *,
         cluster: Cluster,
         sharing: Sharing,
-        serving: Serving,
+        model_spec: ModelSpec,
         sizing: str,
-        extras: Extras = NOTHING,
+        options: ClusterOptions = DEFAULT_OPTIONS,
         hugging_face_token: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Args: sizing: The arithmetic behind the choice of machines, for who reads the plan."""
+        """Args: sizing: The arithmetic behind the choice of machines, shown in the plan."""
         super().__init__("seamless:kubernetes:ClusterInference", name, {"sizing": sizing}, opts)
-        # Every object below is made through the cluster's own provider.
-        inside = pulumi.ResourceOptions(parent=self, providers=[cluster.provider])
+        child = pulumi.ResourceOptions(parent=self, providers=[cluster.provider])
         key = GeneratedSecret(f"{name}-key", opts=pulumi.ResourceOptions(parent=self))
         self._add_ons = AddOns(
             f"{name}-add-ons",
             cluster=cluster,
             sharing=sharing,
-            groups=serving.nodes > 1,
-            existing_prometheus=extras.prometheus or None,
-            opts=inside,
+            groups=model_spec.nodes > 1,
+            existing_prometheus=options.prometheus or None,
+            opts=child,
         )
-        equipped = pulumi.ResourceOptions.merge(
-            inside, pulumi.ResourceOptions(depends_on=self._add_ons.ready)
+        self._after_add_ons = pulumi.ResourceOptions.merge(
+            child, pulumi.ResourceOptions(depends_on=self._add_ons.ready)
         )
-        space = Space(name, opts=inside)
+        self._namespace = IsolatedNamespace(name, opts=child).namespace
+        self._model_spec = model_spec
         weights = Weights(
             f"{name}-weights",
             cluster=cluster,
-            serving=serving,
-            namespace=space.namespace,
+            model_spec=model_spec,
+            namespace=self._namespace,
             hugging_face_token=hugging_face_token,
-            opts=inside,
+            opts=child,
         )
-        several = serving.maximum > 1
-        server = ModelServer(
+        routed = model_spec.maximum > 1
+        self._server = ModelServer(
             f"{name}-server",
             cluster=cluster,
-            serving=serving,
-            namespace=space.namespace,
+            model_spec=model_spec,
+            namespace=self._namespace,
             weights=weights,
             api_key=key.value,
-            callers=[router.ROUTER if several else GATEWAY, EXAMINER],
-            opts=equipped,
+            callers=[router.ROUTER if routed else GATEWAY, REPLICA_MONITOR],
+            opts=self._after_add_ons,
         )
-        examiner = Examiner(
-            f"{name}-examiner",
-            namespace=space.namespace,
-            model=serving.model,
+        replica_monitor = ReplicaMonitor(
+            f"{name}-replica-monitor",
+            namespace=self._namespace,
+            model=model_spec.model,
             replicas=LEADER,
             replica_port=PORT,
-            key=server.key,
+            key=self._server.key,
             callers=GATEWAY,
-            opts=inside,
+            opts=child,
         )
-        Watching(
-            f"{name}-watching",
-            serving=serving,
-            namespace=space.namespace,
-            monitoring=self._add_ons.monitoring,
-            opts=equipped,
+        Monitoring(
+            f"{name}-monitoring",
+            model_spec=model_spec,
+            namespace=self._namespace,
+            prometheus_namespace=self._add_ons.monitoring,
+            opts=self._after_add_ons,
         )
-        if extras.headroom:
-            Headroom(
-                f"{name}-headroom",
-                cluster=cluster,
-                serving=serving,
-                namespace=space.namespace,
-                replicas=extras.headroom,
-                opts=inside,
-            )
-        if extras.notebook_people:
-            Notebooks(
-                f"{name}-notebooks",
-                cluster=cluster,
-                people=extras.notebook_people,
-                sharing=None if sharing.several else sharing,
-                opts=equipped,
-            )
-        upstream, labels, port = server.service, LEADER, PORT
-        if several:
-            upstream, labels, port = (
-                router.Router(
-                    f"{name}-router",
-                    namespace=space.namespace,
-                    servers=SERVING,
-                    server_port=PORT,
-                    key=server.key,
-                    callers=GATEWAY,
-                    opts=inside,
-                ).service,
-                router.ROUTER,
-                router.PORT,
-            )
+        self._add_options(name, options, cluster=cluster, sharing=sharing, opts=child)
+        upstream, labels, port = self._server.service, LEADER, PORT
+        if routed:
+            upstream, labels, port = self._router(name, child).service, router.ROUTER, router.PORT
         gateway = Gateway(
             f"{name}-gateway",
             entrance=cluster.entrance,
-            namespace=space.namespace,
+            namespace=self._namespace,
             upstream=upstream,
             upstream_labels=labels,
             upstream_port=port,
-            examiner=examiner.service,
-            opts=inside,
+            replica_monitor=replica_monitor.service,
+            opts=child,
         )
-        self.url = Canary(
-            f"{name}-canary",
-            namespace=space.namespace,
+        self.ca = gateway.certificate_authority
+        self.url = SmokeTest(
+            f"{name}-smoke-test",
+            namespace=self._namespace,
             gateway=gateway.service,
             base_url=gateway.base_url,
             certificate_authority=gateway.certificate_authority,
-            model=serving.model,
+            model=model_spec.model,
             api_key=key.value,
-            after=[server, gateway],
-            opts=inside,
+            after=[self._server, gateway],
+            opts=child,
         ).base_url
         self.replicas_url = self.url.apply(lambda url: f"{url.removesuffix('/v1')}/replicas")
-        self.ca = gateway.certificate_authority
-        self.model = pulumi.Output.from_input(serving.model)
-        # A key of an endpoint that does not answer yet would be handed to functions beside it.
-        self.api_key = pulumi.Output.all(key.value, self.url).apply(lambda told: told[0])
-        self.context_tokens = serving.context_tokens
-        self._serving, self._server, self._space = serving, server, space
-        self._equipped = equipped
+        self.model = pulumi.Output.from_input(model_spec.model)
+        # Known only after the smoke test, like the URL: functions get both at the same time.
+        self.api_key = pulumi.Output.all(key.value, self.url).apply(lambda values: values[0])
+        self.context_tokens = model_spec.context_tokens
         self.register_outputs({"url": self.url, "model": self.model})
 
-    def follow(self, name: str, queue: Queue) -> None:
-        """Let the replicas follow the work, of which the application's queue is a part."""
-        Scaling(
+    def _add_options(
+        self,
+        name: str,
+        options: ClusterOptions,
+        *,
+        cluster: Cluster,
+        sharing: Sharing,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        if options.headroom:
+            Headroom(
+                f"{name}-headroom",
+                cluster=cluster,
+                model_spec=self._model_spec,
+                namespace=self._namespace,
+                replicas=options.headroom,
+                opts=opts,
+            )
+        if options.notebook_people:
+            Notebooks(
+                f"{name}-notebooks",
+                cluster=cluster,
+                people=options.notebook_people,
+                sharing=None if sharing.several else sharing,
+                opts=self._after_add_ons,
+            )
+
+    def _router(self, name: str, opts: pulumi.ResourceOptions) -> router.Router:
+        return router.Router(
+            f"{name}-router",
+            namespace=self._namespace,
+            servers=SERVING,
+            server_port=PORT,
+            key=self._server.key,
+            callers=GATEWAY,
+            opts=opts,
+        )
+
+    def enable_autoscaling(self, name: str, queue: Queue) -> None:
+        """Scale the replicas by their load and by the application's queue."""
+        Autoscaling(
             name,
-            serving=self._serving,
+            model_spec=self._model_spec,
             server=self._server,
-            namespace=self._space.namespace,
+            namespace=self._namespace,
             prometheus_url=self._add_ons.prometheus_url,
             queue=queue,
-            opts=self._equipped,
+            opts=self._after_add_ons,
         )
 
 
-def follow(endpoints: Sequence[Inference], functions: Functions) -> None:
-    """Let every model on our own nodes follow the application's work; others need nothing."""
+def enable_autoscaling(endpoints: Sequence[Inference], functions: Functions) -> None:
+    """Scale every model in a cluster by the application's queue; other endpoints stay as is."""
     queue = Queue(
         url=pulumi.Output.concat(functions.page_url, "metrics"), token=functions.api_token
     )
     for endpoint in endpoints:
         if isinstance(endpoint, ClusterInference):
-            endpoint.follow(f"{endpoint.name}-scaling", queue)
+            endpoint.enable_autoscaling(f"{endpoint.name}-autoscaling", queue)

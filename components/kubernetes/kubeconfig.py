@@ -1,14 +1,14 @@
-"""A kubeconfig without a secret: a program makes a token at every use."""
+"""A kubeconfig without a secret: a command makes a token at every use."""
 
 import json
 from collections.abc import Sequence
 
 
 def kubeconfig(*, name: str, server: str, authority: str, command: Sequence[str]) -> str:
-    """How a client reaches a cluster, as JSON.
+    """The kubeconfig as JSON.
 
     Args:
-        authority: Certificate of who signs the server's, as base64.
+        authority: Base64 of the PEM of the API server's certificate authority.
         command: Prints an ExecCredential.
     """
     program, *arguments = command

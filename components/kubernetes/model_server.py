@@ -1,4 +1,4 @@
-"""vLLM on GPU nodes: the replicas, their Service, and who may talk to them.
+"""vLLM on GPU nodes: the replicas, their Service, and the pods that may use them.
 
 Flags and metrics are those of the version in `images.py`; drain and probes follow vLLM's own
 Kubernetes guide (vllm-project/vllm#43208, 2026-05).
@@ -12,12 +12,13 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.contracts import Cluster
-from components.kubernetes.devices import Devices, devices
+from components.kubernetes import pods
+from components.kubernetes.devices import GpuRequest, request_gpus
 from components.kubernetes.inside import replica
 from components.kubernetes.inside.examiner import SERVES
-from components.kubernetes.pods import Manifest, container, from_secret, pod, variables
-from components.kubernetes.serving import Serving
-from components.kubernetes.space import ingress
+from components.kubernetes.pods import Manifest
+from components.kubernetes.serving import ModelSpec
+from components.kubernetes.space import ingress, network_policy, pods_with
 from components.kubernetes.weights import MOUNT, Weights
 
 PORT = 8000
@@ -25,13 +26,13 @@ PRIORITY = 100_000
 """Above everything that has no class of its own, below Kubernetes' system classes."""
 
 PRE_STOP_SECONDS = 15
-"""Time in which the endpoint leaves every proxy before the server hears of its end."""
+"""Between the removal of the endpoint from every proxy and SIGTERM."""
 DRAIN_SECONDS = 120
-"""A running request may take as long; vLLM's default would cut it off at once."""
+"""Limit of a running request at shutdown; vLLM's default would cut it off at once."""
 MARGIN_SECONDS = 15
 
 LOAD_MINUTES = 60
-"""Node, image, weights and compilation before the first answer; then the start has failed."""
+"""Limit of a start: node, image, weights and compilation before the first answer."""
 
 WRITABLE = {
     "HOME": "/cache",
@@ -46,152 +47,133 @@ WRITABLE = {
 }
 """Without these a process that is not root stops at /.config or /.triton (llm-d/llm-d#1430)."""
 
-GROUP = ("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet")
-"""What replicas of several nodes are."""
+DEPLOYMENT = {"apiVersion": "apps/v1", "kind": "Deployment"}
+GROUP = {"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet"}
+"""For replicas of several nodes."""
 
 MODEL_SERVER = {"app.kubernetes.io/name": "model-server"}
 ROLE = "seamless.dev/role"
 LEADER = {**MODEL_SERVER, ROLE: "leader"}
 """The pods that answer; with one node per replica that is every pod."""
 SERVING = {**LEADER, SERVES: "yes"}
-"""Those of them that may be asked: not one whose answers have drifted (inside/examiner.py)."""
+"""The pods that receive requests: `inside/examiner.py` changes the label of a drifted replica."""
 
 MIDDLEWARE = "/opt/seamless"
-"""Where the server finds `inside/replica.py`, which signs every answer."""
+"""Folder of `inside/replica.py`, which adds the replica's name to every answer."""
 
 
 class ModelServer(pulumi.ComponentResource):
-    """Replicas of one model behind one Service inside the cluster."""
+    """Replicas of one model behind one Service inside the cluster.
+
+    Creates a Secret with the API key, a ConfigMap with the middleware, a PriorityClass, a
+    Deployment (or a LeaderWorkerSet for replicas of several nodes), a Service, a
+    PodDisruptionBudget and NetworkPolicies, and a ResourceClaimTemplate where GPUs are claimed.
+    """
 
     service: pulumi.Output[str]
     """Name of the Service, in the same namespace."""
     key: pulumi.Output[str]
     """Name of the Secret whose `key` callers need."""
-    scaled: Manifest
-    """What a ScaledObject points at: apiVersion, kind, name."""
+    scale_target: Manifest
+    """The `scaleTargetRef` of a ScaledObject."""
 
     def __init__(
         self,
         name: str,
         *,
         cluster: Cluster,
-        serving: Serving,
+        model_spec: ModelSpec,
         namespace: pulumi.Output[str],
         weights: Weights,
         api_key: pulumi.Output[str],
         callers: Sequence[dict[str, str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Args: callers: Labels of each kind of pod that may ask it."""
+        """Args: callers: Labels of the pods that may send requests."""
         super().__init__("seamless:kubernetes:ModelServer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        key = kubernetes.core.v1.Secret(
-            f"{name}-key",
-            metadata={"namespace": namespace},
-            string_data={"key": api_key},
-            opts=child,
-        )
-        self.key = key.metadata["name"]
+        metadata = {"namespace": namespace}
+        self.key = kubernetes.core.v1.Secret(
+            f"{name}-key", metadata=metadata, string_data={"key": api_key}, opts=child
+        ).metadata["name"]
         middleware = kubernetes.core.v1.ConfigMap(
             f"{name}-middleware",
-            metadata={"namespace": namespace},
+            metadata=metadata,
             data={"replica.py": inspect.getsource(replica)},
             opts=child,
         )
         priority = kubernetes.scheduling.v1.PriorityClass(
             f"{name}-serving",
             value=PRIORITY,
-            description="Serves requests: batch work and notebooks give way to it.",
+            description="Serves requests: preempts batch work and notebooks.",
             opts=child,
         )
-        gpus = devices(name, cluster=cluster, gpus=serving.gpus, namespace=namespace, opts=child)
-        template = _pod(
-            cluster,
-            serving,
-            weights,
-            self.key,
-            middleware.metadata["name"],
-            priority.metadata["name"],
+        gpus = request_gpus(name, model_spec.gpus, cluster=cluster, namespace=namespace, opts=child)
+        pod = _pod(
+            model_spec,
             gpus,
+            weights=weights,
+            key=self.key,
+            middleware=middleware.metadata["name"],
+            priority=priority.metadata["name"],
         )
-        # The engine must not undo what the autoscaler did, nor wait for a GPU that it cannot hurry.
         running = pulumi.ResourceOptions(
             parent=self,
             depends_on=[weights],
+            # The autoscaler sets it.
             ignore_changes=["spec.replicas"],
             custom_timeouts=pulumi.CustomTimeouts(
                 create=f"{LOAD_MINUTES + 30}m", update=f"{LOAD_MINUTES + 30}m"
             ),
         )
-        workload: Any
-        if serving.nodes == 1:
-            workload = kubernetes.apps.v1.Deployment(
-                name,
-                metadata={"namespace": namespace},
-                spec={
-                    "replicas": max(1, serving.minimum),
-                    "selector": {"matchLabels": LEADER},
-                    # A surge pod would wait for a GPU for ever where the pool has no spare one.
-                    "strategy": {
-                        "type": "RollingUpdate",
-                        "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
-                    },
-                    "progressDeadlineSeconds": LOAD_MINUTES * 60,
-                    "template": {"metadata": {"labels": SERVING}, "spec": template},
-                },
-                opts=running,
-            )
-        else:
-            workload = _group(name, serving, namespace, template, running)
-            _members(name, namespace, child)
-        version, kind = ("apps/v1", "Deployment") if serving.nodes == 1 else GROUP
-        self.scaled = {
-            "apiVersion": version,
-            "kind": kind,
-            "name": workload.metadata["name"],
+        grouped = model_spec.nodes > 1
+        replicas = (_group if grouped else _deployment)(name, model_spec, metadata, pod, running)
+        self.scale_target = {
+            **(GROUP if grouped else DEPLOYMENT),
+            "name": replicas.metadata["name"],
         }
-        service = kubernetes.core.v1.Service(
+        if grouped:
+            # Any port among the members of a group: NCCL picks its own.
+            members = [pods_with(MODEL_SERVER)]
+            network_policy(
+                f"{name}-members",
+                namespace,
+                MODEL_SERVER,
+                ingress=[{"from": members}],
+                egress=[{"to": members}],
+                opts=child,
+            )
+        self.service = kubernetes.core.v1.Service(
             name,
-            metadata={"namespace": namespace, "labels": MODEL_SERVER},
-            spec={"selector": SERVING, "ports": [{"name": "http", "port": PORT}]},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[workload]),
-        )
-        self.service = service.metadata["name"]
+            metadata={**metadata, "labels": MODEL_SERVER},
+            spec=pods.service(SERVING, PORT),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[replicas]),
+        ).metadata["name"]
         kubernetes.policy.v1.PodDisruptionBudget(
-            name,
-            metadata={"namespace": namespace},
-            # Of one replica too: a budget that allows nothing blocks every upgrade of the nodes.
-            spec={"maxUnavailable": 1, "selector": {"matchLabels": LEADER}},
-            opts=child,
+            name, metadata=metadata, spec=pods.one_unavailable(LEADER), opts=child
         )
-        ingress(
-            f"{name}-callers",
-            namespace=namespace,
-            to=LEADER,
-            port=PORT,
-            sources=[{"podSelector": {"matchLabels": labels}} for labels in callers],
-            opts=child,
-        )
+        peers = [pods_with(labels) for labels in callers]
+        ingress(f"{name}-callers", namespace, LEADER, PORT, *peers, opts=child)
         self.register_outputs({"service": self.service})
 
 
-def arguments(serving: Serving, path: str) -> list[str]:
-    """The flags of `vllm serve`, without any that is its default."""
-    parallel = [f"--tensor-parallel-size={serving.gpus}"]
-    if serving.nodes > 1:
+def arguments(model_spec: ModelSpec, path: str) -> list[str]:
+    """The arguments of `vllm serve`, without those that are its defaults."""
+    parallel = [f"--tensor-parallel-size={model_spec.gpus}"]
+    if model_spec.nodes > 1:
         parallel += [
-            f"--pipeline-parallel-size={serving.nodes}",
-            f"--nnodes={serving.nodes}",
+            f"--pipeline-parallel-size={model_spec.nodes}",
+            f"--nnodes={model_spec.nodes}",
             "--node-rank=$(LWS_WORKER_INDEX)",
             "--master-addr=$(LWS_LEADER_ADDRESS)",
         ]
     return [
         path,
-        f"--served-model-name={serving.model}",
-        f"--max-model-len={serving.context_tokens}",
-        f"--max-num-seqs={serving.concurrency}",
-        *([f"--max-num-batched-tokens={n}"] if (n := serving.batched_tokens) else []),
-        f"--gpu-memory-utilization={serving.memory_utilization:g}",
+        f"--served-model-name={model_spec.model}",
+        f"--max-model-len={model_spec.context_tokens}",
+        f"--max-num-seqs={model_spec.concurrency}",
+        *([f"--max-num-batched-tokens={n}"] if (n := model_spec.batched_tokens) else []),
+        f"--gpu-memory-utilization={model_spec.memory_utilization:g}",
         *parallel,
         # Weights on a network volume are read in order; mapping them reads page by page.
         "--safetensors-load-strategy=eager",
@@ -202,138 +184,108 @@ def arguments(serving: Serving, path: str) -> list[str]:
 
 
 def _pod(
-    cluster: Cluster,
-    serving: Serving,
+    model_spec: ModelSpec,
+    gpus: GpuRequest,
+    *,
     weights: Weights,
-    secret: pulumi.Output[str],
+    key: pulumi.Output[str],
     middleware: pulumi.Output[str],
     priority: pulumi.Output[str],
-    gpus: Devices,
 ) -> Manifest:
-    server = container(
+    # Weights pass through the node's memory on their way to the GPU.
+    memory_limit = f"{32 + model_spec.weights_gib}Gi"
+    resources = pods.resources("2", "16Gi", memory_limit=memory_limit, disk_limit="40Gi")
+    claim = {"claimName": weights.claim, "readOnly": True}
+    # Tensor parallelism communicates through it; the host's would break `restricted`.
+    shared_memory = {"medium": "Memory", "sizeLimit": "8Gi"}
+    return pods.pod(
         "server",
-        serving.image,
-        resources={
-            "requests": {"cpu": "2", "memory": "16Gi", **gpus.amounts},
-            # Weights pass through the node's memory on their way to the GPU.
-            "limits": {
-                "memory": f"{32 + serving.weights_gib}Gi",
-                "ephemeral-storage": "40Gi",
-                **gpus.amounts,
-            },
-            **gpus.claims,
-        },
+        model_spec.image,
+        resources=gpus.added_to(resources),
         command=["vllm", "serve"],
-        args=arguments(serving, weights.path),
-        env=variables(
-            {
-                "VLLM_API_KEY": from_secret(secret, "key"),
-                "HF_HUB_OFFLINE": "1",
-                "VLLM_NO_USAGE_STATS": "1",
-                "PYTHONPATH": MIDDLEWARE,
-                "POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
-                **WRITABLE,
-            }
-        ),
-        ports=[{"name": "http", "containerPort": PORT}],
-        startupProbe={
-            **_probe("/health"),
-            "periodSeconds": 10,
-            "failureThreshold": 6 * LOAD_MINUTES,
+        args=arguments(model_spec, weights.path),
+        env={
+            "VLLM_API_KEY": pods.from_secret(key, "key"),
+            "HF_HUB_OFFLINE": "1",
+            "VLLM_NO_USAGE_STATS": "1",
+            "PYTHONPATH": MIDDLEWARE,
+            "POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
+            **WRITABLE,
         },
-        readinessProbe={**_probe("/health"), "periodSeconds": 5, "failureThreshold": 2},
-        livenessProbe={**_probe("/health"), "periodSeconds": 15, "failureThreshold": 4},
+        ports=[{"name": "http", "containerPort": PORT}],
+        startupProbe=_health(period=10, failures=6 * LOAD_MINUTES),
+        readinessProbe=_health(period=5, failures=2),
+        livenessProbe=_health(period=15, failures=4),
         lifecycle={"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
-        volumeMounts=[
-            {"name": "weights", "mountPath": MOUNT, "readOnly": True},
-            {"name": "middleware", "mountPath": MIDDLEWARE, "readOnly": True},
-            {"name": "cache", "mountPath": "/cache"},
-            {"name": "tmp", "mountPath": "/tmp"},
-            {"name": "shared-memory", "mountPath": "/dev/shm"},
-        ],
-    )
-    return pod(
-        serving.image,
-        containers=[server],
-        volumes=[
-            {
-                "name": "weights",
-                "persistentVolumeClaim": {"claimName": weights.claim, "readOnly": True},
-            },
-            {"name": "middleware", "configMap": {"name": middleware}},
-            {"name": "cache", "emptyDir": {"sizeLimit": "20Gi"}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "10Gi"}},
-            # Tensor parallelism talks through it; the host's own would break `restricted`.
-            {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}},
-        ],
-        groups=[serving.device_group] if serving.device_group else [],
-        **gpus.pod,
-        nodeSelector=dict(cluster.gpu_labels),
-        tolerations=[{"key": cluster.gpu_taint, "operator": "Exists", "effect": "NoSchedule"}],
-        priorityClassName=priority,
-        terminationGracePeriodSeconds=PRE_STOP_SECONDS + DRAIN_SECONDS + MARGIN_SECONDS,
-        topologySpreadConstraints=[
-            {
-                "maxSkew": 1,
-                "topologyKey": key,
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": LEADER},
-            }
-            for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
-        ],
+        volumes={
+            MOUNT: {"name": "weights", "persistentVolumeClaim": claim},
+            MIDDLEWARE: {"name": "middleware", "configMap": {"name": middleware}},
+            "/cache": pods.scratch("cache", "20Gi"),
+            "/tmp": pods.scratch("tmp", "10Gi"),
+            "/dev/shm": {"name": "shared-memory", "emptyDir": shared_memory},
+        },
+        groups=[model_spec.device_group] if model_spec.device_group else [],
+        spec={
+            **gpus.pod,
+            "priorityClassName": priority,
+            "terminationGracePeriodSeconds": PRE_STOP_SECONDS + DRAIN_SECONDS + MARGIN_SECONDS,
+            "topologySpreadConstraints": pods.spread(
+                LEADER, "topology.kubernetes.io/zone", "kubernetes.io/hostname"
+            ),
+        },
     )
 
 
-def _probe(path: str) -> Manifest:
-    return {"httpGet": {"path": path, "port": "http"}, "timeoutSeconds": 5}
+def _health(*, period: int, failures: int) -> Manifest:
+    return pods.probe("/health", timeout=5, periodSeconds=period, failureThreshold=failures)
+
+
+def _deployment(
+    name: str,
+    model_spec: ModelSpec,
+    metadata: Manifest,
+    pod: Manifest,
+    opts: pulumi.ResourceOptions,
+) -> Any:
+    spec = pods.deployment(
+        SERVING,
+        pod,
+        replicas=max(1, model_spec.minimum),
+        # It keeps a pod that no longer serves.
+        selector={"matchLabels": LEADER},
+        # A surge pod would wait without end for a GPU where the pool has no spare one.
+        strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+        progressDeadlineSeconds=LOAD_MINUTES * 60,
+    )
+    return kubernetes.apps.v1.Deployment(name, metadata=metadata, spec=spec, opts=opts)
 
 
 def _group(
     name: str,
-    serving: Serving,
-    namespace: pulumi.Output[str],
-    template: Manifest,
+    model_spec: ModelSpec,
+    metadata: Manifest,
+    pod: Manifest,
     opts: pulumi.ResourceOptions,
-) -> kubernetes.apiextensions.CustomResource:
-    """Replicas of several nodes each: one pod leads and answers, the others only compute."""
-    server = template["containers"][0]
+) -> Any:
+    """A LeaderWorkerSet: the leader of each replica answers, the workers only compute."""
+    server = pod["containers"][0]
     headless = {
         **{field: value for field, value in server.items() if not field.endswith("Probe")},
         "args": [*server["args"], "--headless"],
     }
+    worker = {**MODEL_SERVER, ROLE: "worker"}
+    group = {
+        "size": model_spec.nodes,
+        # A group without one of its members cannot compute: it is recreated as a whole.
+        "restartPolicy": "RecreateGroupOnPodRestart",
+        "leaderTemplate": pods.template(SERVING, pod),
+        "workerTemplate": pods.template(worker, {**pod, "containers": [headless]}),
+    }
     return kubernetes.apiextensions.CustomResource(
         name,
-        api_version=GROUP[0],
-        kind=GROUP[1],
-        metadata={"namespace": namespace},
-        spec={
-            "replicas": max(1, serving.minimum),
-            "leaderWorkerTemplate": {
-                "size": serving.nodes,
-                # A group that lost a member cannot compute; half of one must not linger.
-                "restartPolicy": "RecreateGroupOnPodRestart",
-                "leaderTemplate": {"metadata": {"labels": SERVING}, "spec": template},
-                "workerTemplate": {
-                    "metadata": {"labels": {**MODEL_SERVER, ROLE: "worker"}},
-                    "spec": {**template, "containers": [headless]},
-                },
-            },
-        },
-        opts=opts,
-    )
-
-
-def _members(name: str, namespace: pulumi.Output[str], opts: pulumi.ResourceOptions) -> None:
-    """Let the members of a group talk freely: NCCL picks its ports."""
-    among = [{"podSelector": {"matchLabels": MODEL_SERVER}}]
-    kubernetes.networking.v1.NetworkPolicy(
-        f"{name}-members",
-        metadata={"namespace": namespace},
-        spec={
-            "podSelector": {"matchLabels": MODEL_SERVER},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": among}],
-            "egress": [{"to": among}],
-        },
+        api_version=GROUP["apiVersion"],
+        kind=GROUP["kind"],
+        metadata=metadata,
+        spec={"replicas": max(1, model_spec.minimum), "leaderWorkerTemplate": group},
         opts=opts,
     )

@@ -1,4 +1,4 @@
-"""A chart of our table, installed."""
+"""A Helm release of a chart from `charts.py`."""
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -7,10 +7,10 @@ from components.kubernetes.charts import Chart
 from components.kubernetes.pods import Manifest
 
 TIMEOUT_SECONDS = 900
-"""A new node and its images may have to come first."""
+"""Enough for a new node to start and pull the images."""
 
 
-def installed(
+def helm_release(
     name: str,
     chart: Chart,
     *,
@@ -18,10 +18,10 @@ def installed(
     values: Manifest,
     opts: pulumi.ResourceOptions,
 ) -> kubernetes.helm.v3.Release:
-    """Install a chart as Helm does, with its hooks; a failure leaves nothing half-made behind."""
+    """Install a chart with its hooks; a failed installation is rolled back."""
     return kubernetes.helm.v3.Release(
         name,
-        # Other objects go by what the chart names after its release.
+        # Charts derive the names of their objects from the release's.
         name=chart.name,
         chart=chart.repository if chart.is_image else chart.name,
         repository_opts=None if chart.is_image else {"repo": chart.repository},

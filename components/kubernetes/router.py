@@ -1,4 +1,4 @@
-"""Several replicas behind one address: each prompt goes where its beginning was computed before.
+"""One address for several replicas: a prompt goes to the replica that has its beginning cached.
 
 The router of vLLM's production stack; its arguments are those of
 `src/vllm_router/parsers/parser.py` at 008a23b (2026).
@@ -7,19 +7,24 @@ The router of vLLM's production stack; its arguments are those of
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.kubernetes.account import Account
+from components.kubernetes import pods
+from components.kubernetes.account import ServiceAccount
 from components.kubernetes.images import ROUTER as IMAGE
-from components.kubernetes.pods import container, from_secret, pod, variables
-from components.kubernetes.space import egress, ingress
+from components.kubernetes.pods import Manifest
+from components.kubernetes.space import egress, ingress, pods_with
 
 ROUTER = {"app.kubernetes.io/name": "router"}
 PORT = 8001
 DRAIN_SECONDS = 150
-"""Longer than the longest answer of the model server that may still be on its way."""
+"""Longer than the model server drains: its last answers pass through here."""
 
 
 class Router(pulumi.ComponentResource):
-    """Two routers that watch which pods serve and remember which prefix each has cached."""
+    """Two routers that watch which pods serve and remember which prefixes each has cached.
+
+    Creates a ServiceAccount that may watch pods, a Deployment, a PodDisruptionBudget, a Service and
+    NetworkPolicies.
+    """
 
     service: pulumi.Output[str]
     """Name of the Service, in the same namespace."""
@@ -36,90 +41,62 @@ class Router(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        servers: Labels of the pods that answer.
-        key: Name of the Secret with whose `key` the router asks them what they serve.
-        callers: Labels of the pods that may ask it.
+        servers: Labels of the pods that serve.
+        key: Name of the Secret whose `key` the router uses to list their models.
+        callers: Labels of the pods that may use the router.
         """
         super().__init__("seamless:kubernetes:Router", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        account = Account(
+        metadata = {"namespace": namespace}
+        account = ServiceAccount(
             name,
             namespace=namespace,
             labels=ROUTER,
             rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}],
             opts=child,
         )
-        health = {"httpGet": {"path": "/health", "port": "http"}, "timeoutSeconds": 3}
-        router = container(
-            "router",
-            IMAGE,
-            resources={
-                "requests": {"cpu": "250m", "memory": "512Mi"},
-                "limits": {"memory": "2Gi", "ephemeral-storage": "1Gi"},
-            },
-            args=[
-                f"--port={PORT}",
-                "--service-discovery=k8s",
-                "--k8s-service-discovery-type=pod-ip",
-                pulumi.Output.concat("--k8s-namespace=", namespace),
-                "--k8s-label-selector=" + ",".join(f"{k}={v}" for k, v in servers.items()),
-                f"--k8s-port={server_port}",
-                "--routing-logic=prefixaware",
-            ],
-            env=variables({"VLLM_API_KEY": from_secret(key, "key"), "HOME": "/tmp"}),
-            ports=[{"name": "http", "containerPort": PORT}],
-            readinessProbe={**health, "periodSeconds": 5},
-            livenessProbe={**health, "periodSeconds": 15, "failureThreshold": 4},
-            lifecycle={"preStop": {"sleep": {"seconds": 15}}},
-            volumeMounts=[{"name": "tmp", "mountPath": "/tmp"}],
-        )
+        arguments: list[pulumi.Input[str]] = [
+            f"--port={PORT}",
+            "--service-discovery=k8s",
+            "--k8s-service-discovery-type=pod-ip",
+            pulumi.Output.concat("--k8s-namespace=", namespace),
+            f"--k8s-label-selector={pods.selector(servers)}",
+            f"--k8s-port={server_port}",
+            "--routing-logic=prefixaware",
+        ]
         kubernetes.apps.v1.Deployment(
             name,
-            metadata={"namespace": namespace},
-            spec={
-                "replicas": 2,
-                "selector": {"matchLabels": ROUTER},
-                "template": {
-                    "metadata": {"labels": ROUTER},
-                    "spec": pod(
-                        IMAGE,
-                        containers=[router],
-                        volumes=[{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}],
-                        serviceAccountName=account.account,
-                        automountServiceAccountToken=True,
-                        terminationGracePeriodSeconds=DRAIN_SECONDS,
-                    ),
-                },
-            },
+            metadata=metadata,
+            spec=pods.deployment(ROUTER, _pod(arguments, key, account.pod), replicas=2),
             opts=child,
         )
         kubernetes.policy.v1.PodDisruptionBudget(
+            name, metadata=metadata, spec=pods.one_unavailable(ROUTER), opts=child
+        )
+        self.service = kubernetes.core.v1.Service(
             name,
-            metadata={"namespace": namespace},
-            spec={"maxUnavailable": 1, "selector": {"matchLabels": ROUTER}},
+            metadata={**metadata, "labels": ROUTER},
+            spec=pods.service(ROUTER, PORT),
             opts=child,
-        )
-        service = kubernetes.core.v1.Service(
-            name,
-            metadata={"namespace": namespace, "labels": ROUTER},
-            spec={"selector": ROUTER, "ports": [{"name": "http", "port": PORT}]},
-            opts=child,
-        )
-        self.service = service.metadata["name"]
-        ingress(
-            f"{name}-callers",
-            namespace=namespace,
-            to=ROUTER,
-            port=PORT,
-            sources=[{"podSelector": {"matchLabels": callers}}],
-            opts=child,
-        )
-        egress(
-            f"{name}-models",
-            namespace=namespace,
-            from_=ROUTER,
-            port=server_port,
-            targets=[{"podSelector": {"matchLabels": servers}}],
-            opts=child,
-        )
+        ).metadata["name"]
+        ingress(f"{name}-callers", namespace, ROUTER, PORT, pods_with(callers), opts=child)
+        egress(f"{name}-models", namespace, ROUTER, server_port, pods_with(servers), opts=child)
         self.register_outputs({"service": self.service})
+
+
+def _pod(
+    arguments: list[pulumi.Input[str]], key: pulumi.Output[str], account: Manifest
+) -> Manifest:
+    return pods.pod(
+        "router",
+        IMAGE,
+        resources=pods.resources("250m", "512Mi", memory_limit="2Gi", disk_limit="1Gi"),
+        args=arguments,
+        env={"VLLM_API_KEY": pods.from_secret(key, "key"), "HOME": "/tmp"},
+        ports=[{"name": "http", "containerPort": PORT}],
+        readinessProbe=pods.probe("/health", periodSeconds=5),
+        livenessProbe=pods.probe("/health", periodSeconds=15, failureThreshold=4),
+        lifecycle={"preStop": {"sleep": {"seconds": 15}}},
+        volumes={"/tmp": pods.scratch("tmp", "1Gi")},
+        spec={**account, "terminationGracePeriodSeconds": DRAIN_SECONDS},
+    )

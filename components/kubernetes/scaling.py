@@ -1,10 +1,9 @@
-"""How many replicas run: KEDA asks Prometheus what the model servers say of their own load.
+"""Autoscaling of the replicas: KEDA reads the load of the model servers from Prometheus.
 
-The busy time of a GPU is no signal: it stays near 100 % under any load. The names are vLLM's
+The utilization of a GPU is no signal: it stays near 100 % under any load. The metrics are vLLM's
 (docs.vllm.ai, production metrics); fields and defaults are those of KEDA 2.21, read in its source.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,71 +12,47 @@ import pulumi_kubernetes as kubernetes
 
 from components.kubernetes.model_server import ModelServer
 from components.kubernetes.pods import Manifest
-from components.kubernetes.serving import Serving
+from components.kubernetes.serving import ModelSpec
 
 WAITING = "vllm:num_requests_waiting"
 RUNNING = "vllm:num_requests_running"
 KV_USE = "vllm:kv_cache_usage_perc"
-"""A share, 0 to 1, whatever its name says."""
+"""A share, 0 to 1, despite its name."""
 UNFINISHED = "seamless_documents_unfinished"
-"""The application's own: documents that are queued or being worked on."""
+"""The application's metric: documents that are queued or being worked on."""
 
 LOAD_SHARE = 0.8
-"""Of the concurrency that was asked for; the rest takes what comes while a replica starts."""
+"""Target share of the concurrency; the rest absorbs requests while another replica starts."""
 WAITING_PER_REPLICA = 4
-"""More than so many in front of each replica, although it could run more: its memory is full."""
+"""More waiting requests than this, with free concurrency, mean that the memory is full."""
 KV_SHARE = 0.8
-"""Of the KV cache; above 0.9 or so vLLM preempts requests, and computes them twice."""
+"""Target share of the KV cache; above 0.9 or so vLLM preempts requests and computes them twice."""
 
 CANARIES = 1
-"""A request at a time is no work: the examiner's would keep the last replica awake for ever. One
-document of the application's would, too; its queue tells of that."""
+"""Requests at a time that do not count as work: those of the replica monitor would keep the last
+replica running. A single document does not count either; the application's queue reports it."""
 KV_SHARE_OF_CANARIES = 0.01
 """A canary has less than two hundred tokens; the KV cache has room for a hundred times as many."""
 
 POLL_SECONDS = 30
-"""Only at zero replicas: above, Kubernetes asks by itself, every 15 seconds."""
+"""Only at zero replicas; above, Kubernetes polls every 15 seconds."""
 SCALE_UP_SECONDS = 60
-"""A burst that is over by then needs no replica, which would come minutes later."""
+"""A shorter burst needs no replica, which would be ready minutes later."""
 SCALE_UP_REPLICAS, SCALE_UP_PERIOD_SECONDS = 2, 60
-"""So many at most per period: GPUs come one by one, and one broken metric must not order all."""
+"""Most replicas per period: one wrong metric must not order every GPU."""
 SCALE_DOWN_SECONDS = 900
-"""As long as a replica takes to come back: node, image, weights, compilation."""
+"""As long as a replica takes to start again: node, image, weights, compilation."""
 SCALE_DOWN_REPLICAS, SCALE_DOWN_PERIOD_SECONDS = 1, 300
-"""One at a time; each takes its prefix cache with it, and the next step sees what that did."""
+"""One at a time: each loses its prefix cache, and the next step sees the effect."""
 COOLDOWN_SECONDS = 900
-"""From the last sign of work to zero replicas; a start costs as much as waiting so long."""
+"""From the last activity to zero replicas; a start costs as much as waiting so long."""
 FAILURES = 3
-"""Failed questions before the fallback: one and a half minutes, a restart of Prometheus."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trigger:
-    """One reason for another replica.
-
-    Attributes:
-        query: PromQL with one number as its answer.
-        threshold: At this number the replicas are as many as they should be.
-        per_replica: True divides the answer by the replicas; False takes it as it is, and asks
-            for replicas in proportion.
-        activation: Up to this number nothing is asked for: the last replica may go.
-    """
-
-    name: str
-    query: str
-    threshold: float
-    per_replica: bool
-    activation: float = 0
-
-    @property
-    def metric_type(self) -> Literal["AverageValue", "Value"]:
-        """Kubernetes' word for it."""
-        return "AverageValue" if self.per_replica else "Value"
+"""Failed polls before the fallback: one and a half minutes, a restart of Prometheus."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
-    """The application's queue, which outlives the last replica.
+    """The application's queue of documents, which exists without any replica.
 
     Attributes:
         url: Of its `/metrics`, reachable from the cluster.
@@ -88,19 +63,21 @@ class Queue:
     token: pulumi.Input[str]
 
 
-class Scaling(pulumi.ComponentResource):
-    """Between `minimum` and `maximum` replicas of one model, by what waits and what runs.
+class Autoscaling(pulumi.ComponentResource):
+    """Between `minimum` and `maximum` replicas of one model, by waiting and running requests.
 
-    With `minimum` 0 a server that does not run says nothing, so the application's queue wakes the
-    first replica. No document is lost meanwhile: it stays queued in the application's database,
-    and a call that finds nobody ends its lease and puts it back for a later attempt.
+    With `minimum` 0, a server that does not run has no metrics, so the application's queue starts
+    the first replica. No document is lost meanwhile: it stays queued in the application's database,
+    and a call without an answer returns the document to the queue.
+
+    Creates a ScaledObject, and with `minimum` 0 a TriggerAuthentication with its Secret.
     """
 
     def __init__(
         self,
         name: str,
         *,
-        serving: Serving,
+        model_spec: ModelSpec,
         server: ModelServer,
         namespace: pulumi.Output[str],
         prometheus_url: pulumi.Input[str],
@@ -108,125 +85,129 @@ class Scaling(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        prometheus_url: As pods of the cluster reach it.
+        prometheus_url: URL for pods of the cluster.
         queue: Needed to scale to zero, unused otherwise.
 
         Raises:
-            ValueError: scaling to zero without a queue that could wake a replica.
+            ValueError: scaling to zero without a queue that could start a replica.
         """
-        super().__init__("seamless:kubernetes:Scaling", name, None, opts)
+        super().__init__("seamless:kubernetes:Autoscaling", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        asleep = serving.minimum == 0
-        if asleep and queue is None:
+        to_zero = model_spec.minimum == 0
+        if to_zero and queue is None:
             raise ValueError(
-                "minimum is 0, and no queue is known that could wake the first replica: a server"
-                " that does not run publishes no metric. Give the application's queue, or keep"
-                " one replica: pulumi config set gpu_minimum 1"
+                "minimum is 0, but there is no queue that could start the first replica: a server"
+                " that does not run has no metrics. Pass the application's queue, or keep one"
+                " replica: pulumi config set gpu_minimum 1"
             )
-        asked = pulumi.Output.all(namespace, prometheus_url).apply(
-            lambda facts: [
-                _question(trigger, url=facts[1], silence_is_zero=asleep)
-                for trigger in triggers(serving, facts[0])
-            ]
+        by_load = pulumi.Output.all(namespace, prometheus_url).apply(
+            lambda values: load_triggers(model_spec, namespace=values[0], prometheus_url=values[1])
         )
-        woken = [_wake_up(name, queue, serving, namespace, child)] if asleep and queue else []
+        by_queue = (
+            [_queue_trigger(name, queue, model_spec, namespace, child)] if to_zero and queue else []
+        )
         kubernetes.apiextensions.CustomResource(
             name,
             api_version="keda.sh/v1alpha1",
             kind="ScaledObject",
             metadata={"namespace": namespace},
             spec={
-                "scaleTargetRef": server.scaled,
-                "minReplicaCount": serving.minimum,
-                "maxReplicaCount": serving.maximum,
+                "scaleTargetRef": server.scale_target,
+                "minReplicaCount": model_spec.minimum,
+                "maxReplicaCount": model_spec.maximum,
                 "pollingInterval": POLL_SECONDS,
                 "cooldownPeriod": COOLDOWN_SECONDS,
-                # Who cannot see must not shrink. Never 0 here: KEDA would take it for permission
-                # to stop the last replica while Prometheus is away.
+                # Never scale down without metrics. Not 0 replicas: KEDA would then stop the last
+                # replica while Prometheus is down.
                 "fallback": {
                     "failureThreshold": FAILURES,
-                    "replicas": max(1, serving.minimum),
+                    "replicas": max(1, model_spec.minimum),
                     "behavior": "currentReplicasIfHigher",
                 },
                 "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _behavior()}},
-                "triggers": pulumi.Output.all(asked, woken).apply(lambda both: both[0] + both[1]),
+                "triggers": pulumi.Output.all(by_load, by_queue).apply(
+                    lambda lists: lists[0] + lists[1]
+                ),
             },
             opts=child,
         )
         self.register_outputs({})
 
 
-def triggers(serving: Serving, namespace: str) -> Sequence[Trigger]:
-    """What a model's replicas are counted by; the one that asks for most wins."""
-    of = f'{{namespace="{namespace}",model_name="{serving.model}"}}'
-    return (
-        # What waits counts too, so that one step up is as high as it must be.
-        Trigger(
-            name="load",
-            query=f"sum({RUNNING}{of}) + sum({WAITING}{of})",
-            threshold=LOAD_SHARE * serving.concurrency,
-            per_replica=True,
+def series(model_spec: ModelSpec, namespace: str) -> str:
+    """PromQL selector of one model's series in a namespace."""
+    return f'{{namespace="{namespace}",model_name="{model_spec.model}"}}'
+
+
+def load_triggers(model_spec: ModelSpec, *, namespace: str, prometheus_url: str) -> list[Manifest]:
+    """The triggers of a model by its metrics; the one that needs most replicas wins."""
+    of = series(model_spec, namespace)
+
+    def trigger(
+        name: str,
+        query: str,
+        threshold: float,
+        *,
+        kind: Literal["AverageValue", "Value"] = "AverageValue",
+        activation: float = 0,
+    ) -> Manifest:
+        """`AverageValue` divides the result by the replicas; `Value` scales in proportion to it.
+
+        Up to `activation` there is no work, and the last replica may stop.
+        """
+        return {
+            "type": "prometheus",
+            "name": name,
+            "metricType": kind,
+            "metadata": {
+                "serverAddress": prometheus_url,
+                "query": query,
+                "threshold": f"{threshold:g}",
+                "activationThreshold": f"{activation:g}",
+                # No data means zero only where no replica may run; elsewhere it is a failure,
+                # which leads to the fallback.
+                "ignoreNullValues": "true" if model_spec.minimum == 0 else "false",
+            },
+        }
+
+    return [
+        # Waiting requests count too, so that one step is as high as it must be.
+        trigger(
+            "load",
+            f"sum({RUNNING}{of}) + sum({WAITING}{of})",
+            LOAD_SHARE * model_spec.concurrency,
             activation=CANARIES,
         ),
-        Trigger(
-            name="waiting",
-            query=f"sum({WAITING}{of})",
-            threshold=WAITING_PER_REPLICA,
-            per_replica=True,
-        ),
-        Trigger(
-            name="memory",
-            query=f"avg({KV_USE}{of})",
-            threshold=KV_SHARE,
-            per_replica=False,
+        trigger("waiting", f"sum({WAITING}{of})", WAITING_PER_REPLICA),
+        trigger(
+            "memory",
+            f"avg({KV_USE}{of})",
+            KV_SHARE,
+            kind="Value",
             activation=KV_SHARE_OF_CANARIES,
         ),
-    )
+    ]
 
 
-def _question(trigger: Trigger, *, url: str, silence_is_zero: bool) -> Manifest:
-    """A trigger as KEDA wants it, whose metadata are all texts.
-
-    Silence is zero only where no replica may run; elsewhere it is a failure, and the fallback's.
-    """
-    return {
-        "type": "prometheus",
-        "name": trigger.name,
-        "metricType": trigger.metric_type,
-        "metadata": {
-            "serverAddress": url,
-            "query": trigger.query,
-            "threshold": f"{trigger.threshold:g}",
-            "activationThreshold": f"{trigger.activation:g}",
-            "ignoreNullValues": "true" if silence_is_zero else "false",
-        },
-    }
-
-
-def _wake_up(
+def _queue_trigger(
     name: str,
     queue: Queue,
-    serving: Serving,
+    model_spec: ModelSpec,
     namespace: pulumi.Output[str],
     opts: pulumi.ResourceOptions,
 ) -> Manifest:
-    """The trigger that is there at zero replicas: KEDA reads the application's `/metrics`."""
+    """A trigger that works at zero replicas: KEDA reads the application's `/metrics`."""
+    metadata = {"namespace": namespace}
     token = kubernetes.core.v1.Secret(
-        f"{name}-queue",
-        metadata={"namespace": namespace},
-        string_data={"token": queue.token},
-        opts=opts,
+        f"{name}-queue", metadata=metadata, string_data={"token": queue.token}, opts=opts
     )
+    reference = {"parameter": "token", "name": token.metadata["name"], "key": "token"}
     login = kubernetes.apiextensions.CustomResource(
         f"{name}-queue",
         api_version="keda.sh/v1alpha1",
         kind="TriggerAuthentication",
-        metadata={"namespace": namespace},
-        spec={
-            "secretTargetRef": [
-                {"parameter": "token", "name": token.metadata["name"], "key": "token"}
-            ]
-        },
+        metadata=metadata,
+        spec={"secretTargetRef": [reference]},
         opts=opts,
     )
     return {
@@ -238,7 +219,7 @@ def _wake_up(
             "format": "prometheus",
             "valueLocation": UNFINISHED,
             # A document keeps at least one request busy.
-            "targetValue": str(serving.concurrency),
+            "targetValue": str(model_spec.concurrency),
             "authMode": "bearer",
         },
         "authenticationRef": {"name": login.metadata["name"]},
@@ -246,18 +227,13 @@ def _wake_up(
 
 
 def _behavior() -> Manifest:
-    """How fast Kubernetes follows the numbers."""
+    """How fast Kubernetes changes the number of replicas."""
 
-    def steps(replicas: int, seconds: int) -> list[Manifest]:
-        return [{"type": "Pods", "value": replicas, "periodSeconds": seconds}]
+    def limit(window: int, replicas: int, period: int) -> Manifest:
+        policy = {"type": "Pods", "value": replicas, "periodSeconds": period}
+        return {"stabilizationWindowSeconds": window, "policies": [policy]}
 
     return {
-        "scaleUp": {
-            "stabilizationWindowSeconds": SCALE_UP_SECONDS,
-            "policies": steps(SCALE_UP_REPLICAS, SCALE_UP_PERIOD_SECONDS),
-        },
-        "scaleDown": {
-            "stabilizationWindowSeconds": SCALE_DOWN_SECONDS,
-            "policies": steps(SCALE_DOWN_REPLICAS, SCALE_DOWN_PERIOD_SECONDS),
-        },
+        "scaleUp": limit(SCALE_UP_SECONDS, SCALE_UP_REPLICAS, SCALE_UP_PERIOD_SECONDS),
+        "scaleDown": limit(SCALE_DOWN_SECONDS, SCALE_DOWN_REPLICAS, SCALE_DOWN_PERIOD_SECONDS),
     }

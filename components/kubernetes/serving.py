@@ -1,4 +1,4 @@
-"""What a model server is asked to serve, and with how much."""
+"""The model that a cluster serves, and the cluster's options."""
 
 from dataclasses import dataclass
 
@@ -7,24 +7,24 @@ from components.kubernetes.images import SERVERS, Image
 
 
 @dataclass(frozen=True, kw_only=True)
-class Serving:
-    """One model on one shape of replica.
+class ModelSpec:
+    """One model and the shape of its replicas.
 
     Attributes:
-        model: Logical name; what clients ask for, whoever serves it.
+        model: Logical name, which clients ask for; the same whatever repository it comes from.
         repository: Of the weights at Hugging Face.
         revision: Commit of the weights; None takes the newest.
-        weights_gib: Size of the weights on disk.
-        context_tokens: Prompt and answer together fit in so many tokens.
+        weights_gib: Size of the weights on disk in GiB.
+        context_tokens: Limit of prompt and answer together.
         concurrency: Requests that one replica works on at a time; more wait.
         batched_tokens: Tokens of one step; None is vLLM's default.
         vendor: Of the GPUs.
-        device_group: Number of the group that may open GPUs on a node; 0 asks for none.
-        gpus: Of one node; tensor parallelism runs over them.
-        nodes: Of one replica; pipeline parallelism runs over them.
+        device_group: Numeric group that may open GPU devices on a node; 0 adds none.
+        gpus: Per node; tensor parallelism runs over them.
+        nodes: Per replica; pipeline parallelism runs over them.
         memory_utilization: Share of GPU memory that vLLM takes.
-        minimum: Replicas that always run; 0 lets the last one go when nothing waits.
-        maximum: Replicas that may run.
+        minimum: Fewest replicas; 0 stops the last one when nothing waits.
+        maximum: Most replicas.
     """
 
     model: str
@@ -49,18 +49,18 @@ class Serving:
 
     @property
     def volume_gib(self) -> int:
-        """Of the volume that holds the weights: room for the next model beside this one."""
+        """Size of the volume for the weights: enough for this model and its successor."""
         return max(50, 2 * self.weights_gib + 10)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Extras:
-    """What a cluster may have beside a model.
+class ClusterOptions:
+    """Optional parts of a cluster.
 
     Attributes:
-        headroom: Replicas for which a place is kept warm, and paid.
-        notebook_people: Who may work in notebooks at the same time; 0 installs none.
-        prometheus: URL of one that is there already; empty installs one.
+        headroom: Replicas for which a warm node is kept, and paid.
+        notebook_people: People who may use notebooks at the same time; 0 installs none.
+        prometheus: URL of an existing Prometheus; empty installs one.
     """
 
     headroom: int = 0
@@ -68,4 +68,4 @@ class Extras:
     prometheus: str = ""
 
 
-NOTHING = Extras()
+DEFAULT_OPTIONS = ClusterOptions()

@@ -1,77 +1,66 @@
-"""Watching a model server: what Prometheus reads of it, computes, alerts on, and Grafana shows."""
+"""Monitoring of a model server: scraping, recording rules, alerts and dashboards."""
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.kubernetes.addons import DASHBOARD
 from components.kubernetes.dashboards import GPUS, MODEL_SERVERS, dashboard
-from components.kubernetes.examiner import EXAMINER
-from components.kubernetes.examiner import PORT as EXAMINER_PORT
+from components.kubernetes.examiner import PORT as MONITOR_PORT
+from components.kubernetes.examiner import REPLICA_MONITOR
 from components.kubernetes.model_server import LEADER, PORT
 from components.kubernetes.rules import GPU_ALERTS, RECORDS, group, server_alerts
-from components.kubernetes.serving import Serving
+from components.kubernetes.serving import ModelSpec
 from components.kubernetes.space import in_namespace, ingress
 
 VERSION = "monitoring.coreos.com/v1"
 
 
-class Watching(pulumi.ComponentResource):
-    """Monitor, rules and dashboards of one model and of the GPUs beneath it."""
+class Monitoring(pulumi.ComponentResource):
+    """Metrics, alerts and dashboards of one model, its replica monitor and the GPUs.
+
+    Creates a PodMonitor with a NetworkPolicy for each scraped program, a PrometheusRule, and a
+    ConfigMap for each dashboard.
+    """
 
     def __init__(
         self,
         name: str,
         *,
-        serving: Serving,
+        model_spec: ModelSpec,
         namespace: pulumi.Output[str],
-        monitoring: pulumi.Output[str],
+        prometheus_namespace: pulumi.Output[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
         namespace: Of the model server.
-        monitoring: Namespace of Prometheus and Grafana.
+        prometheus_namespace: Of Prometheus and Grafana.
         """
-        super().__init__("seamless:kubernetes:Watching", name, None, opts)
+        super().__init__("seamless:kubernetes:Monitoring", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        for what, labels, port in (
+        prometheus = {"namespaceSelector": prometheus_namespace.apply(in_namespace)}
+        for target, labels, port in (
             (name, LEADER, PORT),
-            (f"{name}-examiner", EXAMINER, EXAMINER_PORT),
+            (f"{name}-replica-monitor", REPLICA_MONITOR, MONITOR_PORT),
         ):
-            ingress(
-                f"{what}-prometheus",
-                namespace=namespace,
-                to=labels,
-                port=port,
-                sources=[{"namespaceSelector": monitoring.apply(in_namespace)}],
-                opts=child,
-            )
+            ingress(f"{target}-prometheus", namespace, labels, port, prometheus, opts=child)
+            endpoint = {"port": "http", "path": "/metrics", "interval": "15s"}
             kubernetes.apiextensions.CustomResource(
-                what,
+                target,
                 api_version=VERSION,
                 kind="PodMonitor",
                 metadata={"namespace": namespace},
-                spec={
-                    "selector": {"matchLabels": labels},
-                    "podMetricsEndpoints": [
-                        {"port": "http", "path": "/metrics", "interval": "15s"}
-                    ],
-                },
+                spec={"selector": {"matchLabels": labels}, "podMetricsEndpoints": [endpoint]},
                 opts=child,
             )
+        alerts = namespace.apply(
+            lambda value: group("model-server", server_alerts(model_spec, value))
+        )
         kubernetes.apiextensions.CustomResource(
             name,
             api_version=VERSION,
             kind="PrometheusRule",
             metadata={"namespace": namespace},
-            spec={
-                "groups": [
-                    group("seamless", RECORDS),
-                    namespace.apply(
-                        lambda where: group("model-server", server_alerts(serving, where))
-                    ),
-                    group("gpu", GPU_ALERTS),
-                ]
-            },
+            spec={"groups": [group("seamless", RECORDS), alerts, group("gpu", GPU_ALERTS)]},
             opts=child,
         )
         for uid, title, panels in (
@@ -80,7 +69,7 @@ class Watching(pulumi.ComponentResource):
         ):
             kubernetes.core.v1.ConfigMap(
                 f"{name}-{uid}",
-                metadata={"namespace": monitoring, "labels": {DASHBOARD: "1"}},
+                metadata={"namespace": prometheus_namespace, "labels": {DASHBOARD: "1"}},
                 data={f"{uid}.json": dashboard(uid, title, panels)},
                 opts=child,
             )

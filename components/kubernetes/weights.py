@@ -1,11 +1,12 @@
-"""The weights: downloaded once to a volume that every replica mounts, then never fetched again."""
+"""The weights of a model, downloaded once to a volume that every replica mounts."""
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.contracts import Cluster
-from components.kubernetes.pods import TRIED_AGAIN, container, from_secret, pod, variables
-from components.kubernetes.serving import Serving
+from components.kubernetes import pods
+from components.kubernetes.pods import REPLACE_FAILED, Manifest
+from components.kubernetes.serving import ModelSpec
 from components.kubernetes.space import INTERNET, egress
 
 MOUNT = "/weights"
@@ -14,114 +15,96 @@ DOWNLOADER = {"app.kubernetes.io/name": "weights"}
 
 
 class Weights(pulumi.ComponentResource):
-    """A volume with one model's weights, filled by a Job that alone may reach the internet.
+    """A volume with one model's weights; only the Job that fills it may reach the internet.
 
-    The Hugging Face token stays in that Job, so no serving pod holds it.
+    Creates a PersistentVolume, its PersistentVolumeClaim, a Job that downloads, a NetworkPolicy for
+    it, and a Secret with the Hugging Face token, which only the Job gets.
     """
 
     claim: pulumi.Output[str]
     """Name of the PersistentVolumeClaim."""
     path: str
-    """Of the model, below where the claim is mounted at `MOUNT`."""
+    """Folder of the model in a pod that mounts the claim at `MOUNT`."""
 
     def __init__(
         self,
         name: str,
         *,
         cluster: Cluster,
-        serving: Serving,
+        model_spec: ModelSpec,
         namespace: pulumi.Output[str],
         hugging_face_token: pulumi.Input[str] | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("seamless:kubernetes:Weights", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.path = f"{MOUNT}/{serving.model}"
-        size = f"{serving.volume_gib}Gi"
+        metadata = {"namespace": namespace}
+        self.path = f"{MOUNT}/{model_spec.model}"
+        size = {"storage": f"{model_spec.volume_gib}Gi"}
+        shared = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
         volume = kubernetes.core.v1.PersistentVolume(
             name,
             spec={
-                "capacity": {"storage": size},
-                "accessModes": ["ReadWriteMany"],
+                **shared,
+                "capacity": size,
                 "persistentVolumeReclaimPolicy": "Retain",
-                "storageClassName": "",
                 **cluster.weights_volume,
             },
             opts=child,
         )
-        claim = kubernetes.core.v1.PersistentVolumeClaim(
+        self.claim = kubernetes.core.v1.PersistentVolumeClaim(
             name,
-            metadata={"namespace": namespace},
+            metadata=metadata,
             spec={
-                "accessModes": ["ReadWriteMany"],
-                "resources": {"requests": {"storage": size}},
-                "storageClassName": "",
+                **shared,
+                "resources": {"requests": size},
                 "volumeName": volume.metadata["name"],
             },
             opts=child,
-        )
-        self.claim = claim.metadata["name"]
-        environment: dict[str, object] = {"HF_HOME": "/tmp/hf", "HOME": "/tmp"}
+        ).metadata["name"]
+        environment: Manifest = {"HF_HOME": "/tmp/hf", "HOME": "/tmp"}
         if hugging_face_token is not None:
             token = kubernetes.core.v1.Secret(
                 f"{name}-token",
-                metadata={"namespace": namespace},
+                metadata=metadata,
                 string_data={"token": hugging_face_token},
                 opts=child,
             )
-            environment["HF_TOKEN"] = from_secret(token.metadata["name"], "token")
-        reach = egress(
-            f"{name}-download",
-            namespace=namespace,
-            from_=DOWNLOADER,
-            port=443,
-            targets=[INTERNET],
-            opts=child,
-        )
-        revision = ["--revision", serving.revision] if serving.revision else []
-        download = container(
-            "download",
-            serving.image,
-            resources={
-                "requests": {"cpu": "1", "memory": "2Gi"},
-                "limits": {"memory": "4Gi", "ephemeral-storage": "10Gi"},
-            },
-            command=[
-                *("hf", "download", serving.repository, *revision, "--local-dir", self.path),
-                # The same weights once more, in forms that vLLM does not read.
-                *("--exclude", "original/*", "metal/*"),
-            ],
-            env=variables(environment),
-            volumeMounts=[
-                {"name": "weights", "mountPath": MOUNT},
-                {"name": "tmp", "mountPath": "/tmp"},
-            ],
-        )
+            environment["HF_TOKEN"] = pods.from_secret(token.metadata["name"], "token")
+        policy = egress(f"{name}-download", namespace, DOWNLOADER, 443, INTERNET, opts=child)
         kubernetes.batch.v1.Job(
             f"{name}-download",
-            metadata={"namespace": namespace, "annotations": TRIED_AGAIN},
-            spec={
-                "backoffLimit": 6,  # downloads break off; the next attempt goes on where it was
-                "template": {
-                    "metadata": {"labels": DOWNLOADER},
-                    "spec": pod(
-                        serving.image,
-                        containers=[download],
-                        volumes=[
-                            {
-                                "name": "weights",
-                                "persistentVolumeClaim": {"claimName": self.claim},
-                            },
-                            {"name": "tmp", "emptyDir": {"sizeLimit": "10Gi"}},
-                        ],
-                        restartPolicy="OnFailure",
-                    ),
-                },
-            },
+            metadata={**metadata, "annotations": REPLACE_FAILED},
+            # Downloads break off; the next attempt resumes.
+            spec=pods.job(
+                DOWNLOADER, _pod(model_spec, self.path, self.claim, environment), retries=6
+            ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[reach],
+                depends_on=[policy],
                 custom_timeouts=pulumi.CustomTimeouts(create="2h", update="2h"),
             ),
         )
         self.register_outputs({"claim": self.claim})
+
+
+def _pod(
+    model_spec: ModelSpec, path: str, claim: pulumi.Output[str], environment: Manifest
+) -> Manifest:
+    revision = ["--revision", model_spec.revision] if model_spec.revision else []
+    return pods.pod(
+        "download",
+        model_spec.image,
+        resources=pods.resources("1", "2Gi", memory_limit="4Gi", disk_limit="10Gi"),
+        command=[
+            *("hf", "download", model_spec.repository, *revision, "--local-dir", path),
+            # Copies of the weights in formats that vLLM does not read.
+            *("--exclude", "original/*", "metal/*"),
+        ],
+        env=environment,
+        volumes={
+            MOUNT: {"name": "weights", "persistentVolumeClaim": {"claimName": claim}},
+            "/tmp": pods.scratch("tmp", "10Gi"),
+        },
+        spec={"restartPolicy": "OnFailure"},
+    )

@@ -67,8 +67,8 @@ def _cluster(config: StackConfig, tags: Sequence[str]) -> Inference:
         "model",
         cluster=cluster,
         sharing=sharing,
-        serving=serving,
+        model_spec=serving,
         sizing=fit.text,
-        extras=gpu.extras(config),
+        options=gpu.extras(config),
         hugging_face_token=config.hugging_face_token,
     )

@@ -51,9 +51,9 @@ def _cluster(
         "model",
         cluster=cluster,
         sharing=sharing,
-        serving=gpu.serving(config, fit, sharing),
+        model_spec=gpu.serving(config, fit, sharing),
         sizing=fit.text,
-        extras=gpu.extras(config),
+        options=gpu.extras(config),
         hugging_face_token=config.hugging_face_token,
     )
 

@@ -15,7 +15,7 @@ from components.kubernetes.charts import CHARTS
 from tests.cluster.charts import defaults, rendered, unknown
 from tests.cluster.control_plane import Api
 from tests.cluster.deployed import FIRST, admit, templates
-from tests.components.kubernetes.test_addons import BARE, OURS, asked, releases, sharing
+from tests.components.kubernetes.test_addons import BARE, OWN, planned, releases, sharing
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -35,7 +35,7 @@ HELD = sorted({name for name, _ in INSTALLED})
 @cache
 def releases_of(value: str) -> dict[str, dict[str, Any]]:
     """What a cluster is asked to install for a way of sharing."""
-    return releases(asked(sharing(OURS, value), BARE, groups=True))
+    return releases(planned(sharing(OWN, value), BARE, groups=True))
 
 
 def test_every_chart_that_a_module_holds_is_looked_at(charts: Path) -> None:

@@ -12,14 +12,14 @@ from tests.cluster.charts import rendered
 from tests.cluster.control_plane import Api
 from tests.cluster.deployed import deploy
 from tests.cluster.test_admission import node, pods
-from tests.components.kubernetes.cluster import OURS, model
+from tests.components.kubernetes.cluster import OWN, model
 from tests.local import until
 
 pytestmark = pytest.mark.cluster
 
 POOL = "claimed"
 DRIVER = "gpu.nvidia.com"
-CLAIMED = shared(OURS, gpu("h100"), "dra", minimum_nodes=1)
+CLAIMED = shared(OWN, gpu("h100"), "dra", minimum_nodes=1)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Proves on a real API server that a replica which drifts leaves its Service and is replaced.
 
-The examiner is the program that its ConfigMap holds, run with the rights of its own account; only
-the replicas are stand-ins, at addresses of this machine.
+The replica monitor is the program that its ConfigMap holds, with the rights of its own account;
+only the replicas are stand-ins, at addresses of this machine.
 """
 
 import json
@@ -28,7 +28,7 @@ from tests.local import until
 pytestmark = pytest.mark.cluster
 
 KEY = "key-of-the-model"
-EXAMINER = "examined-examiner-00000000"
+MONITOR = "tested-replica-monitor-00000000"
 
 Pod = dict[str, Any]
 
@@ -82,11 +82,11 @@ class Replicas:
 
 
 class Place:
-    """What the examiner's pod has: files of its ConfigMap, its account's token, its variables."""
+    """The replica monitor as in its pod: its ConfigMap's files, its account's token, its env."""
 
     def __init__(self, api: Api, namespace: str, replicas: Replicas, folder: Path) -> None:
         space = f"/api/v1/namespaces/{namespace}"
-        spec = api.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{EXAMINER}")["spec"]
+        spec = api.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{MONITOR}")["spec"]
         pod = spec["template"]["spec"]
         (container,), (volume,) = pod["containers"], pod["volumes"]
         (mount,) = container["volumeMounts"]
@@ -112,13 +112,13 @@ class Place:
         } | {
             "KUBERNETES_SERVICE_HOST": "127.0.0.1",
             "KUBERNETES_SERVICE_PORT": str(api.port),
-            "ACCOUNT": str(account),
+            "SERVICE_ACCOUNT": str(account),
             "MODEL_PORT": str(replicas.port),
             "PORT": str(port),
         }
 
     @contextmanager
-    def examined(self) -> Iterator[dict[str, dict[str, Any]]]:
+    def started(self) -> Iterator[dict[str, dict[str, Any]]]:
         """The verdicts of one round, by the replicas' names: a program begins with one."""
         process = subprocess.Popen(
             self._command, env=self._environment, cwd=os.sep, stdout=subprocess.PIPE, text=True
@@ -143,7 +143,7 @@ class Place:
 
 def served(api: Api, namespace: str) -> set[str]:
     """The pods that the Service selects."""
-    service = api.get(f"/api/v1/namespaces/{namespace}/services/examined-server-00000000")
+    service = api.get(f"/api/v1/namespaces/{namespace}/services/tested-server-00000000")
     selector = ",".join(f"{key}={value}" for key, value in service["spec"]["selector"].items())
     found: list[Pod] = api.get(f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")[
         "items"
@@ -162,7 +162,7 @@ def names(pods: list[Pod]) -> set[str]:
 def test_a_replica_that_drifts_leaves_the_service_and_another_comes_in_its_place(
     api: Api, tmp_path: Path
 ) -> None:
-    namespace = in_pool(api, "examined", nodes=2)
+    namespace = in_pool(api, "tested", nodes=2)
     replicas = Replicas(api, namespace)
     before = serving(api, namespace, 2)
     first, second = sorted(names(before))
@@ -171,12 +171,12 @@ def test_a_replica_that_drifts_leaves_the_service_and_another_comes_in_its_place
     place = Place(api, namespace, replicas, tmp_path)
 
     with replicas.answering():
-        with place.examined() as verdicts:
+        with place.started() as verdicts:
             assert states(verdicts) == {first: "ok", second: "ok"}
             until(lambda: served(api, namespace) == {first, second} or None, seconds=30)
 
         replicas.drifted.add(first)
-        with place.examined() as verdicts:
+        with place.started() as verdicts:
             assert states(verdicts) == {first: "out", second: "ok"}
             assert verdicts[first]["good_seconds_ago"] > 0
             until(lambda: first not in served(api, namespace) or None, seconds=30)
@@ -187,7 +187,7 @@ def test_a_replica_that_drifts_leaves_the_service_and_another_comes_in_its_place
 
         # So soon after the first, the next is not deleted; but it serves nobody either.
         replicas.drifted.add(second)
-        with place.examined() as verdicts:
+        with place.started() as verdicts:
             assert states(verdicts) == {first: "out", second: "out", third: "ok"}
             until(lambda: served(api, namespace) == {third} or None, seconds=30)
         assert names(serving(api, namespace, 2)) == {second, third}
@@ -213,19 +213,19 @@ def test_a_replica_without_the_label_is_sent_nothing_and_stays(api: Api) -> None
     assert names(serving(api, namespace, 2)) == {first, second}
 
 
-def test_the_examiner_s_account_reads_no_secret_and_writes_no_other_notes(
+def test_the_replica_monitor_s_account_reads_no_secret_and_writes_no_other_notes(
     api: Api, tmp_path: Path
 ) -> None:
     namespace = in_pool(api, "confined", nodes=0)
     space = f"https://127.0.0.1:{api.port}/api/v1/namespaces/{namespace}"
-    account = f"/api/v1/namespaces/{namespace}/serviceaccounts/confined-examiner-00000000"
+    account = f"/api/v1/namespaces/{namespace}/serviceaccounts/confined-replica-monitor-00000000"
     token = api.post(f"{account}/token", {"spec": {}})["status"]["token"]
     headers = {
         "Authorization": f"Bearer {token}",
         "Content-Type": "application/merge-patch+json",
     }
     with httpx.Client(verify=False, headers=headers) as client:  # noqa: S501
-        own = f"{space}/configmaps/confined-examiner-kept-00000000"
+        own = f"{space}/configmaps/confined-replica-monitor-state-00000000"
         assert client.get(f"{space}/pods").status_code == 200
         assert client.patch(own, json={"data": {"replicas.json": "[]"}}).status_code == 200
         refused = [

@@ -88,7 +88,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     inside = f"127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     (folder / "nginx.conf").write_text(
-        configuration(model=inside, examiner=inside)
+        configuration(model=inside, replica_monitor=inside)
         .replace(str(PORT), str(https))
         .replace(str(HEALTH_PORT), str(health))
         .replace("/tmp/", f"{folder}/")  # noqa: S108  # of the pod

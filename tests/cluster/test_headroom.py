@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.kubernetes.headroom import Headroom
-from components.kubernetes.space import Space
+from components.kubernetes.space import IsolatedNamespace
 from tests.cluster.control_plane import Api
 from tests.cluster.deployed import deploy
 from tests.cluster.test_admission import GPU, pods
@@ -53,8 +53,8 @@ def test_a_replica_takes_the_held_place_at_once_and_the_holder_waits(api: Api) -
         return replace(described(), gpu_labels={"seamless.dev/pool": "warm-1"})
 
     def room() -> None:
-        namespace = Space("room").namespace
-        Headroom("room", cluster=cluster(), serving=SMALL, namespace=namespace, replicas=1)
+        namespace = IsolatedNamespace("room").namespace
+        Headroom("room", cluster=cluster(), model_spec=SMALL, namespace=namespace, replicas=1)
 
     held = deploy(api, room)
     until(lambda: on(api, held, "headroom", "warm-1"), seconds=60)

@@ -65,7 +65,7 @@ def outcome(api: Api, platform: str, on: str, sharing: str) -> Outcome:
             gpu_device_class=handed_out.device_class,
         )
         ClusterInference(
-            "matrix", cluster=cluster, sharing=handed_out, serving=serving, sizing=fit.text
+            "matrix", cluster=cluster, sharing=handed_out, model_spec=serving, sizing=fit.text
         )
 
     asked = bodies(objects(program))

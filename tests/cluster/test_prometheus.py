@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components.kubernetes.rules import GPU_ALERTS, RECORDS, Alert, Record, group, server_alerts
-from components.kubernetes.scaling import triggers
+from components.kubernetes.pods import Manifest
+from components.kubernetes.rules import GPU_ALERTS, RECORDS, group, server_alerts
+from components.kubernetes.scaling import load_triggers
 from tests.cluster import prometheus, vllm
 from tests.cluster.parts import there
 from tests.cluster.prometheus import Prometheus, promtool
@@ -24,8 +25,12 @@ REPLICAS = {
     "one": Replica(running=10, waiting=3, kv_use=0.4, tokens=30, requests=0.2),
     "two": Replica(running=6, waiting=1, kv_use=0.6, tokens=20, requests=0.3),
 }
-ALERTS: list[Alert] = [*server_alerts(SMALL, SPACE), *GPU_ALERTS]
+ALERTS = [*server_alerts(SMALL, SPACE), *GPU_ALERTS]
 GROUPS = [group("seamless", RECORDS), group("alerts", ALERTS)]
+
+
+def triggers(namespace: str) -> list[Manifest]:
+    return load_triggers(SMALL, namespace=namespace, prometheus_url="http://prometheus:9090")
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +71,18 @@ def server(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def test_every_scaling_query_is_one_number_for_all_replicas(
     server: Prometheus, name: str, value: float
 ) -> None:
-    (query,) = [trigger.query for trigger in triggers(SMALL, SPACE) if trigger.name == name]
+    (query,) = [t["metadata"]["query"] for t in triggers(SPACE) if t["name"] == name]
     assert server.numbers(query) == [pytest.approx(value)]
 
 
-@pytest.mark.parametrize("trigger", triggers(SMALL, "elsewhere"), ids=lambda trigger: trigger.name)
+@pytest.mark.parametrize("trigger", triggers("elsewhere"), ids=lambda trigger: trigger["name"])
 def test_a_model_that_nobody_serves_has_no_number(server: Prometheus, trigger: Any) -> None:
-    assert server.numbers(trigger.query) == []
+    assert server.numbers(trigger["metadata"]["query"]) == []
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
-def test_everything_that_is_recorded_is_one_number(server: Prometheus, record: Record) -> None:
-    (number,) = until(lambda: server.numbers(record.name) or None, seconds=30)
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record["record"])
+def test_everything_that_is_recorded_is_one_number(server: Prometheus, record: Manifest) -> None:
+    (number,) = until(lambda: server.numbers(record["record"]) or None, seconds=30)
     assert number > 0
 
 
@@ -124,11 +129,11 @@ ILL: dict[str, dict[str, str]] = {
     "ReplicasKeepDrifting": {
         f'seamless_replica_out{{namespace="{SPACE}",replica="{name}"}}': "1x60" for name in "xyz"
     },
-    "ReplicasNotExamined": {EXAMINED: "_x60"},
+    "ReplicaMonitorDown": {EXAMINED: "_x60"},
     "GpuHardwareError": {XID: "0x50 79x10"},
     "GpuApplicationError": {XID: "0x50 31x10"},
-    "GpuNodeOffendsAgain": {XID: "0x10 48x10 0x10 48x30"},
-    "GpuMemoryWornOut": {f"DCGM_FI_DEV_ROW_REMAP_FAILURE{GPU}}}": "1x60"},
+    "GpuNodeErrorsRepeat": {XID: "0x10 48x10 0x10 48x30"},
+    "GpuMemoryRemapFailed": {f"DCGM_FI_DEV_ROW_REMAP_FAILURE{GPU}}}": "1x60"},
     "GpuMemoryError": {f"DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS{GPU}}}": "0x50 1x10"},
     "GpuHot": {f"DCGM_FI_DEV_GPU_TEMP{GPU}}}": "90x60"},
     "GpuNodeNotReady": {READY: "0x60"},
@@ -196,7 +201,7 @@ def test_energy_and_requests_are_counted_per_thousand_tokens_and_per_gpu(
         "seamless:watt_hours_per_1000_tokens": ("{}", 400 / 50 * 1000 / 3600),
         "seamless:requests_per_gpu_hour": ("{}", 0.5 * 3600 / 2),
     }
-    assert list(recorded) == [record.name for record in RECORDS]
+    assert list(recorded) == [record["record"] for record in RECORDS]
     expected = {
         f"round({name}, 0.001)": [{"labels": labels, "value": round(value, 3)}]
         for name, (labels, value) in recorded.items()
@@ -216,7 +221,7 @@ def test_a_healthy_fleet_calls_nobody(programs: Path, tmp_path: Path) -> None:
 
 
 def test_there_is_an_illness_for_every_alert() -> None:
-    assert list(ILL) == [alert.name for alert in ALERTS]
+    assert list(ILL) == [alert["alert"] for alert in ALERTS]
 
 
 @pytest.mark.parametrize("alert", ILL)

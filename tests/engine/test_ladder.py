@@ -59,7 +59,7 @@ DEDICATED = "digitalocean:index/dedicatedInference:DedicatedInference"
 JOB = "kubernetes:batch/v1:Job"
 CANARY = {
     "dedicated": ("dedicated-answering", "inference:Answering"),
-    "cluster": ("model-canary", JOB),
+    "cluster": ("model-smoke-test", JOB),
 }
 """What waits for the right answer of a rung's own endpoint: name and type."""
 
@@ -104,8 +104,8 @@ class Ladder:
         """Deploy a rung whose endpoint answers wrongly at first."""
         self.choose(rung)
         if rung == "cluster":
-            canary = f"{JOB} model-canary"
-            self.world("kubernetes").fail(canary, "create", "the canary was not right")
+            job = f"{JOB} model-smoke-test"
+            self.world("kubernetes").fail(job, "create", "the answer was not right")
         self.says = "nonsense"
         printed = self.deployment.run("up", expect=1)
         self.says = CODE

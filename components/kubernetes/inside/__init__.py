@@ -1,1 +1,1 @@
-"""What runs inside the cluster in images of others: Python's standard library and nothing else."""
+"""Programs that run in the cluster, in images of others: Python's standard library alone."""

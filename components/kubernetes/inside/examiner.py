@@ -1,13 +1,14 @@
-"""Asks every replica of a model its canary, and takes out the ones that drift.
+"""Replica monitor: tests every replica of a model, and takes those out that answer wrongly.
 
-A router hides its replicas, so whoever asks through it meets a different one each time; this asks
-each by its own address. One that answers wrongly twice leaves the Service at once, by its label,
-and is deleted, so that a new one loads the weights anew; what may be deleted is limited, since a
-driver that corrupts every replica is mended by nobody's restart. One that stays is asked on, and
-comes back when it answers rightly. The verdicts are had at `/replicas`: the application asks again
-for what a replica answered after its last right canary.
+A router hides its replicas, so this program calls each by its own address. A replica that gives
+two wrong answers in a row leaves the Service at once, by its label, and is deleted, so that a new
+one loads the weights again. Deletions are limited: if a driver corrupts every replica, restarts do
+not help. A replica that is not deleted is still tested, and returns when it answers rightly. The
+verdicts are at `/replicas`: the application summarizes again what a replica answered after its last
+right answer.
 
-It reconciles: every round compares what is with what should be, so that it may die at any point.
+Every round compares the actual state with the desired one, so the program may stop at any point.
+It needs only Python's standard library and `functions/question.py`.
 """
 
 import json
@@ -31,7 +32,7 @@ from urllib.parse import urlencode
 from functions.question import GOOD_IN_A_ROW, WRONG_IN_A_ROW, Verdict, is_right, question
 
 SERVES = "seamless.dev/serves"
-"""Label of a replica: `yes` lets the Service and the router send it requests, `no` does not."""
+"""Label of a replica: the Service and the router send requests only at `yes`."""
 
 INTERVAL_SECONDS = 60.0
 ANSWER_SECONDS = 60.0
@@ -39,27 +40,27 @@ MAX_ANSWER_BYTES = 16_000_000
 DAY_SECONDS = 86_400.0
 
 BETWEEN_DELETIONS_SECONDS = 1800.0
-"""About the time that a replacement takes to load."""
+"""About the time that a new replica takes to load."""
 DELETIONS_PER_DAY = 3
-"""More is no accident of one GPU: from then on an alert calls a person."""
+"""With more the cause is not a single GPU; an alert reports it."""
 
 OUT_SECONDS = 900.0
-"""At least: three times what lies between the application's sweeps, lest none of them sees it."""
+"""Least time out of service: three intervals of the application's sweep, so that one sees it."""
 
-KEY = "replicas.json"
-"""Of the ConfigMap that keeps the verdicts."""
+STATE_KEY = "replicas.json"
+"""Of the ConfigMap with the state."""
 
 Object = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replica:
-    """One pod as its canaries show it. Times are Unix seconds of this program's clock.
+    """State of one pod. Times are Unix seconds of this program's clock.
 
     Attributes:
-        good_at: When it was last asked and answered rightly while in; None for never.
-        out_at: When it was taken out; None while it is in.
-        deleted_at: When it was told to go.
+        good_at: Of the last request that it answered rightly while in service; None for never.
+        out_at: When it left the service; None while it is in.
+        deleted_at: When it was deleted.
         wrong: Wrong answers in a row.
         good: Right answers in a row.
     """
@@ -74,11 +75,11 @@ class Replica:
 
     @property
     def state(self) -> Literal["ok", "out"]:
-        """Whether it may be asked."""
+        """`ok` while it receives requests."""
         return "ok" if self.out_at is None else "out"
 
-    def judged(self, verdict: Verdict, asked_at: float) -> "Replica":
-        """The replica after one more canary; one that cannot be reached has not drifted."""
+    def after(self, verdict: Verdict, asked_at: float) -> "Replica":
+        """The state after one more canary; an unreachable replica has not drifted."""
         if verdict == "unreachable":
             return self
         if verdict == "wrong":
@@ -101,60 +102,60 @@ class Replica:
 
 
 class Kubernetes:
-    """The API server, asked as the pod's own service account."""
+    """A client of the API server, for the namespace of the pod's service account."""
 
     def __init__(self, host: str, port: int, account: Path) -> None:
         """Args: account: Folder with `token`, `ca.crt` and `namespace`."""
-        self._place = host, port
+        self._address = host, port
         self._token = account / "token"
-        self._space = f"/api/v1/namespaces/{(account / 'namespace').read_text().strip()}"
+        self._namespace = f"/api/v1/namespaces/{(account / 'namespace').read_text().strip()}"
         self._context = ssl.create_default_context(cafile=str(account / "ca.crt"))
 
     def pods(self, selector: str) -> list[Object]:
-        """The pods with these labels."""
+        """Pods by a label selector."""
         query = urlencode({"labelSelector": selector})
         found: list[Object] = self._call("GET", f"pods?{query}")["items"]
         return found
 
     def label(self, pod: str, labels: Mapping[str, str]) -> None:
-        """Change labels of a pod."""
+        """Set labels of a pod."""
         self._call("PATCH", f"pods/{pod}", {"metadata": {"labels": dict(labels)}})
 
     def delete(self, pod: str) -> None:
-        """Let a pod go when it has answered what it began."""
+        """Delete a pod; it finishes its open requests."""
         self._call("DELETE", f"pods/{pod}")
 
-    def kept(self, config_map: str) -> str:
-        """What `keep` kept; empty at first."""
-        return str((self._call("GET", f"configmaps/{config_map}").get("data") or {}).get(KEY, ""))
+    def read_state(self, config_map: str) -> str:
+        """The text of `write_state`; empty at first."""
+        data = self._call("GET", f"configmaps/{config_map}").get("data") or {}
+        return str(data.get(STATE_KEY, ""))
 
-    def keep(self, config_map: str, text: str) -> None:
-        """Keep a text beyond the life of this program."""
-        self._call("PATCH", f"configmaps/{config_map}", {"data": {KEY: text}})
+    def write_state(self, config_map: str, text: str) -> None:
+        """Store a text in a ConfigMap."""
+        self._call("PATCH", f"configmaps/{config_map}", {"data": {STATE_KEY: text}})
 
     def _call(self, method: str, path: str, change: Object | None = None) -> Object:
-        host, port = self._place
+        host, port = self._address
         answer: Object = _exchange(
             HTTPSConnection(host, port, timeout=20, context=self._context),
             method,
-            f"{self._space}/{path}",
+            f"{self._namespace}/{path}",
             body=change,
             key=self._token.read_text().strip(),  # renewed in its file every hour
-            content_type="application/merge-patch+json",
         )
         return answer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """How replicas are asked: on a port of each, for a model, with a key."""
+    """A client of the replicas of one model, which listen at the same port with the same key."""
 
     port: int
     name: str
     key: str = field(repr=False)
 
     def ask(self, address: str) -> Verdict:
-        """Ask the replica at an IP address its canary."""
+        """Send the canary to the replica at an IP address."""
         try:
             answer = _exchange(
                 HTTPConnection(address, self.port, timeout=ANSWER_SECONDS),
@@ -162,7 +163,6 @@ class Model:
                 "/v1/chat/completions",
                 body=question(self.name),
                 key=self.key,
-                content_type="application/json",
             )
             choice = answer["choices"][0]
             text, reason = choice["message"]["content"] or "", choice["finish_reason"]
@@ -172,8 +172,8 @@ class Model:
 
 
 @dataclass(kw_only=True)
-class Examiner:
-    """All replicas of one model."""
+class ReplicaMonitor:
+    """Tests all replicas of one model."""
 
     kubernetes: Kubernetes
     model: Model
@@ -181,35 +181,35 @@ class Examiner:
     config_map: str
     clock: Callable[[], float] = time.time
     replicas: dict[str, Replica] = field(default_factory=dict)
-    informed: bool = False
-    """True once what was kept is known and every replica was asked."""
+    ready: bool = False
+    """True once the state was read and every replica was tested."""
     canaries: dict[Verdict, int] = field(
         default_factory=lambda: {"good": 0, "wrong": 0, "unreachable": 0}
     )
 
     def round(self) -> None:
-        """Ask every replica, then do what follows.
+        """Test every replica, then label and delete pods accordingly.
 
         Raises:
-            OSError: The API server did not do as asked; the next round begins anew.
+            OSError: a request to the API server failed; the next round tries again.
         """
-        if not self.informed:
-            kept = json.loads(self.kubernetes.kept(self.config_map) or "[]")
-            self.replicas = {row["name"]: Replica(**row) for row in kept}
+        if not self.ready:
+            state = json.loads(self.kubernetes.read_state(self.config_map) or "[]")
+            self.replicas = {row["name"]: Replica(**row) for row in state}
         pods = {pod["metadata"]["name"]: pod for pod in self.kubernetes.pods(self.selector)}
-        there = {name: pod for name, pod in pods.items() if _is_ready(pod)}
-        with ThreadPoolExecutor(max_workers=16) as several:
-            judged = several.map(self._examined, there.values())
+        running = {name: pod for name, pod in pods.items() if _is_ready(pod)}
+        with ThreadPoolExecutor(max_workers=16) as executor:
+            tested = executor.map(self._tested, running.values())
         known = {
-            name: row for name, row in self.replicas.items() if name in pods or self._late(row)
+            name: row for name, row in self.replicas.items() if name in pods or self._in_doubt(row)
         }
-        known |= {row.name: row for row in judged}
-        self.replicas = self._deleting(known, there)
-        # What is decided is kept before it is done: it must not be forgotten half done.
+        known |= {row.name: row for row in tested}
+        self.replicas = self._with_deletion(known, running)
+        # A decision is stored before it is carried out, so that a restart completes it.
         rows = [asdict(row) for row in self.replicas.values()]
-        self.kubernetes.keep(self.config_map, json.dumps(rows))
-        self.informed = True
-        for name, pod in there.items():
+        self.kubernetes.write_state(self.config_map, json.dumps(rows))
+        self.ready = True
+        for name, pod in running.items():
             row = self.replicas[name]
             serves = "yes" if row.state == "ok" else "no"
             if pod["metadata"]["labels"].get(SERVES) != serves:
@@ -219,39 +219,39 @@ class Examiner:
                 print(f"{name} on {row.node}: deleted", flush=True)
                 self.kubernetes.delete(name)
 
-    def _examined(self, pod: Object) -> Replica:
+    def _tested(self, pod: Object) -> Replica:
         name = pod["metadata"]["name"]
         row = self.replicas.get(name) or Replica(name=name, node=pod["spec"]["nodeName"])
-        # A first wrong answer is asked again at once: meanwhile people get such answers.
+        # After a wrong answer it is tested again at once: meanwhile it still serves.
         for _ in range(WRONG_IN_A_ROW):
             asked_at = self.clock()
             verdict = self.model.ask(pod["status"]["podIP"])
             self.canaries[verdict] += 1
-            row = row.judged(verdict, asked_at)
+            row = row.after(verdict, asked_at)
             if verdict != "wrong":
                 break
         return row
 
-    def _late(self, row: Replica) -> bool:
-        """True for a replica that is gone, and whose answers may not be withdrawn yet."""
+    def _in_doubt(self, row: Replica) -> bool:
+        """True for a deleted replica whose answers the application may not have withdrawn yet."""
         return row.out_at is not None and self.clock() - row.out_at < DAY_SECONDS
 
-    def _deleting(
-        self, known: Mapping[str, Replica], there: Mapping[str, Object]
+    def _with_deletion(
+        self, known: Mapping[str, Replica], running: Mapping[str, Object]
     ) -> dict[str, Replica]:
-        """The replicas, of which one more may have been told to go."""
+        """The replicas, with at most one more marked as deleted."""
         now = self.clock()
         times = [row.deleted_at for row in known.values() if row.deleted_at is not None]
         recent = [at for at in times if now - at < DAY_SECONDS]
-        waiting = [n for n in there if (r := known[n]).state == "out" and r.deleted_at is None]
-        rest = now - max(recent, default=0.0) < BETWEEN_DELETIONS_SECONDS
-        if not waiting or rest or len(recent) >= DELETIONS_PER_DAY:
+        waiting = [n for n in running if (r := known[n]).state == "out" and r.deleted_at is None]
+        too_soon = now - max(recent, default=0.0) < BETWEEN_DELETIONS_SECONDS
+        if not waiting or too_soon or len(recent) >= DELETIONS_PER_DAY:
             return dict(known)
         oldest = min(waiting, key=lambda name: known[name].out_at or now)
         return {**known, oldest: replace(known[oldest], deleted_at=now)}
 
     def verdicts(self) -> Object:
-        """What the application is told; ages, since clocks differ."""
+        """The body of `/replicas`; ages instead of times, because clocks differ."""
         now = self.clock()
         return {
             "replicas": [
@@ -265,35 +265,30 @@ class Examiner:
         }
 
     def metrics(self) -> str:
-        """What Prometheus is told."""
-        rows = list(self.replicas.values())
+        """The body of `/metrics`."""
         lines = ["# TYPE seamless_replica_canaries_total counter"]
-        lines += [
-            f'seamless_replica_canaries_total{{verdict="{verdict}"}} {count}'
-            for verdict, count in self.canaries.items()
-        ]
-        lines += ["# TYPE seamless_replica_out gauge"]
-        lines += [
-            f'seamless_replica_out{{replica="{row.name}",node="{row.node}"}}'
-            f" {int(row.state == 'out')}"
-            for row in rows
-        ]
+        for verdict, count in self.canaries.items():
+            lines.append(f'seamless_replica_canaries_total{{verdict="{verdict}"}} {count}')
+        lines.append("# TYPE seamless_replica_out gauge")
+        for row in list(self.replicas.values()):
+            labels = f'replica="{row.name}",node="{row.node}"'
+            lines.append(f"seamless_replica_out{{{labels}}} {int(row.state == 'out')}")
         return "\n".join(lines) + "\n"
 
 
-def serve(examiner: Examiner, port: int) -> ThreadingHTTPServer:
-    """Answer `/replicas` to who has the model's key, `/metrics` and `/healthz` to everybody."""
+def serve(monitor: ReplicaMonitor, port: int) -> ThreadingHTTPServer:
+    """Serve `/replicas` with the model's key, and `/metrics` and `/healthz` without."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/replicas" and not self._has_key():
-                self._answer(401, "text/plain", "a key is needed\n")
-            elif self.path in ("/replicas", "/healthz") and not examiner.informed:
-                self._answer(503, "text/plain", "the replicas were not asked yet\n")
+                self._answer(401, "text/plain", "Send the model's key: Authorization: Bearer KEY\n")
+            elif self.path in ("/replicas", "/healthz") and not monitor.ready:
+                self._answer(503, "text/plain", "the first round is not finished\n")
             elif self.path == "/replicas":
-                self._answer(200, "application/json", json.dumps(examiner.verdicts()))
+                self._answer(200, "application/json", json.dumps(monitor.verdicts()))
             elif self.path == "/metrics":
-                self._answer(200, "text/plain; version=0.0.4", examiner.metrics())
+                self._answer(200, "text/plain; version=0.0.4", monitor.metrics())
             elif self.path == "/healthz":
                 self._answer(200, "text/plain", "ok\n")
             else:
@@ -301,7 +296,7 @@ def serve(examiner: Examiner, port: int) -> ThreadingHTTPServer:
 
         def _has_key(self) -> bool:
             given = self.headers.get("Authorization", "").encode()
-            return compare_digest(given, f"Bearer {examiner.model.key}".encode())
+            return compare_digest(given, f"Bearer {monitor.model.key}".encode())
 
         def _answer(self, status: int, kind: str, body: str) -> None:
             self.send_response(status)
@@ -311,7 +306,7 @@ def serve(examiner: Examiner, port: int) -> ThreadingHTTPServer:
             self.wfile.write(body.encode())
 
         def log_message(self, *_: object) -> None:
-            """Say nothing of who asks."""
+            """Do not log requests."""
 
     server = ThreadingHTTPServer(("", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -319,24 +314,24 @@ def serve(examiner: Examiner, port: int) -> ThreadingHTTPServer:
 
 
 def main() -> None:
-    """Examine until told to stop."""
+    """Test the replicas until SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    told = os.environ
-    host, port = told["KUBERNETES_SERVICE_HOST"], int(told["KUBERNETES_SERVICE_PORT"])
-    examiner = Examiner(
-        kubernetes=Kubernetes(host, port, Path(told["ACCOUNT"])),
-        model=Model(port=int(told["MODEL_PORT"]), name=told["MODEL"], key=told["MODEL_KEY"]),
-        selector=told["SELECTOR"],
-        config_map=told["CONFIG_MAP"],
+    env = os.environ
+    host, port = env["KUBERNETES_SERVICE_HOST"], int(env["KUBERNETES_SERVICE_PORT"])
+    monitor = ReplicaMonitor(
+        kubernetes=Kubernetes(host, port, Path(env["SERVICE_ACCOUNT"])),
+        model=Model(port=int(env["MODEL_PORT"]), name=env["MODEL"], key=env["MODEL_KEY"]),
+        selector=env["REPLICA_SELECTOR"],
+        config_map=env["STATE_CONFIG_MAP"],
     )
-    serve(examiner, int(told["PORT"]))
+    serve(monitor, int(env["PORT"]))
     while True:
-        began = time.monotonic()
+        started = time.monotonic()
         try:
-            examiner.round()
+            monitor.round()
         except (OSError, HTTPException, ValueError) as error:
             print(f"A round failed: {type(error).__name__}: {error}", flush=True)
-        time.sleep(max(0.0, INTERVAL_SECONDS - (time.monotonic() - began)))
+        time.sleep(max(0.0, INTERVAL_SECONDS - (time.monotonic() - started)))
 
 
 def _is_ready(pod: Object) -> bool:
@@ -347,24 +342,24 @@ def _is_ready(pod: Object) -> bool:
 
 
 def _exchange(
-    connection: HTTPConnection,
-    method: str,
-    path: str,
-    *,
-    body: Object | None,
-    key: str,
-    content_type: str,
+    connection: HTTPConnection, method: str, path: str, *, body: Object | None, key: str
 ) -> Any:
-    """What a server answers to JSON, as data; anything but success is an OSError."""
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": content_type}
+    """Send JSON and return the JSON of the response.
+
+    Raises:
+        OSError: the response is not a success.
+    """
+    kind = "merge-patch+json" if method == "PATCH" else "json"
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": f"application/{kind}"}
     with closing(connection):
         content = None if body is None else json.dumps(body)
         connection.request(method, path, body=content, headers=headers)
-        answer = connection.getresponse()
-        said = answer.read(MAX_ANSWER_BYTES)
-        if answer.status >= 300:
-            raise OSError(f"{method} {path}: {answer.status} {said[:200].decode(errors='replace')}")
-        return json.loads(said)
+        response = connection.getresponse()
+        text = response.read(MAX_ANSWER_BYTES)
+        if response.status >= 300:
+            start = text[:200].decode(errors="replace")
+            raise OSError(f"{method} {path}: {response.status} {start}")
+        return json.loads(text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Says in every answer of a model server which replica gave it; vLLM loads it by `--middleware`."""
+"""ASGI middleware that names the replica in every response; vLLM loads it by `--middleware`."""
 
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -13,14 +13,14 @@ HEADER = b"x-replica"
 
 
 class Replica:
-    """An ASGI application that adds the pod's name, `POD_NAME`, to the answers of another one."""
+    """Adds the pod's name, `POD_NAME`, to the responses of an application."""
 
     def __init__(self, app: Application) -> None:
         self._app = app
         self._name = os.environ["POD_NAME"].encode()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""A cluster that is only described, and the objects that a component asks of it."""
+"""A simulated cluster, and the Kubernetes objects that a component creates in it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,11 +11,11 @@ from analysis.mock_engine import observe
 from components.contracts import Entrance
 from components.gpu import gpu
 from components.kubernetes.inference import ClusterInference
-from components.kubernetes.serving import Serving
+from components.kubernetes.serving import ModelSpec
 from components.kubernetes.sharing import GpuPlatform, shared
 from resources import Resource
 
-SMALL = Serving(
+SMALL = ModelSpec(
     model="llama-3.1-8b",
     repository="meta-llama/Llama-3.1-8B-Instruct",
     revision="0e9e39f249a16976918f6564b8830bc894c89659",
@@ -30,13 +30,13 @@ WIDE = replace(SMALL, model="llama-3.1-405b", weights_gib=760, gpus=8, nodes=2)
 """Needs two nodes of eight."""
 
 
-OURS = GpuPlatform(product="a cluster", own_plugin=True, partitions=False)
-WHOLE = shared(OURS, gpu("h100"), "exclusive", minimum_nodes=1)
+OWN = GpuPlatform(product="a cluster", configurable_plugin=True, partitions=False)
+WHOLE = shared(OWN, gpu("h100"), "exclusive", minimum_nodes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DescribedCluster:
-    """Facts of a cluster that nobody runs."""
+    """The contract `Cluster`, without a cloud."""
 
     provider: pulumi.ProviderResource
     gpu_labels: dict[str, str]
@@ -49,7 +49,7 @@ class DescribedCluster:
 
 
 def described(gpu: str = "nvidia.com/gpu") -> DescribedCluster:
-    """A cluster as one of ours would describe itself; only in a program."""
+    """A cluster for a Pulumi program."""
     return DescribedCluster(
         provider=kubernetes.Provider("cluster", kubeconfig="{}"),
         gpu_labels={"seamless.dev/pool": "gpu"},
@@ -69,21 +69,21 @@ def described(gpu: str = "nvidia.com/gpu") -> DescribedCluster:
 
 
 def objects(program: Callable[[], object]) -> list[Resource]:
-    """What a program asks for that Kubernetes would keep."""
+    """The Kubernetes objects of a Pulumi program."""
 
     def run() -> None:
         program()
 
-    asked = observe(run, project="seamless", stack="test").planned
-    return [resource for resource in asked if resource.type.startswith("kubernetes:")]
+    planned = observe(run, project="seamless", stack="test").planned
+    return [resource for resource in planned if resource.type.startswith("kubernetes:")]
 
 
 def manifest(resource: Resource) -> dict[str, Any]:
-    """The object as the API server would get it."""
+    """The object that the API server gets."""
     body = dict(resource.inputs)
     body["metadata"] = {"name": f"{resource.name}-00000000", **body.get("metadata", {})}
     if "stringData" in body:
-        # The whole of it is hidden in a plan; what it holds does not matter to its shape.
+        # A plan hides the data; the keys do not matter for the schema.
         keys = (
             ["tls.crt", "tls.key"] if body.get("type") == "kubernetes.io/tls" else ["key", "token"]
         )
@@ -92,14 +92,14 @@ def manifest(resource: Resource) -> dict[str, Any]:
 
 
 def model(
-    name: str, serving: Serving = SMALL, *, token: str = "", **changes: Any
+    name: str, spec: ModelSpec = SMALL, *, token: str = "", **changes: Any
 ) -> ClusterInference:
-    """A model in a described cluster; only in a program."""
+    """A model in a described cluster, for a Pulumi program."""
     return ClusterInference(
         name,
         cluster=replace(described(), **changes),
         sharing=WHOLE,
-        serving=serving,
+        model_spec=spec,
         sizing="as sized",
         hugging_face_token=pulumi.Output.secret(token) if token else None,
     )

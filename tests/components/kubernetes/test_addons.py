@@ -1,4 +1,4 @@
-"""Proves which charts a cluster gets, where they run, and that nothing of a platform is doubled."""
+"""AddOns: which charts a cluster gets, where they run, and with which privileges."""
 
 from dataclasses import replace
 from datetime import date
@@ -15,18 +15,18 @@ from policies.verdict import judge
 from resources import SECRET, Resource
 from tests.components.kubernetes.cluster import described, objects
 
-OURS = GpuPlatform(product="ours", own_plugin=True, partitions=False)
-THEIRS = GpuPlatform(product="theirs", own_plugin=False, partitions=True)
+OWN = GpuPlatform(product="own", configurable_plugin=True, partitions=False)
+MANAGED = GpuPlatform(product="managed", configurable_plugin=False, partitions=True)
 AUTOSCALER = {"cloudProvider": "aws", "autoDiscovery": {"clusterName": "seamless-test"}}
 BARE = {"dcgm-exporter": {}, "cluster-autoscaler": AUTOSCALER}
-"""What a platform that manages nothing asks for."""
+"""Add-ons of a platform without managed ones."""
 
 
 def sharing(platform: GpuPlatform, value: str = "exclusive") -> Sharing:
     return shared(platform, gpu("h100"), value, minimum_nodes=1)
 
 
-def asked(
+def planned(
     given: Sharing, add_ons: dict[str, Any], *, groups: bool = False, existing: str | None = None
 ) -> list[Resource]:
     return objects(
@@ -45,16 +45,16 @@ def releases(resources: list[Resource]) -> dict[str, dict[str, Any]]:
     return {release["name"]: dict(release) for release in found}
 
 
-def test_a_platform_that_manages_its_gpus_gets_monitoring_and_scaling_only() -> None:
-    found = releases(asked(sharing(THEIRS), {}))
+def test_a_platform_with_managed_gpus_gets_monitoring_and_autoscaling_only() -> None:
+    found = releases(planned(sharing(MANAGED), {}))
     assert {name: release["namespace"] for name, release in found.items()} == {
         "kube-prometheus-stack": "monitoring",
         "keda": "keda",
     }
 
 
-def test_a_bare_platform_gets_plugin_exporter_and_autoscaler_too() -> None:
-    found = releases(asked(sharing(OURS), BARE, groups=True))
+def test_a_bare_platform_gets_a_plugin_an_exporter_and_an_autoscaler_too() -> None:
+    found = releases(planned(sharing(OWN), BARE, groups=True))
     assert {name: release["namespace"] for name, release in found.items()} == {
         "kube-prometheus-stack": "monitoring",
         "keda": "keda",
@@ -65,8 +65,8 @@ def test_a_bare_platform_gets_plugin_exporter_and_autoscaler_too() -> None:
     }
 
 
-def test_a_sliced_gpu_is_handed_out_by_the_operator_in_the_plugin_s_place() -> None:
-    found = releases(asked(sharing(OURS, "mig:3g.40gb"), BARE))
+def test_mig_slices_need_the_operator_instead_of_the_plugin() -> None:
+    found = releases(planned(sharing(OWN, "mig:3g.40gb"), BARE))
     assert "gpu-operator" in found
     assert "nvidia-device-plugin" not in found
     values = found["gpu-operator"]["values"]
@@ -74,24 +74,21 @@ def test_a_sliced_gpu_is_handed_out_by_the_operator_in_the_plugin_s_place() -> N
     assert "nodeSelector" not in values
 
 
-def test_claimed_gpus_are_handed_out_by_the_driver_in_the_plugin_s_place() -> None:
-    found = releases(asked(sharing(OURS, "dra"), BARE))
+def test_claimed_gpus_need_the_driver_instead_of_the_plugin() -> None:
+    found = releases(planned(sharing(OWN, "dra"), BARE))
     assert "nvidia-device-plugin" not in found
     driver = found["dra-driver-nvidia-gpu"]
     assert driver["namespace"] == "gpu-system"
-    assert driver["values"] == {
-        "gpuResourcesEnabledOverride": True,
-        "resources": {"computeDomains": {"enabled": False}},
-    }
+    assert driver["values"]["gpuResourcesEnabledOverride"] is True
 
 
 def test_an_existing_prometheus_is_used_and_none_installed() -> None:
-    found = releases(asked(sharing(THEIRS), {}, existing="http://prometheus.ours:9090"))
+    found = releases(planned(sharing(MANAGED), {}, existing="http://prometheus.existing:9090"))
     assert set(found) == {"keda"}
 
 
-def test_charts_come_at_their_version_and_leave_nothing_half_made() -> None:
-    for name, release in releases(asked(sharing(OURS), BARE, groups=True)).items():
+def test_releases_have_the_chart_s_version_and_are_rolled_back_on_failure() -> None:
+    for name, release in releases(planned(sharing(OWN), BARE, groups=True)).items():
         assert release["version"] == CHARTS[name].version
         assert release["atomic"] is release["cleanupOnFail"] is True
         assert release["timeout"] == 900
@@ -109,13 +106,15 @@ def test_every_version_is_exact(name: str) -> None:
     assert len(version.split(".")) == 3
 
 
-def test_only_what_touches_a_node_may_have_privileges() -> None:
-    spaces = {
+def test_only_charts_that_access_a_node_may_have_privileges() -> None:
+    namespaces = {
         r.inputs["metadata"]["name"]: r.inputs["metadata"]["labels"]
-        for r in asked(sharing(OURS), BARE, groups=True)
+        for r in planned(sharing(OWN), BARE, groups=True)
         if r.inputs.get("kind") == "Namespace"
     }
-    levels = {name: labels["pod-security.kubernetes.io/enforce"] for name, labels in spaces.items()}
+    levels = {
+        name: labels["pod-security.kubernetes.io/enforce"] for name, labels in namespaces.items()
+    }
     assert levels == {
         "monitoring": "privileged",
         "gpu-system": "privileged",
@@ -124,8 +123,8 @@ def test_only_what_touches_a_node_may_have_privileges() -> None:
     }
 
 
-def test_prometheus_takes_everybody_s_monitors_and_keeps_its_data() -> None:
-    values = releases(asked(sharing(THEIRS), {}))["kube-prometheus-stack"]["values"]
+def test_prometheus_selects_every_namespace_and_keeps_its_data() -> None:
+    values = releases(planned(sharing(MANAGED), {}))["kube-prometheus-stack"]["values"]
     spec = values["prometheus"]["prometheusSpec"]
     assert spec["serviceMonitorSelectorNilUsesHelmValues"] is False
     assert spec["podMonitorSelectorNilUsesHelmValues"] is False
@@ -135,27 +134,27 @@ def test_prometheus_takes_everybody_s_monitors_and_keeps_its_data() -> None:
     assert spec["retentionSize"] == "16GB"
 
 
-def test_grafana_s_password_is_generated_and_in_no_value() -> None:
-    resources = asked(sharing(THEIRS), {})
+def test_grafana_s_password_is_generated_and_not_among_the_values() -> None:
+    resources = planned(sharing(MANAGED), {})
     (login,) = [r for r in resources if r.inputs.get("kind") == "Secret"]
     assert login.inputs["stringData"] == SECRET
     grafana = releases(resources)["kube-prometheus-stack"]["values"]["grafana"]
     assert grafana["admin"]["existingSecret"].startswith("add-ons-grafana")
 
 
-def test_no_rule_is_broken_by_add_ons() -> None:
-    resources = asked(sharing(OURS), BARE, groups=True)
+def test_no_policy_is_violated() -> None:
+    resources = planned(sharing(OWN), BARE, groups=True)
     assert judge(RULES, resources, environment="prod", today=date(2026, 11, 22)) == []
 
 
-def test_the_autoscaler_knows_its_platform_and_lets_gpu_nodes_go() -> None:
-    values = releases(asked(sharing(OURS), BARE))["cluster-autoscaler"]["values"]
+def test_the_autoscaler_has_the_platform_s_values_and_removes_gpu_nodes() -> None:
+    values = releases(planned(sharing(OWN), BARE))["cluster-autoscaler"]["values"]
     assert values["autoDiscovery"] == {"clusterName": "seamless-test"}
     assert values["extraArgs"]["skip-nodes-with-local-storage"] is False
 
 
-def test_what_serves_gpus_runs_on_their_nodes_and_tolerates_their_taint() -> None:
-    found = releases(asked(sharing(OURS), BARE))
+def test_plugin_and_exporter_run_on_gpu_nodes() -> None:
+    found = releases(planned(sharing(OWN), BARE))
     for name in ("nvidia-device-plugin", "dcgm-exporter"):
         assert found[name]["values"]["nodeSelector"] == {"seamless.dev/pool": "gpu"}
         assert found[name]["values"]["tolerations"][0]["key"] == "nvidia.com/gpu"

@@ -1,6 +1,6 @@
-"""Proves what becomes of a replica by how it answers its canaries, whatever is interrupted.
+"""The replica monitor: when a replica leaves the Service, is deleted, and returns.
 
-`tests/cluster/test_examiner.py` has the same program ask a real API server.
+`tests/cluster/test_examiner.py` runs the same program against a real API server.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from components.kubernetes.inside.examiner import (
     INTERVAL_SECONDS,
     OUT_SECONDS,
     SERVES,
-    Examiner,
     Model,
+    ReplicaMonitor,
     serve,
 )
 from functions.endpoint import Endpoint
@@ -34,12 +34,12 @@ KEY = "key-of-the-model"
 
 @dataclass(kw_only=True)
 class Cluster:
-    """Pods and notes, as an API server would keep them; `broken` names what fails."""
+    """Pods and the stored state of an API server; calls of the name `broken` fail."""
 
     labels: dict[str, str]
     starting: set[str] = field(default_factory=set)
     leaving: set[str] = field(default_factory=set)
-    kept_text: str = ""
+    state: str = ""
     deleted: list[str] = field(default_factory=list)
     broken: str = ""
 
@@ -70,14 +70,14 @@ class Cluster:
         self.deleted.append(pod)
         del self.labels[pod]
 
-    def kept(self, config_map: str) -> str:
-        assert config_map == "notes"
-        return self.kept_text
+    def read_state(self, config_map: str) -> str:
+        assert config_map == "state"
+        return self.state
 
-    def keep(self, config_map: str, text: str) -> None:
-        assert config_map == "notes"
-        self._do("keep")
-        self.kept_text = text
+    def write_state(self, config_map: str, text: str) -> None:
+        assert config_map == "state"
+        self._do("write_state")
+        self.state = text
 
     def _do(self, what: str) -> None:
         if what == self.broken:
@@ -86,7 +86,7 @@ class Cluster:
 
 @dataclass
 class Answers:
-    """What each replica says next; it repeats its last answer."""
+    """The next answers of each replica; it repeats the last one."""
 
     by_replica: dict[str, list[Verdict]]
 
@@ -102,30 +102,30 @@ class World:
         self.now = 1_000_000.0
         self.cluster = Cluster(labels=dict.fromkeys(answers, "yes"))
         self.answers = Answers(answers)
-        self.examiner = self.started()
+        self.monitor = self.started()
 
-    def started(self) -> Examiner:
-        """The program, begun anew."""
-        return Examiner(
+    def started(self) -> ReplicaMonitor:
+        """The program after a restart."""
+        return ReplicaMonitor(
             kubernetes=self.cluster,  # type: ignore[arg-type]
             model=self.answers,  # type: ignore[arg-type]
             selector="role=leader",
-            config_map="notes",
+            config_map="state",
             clock=lambda: self.now,
         )
 
     def round(self, *, after: float = INTERVAL_SECONDS) -> None:
         self.now += after
-        self.examiner.round()
+        self.monitor.round()
 
     def verdicts(self) -> dict[str, tuple[str, float | None]]:
         return {
             row["name"]: (row["state"], row["good_seconds_ago"])
-            for row in self.examiner.verdicts()["replicas"]
+            for row in self.monitor.verdicts()["replicas"]
         }
 
 
-def test_replicas_that_answer_rightly_serve_on() -> None:
+def test_replicas_that_answer_rightly_stay_in_service() -> None:
     world = World(a=["good"], b=["good"])
     world.round()
     world.round()
@@ -135,7 +135,7 @@ def test_replicas_that_answer_rightly_serve_on() -> None:
     assert world.cluster.deleted == []
 
 
-def test_one_that_answers_wrongly_twice_leaves_the_service_and_goes_in_the_same_round() -> None:
+def test_two_wrong_answers_take_a_replica_out_of_service_and_delete_it() -> None:
     world = World(a=["good"], b=["good", "wrong"])
     world.round()
     world.round()
@@ -144,15 +144,15 @@ def test_one_that_answers_wrongly_twice_leaves_the_service_and_goes_in_the_same_
     assert world.cluster.deleted == ["b"]
 
 
-def test_one_wrong_answer_is_an_accident() -> None:
+def test_a_single_wrong_answer_has_no_effect() -> None:
     world = World(a=["good", "wrong", "good"])
     world.round()
     world.round()
     assert world.verdicts() == {"a": ("ok", 0)}
-    assert world.examiner.canaries == {"good": 2, "wrong": 1, "unreachable": 0}
+    assert world.monitor.canaries == {"good": 2, "wrong": 1, "unreachable": 0}
 
 
-def test_one_that_cannot_be_reached_has_not_drifted_and_is_not_known_to_be_right() -> None:
+def test_an_unreachable_replica_stays_in_service_and_its_last_right_answer_ages() -> None:
     world = World(a=["good", "unreachable"])
     world.round()
     for _ in range(10):
@@ -161,13 +161,13 @@ def test_one_that_cannot_be_reached_has_not_drifted_and_is_not_known_to_be_right
     assert world.cluster.labels == {"a": "yes"}
 
 
-def test_one_that_was_never_right_has_no_time_of_its_last_right_answer() -> None:
+def test_a_replica_that_was_never_right_has_no_last_right_answer() -> None:
     world = World(a=["wrong"])
     world.round()
     assert world.verdicts() == {"a": ("out", None)}
 
 
-def test_one_replica_goes_at_a_time_and_three_a_day_but_all_that_drift_are_out() -> None:
+def test_deletions_are_limited_but_every_replica_that_drifts_leaves_the_service() -> None:
     world = World(a=["wrong"], b=["wrong"], c=["wrong"], d=["wrong"])
     world.round()
     assert world.cluster.deleted == ["a"]
@@ -188,7 +188,7 @@ def test_one_replica_goes_at_a_time_and_three_a_day_but_all_that_drift_are_out()
     assert world.cluster.deleted == ["a", "b", "c", "d"]
 
 
-def test_one_that_stays_comes_back_by_three_right_answers_and_a_quarter_of_an_hour() -> None:
+def test_a_replica_returns_after_three_right_answers_and_a_quarter_of_an_hour() -> None:
     world = World(a=["wrong"], b=["good", "wrong", "wrong", "good"])
     world.round()
     world.round()
@@ -196,14 +196,14 @@ def test_one_that_stays_comes_back_by_three_right_answers_and_a_quarter_of_an_ho
     assert world.cluster.labels == {"b": "no"}
     world.round(after=OUT_SECONDS)
     world.round()
-    # Until it is in, what it answered since its last right answer while in is in doubt.
+    # Until it is in service, the age of its last right answer in service grows.
     assert world.verdicts()["b"] == ("out", OUT_SECONDS + 2 * INTERVAL_SECONDS)
     world.round()
     assert world.verdicts()["b"] == ("ok", 0)
     assert world.cluster.labels == {"b": "yes"}
 
 
-def test_one_that_recovers_at_once_is_still_out_when_the_application_looks() -> None:
+def test_a_replica_that_recovers_at_once_is_still_out_at_the_next_sweep() -> None:
     world = World(a=["wrong"], b=["wrong", "wrong", "good"])
     world.round()
     for _ in range(int(OUT_SECONDS / INTERVAL_SECONDS) - 1):
@@ -213,7 +213,7 @@ def test_one_that_recovers_at_once_is_still_out_when_the_application_looks() -> 
     assert world.verdicts()["b"] == ("ok", 0)
 
 
-def test_one_that_is_gone_is_remembered_for_a_day_if_it_was_out_and_else_forgotten() -> None:
+def test_a_replica_that_is_gone_is_listed_for_a_day_if_it_was_out() -> None:
     world = World(a=["wrong"], b=["good"])
     world.round()
     del world.cluster.labels["b"]
@@ -223,8 +223,8 @@ def test_one_that_is_gone_is_remembered_for_a_day_if_it_was_out_and_else_forgott
     assert world.verdicts() == {}
 
 
-@pytest.mark.parametrize("broken", ["keep", "label", "delete"])
-def test_what_was_interrupted_is_done_by_the_next_program(broken: str) -> None:
+@pytest.mark.parametrize("broken", ["write_state", "label", "delete"])
+def test_a_restart_completes_an_interrupted_round(broken: str) -> None:
     world = World(a=["good", "wrong"], b=["good"])
     world.round()
     world.cluster.broken = broken
@@ -232,7 +232,7 @@ def test_what_was_interrupted_is_done_by_the_next_program(broken: str) -> None:
         world.round()
 
     world.cluster.broken = ""
-    world.examiner = world.started()
+    world.monitor = world.started()
     world.round()
 
     assert world.cluster.deleted == ["a"]
@@ -240,7 +240,7 @@ def test_what_was_interrupted_is_done_by_the_next_program(broken: str) -> None:
     assert world.verdicts() == {"a": ("out", 2 * INTERVAL_SECONDS), "b": ("ok", 0)}
 
 
-def test_a_pod_that_is_not_ready_or_is_leaving_is_asked_nothing() -> None:
+def test_a_pod_that_is_not_ready_or_is_terminating_is_not_tested() -> None:
     world = World(a=["good"], b=["wrong"], c=["wrong"])
     world.cluster.starting, world.cluster.leaving = {"b"}, {"c"}
     world.round()
@@ -253,7 +253,7 @@ def test_a_pod_that_is_not_ready_or_is_leaving_is_asked_nothing() -> None:
 
 @contextmanager
 def replying(status: int, body: object) -> Iterator[tuple[Model, list[tuple[str, str, Any]]]]:
-    """A replica that always answers so, and what it was asked."""
+    """A replica with a fixed answer, and the requests that it got."""
     asked: list[tuple[str, str, Any]] = []
 
     class Server(BaseHTTPRequestHandler):
@@ -267,7 +267,7 @@ def replying(status: int, body: object) -> Iterator[tuple[Model, list[tuple[str,
             self.wfile.write(said)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Do not log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -295,30 +295,28 @@ def completion(text: str | None, reason: str = "stop") -> dict[str, Any]:
         (401, {"error": "key"}, "unreachable"),
     ],
 )
-def test_an_answer_is_good_or_wrong_only_when_it_is_one(
-    status: int, body: object, verdict: Verdict
-) -> None:
+def test_only_an_answer_can_be_good_or_wrong(status: int, body: object, verdict: Verdict) -> None:
     with replying(status, body) as (model, asked):
         assert model.ask("127.0.0.1") == verdict
     assert asked == [("/v1/chat/completions", f"Bearer {KEY}", question("llama"))]
 
 
-def test_a_closed_port_is_no_wrong_answer() -> None:
+def test_a_closed_port_is_unreachable() -> None:
     with replying(200, {}) as (model, _):
         pass
     assert model.ask("127.0.0.1") == "unreachable"
 
 
-def test_the_key_is_shown_by_no_repr() -> None:
+def test_the_key_is_not_in_the_repr() -> None:
     assert KEY not in repr(Model(port=1, name="llama", key=KEY))
 
 
 @pytest.fixture
 def served() -> Iterator[tuple[World, httpx.Client]]:
-    """An examiner that was asked nothing yet, and a caller of it."""
+    """A monitor before its first round, and a client of it."""
     world = World(a=["good"], b=["wrong"])
-    world.examiner.model = Model(port=1, name="llama", key=KEY)
-    server = serve(world.examiner, 0)
+    world.monitor.model = Model(port=1, name="llama", key=KEY)
+    server = serve(world.monitor, 0)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}") as client:
             yield world, client
@@ -347,9 +345,9 @@ def test_verdicts_need_the_key_and_a_first_round(served: tuple[World, httpx.Clie
     assert client.get("/healthz").status_code == 503
     assert client.get("/anything").status_code == 404
 
-    world.examiner.model = world.answers  # type: ignore[assignment]
+    world.monitor.model = world.answers  # type: ignore[assignment]
     world.round()
-    world.examiner.model = Model(port=1, name="llama", key=KEY)
+    world.monitor.model = Model(port=1, name="llama", key=KEY)
 
     assert client.get("/healthz").status_code == 200
     assert client.get("/replicas", headers=key).json() == {

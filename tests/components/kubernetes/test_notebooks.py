@@ -1,4 +1,4 @@
-"""Proves that notebooks give way to everything, take no whole GPU, and are nobody's way in."""
+"""Notebooks: their priority, their quota, and how they are reached."""
 
 from typing import Any
 
@@ -12,27 +12,27 @@ from components.kubernetes.sharing import GpuPlatform, Sharing, shared
 from resources import SECRET, Resource
 from tests.components.kubernetes.cluster import described, manifest, objects
 
-OURS = GpuPlatform(product="ours", own_plugin=True, partitions=False)
-SLICED = shared(OURS, gpu("l40s"), "time-slicing:4", minimum_nodes=0)
-WHOLE = shared(OURS, gpu("l40s"), "exclusive", minimum_nodes=0)
+OWN = GpuPlatform(product="own", configurable_plugin=True, partitions=False)
+SLICED = shared(OWN, gpu("l40s"), "time-slicing:4", minimum_nodes=0)
+WHOLE = shared(OWN, gpu("l40s"), "exclusive", minimum_nodes=0)
 
 
-def asked(sharing: Sharing | None = None) -> list[Resource]:
+def planned(sharing: Sharing | None = None) -> list[Resource]:
     return objects(lambda: Notebooks("notes", cluster=described(), people=3, sharing=sharing))
 
 
 def one(kind: str, sharing: Sharing | None = None) -> dict[str, Any]:
-    (found,) = [r for r in asked(sharing) if r.inputs.get("kind") == kind]
+    (found,) = [r for r in planned(sharing) if r.inputs.get("kind") == kind]
     return manifest(found)
 
 
 def values(sharing: Sharing | None = None) -> dict[str, Any]:
-    (found,) = [r for r in asked(sharing) if r.type == "kubernetes:helm.sh/v3:Release"]
+    (found,) = [r for r in planned(sharing) if r.type == "kubernetes:helm.sh/v3:Release"]
     given: dict[str, Any] = found.inputs["values"]
     return given
 
 
-def test_everything_that_serves_comes_before_a_notebook() -> None:
+def test_a_notebook_has_a_lower_priority_than_a_model() -> None:
     assert headroom.PRIORITY < notebooks.PRIORITY < 0 < model_server.PRIORITY
     priority = one("PriorityClass")
     assert (priority["value"], priority["preemptionPolicy"]) == (-5, "Never")
@@ -40,7 +40,7 @@ def test_everything_that_serves_comes_before_a_notebook() -> None:
     assert pods == {"priorityClassName": priority["metadata"]["name"]}
 
 
-def test_three_people_fill_the_quota_and_no_gpu_is_in_it() -> None:
+def test_the_quota_is_for_three_people_without_a_gpu() -> None:
     assert one("ResourceQuota")["spec"]["hard"] == {
         "requests.cpu": "4",
         "requests.memory": "14Gi",
@@ -51,7 +51,7 @@ def test_three_people_fill_the_quota_and_no_gpu_is_in_it() -> None:
     assert "extraResource" not in values()["singleuser"]
 
 
-def test_a_share_of_a_gpu_can_be_had_by_each() -> None:
+def test_each_person_can_have_a_share_of_a_gpu() -> None:
     assert one("ResourceQuota", SLICED)["spec"]["hard"]["requests.nvidia.com/gpu.shared"] == "3"
     person = values(SLICED)["singleuser"]
     assert person["extraResource"]["limits"] == {"nvidia.com/gpu.shared": "1"}
@@ -60,10 +60,10 @@ def test_a_share_of_a_gpu_can_be_had_by_each() -> None:
 
 def test_a_whole_gpu_is_refused() -> None:
     with pytest.raises(Exception, match="pulumi config set gpu_sharing time-slicing:4"):
-        asked(WHOLE)
+        planned(WHOLE)
 
 
-def test_the_hub_is_reached_through_the_cluster_alone_and_with_a_password() -> None:
+def test_the_hub_is_reached_only_from_the_cluster_and_with_a_password() -> None:
     assert values()["proxy"]["service"] == {"type": "ClusterIP"}
     assert values()["hub"]["config"]["DummyAuthenticator"] == {"password": SECRET}
 

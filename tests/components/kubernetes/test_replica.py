@@ -1,4 +1,4 @@
-"""Proves that a model server's answers name the replica that gave them, streams and errors too."""
+"""The middleware names the replica in every response: plain, streamed and failed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ async def _tokens(_: Request) -> Response:
     ("path", "status", "text"),
     [("/answer", 200, "summary"), ("/tokens", 200, "one, two"), ("/absent", 404, "Not Found")],
 )
-def test_every_answer_names_the_pod_and_is_else_as_it_was(
+def test_every_response_names_the_pod_and_is_otherwise_unchanged(
     monkeypatch: pytest.MonkeyPatch, path: str, status: int, text: str
 ) -> None:
     monkeypatch.setenv("POD_NAME", "model-server-7f9c-x2x4z")

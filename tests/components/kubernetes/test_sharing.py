@@ -1,4 +1,4 @@
-"""Proves how each GPU can be shared where it is rented, and what is said where it cannot.
+"""GPU sharing: which modes each GPU of a platform has, and the errors for those that it has not.
 
 The matrix is every platform, every GPU that it rents, and every value; its counts are printed.
 """
@@ -43,7 +43,7 @@ def answer(platform: GpuPlatform, row: Gpu, value: str, nodes: int = 1) -> Shari
 
 
 def expected(platform: GpuPlatform, row: Gpu, value: str) -> bool:
-    """The rules once more, as a person would say them."""
+    """The rules in one table."""
     mode, _, detail = value.partition(":")
     return {
         "exclusive": True,
@@ -152,30 +152,30 @@ def test_a_driver_for_claims_is_installed_only_where_the_platform_brings_none() 
             EKS,
             "l4",
             "mig:1g.10gb",
-            "gpu_sharing is 'mig:1g.10gb', but L4 cannot be cut into slices."
+            "gpu_sharing is 'mig:1g.10gb', but L4 has no MIG slices."
             " Choose another: pulumi config set gpu_sharing mps:2",
         ),
         (
             EKS,
             "h100",
             "mig:1g.5gb",
-            "gpu_sharing is 'mig:1g.5gb', but H100 SXM5 has the profiles 1g.10gb, 1g.20gb, 2g.20gb,"
-            " 3g.40gb, 4g.40gb, 7g.80gb."
+            "gpu_sharing is 'mig:1g.5gb', but the profiles of H100 SXM5 are 1g.10gb, 1g.20gb,"
+            " 2g.20gb, 3g.40gb, 4g.40gb, 7g.80gb."
             " Choose another: pulumi config set gpu_sharing mig:1g.10gb",
         ),
         (
             DOKS,
             "h100",
             "mps:2",
-            "gpu_sharing is 'mps:2', but DOKS manages the device plugin and takes no configuration"
-            " for it. Choose another: pulumi config set gpu_sharing exclusive",
+            "gpu_sharing is 'mps:2', but DOKS manages the device plugin, which cannot be"
+            " configured. Choose another: pulumi config set gpu_sharing exclusive",
         ),
         (
             DOKS,
             "mi300x",
             "time-slicing:2",
-            "gpu_sharing is 'time-slicing:2', but Instinct MI300X is no GPU of NVIDIA's, whose"
-            " plugin does that. Choose another: pulumi config set gpu_sharing"
+            "gpu_sharing is 'time-slicing:2', but Instinct MI300X is not an NVIDIA GPU, which"
+            " time-slicing needs. Choose another: pulumi config set gpu_sharing"
             " amd-partition:DPX_NPS2",
         ),
         (
@@ -197,7 +197,7 @@ def test_a_driver_for_claims_is_installed_only_where_the_platform_brings_none() 
             EKS,
             "l4",
             "exclusive:2",
-            "gpu_sharing is 'exclusive:2', but nothing may follow it."
+            "gpu_sharing is 'exclusive:2', but this mode takes no parameter."
             " Choose another: pulumi config set gpu_sharing exclusive",
         ),
     ],

@@ -1,6 +1,6 @@
-"""Proves what is read of a model server, when somebody is called, and what a dashboard shows.
+"""Monitoring: what Prometheus scrapes, when an alert fires, and what the dashboards show.
 
-Whether Prometheus understands the queries is `tests/cluster/test_prometheus.py`'s to say.
+`tests/cluster/test_prometheus.py` evaluates every query on a real Prometheus.
 """
 
 import json
@@ -12,127 +12,100 @@ import pulumi
 import pytest
 
 from components.kubernetes.dashboards import GPUS, MODEL_SERVERS, dashboard
-from components.kubernetes.examiner import EXAMINER
+from components.kubernetes.examiner import REPLICA_MONITOR
 from components.kubernetes.model_server import LEADER
 from components.kubernetes.rules import (
     APPLICATION_XIDS,
     GPU_ALERTS,
     HARDWARE_XIDS,
     RECORDS,
-    Alert,
     server_alerts,
 )
-from components.kubernetes.space import Space
-from components.kubernetes.watching import Watching
+from components.kubernetes.space import IsolatedNamespace
+from components.kubernetes.watching import Monitoring
 from resources import Resource
 from tests.components.kubernetes.cluster import SMALL, manifest, objects
 
-ALERTS: list[Alert] = [*server_alerts(SMALL, "space"), *GPU_ALERTS]
 
-
-def asked() -> list[Resource]:
+def planned() -> list[Resource]:
     return objects(
-        lambda: Watching(
-            "watching",
-            serving=SMALL,
-            namespace=Space("model").namespace,
-            monitoring=pulumi.Output.from_input("monitoring"),
+        lambda: Monitoring(
+            "monitoring",
+            model_spec=SMALL,
+            namespace=IsolatedNamespace("model").namespace,
+            prometheus_namespace=pulumi.Output.from_input("prometheus"),
         )
     )
 
 
-def one(kind: str, name: str = "watching") -> dict[str, Any]:
-    (found,) = [r for r in asked() if r.inputs.get("kind") == kind and r.name == name]
+def one(kind: str, name: str) -> dict[str, Any]:
+    (found,) = [r for r in planned() if r.inputs.get("kind") == kind and r.name == name]
     return manifest(found)
 
 
-def test_prometheus_may_read_the_pods_that_answer_and_nobody_else_new_may() -> None:
-    (way,) = [r.inputs["spec"] for r in asked() if r.name == "watching-prometheus"]
-    assert way["podSelector"] == {"matchLabels": LEADER}
-    assert way["ingress"] == [
-        {
-            "ports": [{"protocol": "TCP", "port": 8000}],
-            "from": [
-                {
-                    "namespaceSelector": {
-                        "matchLabels": {"kubernetes.io/metadata.name": "monitoring"}
-                    }
-                }
-            ],
-        }
-    ]
-    assert one("PodMonitor")["spec"] == {
-        "selector": {"matchLabels": LEADER},
-        "podMetricsEndpoints": [{"port": "http", "path": "/metrics", "interval": "15s"}],
-    }
-
-
-def test_prometheus_may_read_who_examines_them() -> None:
-    (way,) = [r.inputs["spec"] for r in asked() if r.name == "watching-examiner-prometheus"]
-    assert way["podSelector"] == {"matchLabels": EXAMINER}
-    assert way["ingress"][0]["ports"] == [{"protocol": "TCP", "port": 8002}]
-    monitor = one("PodMonitor", "watching-examiner")
-    assert monitor["spec"]["selector"] == {"matchLabels": EXAMINER}
-
-
-def test_rules_come_in_three_groups() -> None:
-    groups = {group["name"]: group["rules"] for group in one("PrometheusRule")["spec"]["groups"]}
-    assert {name: len(rules) for name, rules in groups.items()} == {
-        "seamless": 5,
-        "model-server": 8,
-        "gpu": 7,
-    }
-
-
-@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
-def test_an_alert_says_what_is_wrong_and_what_to_do(alert: Alert) -> None:
-    assert alert.summary.endswith(".")
-    assert len(alert.runbook) > 60
-    assert alert.as_dict()["annotations"] == {"summary": alert.summary, "runbook": alert.runbook}
-
-
-def test_a_model_that_may_sleep_raises_no_alarm_by_sleeping() -> None:
-    names = [alert.name for alert in server_alerts(replace(SMALL, minimum=0), "space")]
-    assert "ModelServerGone" not in names
-    assert "ModelServerGone" in [alert.name for alert in server_alerts(SMALL, "space")]
-
-
-def test_an_error_of_the_hardware_is_none_of_a_program() -> None:
-    assert not set(HARDWARE_XIDS) & set(APPLICATION_XIDS)
-    by_name = {alert.name: alert for alert in GPU_ALERTS}
-    assert "DCGM_FI_DEV_XID_ERRORS == 79" in by_name["GpuHardwareError"].query
-    assert "DCGM_FI_DEV_XID_ERRORS == 31" in by_name["GpuApplicationError"].query
-    assert by_name["GpuApplicationError"].severity == "warning"
-
-
-def test_energy_falls_back_to_power_where_a_gpu_counts_none() -> None:
-    (watts,) = [record for record in RECORDS if record.name == "seamless:gpu_watts:sum"]
-    assert watts.query == (
-        "sum(rate(DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION[5m]) / 1000 or DCGM_FI_DEV_POWER_USAGE)"
-    )
-
-
 @pytest.mark.parametrize(
-    ("uid", "panels"), [("seamless-models", MODEL_SERVERS), ("seamless-gpus", GPUS)]
+    ("name", "labels", "port"),
+    [("monitoring", LEADER, 8000), ("monitoring-replica-monitor", REPLICA_MONITOR, 8002)],
 )
-def test_a_dashboard_shows_every_panel_beside_the_others(uid: str, panels: Any) -> None:
-    body = json.loads(dashboard(uid, "Title", panels))
-    assert [panel["title"] for panel in body["panels"]] == [panel.title for panel in panels]
-    corners = {(p["gridPos"]["x"], p["gridPos"]["y"]) for p in body["panels"]}
-    assert len(corners) == len(panels)
-    assert max(p["gridPos"]["x"] + p["gridPos"]["w"] for p in body["panels"]) == 24
+def test_prometheus_may_scrape_replicas_and_their_monitor(
+    name: str, labels: dict[str, str], port: int
+) -> None:
+    policy = one("NetworkPolicy", f"{name}-prometheus")["spec"]
+    assert policy["podSelector"] == {"matchLabels": labels}
+    (rule,) = policy["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": port}]
+    (source,) = rule["from"]
+    prometheus = {"kubernetes.io/metadata.name": "prometheus"}
+    assert source["namespaceSelector"] == {"matchLabels": prometheus}
+    assert one("PodMonitor", name)["spec"]["selector"] == {"matchLabels": labels}
 
 
-def test_dashboards_are_labelled_for_grafana_and_lie_beside_it() -> None:
-    found = [r.inputs for r in asked() if r.inputs.get("kind") == "ConfigMap"]
+def test_all_rules_are_installed() -> None:
+    groups = one("PrometheusRule", "monitoring")["spec"]["groups"]
+    alerts = server_alerts(SMALL, "model-00000000")
+    assert [group["rules"] for group in groups] == [list(RECORDS), list(alerts), list(GPU_ALERTS)]
+
+
+def test_every_alert_has_a_summary_and_a_runbook() -> None:
+    for alert in (*server_alerts(SMALL, "space"), *GPU_ALERTS):
+        annotations = alert["annotations"]
+        assert annotations["summary"].endswith("."), alert["alert"]
+        assert len(annotations["runbook"]) > 60, alert["alert"]
+
+
+def test_a_model_that_may_scale_to_zero_raises_no_alert_at_zero() -> None:
+    def names(minimum: int) -> set[str]:
+        alerts = server_alerts(replace(SMALL, minimum=minimum), "space")
+        return {alert["alert"] for alert in alerts}
+
+    assert names(1) - names(0) == {"ModelServerGone"}
+
+
+def test_a_program_s_error_is_no_hardware_error() -> None:
+    assert not set(HARDWARE_XIDS) & set(APPLICATION_XIDS)
+    by_name = {alert["alert"]: alert for alert in GPU_ALERTS}
+    assert "DCGM_FI_DEV_XID_ERRORS == 79" in by_name["GpuHardwareError"]["expr"]
+    assert "DCGM_FI_DEV_XID_ERRORS == 31" in by_name["GpuApplicationError"]["expr"]
+    assert by_name["GpuApplicationError"]["labels"] == {"severity": "warning"}
+
+
+@pytest.mark.parametrize("panels", [MODEL_SERVERS, GPUS])
+def test_no_panel_of_a_dashboard_covers_another(panels: Any) -> None:
+    shown = json.loads(dashboard("uid", "Title", panels))["panels"]
+    assert [panel["title"] for panel in shown] == [panel.title for panel in panels]
+    assert len({(p["gridPos"]["x"], p["gridPos"]["y"]) for p in shown}) == len(panels)
+    assert max(p["gridPos"]["x"] + p["gridPos"]["w"] for p in shown) == 24
+
+
+def test_dashboards_are_in_grafana_s_namespace_with_its_label() -> None:
+    found = [r.inputs["metadata"] for r in planned() if r.inputs.get("kind") == "ConfigMap"]
     assert len(found) == 2
-    for config in found:
-        assert config["metadata"]["labels"] == {"grafana_dashboard": "1"}
-        assert config["metadata"]["namespace"] == "monitoring"
+    for metadata in found:
+        assert metadata["labels"] == {"grafana_dashboard": "1"}
+        assert metadata["namespace"] == "prometheus"
 
 
 def test_every_object_of_kubernetes_own_is_valid() -> None:
-    own = [manifest(r) for r in asked() if r.inputs.get("kind") in ("ConfigMap", "NetworkPolicy")]
-    assert len(own) == 6
-    for body in own:
-        kubernetes_validate.validate(body, "1.36", strict=True)
+    for resource in planned():
+        if resource.inputs.get("kind") in ("ConfigMap", "NetworkPolicy"):
+            kubernetes_validate.validate(manifest(resource), "1.36", strict=True)
