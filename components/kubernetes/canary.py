@@ -10,7 +10,7 @@ from components.kubernetes.gateway import PORT as GATEWAY_PORT
 from components.kubernetes.images import GATEWAY as IMAGE
 from components.kubernetes.pods import TRIED_AGAIN, container, pod
 from components.kubernetes.space import egress, ingress
-from functions.question import CODE, question
+from functions.question import CODE, canary_prompt
 
 CANARY = {"app.kubernetes.io/name": "canary"}
 
@@ -58,7 +58,7 @@ class Canary(pulumi.ComponentResource):
             string_data={
                 "ca.crt": certificate_authority,
                 "headers": headers,
-                "question.json": json.dumps(question(model)),
+                "question.json": json.dumps(canary_prompt(model)),
             },
             opts=child,
         )

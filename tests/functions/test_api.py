@@ -17,9 +17,9 @@ import pytest
 from functions import __version__, schema
 from functions.api import MAX_BODY_BYTES, PAGE_SIZE, create_api
 from functions.application import Application
+from functions.documents import MAX_DOCUMENT_BYTES
 from functions.errors import Code, Failure
 from functions.ledger import Ledger
-from functions.schema import MAX_DOCUMENT_BYTES
 from functions.settings import Settings
 from functions.store import Store, open_store
 from functions.summarize import PROMPT_VERSION
@@ -94,7 +94,7 @@ async def test_a_document_is_announced_completed_and_read(
     assert upload.upload_url.startswith(
         f"https://page.example/uploads/incoming/{upload.document_id}/%C3%9Cber%20uns.txt?expires="
     )
-    assert (await _document(api, upload.document_id)).status == "uploading"
+    assert (await to_document(api, upload.document_id)).status == "uploading"
 
     await core.store.put(key, TEXT)
     completed = await api.post(f"/api/documents/{upload.document_id}/complete")
@@ -104,7 +104,7 @@ async def test_a_document_is_announced_completed_and_read(
     assert started.ids == [UUID(upload.document_id)]
 
     await core.summarize(started.ids[0])
-    done = await _document(api, upload.document_id)
+    done = await to_document(api, upload.document_id)
 
     assert done == schema.Document(
         id=upload.document_id,
@@ -161,7 +161,7 @@ async def test_an_error_is_shown_with_its_remedy(
     await api.post(f"/api/documents/{id_}/complete")
     await core.summarize(started.ids[0])
 
-    failed = await _document(api, id_)
+    failed = await to_document(api, id_)
 
     assert (failed.status, failed.summary, failed.usage) == ("failed", None, None)
     assert failed.error is not None
@@ -373,7 +373,7 @@ async def test_any_name_and_size_within_the_rules_is_announced(
     answer = await api.post("/api/uploads", json={"name": name, "size": size})
 
     assert answer.status_code == 201
-    document = await _document(api, answer.json()["document_id"])
+    document = await to_document(api, answer.json()["document_id"])
     assert (document.name, document.size) == (name, size)
 
 
@@ -624,7 +624,7 @@ async def _uploaded(core: Application, api: httpx.AsyncClient, *, data: bytes = 
     return id_
 
 
-async def _document(api: httpx.AsyncClient, id_: str) -> schema.Document:
+async def to_document(api: httpx.AsyncClient, id_: str) -> schema.Document:
     answer = await api.get(f"/api/documents/{id_}")
     assert answer.status_code == 200
     return msgspec.json.decode(answer.content, type=schema.Document)

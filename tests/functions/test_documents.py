@@ -161,7 +161,6 @@ def test_the_pages_of_a_pdf_are_read_in_order() -> None:
     document = read(pdf(["The first page.\nIts second line.", "The second page."]))
 
     assert document.text == "The first page.\nIts second line.\n\nThe second page."
-    assert document.pages == 2
 
 
 def test_paragraphs_and_headings_of_a_pdf_stand_apart_and_tables_stay_together() -> None:

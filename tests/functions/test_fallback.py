@@ -85,7 +85,7 @@ def test_nothing_is_lost_and_the_ledger_says_who_answered(
             assert before["working"] > 0
             assert statuses() == {"done": DOCUMENTS}
             rows = database.execute(
-                """select endpoint, answered_by, rung, count(*), sum(attempts), sum(calls)
+                """select endpoint, endpoints, rung, count(*), sum(attempts), sum(calls)
                 from documents join answers on document = id and answers.epoch = documents.epoch
                 group by 1, 2, 3 order by 1"""
             ).fetchall()

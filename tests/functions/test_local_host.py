@@ -27,8 +27,8 @@ import pytest
 
 from components.local.server import PROJECT, Program
 from functions.application import Application
+from functions.documents import MAX_DOCUMENT_BYTES
 from functions.handlers.local import DOCUMENTS_AT_ONCE, Host
-from functions.schema import MAX_DOCUMENT_BYTES, UploadRequest
 from functions.settings import Settings, variable_names
 from tests import local
 
@@ -476,7 +476,7 @@ async def _settled() -> None:
 
 
 async def _queued(core: Application) -> UUID:
-    entry, _ = await core.announce(UploadRequest(name="a.txt", size=len(TEXT)))
+    entry, _ = await core.announce("a.txt", len(TEXT))
     await core.store.put(entry.object_key, TEXT)
     return (await core.complete(entry)).id
 
