@@ -84,8 +84,8 @@ def test_the_kind_is_decided_by_content(data: bytes, kind: str) -> None:
         (files.archive({"ppt/presentation.xml": "<a/>"}), "a PowerPoint presentation (.pptx)"),
         (files.archive({"mimetype": "application/epub+zip"}), "an OpenDocument or EPUB file"),
         (files.archive({"readme.txt": TEXT}), "a ZIP archive"),
-        (bytes(range(256)) * 20, "binary data of an unknown kind"),
-        (bytes(1000), "binary data of an unknown kind"),
+        (bytes(range(256)) * 20, "binary data of an unknown type"),
+        (bytes(1000), "binary data of an unknown type"),
     ],
 )
 def test_other_kinds_are_refused_by_their_name_and_size(data: bytes, kind: str) -> None:
@@ -150,7 +150,7 @@ def test_a_scanned_pdf_is_refused_with_the_number_of_pictures(stamp: str) -> Non
     failure = refusal(files.image_only_pdf(12, stamp=stamp))
 
     assert failure.code is Code.NO_TEXT
-    assert failure.message == "12 of 12 pages of the PDF are pictures without text."
+    assert failure.message == "12 of 12 pages of the PDF are images without text."
     assert "OCR" in failure.remedy
 
 
@@ -400,7 +400,7 @@ def test_a_docx_with_a_doctype_is_refused_as_damaged(content: str) -> None:
 
     assert failure.code is Code.DAMAGED
     assert failure.message == (
-        "Part word/document.xml of the document has a DOCTYPE, which may hide an attack."
+        "Part word/document.xml of the document has a DOCTYPE, which attacks use."
     )
 
 
@@ -438,7 +438,7 @@ def test_a_docx_that_embeds_another_format_is_refused() -> None:
 @pytest.mark.parametrize(
     ("data", "fact"),
     [
-        (files.zip_bomb_docx(150_000_000), "times its size; the most is 100"),
+        (files.zip_bomb_docx(150_000_000), "times its size; the limit is 100"),
         (files.zip_bomb_docx(210_000_000), "unpacks to 210,000,000 bytes"),
         (files.archive({f"word/{n}.xml": "" for n in range(2001)}), "holds 2,001 entries"),
     ],
@@ -459,7 +459,7 @@ def test_two_parts_of_the_same_name_are_refused() -> None:
     renamed = files.archive({"word/document.xml": "<a/>", "word/document.xmm": "<b/>"})
 
     assert refusal(renamed.replace(b"document.xmm", b"document.xml")).message == (
-        "Two parts of the document have the same name."
+        "Two parts of the DOCX have the same name."
     )
     assert read(twice).text == TEXT
 
@@ -623,17 +623,17 @@ def test_what_is_read_is_in_unicode_form_c() -> None:
 @pytest.mark.parametrize(
     ("data", "limits", "message"),
     [
-        (TEXT.encode(), Limits(max_bytes=40), "The file has 44 bytes; the most is 40."),
+        (TEXT.encode(), Limits(max_bytes=40), "The file has 44 bytes; the limit is 40."),
         (
             TEXT.encode(),
             Limits(max_characters=40),
-            "The text file holds 44 characters; the most is 40.",
+            "The text file holds 44 characters; the limit is 40.",
         ),
-        (pdf([TEXT] * 3), Limits(max_pages=2), "The PDF has 3 pages; the most is 2."),
+        (pdf([TEXT] * 3), Limits(max_pages=2), "The PDF has 3 pages; the limit is 2."),
         (
             pdf([TEXT] * 3),
             Limits(max_characters=80),
-            "The first 2 of 3 pages of the PDF hold more than 80 characters, the most that is "
+            "The first 2 of 3 pages of the PDF contain more than 80 characters, the most that is "
             "read.",
         ),
     ],

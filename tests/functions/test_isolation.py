@@ -44,7 +44,7 @@ async def test_a_refusal_of_the_child_is_the_refusal_of_the_parent() -> None:
     failure = await refusal(files.encrypted_pdf(), Limits())
 
     assert failure.code is Code.ENCRYPTED
-    assert failure.message.startswith("The PDF is protected by a password")
+    assert failure.message.startswith("The PDF is password-protected")
     assert failure.remedy.startswith("Open it with the password")
 
 
@@ -71,7 +71,7 @@ async def test_a_crash_is_a_parser_limit() -> None:
     failure = await refusal(bomb, Limits(memory_bytes=200 << 20))
 
     assert failure.code is Code.PARSER_LIMIT
-    assert "crashes the program that reads it (SIG" in failure.message
+    assert "crashes the reader (SIG" in failure.message
 
 
 async def test_too_much_processor_time_is_a_parser_limit() -> None:
