@@ -48,7 +48,7 @@ class Archive:
         entries = self._zip.infolist()
         unpacked = sum(entry.file_size for entry in entries)
         if len(entries) > MAX_ENTRIES:
-            raise _bomb(f"holds {len(entries):,} entries; the limit is {MAX_ENTRIES:,}")
+            raise _bomb(f"contains {len(entries):,} entries; the limit is {MAX_ENTRIES:,}")
         if unpacked > MAX_BYTES:
             raise _bomb(f"unpacks to {unpacked:,} bytes; the limit is {MAX_BYTES:,}")
         if unpacked > max(_RATIO_COUNTS_FROM, MAX_RATIO * len(data)):
@@ -90,9 +90,7 @@ class Archive:
                 start(tag, {locals_[key]: value for key, value in attributes.items()})
 
         def refuse(*_: object) -> NoReturn:
-            raise _damaged(
-                f"Part {name} of the document has a DOCTYPE, which attacks use."
-            )
+            raise _damaged(f"Part {name} of the document has a DOCTYPE, which attacks use.")
 
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.buffer_text = True

@@ -281,7 +281,7 @@ async def test_a_cursor_that_is_none_of_ours_is_refused(
 ) -> None:
     answer = await api.get("/api/documents", params={"cursor": cursor})
 
-    _is_error(answer, 400, "BAD_REQUEST", "is none of ours.")
+    _is_error(answer, 400, "BAD_REQUEST", "Invalid cursor ")
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ async def test_an_announcement_that_breaks_a_rule_is_refused(
 ) -> None:
     answer = await api.post("/api/uploads", content=body)
 
-    _is_error(answer, 400, "BAD_REQUEST", "The request's body is no UploadRequest: ")
+    _is_error(answer, 400, "BAD_REQUEST", "The request body is not a valid UploadRequest: ")
     assert sql("select count(*) from documents") == [(0,)]
 
 
@@ -412,7 +412,7 @@ async def test_an_unknown_document_is_not_found(
     "path", ["/nothing", "/api", "/api/documents/a/b/c", "/page/none.js", "/page/../api.py"]
 )
 async def test_nothing_is_said_in_the_apis_own_words(api: httpx.AsyncClient, path: str) -> None:
-    _is_error(await api.get(path), 404, "NOT_FOUND", "There is nothing at /")
+    _is_error(await api.get(path), 404, "NOT_FOUND", "The path '/")
 
 
 @pytest.mark.parametrize(
@@ -431,7 +431,7 @@ async def test_a_wrong_method_is_answered_with_the_right_ones(
 ) -> None:
     answer = await api.request(method, path)
 
-    _is_error(answer, 405, "METHOD_NOT_ALLOWED", f"{path} does not take {method}.")
+    _is_error(answer, 405, "METHOD_NOT_ALLOWED", f"The path {path!r} does not support {method}.")
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
@@ -543,10 +543,10 @@ async def test_metrics_are_prometheus_text(
         "seamless_prompt_tokens_total 1000000\n"
         "# TYPE seamless_completion_tokens_total counter\n"
         "seamless_completion_tokens_total 500000\n"
-        "# TYPE seamless_endpoint_up gauge\n"
-        'seamless_endpoint_up{endpoint="serverless"} 1\n'
         "# TYPE seamless_endpoint_documents gauge\n"
         'seamless_endpoint_documents{endpoint="serverless"} 1\n'
+        "# TYPE seamless_endpoint_up gauge\n"
+        'seamless_endpoint_up{endpoint="serverless"} 1\n'
         "# TYPE seamless_canary_total counter\n"
         'seamless_canary_total{endpoint="serverless",result="good"} 1\n'
         'seamless_canary_total{endpoint="serverless",result="wrong"} 0\n'

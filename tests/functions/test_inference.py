@@ -234,7 +234,7 @@ async def test_a_refusal_in_another_dialect_is_one_too(body: bytes) -> None:
     problem = await failure(Endpoint(httpx.Response(400, content=body)))
 
     assert problem.message == (
-        "The inference endpoint http://127.0.0.1:9/v1 refused the request (400)."
+        "The inference endpoint http://127.0.0.1:9/v1 rejected the request (400)."
     )
 
 
@@ -539,7 +539,7 @@ async def test_an_answer_that_was_cut_twice_is_no_summary() -> None:
 
     assert endpoint.calls == 2
     assert (problem.code, problem.retryable) == (Code.INFERENCE_TRUNCATED, False)
-    assert "within 100 tokens" in problem.message
+    assert "longer than 100 tokens" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -757,7 +757,7 @@ async def test_an_endpoint_that_nobody_serves_is_unavailable() -> None:
 
     assert no.value.code is Code.INFERENCE_UNAVAILABLE
     assert no.value.message == (
-        "The inference endpoint http://127.0.0.1:9/v1 could not be reached (ConnectError)."
+        "The inference endpoint http://127.0.0.1:9/v1 is unreachable (ConnectError)."
     )
 
 

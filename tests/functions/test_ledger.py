@@ -42,8 +42,8 @@ SUMMARY = Summary(
 )
 PASSING = Failure(Code.INFERENCE_UNAVAILABLE, "It answered 503.", "Wait.", retryable=True)
 LASTING = Failure(Code.ENCRYPTED, "It has a password.", "Remove the password.")
-NO_UPLOAD = Failure(Code.OBJECT_MISSING, "Its bytes never came.", "Upload it again.")
-NO_WORKER = Failure(Code.INTERNAL, "The worker vanished.", "Report it.")
+NO_UPLOAD = Failure(Code.OBJECT_MISSING, "It was not uploaded.", "Upload it again.")
+NO_WORKER = Failure(Code.INTERNAL, "The worker died.", "Report it.")
 
 
 @pytest.fixture
@@ -592,7 +592,7 @@ async def test_any_text_that_a_document_can_hold_is_kept(ledger: Ledger) -> None
     assert (done.summary, done.object_key) == (odd, f"incoming/{odd}")
 
 
-# ---------------------------------------------------------------- the database is away
+# ---------------------------------------------------------------- the database is unreachable
 
 
 async def test_ping_tells_whether_the_database_answers(ledger: Ledger) -> None:

@@ -325,7 +325,7 @@ async def test_a_sweep_that_breaks_is_not_the_last(
     async with Host(hurried).running(), asyncio.timeout(20):
         await _all_done(core, 1)
 
-    assert "the sweep is put off: OperationalError" in caplog.text
+    assert "the sweep is postponed: OperationalError" in caplog.text
     assert "ZeroDivisionError: a defect" in caplog.text
 
 
@@ -345,7 +345,7 @@ async def test_an_outage_of_the_database_ends_no_worker_with_a_trace(
         await host.start(await _queued(core))
         await tried.wait()
 
-    assert "the database is away (OperationalError)" in caplog.text
+    assert "the database is unreachable (OperationalError)" in caplog.text
     assert "Traceback" not in caplog.text
 
 

@@ -365,4 +365,4 @@ async def test_an_endpoint_with_an_authority_of_its_own_is_believed_by_it_alone(
     async with Router(unknown, jitter=lambda: 0.0) as client:
         problem = await failure(client)
 
-    assert problem.message.endswith("could not be reached (ConnectError).")
+    assert problem.message.endswith("is unreachable (ConnectError).")

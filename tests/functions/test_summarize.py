@@ -280,7 +280,7 @@ def test_a_window_that_has_no_room_is_refused_with_the_remedy(context_tokens: in
 
     assert refused.value.code is Code.INFERENCE_REJECTED
     assert not refused.value.retryable
-    assert f"A window of {context_tokens} tokens leaves" in refused.value.message
+    assert f"A context of {context_tokens} tokens leaves" in refused.value.message
     assert "pulumi config set inference_context_tokens" in refused.value.remedy
 
 
