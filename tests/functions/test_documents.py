@@ -633,8 +633,7 @@ def test_what_is_read_is_in_unicode_form_c() -> None:
         (
             pdf([TEXT] * 3),
             Limits(max_characters=80),
-            "The first 2 of 3 pages of the PDF contain more than 80 characters, the most that is "
-            "read.",
+            "The first 2 of 3 pages of the PDF contain more than 80 characters, the limit.",
         ),
     ],
 )
