@@ -232,8 +232,8 @@ def _guarded(
     token = application.settings.api_token.encode()
 
     async def handler(request: Request) -> Response:
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token):
+        scheme, _, received = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(received.strip().encode(), token):
             raise Failure(
                 Code.UNAUTHORIZED,
                 "The API token is missing or wrong.",

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from typing import Protocol, TypedDict, TypeVar
+from typing import Any, Protocol, TypedDict, TypeVar
 from urllib.parse import unquote_plus
 from uuid import UUID
 
@@ -57,23 +57,11 @@ class QueueEvent(TypedDict):
     Records: list[QueueMessage]
 
 
-class S3Object(TypedDict):
-    """The object of an event."""
-
-    key: str
-
-
-class S3Entity(TypedDict):
-    """See `S3Object`."""
-
-    object: S3Object
-
-
 class S3Record(TypedDict):
     """One event of S3."""
 
     eventName: str
-    s3: S3Entity
+    s3: Mapping[str, Mapping[str, Any]]
 
 
 class MessageBody(TypedDict, total=False):

@@ -5,27 +5,16 @@ http-api-develop-integrations-lambda.html.
 """
 
 import base64
+from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
 from functions.handlers.asgi import Answer, Request
 
 
-class Http(TypedDict):
-    """The part of the request context that we read."""
-
-    method: str
-
-
-class RequestContext(TypedDict):
-    """See `Http`."""
-
-    http: Http
-
-
 class HttpEvent(TypedDict):
     """The fields of a request that we read."""
 
-    requestContext: RequestContext
+    requestContext: Mapping[str, Mapping[str, str]]
     rawPath: str
     rawQueryString: NotRequired[str]
     headers: NotRequired[dict[str, str]]

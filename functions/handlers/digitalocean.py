@@ -62,19 +62,8 @@ class HttpResult(TypedDict):
     body: str
 
 
-class Summarized(TypedDict):
-    """The result of `summarize`."""
-
-    document_id: str
-
-
-class Swept(TypedDict):
-    """The result of `sweep`: the number of documents that it started."""
-
-    due: int
-
-
-Result = HttpResult | Summarized | Swept
+Result = HttpResult | dict[str, str] | dict[str, int]
+"""Of `api`, `summarize` and `sweep`."""
 
 
 class Context(Protocol):
@@ -163,11 +152,11 @@ class Functions:
             self._api = create_api(application, self.start)
         return _result(await asgi.answer(self._api, _request(event["http"])))
 
-    async def _summarize(self, id_: UUID) -> Summarized:
+    async def _summarize(self, id_: UUID) -> dict[str, str]:
         await (await self._open()).summarize(id_)
         return {"document_id": str(id_)}
 
-    async def _sweep(self) -> Swept:
+    async def _sweep(self) -> dict[str, int]:
         due = await (await self._open()).sweep()
         for id_ in due:
             await self.start(id_)
