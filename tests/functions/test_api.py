@@ -276,9 +276,7 @@ def _cursor(text: str) -> str:
         base64.urlsafe_b64encode(b"\xff\xfe \xff").decode(),
     ],
 )
-async def test_a_cursor_that_is_none_of_ours_is_refused(
-    api: httpx.AsyncClient, cursor: str
-) -> None:
+async def test_an_invalid_cursor_is_refused(api: httpx.AsyncClient, cursor: str) -> None:
     answer = await api.get("/api/documents", params={"cursor": cursor})
 
     _is_error(answer, 400, "BAD_REQUEST", "Invalid cursor ")
@@ -299,7 +297,7 @@ async def test_a_cursor_that_somebody_made_up_breaks_nothing(
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
-async def test_whoever_has_no_token_is_told_so(
+async def test_a_request_without_a_valid_token_is_refused(
     core: Application, started: Started, method: str, path: str
 ) -> None:
     async with calling(core, started) as nobody:
@@ -411,7 +409,7 @@ async def test_an_unknown_document_is_not_found(
 @pytest.mark.parametrize(
     "path", ["/nothing", "/api", "/api/documents/a/b/c", "/page/none.js", "/page/../api.py"]
 )
-async def test_nothing_is_said_in_the_apis_own_words(api: httpx.AsyncClient, path: str) -> None:
+async def test_an_unknown_path_is_an_error_body(api: httpx.AsyncClient, path: str) -> None:
     _is_error(await api.get(path), 404, "NOT_FOUND", "The path '/")
 
 
@@ -472,7 +470,7 @@ async def test_a_store_that_is_away_is_an_outage_and_no_defect(
     assert started.ids == []
 
 
-async def test_a_defect_is_logged_and_tells_nothing(
+async def test_an_unexpected_error_is_logged_and_reveals_nothing(
     core: Application,
     api: httpx.AsyncClient,
     monkeypatch: pytest.MonkeyPatch,
@@ -491,7 +489,7 @@ async def test_a_defect_is_logged_and_tells_nothing(
     assert "a secret detail" in caplog.text
 
 
-async def test_health_tells_versions_and_what_answers(core: Application, started: Started) -> None:
+async def test_health_shows_versions_mode_and_model(core: Application, started: Started) -> None:
     async with calling(core, started) as nobody:
         answer = await nobody.get("/healthz")
 
@@ -578,7 +576,7 @@ async def test_the_page_needs_no_token(
 
 
 @pytest.mark.parametrize("path", ["/", "/page/app.js", "/healthz", "/api/documents", "/nothing"])
-async def test_every_answer_keeps_the_browser_on_a_short_lead(
+async def test_every_response_has_security_headers(
     core: Application, started: Started, path: str
 ) -> None:
     async with calling(core, started) as nobody:

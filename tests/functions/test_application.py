@@ -260,7 +260,7 @@ async def test_a_passing_failure_is_tried_again_later(core: Application) -> None
     assert waiting.not_before - waiting.updated_at == timedelta(seconds=100)
 
 
-async def test_a_defect_fails_the_document_and_tells_nothing_of_its_text(
+async def test_an_unexpected_error_fails_the_document_and_reveals_no_text(
     core: Application, caplog: pytest.LogCaptureFixture
 ) -> None:
     entry = await _queued(core)
@@ -413,9 +413,7 @@ async def test_a_store_that_is_away_fails_no_document(core: Application) -> None
 # ---------------------------------------------------------------- the sweep
 
 
-async def test_the_sweep_adopts_objects_that_nobody_announced(
-    core: Application, tmp_path: Path
-) -> None:
+async def test_the_sweep_adopts_objects_without_a_row(core: Application, tmp_path: Path) -> None:
     (tmp_path / "incoming" / "deep er").mkdir(parents=True)
     (tmp_path / "incoming" / "deep er" / "Bücher 100%.txt").write_bytes(TEXT)
 
@@ -454,7 +452,7 @@ async def test_more_objects_than_one_batch_are_all_adopted(
     assert len(due) == 100  # the next sweep finds the next ones
 
 
-async def test_an_upload_whose_completion_was_never_said_is_found(
+async def test_the_sweep_finds_an_upload_without_a_complete_call(
     core: Application,
 ) -> None:
     entry = await _uploaded(core)

@@ -527,7 +527,7 @@ def test_the_encoding_of_a_page_is_declared_or_detected(declaration: str) -> Non
     assert read(page.encode("cp1251")).text == RUSSIAN
 
 
-def test_utf_8_is_believed_more_than_a_declaration() -> None:
+def test_utf_8_has_priority_over_a_declaration() -> None:
     page = f'<html><head><meta charset="iso-8859-1"></head><body>{FRENCH}</body></html>'
 
     assert read(page.encode()).text == FRENCH

@@ -41,7 +41,7 @@ def dedicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Progra
         program.daemon.stop()
 
 
-def test_nothing_is_lost_and_the_ledger_says_who_answered(
+def test_no_document_is_lost_and_the_ledger_names_the_endpoint(
     tmp_path_factory: pytest.TempPathFactory,
     postgres: local.Server,
     standin: dict[str, str],

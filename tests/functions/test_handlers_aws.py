@@ -184,7 +184,7 @@ def test_a_retry_that_the_queue_does_not_take_is_left_to_the_sweep(worker: Worke
     assert aws.sweep({}, Invocation()) == {"due": 1}
 
 
-def test_the_bucket_starts_the_work_on_what_arrives_and_nobody_else_does(worker: Worker) -> None:
+def test_only_the_bucket_starts_the_work_on_new_objects(worker: Worker) -> None:
     upload = worker.call("POST", "/api/uploads", {"name": "once.txt", "size": len(TEXT)})
     httpx.put(upload["upload_url"], content=TEXT).raise_for_status()
     worker.call("POST", f"/api/documents/{upload['document_id']}/complete")

@@ -61,7 +61,7 @@ def environment(host: FunctionsHost) -> dict[str, str]:
 # ---------------------------------------------------------------- the calling convention
 
 
-def test_an_answer_above_the_platform_s_limit_is_an_error_that_says_so() -> None:
+def test_a_response_above_the_platforms_limit_is_an_error() -> None:
     """The platform's own answer would say nothing."""
     large = asgi.Answer(
         status=200, headers={"content-type": "text/plain"}, body=b"a" * MAX_PAYLOAD_BYTES

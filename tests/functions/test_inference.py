@@ -175,7 +175,7 @@ async def test_the_question_is_a_chat_completion_with_a_bearer_key() -> None:
     }
 
 
-async def test_an_answer_without_usage_or_model_counts_nothing_and_names_the_one_asked() -> None:
+async def test_an_answer_without_usage_or_model_has_no_tokens_and_the_configured_model() -> None:
     bare = {"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]}
 
     answer = await ask(Endpoint(httpx.Response(200, json=bare)))
@@ -205,7 +205,7 @@ async def test_what_a_database_cannot_store_is_left_out() -> None:
         (302, Code.INFERENCE_REJECTED),
     ],
 )
-async def test_a_refusal_is_asked_for_once(status: int, code: Code) -> None:
+async def test_a_lasting_refusal_is_not_retried(status: int, code: Code) -> None:
     endpoint = Endpoint(refused(status, "This model's maximum context length is 8192 tokens."))
 
     problem = await failure(endpoint)
@@ -293,7 +293,7 @@ async def test_the_pause_doubles_and_the_jitter_shortens_it(pauses: list[float])
     assert pauses == [0.25, 0.5, 1.0]
 
 
-async def test_no_place_is_taken_while_nothing_is_asked(pauses: list[float]) -> None:
+async def test_a_pause_takes_no_slot(pauses: list[float]) -> None:
     # One place: a call that waited for its next attempt inside it would lock the other out.
     endpoint = Endpoint(refused(503), refused(503), said())
     settings = local.settings(inference_concurrency=1)
@@ -431,7 +431,7 @@ async def test_an_answer_that_comes_in_drops_does_not_outlast_the_timeout() -> N
     assert problem.code is Code.INFERENCE_UNAVAILABLE
 
 
-async def test_nothing_is_asked_after_the_deadline() -> None:
+async def test_no_call_starts_after_the_deadline() -> None:
     endpoint = Endpoint(said())
 
     problem = await failure(endpoint, seconds=-1)
@@ -440,7 +440,7 @@ async def test_nothing_is_asked_after_the_deadline() -> None:
     assert problem.code is Code.DEADLINE_EXCEEDED
 
 
-async def test_the_wait_for_a_place_ends_by_the_deadline_too() -> None:
+async def test_the_deadline_includes_the_wait_for_a_slot() -> None:
     settings = local.settings(inference_concurrency=1)
     async with Router(settings, transport=httpx.MockTransport(_silence)) as model:
 
@@ -510,7 +510,7 @@ async def test_an_answer_that_was_filtered_is_no_summary() -> None:
     assert (problem.code, problem.retryable) == (Code.INFERENCE_FILTERED, False)
 
 
-async def test_an_answer_that_was_cut_is_asked_for_once_more_with_twice_the_room() -> None:
+async def test_a_cut_answer_is_requested_again_with_twice_the_tokens() -> None:
     endpoint = Endpoint(said("A summ", "length"), said("A summary."))
 
     answer = await ask(endpoint, max_tokens=50)
@@ -748,7 +748,7 @@ async def test_the_stand_ins_rate_limit_is_left_to_the_ledger() -> None:
     assert 55 <= no.value.retry_after <= 60
 
 
-async def test_an_endpoint_that_nobody_serves_is_unavailable() -> None:
+async def test_a_refused_connection_is_unavailable() -> None:
     async with Router(local.settings(), jitter=lambda: 0.0) as model:
         with pytest.raises(Failure) as no:
             await model.route("d").complete(

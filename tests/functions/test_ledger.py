@@ -120,7 +120,7 @@ async def test_an_announced_document_is_queued_with_its_version_and_real_size(
     assert await ledger.due() == [announced.id]
 
 
-async def test_an_object_that_nobody_announced_gets_its_own_row(ledger: Ledger) -> None:
+async def test_an_object_that_was_not_announced_gets_its_own_row(ledger: Ledger) -> None:
     entry = await _enqueue(ledger, "incoming/dropped.pdf", "v1")
 
     assert entry is not None
@@ -299,7 +299,7 @@ async def test_a_worker_that_lost_its_lease_does_not_overwrite_the_summary(
     assert (done.status, done.summary) == ("done", SUMMARY.text)
 
 
-async def test_a_late_worker_that_nobody_replaced_may_still_finish(
+async def test_a_late_worker_may_finish_while_no_other_has_the_claim(
     ledger: Ledger, sql: Sql
 ) -> None:
     entry = await _claimed(ledger)
@@ -595,7 +595,7 @@ async def test_any_text_that_a_document_can_hold_is_kept(ledger: Ledger) -> None
 # ---------------------------------------------------------------- the database is unreachable
 
 
-async def test_ping_tells_whether_the_database_answers(ledger: Ledger) -> None:
+async def test_ping_is_true_while_the_database_answers(ledger: Ledger) -> None:
     assert await ledger.ping()
 
 

@@ -124,7 +124,7 @@ def test_an_object_that_is_overwritten_gets_a_summary_of_its_own(
 # ---------------------------------------------------------------- uploads
 
 
-def test_whoever_has_the_url_may_upload_and_nobody_else(caller: httpx.Client) -> None:
+def test_an_upload_needs_its_signed_url(caller: httpx.Client) -> None:
     upload = caller.post("/api/uploads", json={"name": "a.txt", "size": 5}).json()
     url = upload["upload_url"]
 
@@ -352,7 +352,7 @@ async def test_an_outage_of_the_database_ends_no_worker_with_a_trace(
 # ---------------------------------------------------------------- starting and telling
 
 
-def test_a_host_without_settings_says_all_that_is_missing() -> None:
+def test_a_host_without_settings_names_every_missing_variable() -> None:
     started = subprocess.run(
         [sys.executable, "-m", "functions.handlers.local", "--port", "0"],
         cwd=PROJECT,
@@ -371,7 +371,7 @@ def test_a_host_without_settings_says_all_that_is_missing() -> None:
     assert "hidden" not in started.stderr
 
 
-def test_a_host_is_told_only_what_settings_know(application: local.Application) -> None:
+def test_the_environment_of_a_host_has_only_settings(application: local.Application) -> None:
     assert set(application.environment) <= variable_names()
 
 

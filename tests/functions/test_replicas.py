@@ -65,7 +65,7 @@ def test_what_can_be_no_name_is_none(name: str) -> None:
     assert answered_by(httpx.Headers([(b"x-replica", name.encode())])) is None
 
 
-def test_no_header_and_two_of_them_name_nobody() -> None:
+def test_no_header_and_two_headers_name_no_replica() -> None:
     assert answered_by(httpx.Headers({})) is None
     assert answered_by(httpx.Headers([("x-replica", "a"), ("x-replica", "b")])) is None
 
@@ -112,7 +112,7 @@ def row(name: object = "a", state: object = "ok", age: object = 1.5) -> dict[str
     return {"name": name, "state": state, "good_seconds_ago": age}
 
 
-async def test_the_examiner_is_asked_with_the_endpoints_key() -> None:
+async def test_the_replica_monitor_is_called_with_the_endpoints_key() -> None:
     cluster = Cluster(told(row("a"), row("b", "out", None), examined_at="unknown fields may be"))
 
     examined = await cluster.examined()
@@ -158,7 +158,7 @@ async def test_the_examiner_is_asked_with_the_endpoints_key() -> None:
         *("away", "slow", "url", "late"),
     ],
 )
-async def test_verdicts_that_cannot_be_had_are_logged_and_the_canary_goes_on(
+async def test_missing_replica_statuses_are_logged_and_the_canary_counts(
     answer: httpx.Response | Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -172,7 +172,7 @@ async def test_verdicts_that_cannot_be_had_are_logged_and_the_canary_goes_on(
     assert line.isprintable()
 
 
-async def test_an_endpoint_without_an_examiner_is_asked_once() -> None:
+async def test_an_endpoint_without_a_replica_monitor_gets_only_the_canary() -> None:
     asked: list[str] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -201,7 +201,7 @@ async def test_an_endpoint_without_an_examiner_is_asked_once() -> None:
     ],
     ids=["good", "judged", "judged-out", "no-verdicts", "not-judged", "nameless", "nobody"],
 )
-async def test_a_wrong_answer_counts_against_the_endpoint_unless_an_examiner_judges_who_gave_it(
+async def test_a_wrong_answer_counts_against_the_endpoint_unless_its_replica_is_monitored(
     text: str, replica: str | None, verdicts: httpx.Response, counts: bool
 ) -> None:
     examined = await Cluster(verdicts, text, replica).examined()
@@ -340,7 +340,7 @@ async def test_a_part_is_enough(served: Application, fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     ("age", "made_again"), [(None, True), (0.0, False), (3000.0, False), (4000.0, True)]
 )
-async def test_one_that_is_out_when_first_told_of_is_suspect_since_it_was_good(
+async def test_a_replica_that_is_out_in_its_first_report_is_suspect_since_its_last_good_canary(
     served: Application, fleet: Fleet, sql: Sql, age: float | None, made_again: bool
 ) -> None:
     await _summarized(served, "a.txt")
@@ -352,7 +352,7 @@ async def test_one_that_is_out_when_first_told_of_is_suspect_since_it_was_good(
     assert (len(due) == 1) is made_again
 
 
-async def test_the_time_for_which_verdicts_were_under_way_counts(
+async def test_the_duration_of_the_request_for_statuses_counts(
     served: Application, fleet: Fleet, sql: Sql
 ) -> None:
     await _summarized(served, "a.txt")
@@ -380,7 +380,7 @@ async def test_a_right_answer_while_it_is_out_makes_nothing_trustworthy(
     assert await endpoint_health.requeue(limit=10) == 1
 
 
-async def test_what_an_examiner_has_seen_since_we_asked_it_counts(
+async def test_a_newer_good_canary_of_the_monitor_counts(
     served: Application, fleet: Fleet, sql: Sql
 ) -> None:
     fleet.verdicts = {"a": ("ok", 5000.0)}
@@ -393,7 +393,7 @@ async def test_what_an_examiner_has_seen_since_we_asked_it_counts(
     assert await served.sweep() == []
 
 
-async def test_what_an_examiner_has_forgotten_is_still_known(
+async def test_a_good_canary_that_the_monitor_forgot_still_counts(
     served: Application, fleet: Fleet, sql: Sql
 ) -> None:
     trusted = await _summarized(served, "trusted.txt")
@@ -408,7 +408,7 @@ async def test_what_an_examiner_has_forgotten_is_still_known(
     assert (await _get(served, trusted)).status == "done"
 
 
-async def test_nothing_stays_that_it_answers_while_it_is_out(
+async def test_answers_of_a_replica_that_is_out_are_withdrawn(
     served: Application, fleet: Fleet
 ) -> None:
     fleet.verdicts = {"a": ("out", 0.0)}
@@ -419,7 +419,7 @@ async def test_nothing_stays_that_it_answers_while_it_is_out(
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["back", "gone"])
-async def test_what_was_under_way_while_it_drifted_is_withdrawn_whenever_it_lands(
+async def test_a_summary_in_progress_while_a_replica_is_out_is_withdrawn_when_it_is_finished(
     served: Application, fleet: Fleet, gone: bool
 ) -> None:
     entry = await _queued(served, "slow.txt")
@@ -468,7 +468,7 @@ async def test_a_name_that_two_endpoints_use_is_two_replicas(
     assert await served.sweep() == []
 
 
-async def test_older_verdicts_change_nothing(served: Application, fleet: Fleet) -> None:
+async def test_older_statuses_change_nothing(served: Application, fleet: Fleet) -> None:
     fleet.verdicts = {"a": ("out", 0.0)}
     await served.sweep()
     fleet.verdicts, fleet.age = {"a": ("ok", 0.0)}, 60.0
@@ -478,7 +478,7 @@ async def test_older_verdicts_change_nothing(served: Application, fleet: Fleet) 
     assert [p.state for p in await served.ledger.endpoint_health.replica_health()] == ["out"]
 
 
-async def test_one_that_nobody_tells_of_for_a_day_is_forgotten(
+async def test_a_replica_that_is_not_reported_for_a_day_is_deleted(
     served: Application, fleet: Fleet, sql: Sql
 ) -> None:
     fleet.verdicts = {"a": ("out", 0.0), "b": ("ok", 0.0)}
@@ -524,7 +524,7 @@ async def test_a_corrupt_endpoint_and_a_corrupt_replica_queue_a_document_once(
     assert sql("select withdrawn_because from answers") == [("corrupt_endpoint",)]
 
 
-async def test_whoever_judges_or_withdraws_is_alone(
+async def test_changes_to_the_health_tables_wait_for_each_other(
     served: Application, fleet: Fleet, database: Settings, sql: Sql
 ) -> None:
     """Else one that holds an endpoint waits for answers that another holds, who waits for it."""
@@ -546,7 +546,7 @@ async def test_whoever_judges_or_withdraws_is_alone(
 # ---------------------------------------------------------------- what becomes of the endpoint
 
 
-async def test_one_bad_replica_does_not_take_the_endpoint_out_while_its_examiner_judges(
+async def test_one_bad_replica_does_not_take_a_monitored_endpoint_out(
     served: Application, fleet: Fleet
 ) -> None:
     fleet.verdict = "wrong"  # of `a`, whom the examiner has not caught yet
@@ -563,7 +563,7 @@ async def test_one_bad_replica_does_not_take_the_endpoint_out_while_its_examiner
     assert (own.state, own.wrong, own.missing_replica_reports) == ("out", 2, 2)
 
 
-async def test_metrics_and_the_log_tell_of_replicas(
+async def test_metrics_and_the_log_show_replicas(
     served: Application, fleet: Fleet, sql: Sql, caplog: pytest.LogCaptureFixture
 ) -> None:
     fleet.verdicts = {"a": ("out", 100.0), "b": ("ok", 0.0)}
@@ -592,7 +592,7 @@ async def test_metrics_and_the_log_tell_of_replicas(
     ]
 
 
-async def test_an_endpoint_that_has_changed_meanwhile_is_told_nothing(
+async def test_a_canary_of_an_endpoint_that_has_changed_is_not_recorded(
     served: Application, fleet: Fleet
 ) -> None:
     await served.sweep()

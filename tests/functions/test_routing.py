@@ -134,7 +134,7 @@ async def test_what_is_the_endpoints_own_trouble_spills_over_at_once(
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
-async def test_what_is_the_documents_trouble_is_asked_of_nobody_else(status: int) -> None:
+async def test_a_rejected_request_is_not_sent_to_another_endpoint(status: int) -> None:
     endpoints = Endpoints(own=refused(status), spare=said())
 
     problem = await failure(inference(endpoints))
@@ -150,7 +150,9 @@ async def test_what_is_the_documents_trouble_is_asked_of_nobody_else(status: int
         (said(""), Code.INFERENCE_EMPTY),
     ],
 )
-async def test_content_is_asked_of_nobody_else(answer: httpx.Response, code: Code) -> None:
+async def test_a_filtered_or_empty_answer_is_not_requested_from_another_endpoint(
+    answer: httpx.Response, code: Code
+) -> None:
     endpoints = Endpoints(own=answer, spare=said())
 
     assert (await failure(inference(endpoints))).code is code
@@ -189,7 +191,7 @@ async def test_an_answer_that_two_endpoints_gave_costs_what_both_ask() -> None:
 # ---------------------------------------------------------------- patience
 
 
-async def test_a_busy_endpoint_is_waited_for_a_moment_and_asked_again(pauses: list[float]) -> None:
+async def test_a_busy_endpoint_is_called_again_after_a_short_wait(pauses: list[float]) -> None:
     endpoints = Endpoints(own=[refused(429, **{"Retry-After": "1.5"}), said()], spare=said())
 
     answer = await ask(inference(endpoints))
@@ -207,7 +209,7 @@ async def test_an_endpoint_that_stays_busy_loses_the_question(pauses: list[float
     assert (answer.usage.endpoint, pauses) == ("spare", [1.5])
 
 
-async def test_nobody_asks_before_the_time_that_retry_after_names() -> None:
+async def test_no_call_starts_before_retry_after() -> None:
     endpoints = Endpoints(own=refused(429, **{"Retry-After": "30"}), spare=said())
     client = inference(endpoints)
 
@@ -233,7 +235,7 @@ async def test_attempts_do_not_grow_with_the_number_of_endpoints(
     assert len(pauses) == (4 - 1) // count
 
 
-async def test_an_endpoint_that_refuses_the_key_is_not_asked_twice(pauses: list[float]) -> None:
+async def test_an_endpoint_that_rejects_the_key_is_not_called_again(pauses: list[float]) -> None:
     endpoints = Endpoints(own=refused(401), spare=[refused(503), said()])
 
     answer = await ask(inference(endpoints))
@@ -263,7 +265,7 @@ async def test_a_wrong_key_everywhere_fails_and_a_good_one_elsewhere_waits() -> 
 # ---------------------------------------------------------------- the breakers
 
 
-async def test_an_endpoint_that_is_down_is_soon_asked_no_more_and_nothing_fails() -> None:
+async def test_an_endpoint_that_is_down_is_soon_skipped_and_nothing_fails() -> None:
     endpoints = Endpoints(own=httpx.ConnectError("refused"), spare=said())
     client = inference(endpoints)
 
@@ -283,7 +285,7 @@ async def test_each_endpoint_has_a_breaker_of_its_own() -> None:
     assert client.clients["spare"].breaker.retry_after == 0
 
 
-async def test_while_all_rest_nothing_is_asked_and_documents_wait(pauses: list[float]) -> None:
+async def test_while_all_breakers_are_open_no_call_starts(pauses: list[float]) -> None:
     endpoints = Endpoints(own=refused(503), spare=refused(503))
     client = inference(endpoints)
     for number in range(3):
@@ -311,7 +313,7 @@ async def test_a_refused_document_is_no_reason_for_a_breaker() -> None:
 # ---------------------------------------------------------------- health
 
 
-async def test_an_endpoint_that_is_out_is_not_asked() -> None:
+async def test_an_endpoint_that_is_out_is_not_called() -> None:
     endpoints = Endpoints(own=said("Fluent nonsense."), spare=said())
 
     answer = await ask(inference(endpoints), without={"own"})
@@ -353,7 +355,7 @@ async def https(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
         yield f"https://localhost:{port}/v1", certificate
 
 
-async def test_an_endpoint_with_an_authority_of_its_own_is_believed_by_it_alone(
+async def test_an_endpoint_with_its_own_authority_is_verified_by_it_alone(
     https: tuple[str, str],
 ) -> None:
     url, ca = https

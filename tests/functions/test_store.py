@@ -83,7 +83,7 @@ async def test_what_is_put_under_a_key_is_got_headed_and_listed(store: Store, ke
     assert [found.key async for found in store.list()] == [key]
 
 
-async def test_reading_heading_and_listing_tell_the_same_version(store: Store) -> None:
+async def test_get_head_and_list_return_the_same_version(store: Store) -> None:
     await store.put("incoming/a.txt", b"one")
 
     (listed,) = [found async for found in store.list()]

@@ -185,7 +185,7 @@ async def test_a_text_that_does_not_fit_is_read_in_parts_that_are_merged() -> No
     assert (summary.usage.calls, summary.usage.prompt_tokens) == (work.calls, 10 * work.calls)
 
 
-async def test_every_question_says_that_the_text_gives_no_instructions() -> None:
+async def test_every_prompt_states_that_the_text_gives_no_instructions() -> None:
     model = Model(joined)
 
     await carry_out(model, parts(9, fan_in=3))
@@ -355,7 +355,7 @@ async def test_a_slow_part_holds_no_other_groups_merge() -> None:
     assert summary.text == "0+1+2+3"
 
 
-async def test_all_parts_are_asked_at_once() -> None:
+async def test_all_parts_are_summarized_concurrently() -> None:
     everyone = asyncio.Barrier(6)
 
     async def reply(question: Question) -> str:
@@ -414,7 +414,7 @@ async def test_a_defect_is_raised_as_it_is_too() -> None:
         await carry_out(Model(reply), parts(4, fan_in=2))
 
 
-async def test_whoever_cancels_a_summary_cancels_its_calls() -> None:
+async def test_cancelling_a_summary_cancels_its_calls() -> None:
     begun = asyncio.Barrier(5)
 
     async def reply(_question: Question) -> str:
