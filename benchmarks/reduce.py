@@ -15,8 +15,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measure import SEED, Result, UnequalWork
-from functions.inference import Answer
-from functions.summarize import FAN_IN, Plan, summarize
+from functions.summarize import FAN_IN, SummaryPlan, summarize
+from functions.usage import Summary, Usage
 
 MEDIAN_SECONDS = 0.2
 """Median latency of a call; the distribution is lognormal."""
@@ -45,8 +45,10 @@ class Simulated:
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.concurrency)
 
-    async def complete(self, *, system: str, user: str, max_tokens: int, deadline: float) -> Answer:
-        """Sleep for the latency of the call, then answer."""
+    async def complete(
+        self, *, system: str, user: str, max_tokens: int, deadline: float
+    ) -> Summary:
+        """Sleep, and answer."""
         numbers = [int(number) for number in re.findall(r"\d+", user)]
         first, last = numbers[0], numbers[-1]
         random = Random(f"{self.seed} {first} {last}")
@@ -54,16 +56,18 @@ class Simulated:
         self.calls.append(call)
         async with self._slots:
             await asyncio.sleep(call.seconds)
-        return Answer(
-            text=f"{first} to {last}",
+        usage = Usage(
             model="simulated",
-            endpoint="simulated",
             rung="serverless",
+            endpoint="simulated",
+            endpoints=["simulated"],
+            replicas=[],
             prompt_tokens=0,
             completion_tokens=0,
             calls=1,
             cost_usd=None,
         )
+        return Summary(text=f"{first} to {last}", usage=usage)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +126,7 @@ def streamed(parts: int, concurrency: int, seed: int) -> Outcome:
     async def work(model: Simulated) -> str:
         async def progress(done: int) -> None: ...
 
-        plan = Plan(parts=[str(part) for part in range(parts)], calls=0, fan_in=FAN_IN)
+        plan = SummaryPlan(parts=[str(part) for part in range(parts)], calls=0, fan_in=FAN_IN)
         return (await summarize(model, plan, deadline=math.inf, progress=progress)).text
 
     model = Simulated(concurrency=concurrency, seed=seed)

@@ -14,7 +14,7 @@ import msgspec
 from benchmarks import corpus, endpoint
 from benchmarks.measure import SEED, Result, Side, compare
 from functions.endpoint import Endpoint
-from functions.inference import Inference
+from functions.inference import Router
 from functions.settings import Settings
 
 CONCURRENCY = 8
@@ -32,13 +32,13 @@ def measure(*, size: int = 400, rounds: int = 5) -> list[Result]:
     with endpoint.running() as port, asyncio.Runner() as runner:
         settings = _settings(port)
         stack = AsyncExitStack()
-        inference = runner.run(stack.enter_async_context(Inference(settings)))
+        inference = runner.run(stack.enter_async_context(Router(settings)))
         streams = runner.run(stack.enter_async_context(Streams(port)))
         try:
             result = compare(
                 "waves",
                 ours=Side(
-                    label=f"Inference (httpx), {CONCURRENCY} calls at once",
+                    label=f"Router (httpx), {CONCURRENCY} calls at once",
                     run=lambda: runner.run(_complete_all(inference, users)),
                 ),
                 peer=Side(
@@ -55,14 +55,14 @@ def measure(*, size: int = 400, rounds: int = 5) -> list[Result]:
     return [result]
 
 
-async def _complete_all(inference: Inference, users: list[str]) -> list[Answer]:
-    route = inference.route("a document")
+async def _complete_all(router: Router, users: list[str]) -> list[Answer]:
+    route = router.route("a document")
 
     async def ask(user: str) -> Answer:
         answer = await route.complete(
             system=SYSTEM, user=user, max_tokens=MAX_TOKENS, deadline=float("inf")
         )
-        return answer.text, answer.prompt_tokens, answer.completion_tokens
+        return answer.text, answer.usage.prompt_tokens, answer.usage.completion_tokens
 
     return await asyncio.gather(*map(ask, users))
 

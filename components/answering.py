@@ -7,7 +7,7 @@ import httpx
 import pulumi
 from pulumi import dynamic
 
-from functions.question import WRONG_IN_A_ROW, knows, question
+from functions.question import WRONG_IN_A_ROW, canary_prompt, contains_code
 
 PATIENCE_SECONDS = 1800.0
 """The longest time from `active` to the first answer that we wait for."""
@@ -82,10 +82,10 @@ def wait_for_answer(
     with httpx.Client(headers={"Authorization": f"Bearer {api_key}"}, timeout=60) as client:
         while True:
             try:
-                answer = client.post(f"{base_url}/chat/completions", json=question(model))
+                answer = client.post(f"{base_url}/chat/completions", json=canary_prompt(model))
                 heard = f"status {answer.status_code}"
                 text = _text(answer) if answer.is_success else ""
-                if knows(text):
+                if contains_code(text):
                     return
                 wrong = wrong + 1 if text else 0
             except httpx.HTTPError as error:

@@ -1,3 +1,3 @@
-"""The document-summarization application: what runs in every arrangement. Never imports Pulumi."""
+"""The document-summarization application, the same in every variant. It never imports Pulumi."""
 
 __version__ = "0.1.0"

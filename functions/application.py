@@ -1,4 +1,4 @@
-"""The application itself: what the three functions do, whoever calls them."""
+"""The application: the work of the three functions api, summarize and sweep."""
 
 import asyncio
 import logging
@@ -12,68 +12,69 @@ from typing import Protocol
 from uuid import UUID, uuid4, uuid5
 
 import msgspec
-from psycopg import OperationalError
 
-from functions.canary import REQUEUED_PER_SWEEP, Examination
+from functions.canary import REQUEUED_PER_SWEEP, CanaryResult
+from functions.documents import MAX_DOCUMENT_BYTES
 from functions.endpoint import Endpoint
+from functions.entry import Entry
 from functions.errors import Code, Failure
-from functions.inference import Inference
+from functions.inference import Router
 from functions.isolation import read_isolated
-from functions.ledger import MAX_LOST_LEASES, Entry, Ledger, Result
-from functions.schema import MAX_DOCUMENT_BYTES, UploadRequest
+from functions.ledger import DATABASE_ERRORS, MAX_LOST_LEASES, Ledger
 from functions.settings import Settings
 from functions.store import INCOMING, SUMMARIES, SignedUpload, Store, StoredObject, open_store
-from functions.summarize import PROMPT_VERSION, Model, Plan, plan, summarize
+from functions.summarize import PROMPT_VERSION, CompletionClient, plan, summarize
+from functions.usage import Summary
 
 log = logging.getLogger(__name__)
 
 LEASE_SLACK = timedelta(seconds=60)
-"""A lease outlives the document's deadline by so much, so that only a dead worker loses one."""
+"""A lease is longer than the document's deadline, so that only a dead worker loses it."""
 
 _OBJECTS = UUID("6f1c1d2e-3f0b-5d53-9d0e-6a3f6c1b7a52")
 
-_DATABASE_AWAY = Failure(
+_DATABASE_UNAVAILABLE = Failure(
     Code.DATABASE_UNAVAILABLE,
     "The database did not answer.",
-    "It is tried again by itself.",
+    "It is retried automatically.",
     retryable=True,
 )
 
 
-class Models(Protocol):
-    """What answers: see `functions.inference.Inference`."""
+class ModelRouter(Protocol):
+    """Gives access to the models: see `functions.inference.Router`."""
 
-    def route(self, document: str, *, without: Collection[str] = ()) -> Model: ...
+    def route(self, document_id: str, *, without: Collection[str] = ()) -> CompletionClient: ...
 
-    async def examine(self, endpoint: str) -> Examination: ...
+    async def run_canary(self, endpoint: str) -> CanaryResult: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Application:
-    """The parts of the application, and its functions; `functions.api` is the face of the first."""
+    """The parts of the application; `functions.api` serves its first methods by HTTP."""
 
     settings: Settings
     store: Store
     ledger: Ledger
-    model: Models
+    router: ModelRouter
 
     # ------------------------------------------------------------ api
 
-    async def announce(self, request: UploadRequest) -> tuple[Entry, SignedUpload]:
-        """Record a document and say where its bytes go."""
+    async def announce(self, name: str, size: int) -> tuple[Entry, SignedUpload]:
+        """Add a document of `size` bytes to the ledger and sign its upload."""
         id_ = uuid4()
-        key = f"{INCOMING}{id_}/{_safe(request.name)}"
+        key = f"{INCOMING}{id_}/{_safe(name)}"
         upload = await self.store.sign_upload(key)
         entry = await self.ledger.announce(
-            id_, name=request.name, object_key=key, size=request.size, prompt_version=PROMPT_VERSION
+            id_, name=name, object_key=key, size=size, prompt_version=PROMPT_VERSION
         )
         return entry, upload
 
     async def complete(self, entry: Entry) -> Entry:
-        """Queue a document whose bytes have arrived; one that is queued already stays as it is.
+        """Queue a document after its upload; a document that is queued already does not change.
 
         Raises:
-            Failure: OBJECT_MISSING when the bytes are not there.
+            Failure: OBJECT_MISSING when the object is not in the store.
         """
         if entry.status != "uploading":
             return entry
@@ -84,9 +85,9 @@ class Application:
     # ------------------------------------------------------------ summarize
 
     async def arrived(self, key: str) -> UUID | None:
-        """Queue an object that the store told of; return its document, None if the object is gone.
+        """Queue the object of a store event; return its document, None if the object is gone.
 
-        What was told only says where to look: events repeat, and overtake one another.
+        Only the key of an event counts: events repeat and arrive out of order.
         """
         try:
             stored = await self.store.head(key)
@@ -95,34 +96,29 @@ class Application:
                 return None
             raise
         entry = await self._enqueue(stored, *_adopted(stored))
-        if entry is None:  # the upload-complete call was faster, or the event is a repetition
+        if entry is None:  # the upload-complete call came first, or the event is repeated
             entry = await self.ledger.find(stored.key, stored.version, PROMPT_VERSION)
         return entry.id if entry else None
 
     async def summarize(self, id_: UUID) -> None:
-        """Work on one document, if it is due: the ledger says how it ended."""
+        """Summarize one document if it is due; the ledger receives the summary or the failure."""
         lease = timedelta(seconds=self.settings.document_deadline_seconds) + LEASE_SLACK
         entry = await self.ledger.claim(id_, lease=lease)
         if entry is None:
             return
         try:
-            written = await self.ledger.finish(entry, await self._summarize(entry))
+            summary, kind = await self._summarize(entry)
+            written = await self.ledger.finish(entry, summary, kind=kind)
         except asyncio.CancelledError:
             await asyncio.shield(self.ledger.give_back(entry))
             raise
-        except Failure as failure:
-            log.warning("document %s: %s", id_, failure)
-            await self.ledger.fail(entry, failure)
-        except OperationalError as error:
-            log.warning("document %s: the database is away (%s)", id_, type(error).__name__)
-            await self.ledger.fail(entry, _DATABASE_AWAY)
         except Exception as error:
-            log.exception("document %s: unexpected %s", id_, type(error).__name__)
-            await self.ledger.fail(entry, _defect(error))
+            await self.ledger.fail(entry, _failure(id_, error))
         else:
             log.info("document %s: %s", id_, "done" if written else "finished by another worker")
 
-    async def _summarize(self, entry: Entry) -> Result:
+    async def _summarize(self, entry: Entry) -> tuple[Summary, str]:
+        """The summary of a document, and the document's format."""
         deadline = time.monotonic() + self.settings.document_deadline_seconds
         if entry.size is not None and entry.size > MAX_DOCUMENT_BYTES:
             raise Failure(
@@ -131,31 +127,18 @@ class Application:
                 "Split the document and upload its parts.",
             )
         _, data = await self.store.get(entry.object_key, expect=entry.object_version)
-        document = await read_isolated(data)
-        work: Plan = plan(document.text, context_tokens=self.settings.context_tokens)
+        extracted = await read_isolated(data)
+        work = plan(extracted.text, context_tokens=self.settings.context_tokens)
         await self.ledger.progress(entry, done=0, total=work.calls)
 
         async def progress(done: int) -> None:
-            with suppress(OperationalError):  # no reason to throw away what was paid for
+            with suppress(*DATABASE_ERRORS):  # the calls are paid for: go on without progress
                 await self.ledger.progress(entry, done=done, total=work.calls)
 
-        out = await self.ledger.infirmary.out(self.settings.inference_endpoints)
-        model = self.model.route(str(entry.id), without=out)
-        summary = await summarize(model, work, deadline=deadline, progress=progress)
-        result = Result(
-            kind=document.kind,
-            summary=summary.text,
-            model=summary.model,
-            rung=summary.rung,
-            endpoint=summary.endpoint,
-            endpoints=summary.endpoints,
-            replicas=summary.replicas,
-            prompt_tokens=summary.prompt_tokens,
-            completion_tokens=summary.completion_tokens,
-            calls=summary.calls,
-            cost_usd=summary.cost_usd,
-        )
-        # In the store too, so that the ledger can be rebuilt from it.
+        out = await self.ledger.endpoint_health.out(self.settings.inference_endpoints)
+        client = self.router.route(str(entry.id), without=out)
+        summary = await summarize(client, work, deadline=deadline, progress=progress)
+        # A copy in the store: the ledger can be rebuilt from it.
         await self.store.put(
             f"{SUMMARIES}{entry.id}.json",
             msgspec.json.encode(
@@ -164,58 +147,55 @@ class Application:
                     "object_version": entry.object_version,
                     "prompt_version": entry.prompt_version,
                     "name": entry.name,
-                    **{name: getattr(result, name) for name in Result.__dataclass_fields__},
+                    "kind": extracted.kind,
+                    "summary": summary.text,
+                    **vars(summary.usage),
                 }
             ),
         )
-        return result
+        return summary, extracted.kind
 
     # ------------------------------------------------------------ sweep
 
     async def sweep(self) -> list[UUID]:
-        """Find what events missed: objects without a row, dead workers, uploads that never came.
+        """Find objects without a row, dead workers and missing uploads; run the canaries.
 
         Returns the documents that are due, for the caller to start.
         """
         await self.ledger.abandon(
             uploads=Failure(
                 Code.OBJECT_MISSING,
-                "The upload was announced, but its bytes never came.",
+                "The document was announced, but not uploaded within 24 hours.",
                 "Upload the document again.",
             ),
             workers=Failure(
                 Code.INTERNAL,
-                f"The worker vanished {MAX_LOST_LEASES} times while it read this document.",
-                "Report it with the document, if you may share it; retry to try again.",
+                f"The worker died {MAX_LOST_LEASES} times while it processed this document.",
+                "Retry the document; if it fails again, report it with the document if possible.",
             ),
         )
         try:
             await self._adopt_all()
         except Failure as failure:
             log.warning("the sweep could not list the store: %s", failure)
-        await self._examine_all()
+        await self._run_canaries()
         return await self.ledger.due()
 
-    async def _examine_all(self) -> None:
-        """Ask the endpoints that are due their canary, and queue what cannot be trusted again."""
-        endpoints, infirmary = self.settings.inference_endpoints, self.ledger.infirmary
+    async def _run_canaries(self) -> None:
+        """Run the canaries that are due, and queue documents whose summary was withdrawn."""
+        endpoints, health = self.settings.inference_endpoints, self.ledger.endpoint_health
         every = timedelta(seconds=self.settings.canary_interval_seconds)
-        due = await infirmary.claim(endpoints, every=every)
-        await asyncio.gather(*(self._examine(e) for e in endpoints if e.name in due))
-        if queued := await infirmary.requeue(limit=REQUEUED_PER_SWEEP):
-            log.warning("%d documents of a corrupt endpoint or replica are queued again", queued)
+        due = await health.claim(endpoints, every=every)
+        await asyncio.gather(*(self._run_canary(e) for e in endpoints if e.name in due))
+        if queued := await health.requeue(limit=REQUEUED_PER_SWEEP):
+            log.warning("%d documents of corrupt endpoints or replicas are queued again", queued)
 
-    async def _examine(self, endpoint: Endpoint) -> None:
-        examined = await self.model.examine(endpoint.name)
-        health = await self.ledger.infirmary.record(endpoint, examined)
-        if health and (health.state == "out" or examined.verdict != "good"):
-            log.warning(
-                "endpoint %s is %s: its canary was %s",
-                endpoint.name,
-                health.state,
-                examined.verdict,
-            )
-        for replica in examined.replicas.replicas if examined.replicas else ():
+    async def _run_canary(self, endpoint: Endpoint) -> None:
+        result = await self.router.run_canary(endpoint.name)
+        health = await self.ledger.endpoint_health.record(endpoint, result)
+        if health and (health.state == "out" or result.verdict != "good"):
+            log.warning("endpoint %s is %s, canary %s", endpoint.name, health.state, result.verdict)
+        for replica in result.replicas.replicas if result.replicas else ():
             if replica.state == "out":
                 log.warning("replica %s of endpoint %s is out", replica.name, endpoint.name)
 
@@ -247,31 +227,48 @@ class Application:
 
 @asynccontextmanager
 async def open_application(settings: Settings) -> AsyncIterator[Application]:
-    """Connect to everything that the settings name, and let go of it at the end."""
+    """Open the store, the ledger and the router of the settings, and close them at the end."""
     async with AsyncExitStack() as stack:
         yield Application(
             settings=settings,
             store=open_store(settings),
             ledger=await stack.enter_async_context(Ledger.open(settings.database_conninfo)),
-            model=await stack.enter_async_context(Inference(settings)),
+            router=await stack.enter_async_context(Router(settings)),
         )
 
 
 def _adopted(stored: StoredObject) -> tuple[UUID, str]:
-    """Id and name of a document that nobody announced: always the same for the same version."""
+    """Id and name of an object that was not announced; the id is stable per object version."""
     return uuid5(_OBJECTS, f"{stored.key}\n{stored.version}"), PurePosixPath(stored.key).name
 
 
 def _safe(name: str) -> str:
     """A file name as the last part of an object key: no separators, no control characters."""
     printable = "".join(c if c.isprintable() and c not in '/\\#?%*:|"<>' else "-" for c in name)
-    # A folder takes 255 bytes, and its writer adds a few of its own.
+    # A folder store allows 255 bytes, and its temporary files need a few of them.
     return printable.encode()[:200].decode(errors="ignore").strip(". ") or "document"
 
 
-def _defect(error: Exception) -> Failure:
+def _failure(id_: UUID, error: Exception) -> Failure:
+    """The failure for an error in the worker; an error of its platform is retryable."""
+    if isinstance(error, Failure):
+        log.warning("document %s: %s", id_, error)
+        return error
+    name = type(error).__name__
+    if isinstance(error, DATABASE_ERRORS):
+        log.warning("document %s: the database is unreachable (%s)", id_, name)
+        return _DATABASE_UNAVAILABLE
+    if isinstance(error, OSError):  # such as too little memory to start the document reader
+        log.warning("document %s: %s", id_, error)
+        return Failure(
+            Code.INTERNAL,
+            f"The operating system refused a resource to the worker ({name}: {error.strerror}).",
+            "It is retried automatically.",
+            retryable=True,
+        )
+    log.error("document %s: unexpected %s", id_, name, exc_info=error)
     return Failure(
         Code.INTERNAL,
-        f"The worker stopped on an unexpected {type(error).__name__}.",
-        "Report it with the log's lines for this document; retry to try again.",
+        f"The worker stopped on an unexpected {name}.",
+        "Retry the document; if it fails again, report it with the worker's log lines.",
     )

@@ -1,15 +1,15 @@
-"""Where a text may be cut: before a heading, between paragraphs, lines, sentences or words.
+"""Finds where to cut a text: before a heading, between paragraphs, lines, sentences or words.
 
-The standard library knows no grapheme clusters, and packages that do weigh megabytes, so the last
-resort, a cut between two characters, follows the few rules of Unicode Standard Annex 29 that matter
-in documents: marks, joiners, modifiers, flags and Hangul syllables stay with what they belong to.
+The standard library does not support grapheme clusters, and packages for them are megabytes large.
+The last resort, a cut between two characters, follows the rules of Unicode Standard Annex 29 that
+matter in documents: marks, joiners, modifiers, flags and Hangul syllables are not separated.
 """
 
 import re
 import unicodedata
 
-# A sentence's end, with its closing quotes and the white space after it. A lower-case letter there
-# speaks of an abbreviation. Greedy parts are possessive, so that no text makes the search slow.
+# The end of a sentence, with closing quotes and the white space after it. A lower-case letter after
+# it indicates an abbreviation. Possessive quantifiers keep the search linear for every text.
 _SENTENCE = re.compile(
     r"""[.!?…؟۔।॥։።]["'”’»)\]]*+\s++(?![a-z])|[。！？．｡]["'”’」』）】]*+\s*+"""  # noqa: RUF001
 )
@@ -24,11 +24,11 @@ _HANGUL_VOWELS_AND_FINALS = ("\u1160", "\u11ff")
 def last_boundary(text: str, start: int, end: int) -> int:
     """Return the best place to cut in the second half of `text[start:end]`, else its end.
 
-    A better kind of place comes before a later place. The result is above `start`, and it takes
-    time in proportion to the range, whatever is in it.
+    A better kind of place has priority over a later place. The result is above `start`; the time is
+    linear in the range for every text.
     """
     middle = (start + end + 1) // 2
-    for mark in ("\n#", "\n\n"):  # a Markdown heading goes with what follows
+    for mark in ("\n#", "\n\n"):  # a Markdown heading stays with the text after it
         if (found := text.rfind(mark, middle, end)) != -1:
             return found
     sentences = [match.span() for match in _SENTENCE.finditer(text, middle, end)]
@@ -46,7 +46,7 @@ def last_boundary(text: str, start: int, end: int) -> int:
 
 
 def _joined(text: str, cut: int, start: int) -> bool:
-    """True when the characters before and after the cut are one to a reader."""
+    """True when the cut would separate the parts of one visible character."""
     if cut >= len(text):
         return False
     before, after = text[cut - 1], text[cut]

@@ -1,14 +1,14 @@
-"""Answers of other programs, read no further than a limit."""
+"""HTTP responses that are read up to a size limit."""
 
 from typing import Any
 
 import httpx
 
 
-async def exchange(
+async def read_limited(
     http: httpx.AsyncClient, method: str, url: str, *, limit: int, **request: Any
 ) -> tuple[httpx.Response, bytes]:
-    """Send a request; the response and its body, of at most `limit` bytes.
+    """Send a request; return the response and its body of at most `limit` bytes.
 
     Raises:
         httpx.HTTPError: also when the body is longer.

@@ -1,7 +1,7 @@
-"""The canary: a question with a known answer, asked of every endpoint on the sweep's schedule.
+"""Sends the canary, a prompt with a known answer, to an endpoint; the sweep schedules it.
 
-A GPU whose memory or arithmetic fails keeps answering, and fluent nonsense passes all other checks
-of ours.
+A GPU with faulty memory or arithmetic keeps answering, and fluent nonsense passes every other
+check.
 """
 
 import asyncio
@@ -10,42 +10,39 @@ from dataclasses import dataclass
 
 from functions.dialect import Client, Completion
 from functions.question import MAX_TOKENS, MESSAGES, SEED, Verdict, is_right
-from functions.replicas import Verdicts, ask_examiner
+from functions.replicas import ReplicaStatuses, fetch_replica_statuses
 
 TIMEOUT_SECONDS = 15.0
 
-TOKENS = 150
-"""About what a canary takes, prompt and answer together."""
-
 REQUEUED_PER_SWEEP = 100
-"""So many documents of an endpoint that was taken out are queued again by one sweep."""
+"""Most documents of corrupt endpoints and replicas that one sweep queues again."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Examination:
-    """What one canary showed, and took.
+class CanaryResult:
+    """The result of one canary, and the tokens it used.
 
     Attributes:
-        replica: Who answered it, where the endpoint says so.
-        replicas: What the examiner of its replicas said meanwhile; None: nothing, or nobody.
+        replica: The replica that answered, where the endpoint reports it.
+        replicas: The replica monitor's report; None where there is no monitor or no answer.
     """
 
     verdict: Verdict
     replica: str | None = None
-    replicas: Verdicts | None = None
+    replicas: ReplicaStatuses | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
     @property
     def counts(self) -> bool:
-        """False for a wrong answer of one replica among several, whom their examiner judges."""
+        """False for a wrong answer of a replica that the replica monitor judges itself."""
         return not (self.verdict == "wrong" and self.replicas and self.replica in self.replicas)
 
 
-async def examine(client: Client) -> Examination:
-    """Ask one endpoint once, and its replicas' examiner, where it has one.
+async def run_canary(client: Client) -> CanaryResult:
+    """Send the canary to an endpoint once, and fetch its replicas' statuses where it has a monitor.
 
-    The breaker hears of a canary that was not answered.
+    The circuit breaker counts a canary without an answer as a failure.
     """
     outcome, replicas = await asyncio.gather(
         client.ask(
@@ -54,11 +51,11 @@ async def examine(client: Client) -> Examination:
             max_tokens=MAX_TOKENS,
             seed=SEED,
         ),
-        ask_examiner(client.http, client.endpoint),
+        fetch_replica_statuses(client.http, client.endpoint),
     )
     if not isinstance(outcome, Completion):
-        return Examination(verdict="unreachable", replicas=replicas)
-    return Examination(
+        return CanaryResult(verdict="unreachable", replicas=replicas)
+    return CanaryResult(
         verdict="good" if is_right(outcome.text, outcome.reason) else "wrong",
         replica=outcome.replica,
         replicas=replicas,

@@ -1,8 +1,8 @@
-"""How many tokens a text may cost, and how to cut it into pieces that fit a token budget.
+"""Estimates the tokens of a text, and splits it into pieces that fit a token budget.
 
-No vocabulary is shipped or downloaded: models change, and a tokenizer that fetches its vocabulary
-at first use is a cold start and an outage. `estimate_tokens` counts kinds of characters instead,
-and errs on the high side.
+No vocabulary is shipped or downloaded: models change, and a vocabulary that is fetched at first use
+slows a cold start and can fail. `estimate_tokens` counts classes of characters instead and errs on
+the high side.
 """
 
 import string
@@ -10,17 +10,17 @@ import string
 from functions.boundaries import last_boundary
 
 MIN_BUDGET = 64
-"""The smallest budget that `split` accepts, in tokens: less is no sentence."""
+"""The smallest budget that `split` accepts, in tokens: fewer do not fit a sentence."""
 
-# The rule. These numbers were fitted so that the estimate is hardly ever below the highest of five
+# The rule. These numbers were fitted so that the estimate is rarely below the highest of five
 # byte-level BPE vocabularies: OpenAI's cl100k_base and o200k_base, Qwen, Mistral's Tekken and
 # DeepSeek, as found in the packages litellm 1.109.1, dashscope 2.0.2 and mistral-common. Measured
 # in November 2026 on texts in 50 languages (Debian's installation guide and reference, GNOME's
 # help, Django's translations), source code, CSV, JSON, hexadecimal, base64 and emoji, the estimate
 # was 1.1 to 1.2 times the highest count for English, 1.2 to 1.5 for the large European languages,
 # Chinese, Japanese and Korean, 1.3 to 1.6 for source code, and at worst 0.90 (Mongolian) and 2.0
-# (Thai). Outside the Latin script o200k_base alone needs half of that or less. What the rule does
-# underestimate, by a third and more: words of random letters, and rare Chinese characters.
+# (Thai). Outside the Latin script o200k_base alone needs half of that or less. The rule
+# underestimates words of random letters and rare Chinese characters by a third or more.
 
 # The class of a character, by the first byte of its UTF-8 form; all other bytes are dropped.
 _CLASS_OF_LEAD_BYTE = {
@@ -52,7 +52,7 @@ _TOKENS_PER_CHARACTER = {
     "x": 3.0,
     "z": 4.0,
 }
-# Prefixes that cost less than their lead byte says: dashes and quotes, Vietnamese vowels
+# Prefixes that need fewer tokens than their lead byte suggests: dashes, quotes, Vietnamese vowels
 _DISCOUNTS = {b"\xe2\x80": 1.3, b"\xe1\xba": 2.0, b"\xe1\xbb": 2.0}
 
 _CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
@@ -66,14 +66,14 @@ _BASE64_ALPHABET = (string.ascii_letters + string.digits + "+/").encode()
 _BASE64 = bytes(ord("x") if c in _BASE64_ALPHABET else ord(" ") for c in range(256))
 _ENGLISH_WORDS = (b" the ", b" and ")
 
-# A piece is looked for until its estimate lies between these parts of the budget and the whole.
+# `_fitting` accepts a piece above _FULL of the budget and aims at _AIM.
 _FULL, _AIM = 0.9, 0.97
 
 
 def estimate_tokens(text: str) -> int:
-    """Return a number of tokens that common BPE tokenizers will hardly exceed for this text.
+    """Return a number of tokens that common BPE tokenizers rarely exceed for this text.
 
-    It takes some 20 ms for a million characters; how exact it is, the comment on the rule tells.
+    It takes about 20 ms per million characters; see the rule above for its accuracy.
     """
     if not text:
         return 0
@@ -98,18 +98,18 @@ def estimate_tokens(text: str) -> int:
 
 
 def split(text: str, budget: int) -> list[str]:
-    """Cut text into pieces of at most `budget` estimated tokens each, at the best boundaries.
+    """Split text into pieces of at most `budget` estimated tokens, at the best boundaries.
 
-    Paragraphs stay whole where they can, then sentences, then words. The pieces are in order,
-    none is blank, and together they hold every character of the text but white space.
+    Paragraphs stay whole where possible, then sentences, then words. The pieces are in order, none
+    is blank, and together they contain every character of the text except white space.
 
     Raises:
         ValueError: The budget is below MIN_BUDGET.
     """
     if budget < MIN_BUDGET:
         raise ValueError(
-            f"budget is {budget} tokens, the least is {MIN_BUDGET}; "
-            "use a model with a longer context, or ask for a shorter summary"
+            f"budget={budget} tokens must be at least {MIN_BUDGET}; "
+            "use a model with a longer context or request a shorter summary"
         )
     text = text.strip()
     if estimate_tokens(text) <= budget:
@@ -122,7 +122,7 @@ def split(text: str, budget: int) -> list[str]:
         if end < len(text):
             end = last_boundary(text, start, end)
         while estimate_tokens(text[start:end].strip()) > budget:
-            # A part may cost more than the whole: that one had more English in it.
+            # A part may have a higher estimate than the whole, which contained more English.
             end = last_boundary(text, start, start + max(1, (end - start) * 3 // 4))
         if piece := text[start:end].strip():
             pieces.append(piece)
@@ -131,10 +131,10 @@ def split(text: str, budget: int) -> list[str]:
 
 
 def _fitting(text: str, start: int, size: int, budget: int) -> int:
-    """Return how many characters from `start` on fill the budget well, beginning with a guess.
+    """Return the number of characters from `start` on that fill the budget, near a first guess.
 
-    The guess is the last piece's: one document has about one density, and the work for a piece
-    stays in proportion to the piece.
+    The guess is the size of the last piece: a document has a nearly constant density, so the work
+    per piece is proportional to the piece.
     """
     rest = len(text) - start
     size = min(size, rest)

@@ -1,7 +1,7 @@
-"""One question to one endpoint in OpenAI's chat completions dialect: asked once, understood whole.
+"""The client of one OpenAI-compatible endpoint: one request per call, without retries.
 
-Sources: the chat completions reference (platform.openai.com/docs/api-reference/chat); what may
-pass follows RFC 9110 and the official client (openai-python 3.3.1, read 2026-08-21).
+Sources: the chat completions reference (platform.openai.com/docs/api-reference/chat); the retryable
+statuses follow RFC 9110 and the official client (openai-python 3.3.1, read 2026-08-21).
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from typing import Annotated, Any, get_args
 import httpx
 import msgspec
 
-from functions.bounded import exchange
-from functions.breaker import Breaker
+from functions.bounded import read_limited
+from functions.breaker import CircuitBreaker
 from functions.endpoint import Endpoint, Rung
 from functions.errors import Code, Failure
 from functions.replicas import answered_by
@@ -25,12 +25,12 @@ from functions.settings import Settings
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 
-_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-_OWN = frozenset({404})
-"""Beside 401, 403 and redirects: refusals that concern the endpoint, whatever it is asked."""
+_RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_ENDPOINT_ONLY = frozenset({404})
+"""Beside 401, 403 and redirects: statuses that another endpoint may not return."""
 
-_ASKED = ("url", "model", "context_tokens")
-"""What a person can mend when a request is refused."""
+_REQUEST_CONFIG = ("url", "model", "context_tokens")
+"""Config keys to check when an endpoint rejects a request."""
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -68,10 +68,11 @@ _body = msgspec.json.Decoder(_Body)
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """What an endpoint answered, whole or cut. Tokens are the endpoint's own count.
+    """An endpoint's answer, complete or cut. Tokens are as the endpoint counts them.
 
     Attributes:
-        replica: Which of its replicas, where it says so.
+        reason: `finish_reason` of the answer, such as `stop` or `length`.
+        replica: The replica that answered, where the endpoint reports it.
     """
 
     text: str
@@ -84,32 +85,32 @@ class Completion:
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """No answer.
+    """A call without an answer.
 
     Attributes:
-        failure: What a person is told if nobody else answers.
-        elsewhere: True when another endpoint may answer the same question.
-        busy: True when the endpoint is well and asks for patience.
-        asked: False when the endpoint was not even asked.
+        failure: The error to show if no other endpoint answers.
+        elsewhere: True when another endpoint may accept the same request.
+        busy: True for 429: the endpoint works and asks callers to slow down.
+        called: False when no request was sent.
     """
 
     failure: Failure
     elsewhere: bool = True
     busy: bool = False
-    asked: bool = True
+    called: bool = True
 
 
 class Client:
-    """A client of one endpoint, with its breaker and its places."""
+    """A client of one endpoint, with its circuit breaker and its limit of concurrent calls."""
 
     def __init__(
         self, endpoint: Endpoint, settings: Settings, transport: httpx.AsyncBaseTransport | None
     ) -> None:
         self.endpoint = endpoint
-        self.breaker = Breaker()
+        self.breaker = CircuitBreaker()
         self._key = settings.inference_api_keys[endpoint.name]
         self._timeout = settings.inference_timeout_seconds
-        self._patience = settings.document_deadline_seconds
+        self._document_deadline = settings.document_deadline_seconds
         self._slots = asyncio.Semaphore(settings.inference_concurrency)
         self.http = httpx.AsyncClient(
             base_url=endpoint.url.rstrip("/") + "/",
@@ -123,47 +124,48 @@ class Client:
     async def ask(
         self, messages: list[dict[str, str]], *, deadline: float, **options: Any
     ) -> Completion | Refusal:
-        """Ask once, until `deadline` (of `time.monotonic`); the breaker hears how it went."""
+        """Send one request, with `deadline` by `time.monotonic`, and record it in the breaker."""
         if time.monotonic() >= deadline:
             return self._late()
         body = {"model": self.endpoint.model, "messages": messages, "temperature": 0, **options}
         outcome: Completion | Refusal
-        asked = False
+        called = False
         try:
-            # The wait for a free slot counts, too: asyncio's clock is the monotonic one.
+            # The deadline includes the wait for a slot; asyncio uses the monotonic clock.
             async with asyncio.timeout_at(deadline), self._slots:
-                if not self.breaker.enter():  # it broke while this question waited for a slot
-                    return self.resting()
-                asked = True
+                if not self.breaker.allow():  # it opened while this call waited for a slot
+                    return self.paused()
+                called = True
                 async with asyncio.timeout(self._timeout):
-                    response, content = await exchange(
+                    response, content = await read_limited(
                         self.http, "POST", "chat/completions", limit=MAX_ANSWER_BYTES, json=body
                     )
         except TimeoutError:
             over = time.monotonic() >= deadline
-            outcome = self._late() if over else self._away("did not answer")
+            silent = f"did not answer within {self._timeout:g} seconds"
+            outcome = self._late() if over else self._unavailable(silent)
         except httpx.HTTPError as error:
-            outcome = self._away(f"could not be reached ({type(error).__name__})")
+            outcome = self._unavailable(f"is unreachable ({type(error).__name__})")
         else:
-            outcome = self._understood(response, content)
+            outcome = self._parse(response, content)
         down = isinstance(outcome, Refusal) and outcome.failure.retryable and not outcome.busy
-        if asked:
-            self.breaker.note(good=not down)
+        if called:
+            self.breaker.record(good=not down)
         return outcome
 
-    def resting(self) -> Refusal:
-        """What to say instead of asking while the breaker is open."""
-        wait = self.breaker.wait
-        resting = self._away(f"failed too often and rests for {wait:.0f} seconds", wait)
-        return replace(resting, asked=False)
+    def paused(self) -> Refusal:
+        """The refusal of a call while the breaker is open."""
+        wait = self.breaker.retry_after
+        refusal = self._unavailable(f"failed too often and is paused for {wait:.0f} seconds", wait)
+        return replace(refusal, called=False)
 
-    def _understood(self, response: httpx.Response, content: bytes) -> Completion | Refusal:
+    def _parse(self, response: httpx.Response, content: bytes) -> Completion | Refusal:
         if response.status_code != 200:
             return self._refusal(response, content)
         try:
             body = _body.decode(content)
         except _UNREADABLE:
-            return self._away("answered 200 with something that is no chat completion")
+            return self._unavailable("answered 200 with a body that is not a chat completion")
         usage = body.usage or _Usage()
         return Completion(
             text=_storable(body.choices[0].message.content or "").strip(),
@@ -175,52 +177,54 @@ class Client:
         )
 
     def _refusal(self, response: httpx.Response, content: bytes) -> Refusal:
-        status, said, where = response.status_code, self._said(content), self.endpoint.url
-        if status in _PASSING or status >= 500:
+        status, detail, url = response.status_code, self._detail(content), self.endpoint.url
+        if status in _RETRYABLE or status >= 500:
             after = retry_after(response.headers.get("Retry-After"))
-            return self._away(f"answered {status}{said}", after, busy=status == 429)
+            return self._unavailable(f"answered {status}{detail}", after, busy=status == 429)
         if status in (401, 403):
             return Refusal(
                 failure=Failure(
                     Code.INFERENCE_UNAUTHORIZED,
-                    f"The inference endpoint {where} refused the key ({status}){said}.",
+                    f"The inference endpoint {url} rejected the API key ({status}){detail}.",
                     f"Set a valid key: pulumi config set --secret {self._config('api_key')} ...",
                 )
             )
         return Refusal(
             failure=Failure(
                 Code.INFERENCE_REJECTED,
-                f"The inference endpoint {where} refused the request ({status}){said}.",
-                f"Check pulumi config: {', '.join(map(self._config, _ASKED))}.",
+                f"The inference endpoint {url} rejected the request ({status}){detail}.",
+                f"Check pulumi config: {', '.join(map(self._config, _REQUEST_CONFIG))}.",
             ),
-            elsewhere=status in _OWN or status < 400,
+            elsewhere=status in _ENDPOINT_ONLY or status < 400,
         )
 
     def _config(self, field: str) -> str:
-        """The config key that a person set for this endpoint."""
-        if self.endpoint.name in get_args(Rung):  # the rung's own
+        """The Pulumi config key of this endpoint's field."""
+        if self.endpoint.name in get_args(Rung):  # configured by inference_*
             return f"inference_{field}"
         if field == "api_key":
             return f"--path 'inference_endpoint_keys.{self.endpoint.name}'"
         return f"{field} in inference_endpoints of {self.endpoint.name!r}"
 
-    def _said(self, content: bytes) -> str:
-        """What an OpenAI error object says, shortened; empty when there is none."""
+    def _detail(self, content: bytes) -> str:
+        """The message of an OpenAI error object, shortened; empty when there is none."""
         try:
             detail = msgspec.json.decode(content, type=_ErrorBody).error
         except _UNREADABLE:
             return ""
         if detail is None or not detail.message:
             return ""
-        # Some endpoints repeat the key that they refuse.
+        # Some endpoints repeat the rejected key.
         message = _storable(detail.message).replace(self._key, "***")
         return f": {' '.join(message.split())[:300]}"
 
-    def _away(self, what: str, after: float | None = None, *, busy: bool = False) -> Refusal:
+    def _unavailable(
+        self, problem: str, after: float | None = None, *, busy: bool = False
+    ) -> Refusal:
         failure = Failure(
             Code.INFERENCE_UNAVAILABLE,
-            f"The inference endpoint {self.endpoint.url} {what}.",
-            "It is tried again by itself.",
+            f"The inference endpoint {self.endpoint.url} {problem}.",
+            "It is retried automatically.",
             retryable=True,
             retry_after=after,
         )
@@ -229,15 +233,15 @@ class Client:
     def _late(self) -> Refusal:
         failure = Failure(
             Code.DEADLINE_EXCEEDED,
-            f"The summary was not ready within {self._patience:g} seconds.",
-            "It is tried again by itself; a faster model or endpoint helps.",
+            f"The summary was not ready within {self._document_deadline:g} seconds.",
+            "It is retried automatically; a faster model or endpoint helps.",
             retryable=True,
         )
         return Refusal(failure=failure, elsewhere=False)
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds that a `Retry-After` header asks for (RFC 9110, 10.2.3); None when it is unusable."""
+    """Seconds of a `Retry-After` header (RFC 9110, 10.2.3); None when it cannot be parsed."""
     if value is None:
         return None
     try:
@@ -251,5 +255,5 @@ def retry_after(value: str | None) -> float | None:
 
 
 def _storable(text: str) -> str:
-    """The text without NUL, which is legal in JSON and which PostgreSQL cannot store."""
+    """The text without NUL: JSON allows it, PostgreSQL cannot store it."""
     return text.replace("\0", "")

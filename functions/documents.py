@@ -1,4 +1,4 @@
-"""Text from the bytes of a document, whatever its format: decided by content, never by name."""
+"""Extracts the text of a document. The format is detected from the content, not from the name."""
 
 import re
 from dataclasses import dataclass
@@ -8,88 +8,89 @@ from typing import Literal
 from functions.errors import Code, Failure
 from functions.formats import plain, signatures
 from functions.formats.tidy import tidy
-from functions.schema import MAX_DOCUMENT_BYTES
 
 Kind = Literal["pdf", "docx", "html", "markdown", "text"]
+
+MAX_DOCUMENT_BYTES = 100 * 1024 * 1024
+"""Largest document, in bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a document may be, and what reading it may take."""
+    """Limits of a document, and of the process that reads it."""
 
     max_bytes: int = MAX_DOCUMENT_BYTES
     max_pages: int = 2_000
     """Pages of a PDF."""
     max_characters: int = 20_000_000
-    """Characters of text, some seven thousand printed pages."""
+    """Characters of text: about seven thousand printed pages."""
     memory_bytes: int = 1 << 30
-    """Address space of the process that reads; this and the times hold in `isolation` only."""
+    """Address space of the reading process; memory and times are enforced in `isolation` only."""
     cpu_seconds: int = 60
     wall_seconds: float = 90.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Document:
-    """What was read.
+class ExtractedText:
+    """The text of a document.
 
     Attributes:
-        text: Never blank. Line ends are newlines, Unicode is in form NFC.
-        kind: What the bytes are.
-        pages: Pages of a PDF; None where the format has none.
+        text: Not blank. Line ends are newlines, Unicode is in form NFC.
+        kind: Format of the document.
     """
 
     text: str
     kind: Kind
-    pages: int | None
 
 
 DEFAULT_LIMITS = Limits()
 _LETTER = re.compile(r"[^\W\d_]")
-_LEAST_LETTERS = 20
-_UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff]")  # glyphs whose characters a PDF does not tell
+_MIN_LETTERS = 20
+_UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff]")  # glyphs that a PDF does not map to characters
 
 
-def read(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Document:
+def read(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> ExtractedText:
     """Return the text of a PDF, a DOCX, an HTML page, Markdown or plain text.
 
-    It parses untrusted bytes in this process: servers call `isolation.read_isolated` instead.
+    This parses untrusted bytes in the calling process: servers call `isolation.read_isolated`.
 
     Raises:
-        Failure: The bytes are no such document, damaged, encrypted, too large, or without text.
+        Failure: The type is not supported, or the file is damaged, encrypted, too large or without
+            text.
     """
     refuse_size(len(data), limits)
     text, kind, pages = _extract(data, limits)
     if len(text) > limits.max_characters:
         raise Failure(
             code=Code.TOO_LARGE,
-            message=f"The {kind} file holds {len(text):,} characters; "
-            f"the most is {limits.max_characters:,}.",
-            remedy="Split it, and upload the parts.",
+            message=f"The {kind} file contains {len(text):,} characters; "
+            f"the limit is {limits.max_characters:,}.",
+            remedy="Split the document and upload its parts.",
         )
     text = tidy(text)
     size = f"{len(data):,} bytes" if pages is None else f"{pages:,} page{'s' * (pages != 1)}"
-    _refuse_nothing(text, f"{kind} file of {size}")
-    return Document(text=text, kind=kind, pages=pages)
+    _require_text(text, f"{kind} file of {size}")
+    return ExtractedText(text=text, kind=kind)
 
 
 def refuse_size(size: int, limits: Limits = DEFAULT_LIMITS) -> None:
-    """Raise the failure for a file that is empty or too large, which needs no look inside."""
+    """Raise `Failure` for an empty or too large file, before its content is read."""
     if size == 0:
         raise Failure(
             code=Code.EMPTY_DOCUMENT,
             message="The file is empty: 0 bytes.",
-            remedy="Check the file, and upload it again.",
+            remedy="Check the file and upload it again.",
         )
     if size > limits.max_bytes:
         raise Failure(
             code=Code.TOO_LARGE,
-            message=f"The file has {size:,} bytes; the most is {limits.max_bytes:,}.",
-            remedy="Split it, and upload the parts.",
+            message=f"The file has {size:,} bytes; the limit is {limits.max_bytes:,}.",
+            remedy="Split the document and upload its parts.",
         )
 
 
 def _extract(data: bytes, limits: Limits) -> tuple[str, Kind, int | None]:
-    # Each reader is imported when it is needed: a text file does not pay for PDFium.
+    # Each reader is imported on demand: a text file does not load PDFium.
     container = signatures.container(data)
     if container == "pdf":
         from functions.formats import pdf
@@ -110,21 +111,21 @@ def _extract(data: bytes, limits: Limits) -> tuple[str, Kind, int | None]:
     return text, "markdown" if plain.is_markdown(text) else "text", None
 
 
-def _refuse_nothing(text: str, what: str) -> None:
-    """Nothing comes from nothing: a summary of no text would be invented."""
-    letters = sum(1 for _ in islice(_LETTER.finditer(text), _LEAST_LETTERS))
-    if letters < _LEAST_LETTERS:
+def _require_text(text: str, what: str) -> None:
+    """Refuse a file without readable text: a model would invent its summary."""
+    letters = sum(1 for _ in islice(_LETTER.finditer(text), _MIN_LETTERS))
+    if letters < _MIN_LETTERS:
         raise Failure(
             code=Code.NO_TEXT,
-            message=f"The {what} holds {letters} letters; "
-            f"the least that can be summarized is {_LEAST_LETTERS}.",
-            remedy="Upload a document that holds text; run text recognition (OCR) on a scan first.",
+            message=f"The {what} contains {letters} letters; "
+            f"a summary needs at least {_MIN_LETTERS}.",
+            remedy="Upload a document with text; run text recognition (OCR) on a scan first.",
         )
     unreadable = len(text) - len(_UNREADABLE.sub("", text))
     if unreadable > len(text) / 10:
         raise Failure(
             code=Code.UNDECODABLE,
-            message=f"The {what} shows glyphs but does not tell their characters: "
+            message=f"The {what} does not map its glyphs to characters: "
             f"{unreadable:,} of {len(text):,} are unknown.",
-            remedy="Run text recognition (OCR) on it, and upload the PDF or text this gives.",
+            remedy="Run text recognition (OCR) on it and upload the resulting PDF or text.",
         )

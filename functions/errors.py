@@ -1,84 +1,84 @@
-"""The closed list of ways in which a document, or a request about one, can fail."""
+"""The closed list of error codes, and the exception that carries one."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Every error code that a user, a log line or a metric can show."""
+    """Every error code that the API and the logs show."""
 
-    # The document itself: no retry helps, another file does.
+    # The document: a retry fails again.
     EMPTY_DOCUMENT = "EMPTY_DOCUMENT"
-    """The file has no byte."""
+    """The file has 0 bytes."""
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
-    """The file is of no type that we read."""
+    """The file type is not supported."""
     ENCRYPTED = "ENCRYPTED"
-    """The file is protected by a password."""
+    """The file is password-protected."""
     DAMAGED = "DAMAGED"
-    """The file is cut short or broken."""
+    """The file is truncated or broken."""
     NO_TEXT = "NO_TEXT"
-    """The file holds too few letters to summarize, such as scanned pages."""
+    """The file contains too few letters to summarize, such as scanned pages."""
     UNDECODABLE = "UNDECODABLE"
-    """The file has text whose characters cannot be told."""
+    """The characters of the text cannot be decoded."""
     TOO_LARGE = "TOO_LARGE"
-    """The file, its text or its pages, or a request's body, are above a limit."""
+    """The file, its text, its page count or a request body exceeds a limit."""
     PARSER_LIMIT = "PARSER_LIMIT"
-    """Reading the file would take more memory or time than is allowed."""
+    """Reading the file exceeds the memory or time limit."""
     # The object store
     OBJECT_MISSING = "OBJECT_MISSING"
-    """The upload was announced, and its bytes are not there."""
+    """The uploaded object is not in the store."""
     OBJECT_CHANGED = "OBJECT_CHANGED"
-    """The object is another one than the one that was announced."""
+    """The object was overwritten after it was queued."""
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
-    """The object store did not answer."""
+    """The object store did not answer; it is retried automatically."""
     # The inference endpoint
     INFERENCE_UNAUTHORIZED = "INFERENCE_UNAUTHORIZED"
-    """The endpoint refused the key."""
+    """The endpoint rejected the API key."""
     INFERENCE_REJECTED = "INFERENCE_REJECTED"
-    """The endpoint refused the request."""
+    """The endpoint rejected the request."""
     INFERENCE_UNAVAILABLE = "INFERENCE_UNAVAILABLE"
-    """The endpoint did not answer, or not as an endpoint does; it is tried again."""
+    """No endpoint gave a valid response; it is retried automatically."""
     INFERENCE_EMPTY = "INFERENCE_EMPTY"
-    """The endpoint answered without a text."""
+    """The endpoint returned an empty answer."""
     INFERENCE_TRUNCATED = "INFERENCE_TRUNCATED"
-    """The answer ended before its end."""
+    """The answer exceeded its token limit."""
     INFERENCE_FILTERED = "INFERENCE_FILTERED"
     """The endpoint's filter withheld the answer."""
     CORRUPT_ENDPOINT = "CORRUPT_ENDPOINT"
-    """The endpoint that answered failed its canaries; the summary is made again."""
+    """The endpoint that answered failed its canaries; the document is summarized again."""
     CORRUPT_REPLICA = "CORRUPT_REPLICA"
-    """A replica that answered failed its canaries; the summary is made again."""
+    """A replica that answered failed its canaries; the document is summarized again."""
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
-    """The summary was not ready in time; it is tried again."""
+    """The summary was not finished in time; it is retried automatically."""
     # The database
     DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
-    """The database did not answer."""
+    """The database did not answer; it is retried automatically."""
     # A request to the API
     BAD_REQUEST = "BAD_REQUEST"
-    """The request's body or a parameter is none that the API takes."""
+    """The request body or a parameter is not valid."""
     UNAUTHORIZED = "UNAUTHORIZED"
-    """The request carries no valid token."""
+    """The API token is missing or wrong."""
     NOT_FOUND = "NOT_FOUND"
-    """There is no such document, or nothing at that path."""
+    """The document or the path does not exist."""
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
-    """The path does not take that method."""
+    """The path does not support the method."""
     CONFLICT = "CONFLICT"
-    """The document's status does not allow what was asked."""
-    # Ours: a defect, never the user's fault
+    """The document's status does not allow the request."""
+    # The application
     INTERNAL = "INTERNAL"
-    """A defect of ours."""
+    """An unexpected error in the application."""
 
 
 @dataclass(eq=False)  # not frozen: Python writes the traceback into an exception
 class Failure(Exception):  # noqa: N818  # it is what the API shows, not only what Python raises
-    """A failure that a person can act on.
+    """An error with a remedy.
 
     Attributes:
         code: One of the closed list.
-        message: What happened, naming the input and its value. Never holds document text or a key.
-        remedy: What the person can do about it, in one sentence.
+        message: What happened, with the input and its value; no document text and no key.
+        remedy: What the user can do, in one sentence.
         retryable: True when the same input may succeed later.
-        retry_after: Seconds that the other side asked us to wait, where it said so.
+        retry_after: Seconds to wait, where the other side sent them.
     """
 
     code: Code

@@ -1,7 +1,7 @@
-"""What the canaries say of each endpoint, in the ledger's database, and what follows from it.
+"""The health of the endpoints by their canaries, in the ledger's database.
 
-All times are the database's. Nobody asks a canary twice within the interval, however many sweeps
-run: who moves `asked_at` asks.
+All times are the database's. However many sweeps run, an endpoint gets one canary per interval: the
+sweep that updates `checked_at` sends it.
 """
 
 from collections.abc import Sequence
@@ -14,40 +14,49 @@ from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
 from functions import withdrawal
-from functions.canary import Examination
+from functions.canary import CanaryResult
 from functions.endpoint import Endpoint
 from functions.question import GOOD_IN_A_ROW, WRONG_IN_A_ROW, Verdict
-from functions.ward import Patient, note, patients
+from functions.ward import ReplicaHealth, record_replica_statuses, replica_health
 
 
 @dataclass(frozen=True, kw_only=True)
-class Health:
-    """One row: an endpoint as its canaries show it. Times are UTC, by the database's clock.
+class EndpointHealth:
+    """One row of the table `endpoints`. Times are UTC, by the database's clock.
 
     Attributes:
-        verdicts: How often the examiner of its replicas answered.
-        missing_verdicts: How often it did not.
+        fingerprint: Of URL and model: see `Endpoint.fingerprint`.
+        since: When the state last changed.
+        checked_at: When the last canary was sent.
+        wrong: Wrong canaries in a row.
+        good: Good canaries in a row.
+        replica_reports: Reports received from its replica monitor.
+        missing_replica_reports: Requests to the monitor that failed.
+        prompt_tokens: Of all canaries.
+        completion_tokens: Of all canaries.
     """
 
     name: str
     fingerprint: str
     state: Literal["ok", "out"]
     since: datetime
-    asked_at: datetime
+    checked_at: datetime
     wrong: int
     good: int
     good_canaries: int
     wrong_canaries: int
     unreachable_canaries: int
-    verdicts: int
-    missing_verdicts: int
+    replica_reports: int
+    missing_replica_reports: int
     prompt_tokens: int
     completion_tokens: int
 
 
-def judged(health: Health, verdict: Verdict) -> Health:
-    """The endpoint after one more canary: drift takes it out, and what cannot be reached is not
-    drift."""
+def apply_result(health: EndpointHealth, verdict: Verdict) -> EndpointHealth:
+    """Count one canary: two wrong ones in a row take the endpoint out, three good ones restore it.
+
+    An unreachable endpoint stays as it is.
+    """
     if verdict == "wrong":
         wrong = health.wrong + 1
         out = wrong >= WRONG_IN_A_ROW
@@ -59,24 +68,24 @@ def judged(health: Health, verdict: Verdict) -> Health:
     return health
 
 
-class Infirmary:
+class EndpointHealthStore:
     """The tables `endpoints`, `replicas` and `answers`. Every method is one transaction.
 
-    Each raises `psycopg.OperationalError` when the database is away.
+    Each raises `psycopg.OperationalError` when the database is unreachable.
     """
 
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
         self._pool = pool
 
-    async def all(self) -> list[Health]:
-        """Every endpoint that was ever asked, by name."""
+    async def all(self) -> list[EndpointHealth]:
+        """Every endpoint that ever had a canary, by name."""
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(Health))
+            cursor = connection.cursor(row_factory=class_row(EndpointHealth))
             await cursor.execute(f"select {_COLUMNS} from endpoints order by name")
             return await cursor.fetchall()
 
     async def out(self, endpoints: Sequence[Endpoint]) -> set[str]:
-        """Those of these endpoints that must not be asked."""
+        """Names of the endpoints among these that are out of service."""
         known = {(endpoint.name, endpoint.fingerprint) for endpoint in endpoints}
         return {
             health.name
@@ -85,26 +94,26 @@ class Infirmary:
         }
 
     async def claim(self, endpoints: Sequence[Endpoint], *, every: timedelta) -> set[str]:
-        """Those of these endpoints whose canary is due, for the caller alone to ask now.
+        """Names of the endpoints whose canary is due; only this caller may send it now.
 
-        Another URL or model under a known name is in until its own canaries say otherwise.
+        A known name with another URL or model is a new endpoint: it starts in service.
         """
         async with self._pool.connection() as connection:
-            await withdrawal.alone(connection)
+            await withdrawal.lock_health_tables(connection)
             await withdrawal.withdraw(connection)
             cursor = await connection.execute(
                 """insert into endpoints as known (name, fingerprint)
                 select * from unnest(%(names)s::text[], %(prints)s::text[]) order by 1
-                on conflict (name) do update set asked_at = now(),
+                on conflict (name) do update set checked_at = now(),
                     fingerprint = excluded.fingerprint,
                     (state, since, good_at, wrong, good) = (
                         select 'ok', now(),
-                            case known.state when 'ok' then known.asked_at else now() end, 0, 0
+                            case known.state when 'ok' then known.checked_at else now() end, 0, 0
                         where known.fingerprint <> excluded.fingerprint
                         union all
                         select known.state, known.since, known.good_at, known.wrong, known.good
                         where known.fingerprint = excluded.fingerprint)
-                where known.asked_at <= now() - %(every)s
+                where known.checked_at <= now() - %(every)s
                     or known.fingerprint <> excluded.fingerprint
                 returning name""",
                 {
@@ -115,25 +124,25 @@ class Infirmary:
             )
             return {name for (name,) in await cursor.fetchall()}
 
-    async def record(self, endpoint: Endpoint, examined: Examination) -> Health | None:
-        """Note a canary and what follows from it; None when the endpoint has changed since.
+    async def record(self, endpoint: Endpoint, result: CanaryResult) -> EndpointHealth | None:
+        """Record a canary; None when the endpoint has changed since it was sent.
 
-        Answers of an endpoint or a replica that goes out, and that are newer than its last good
-        canary, are withdrawn, and so are those that it gives while it is out.
+        When an endpoint or a replica goes out, its answers since its last good canary are
+        withdrawn, and so are those that it gives while it is out.
         """
-        told = examined.replicas is not None
+        reported = result.replicas is not None
         values = {
             "name": endpoint.name,
             "fingerprint": endpoint.fingerprint,
-            "prompt": examined.prompt_tokens,
-            "completion": examined.completion_tokens,
-            **{f"is_{v}": int(v == examined.verdict) for v in ("good", "wrong", "unreachable")},
-            "told": int(told),
-            "missing": int(endpoint.replicas_url is not None and not told),
+            "prompt": result.prompt_tokens,
+            "completion": result.completion_tokens,
+            **{f"is_{v}": int(v == result.verdict) for v in ("good", "wrong", "unreachable")},
+            "reported": int(reported),
+            "missing": int(endpoint.replicas_url is not None and not reported),
         }
         async with self._pool.connection() as connection:
-            await withdrawal.alone(connection)
-            cursor = connection.cursor(row_factory=class_row(Health))
+            await withdrawal.lock_health_tables(connection)
+            cursor = connection.cursor(row_factory=class_row(EndpointHealth))
             await cursor.execute(
                 f"""select {_COLUMNS} from endpoints
                 where name = %(name)s and fingerprint = %(fingerprint)s""",
@@ -142,43 +151,43 @@ class Infirmary:
             before = await cursor.fetchone()
             if before is None:
                 return None
-            after = judged(before, examined.verdict) if examined.counts else before
+            after = apply_result(before, result.verdict) if result.counts else before
             await cursor.execute(
                 f"""update endpoints set state = %(state)s, wrong = %(wrong)s, good = %(good)s,
                     since = case when state = %(state)s then since else now() end,
                     good_at = case when %(state)s = 'ok' and %(is_good)s = 1
-                        then asked_at else good_at end,
+                        then checked_at else good_at end,
                     good_canaries = good_canaries + %(is_good)s,
                     wrong_canaries = wrong_canaries + %(is_wrong)s,
                     unreachable_canaries = unreachable_canaries + %(is_unreachable)s,
-                    verdicts = verdicts + %(told)s,
-                    missing_verdicts = missing_verdicts + %(missing)s,
+                    replica_reports = replica_reports + %(reported)s,
+                    missing_replica_reports = missing_replica_reports + %(missing)s,
                     prompt_tokens = prompt_tokens + %(prompt)s,
                     completion_tokens = completion_tokens + %(completion)s
                 where name = %(name)s returning {_COLUMNS}""",
                 values | {"state": after.state, "wrong": after.wrong, "good": after.good},
             )
-            noted = await cursor.fetchone()
-            if examined.replicas:
-                await note(connection, endpoint.name, examined.replicas)
+            recorded = await cursor.fetchone()
+            if result.replicas:
+                await record_replica_statuses(connection, endpoint.name, result.replicas)
             await withdrawal.withdraw(connection)
-            return noted
+            return recorded
 
     async def requeue(self, *, limit: int) -> int:
-        """Queue documents whose summary was withdrawn, oldest first; return how many.
+        """Queue documents whose summary was withdrawn, oldest first; return their number.
 
-        The summary stays in its row until the new one takes its place: one row per version.
+        The withdrawn summary stays in the row until the new one replaces it.
         """
         async with self._pool.connection() as connection:
             return await withdrawal.requeue(connection, limit=limit)
 
-    async def patients(self) -> list[Patient]:
-        """Every replica that its endpoint's examiner told of last, by endpoint and name."""
+    async def replica_health(self) -> list[ReplicaHealth]:
+        """The replicas in the last report of each endpoint's monitor, by endpoint and name."""
         async with self._pool.connection() as connection:
-            return await patients(connection)
+            return await replica_health(connection)
 
     async def answered(self) -> dict[str, int]:
-        """How many present summaries each endpoint gave, withdrawn ones left out."""
+        """Number of valid summaries by endpoint; withdrawn ones do not count."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
                 """select endpoint, count(*) from documents join answers
@@ -189,6 +198,6 @@ class Infirmary:
             return dict(await cursor.fetchall())
 
 
-_COLUMNS: LiteralString = """name, fingerprint, state, since, asked_at, wrong, good,
-    good_canaries, wrong_canaries, unreachable_canaries, verdicts, missing_verdicts,
+_COLUMNS: LiteralString = """name, fingerprint, state, since, checked_at, wrong, good,
+    good_canaries, wrong_canaries, unreachable_canaries, replica_reports, missing_replica_reports,
     prompt_tokens, completion_tokens"""

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the API, made from the table that also routes it."""
+"""The OpenAPI document of the API, from the same table of operations that routes it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ from functions import __version__, schema
 
 @dataclass(frozen=True)
 class Operation:
-    """One call of the API: how it is routed, guarded and described.
+    """One operation of the API: its route, authorization and description.
 
     Attributes:
-        answer: Type of the successful JSON answer; None for plain text.
-        errors: Statuses beside 401 and 503, which every call with a token may give, and beside 400
-            and 413, which every call with a body may give.
-        public: True when no token is asked for.
+        response: Type of the successful JSON response; None for plain text.
+        errors: Error statuses, except 401 and 503, which every operation with a token may return,
+            and 400 and 413, which every operation with a body may return.
+        public: True when no token is required.
     """
 
     method: Literal["GET", "POST"]
@@ -28,7 +28,7 @@ class Operation:
     handler: Callable[[Request], Awaitable[Response]]
     summary: str
     request: type[msgspec.Struct] | None = None
-    answer: type[msgspec.Struct] | None = None
+    response: type[msgspec.Struct] | None = None
     status: HTTPStatus = HTTPStatus.OK
     query: dict[str, str] = field(default_factory=dict)
     errors: Sequence[HTTPStatus] = ()
@@ -37,7 +37,7 @@ class Operation:
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
     """Describe the operations as OpenAPI 3.1."""
-    named = [t for o in operations for t in (o.request, o.answer) if t is not None]
+    named = [t for o in operations for t in (o.request, o.response) if t is not None]
     _, components = msgspec.json.schema_components(
         [schema.ErrorBody, *named], ref_template="#/components/schemas/{name}"
     )
@@ -65,7 +65,7 @@ def _describe(operation: Operation) -> dict[str, Any]:
         errors |= {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
     if not operation.public:
         errors |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE}
-    described: dict[str, Any] = {
+    description: dict[str, Any] = {
         "operationId": operation.handler.__name__,
         "summary": operation.summary,
         "parameters": [
@@ -86,7 +86,7 @@ def _describe(operation: Operation) -> dict[str, Any]:
         "responses": {
             str(operation.status.value): {
                 "description": operation.status.phrase,
-                "content": _content(operation.answer),
+                "content": _content(operation.response),
             },
             **{
                 str(status.value): {
@@ -99,8 +99,8 @@ def _describe(operation: Operation) -> dict[str, Any]:
         "security": [] if operation.public else [{"token": []}],
     }
     if operation.request:
-        described["requestBody"] = {"required": True, "content": _content(operation.request)}
-    return described
+        description["requestBody"] = {"required": True, "content": _content(operation.request)}
+    return description
 
 
 def _content(kind: type[msgspec.Struct] | None) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""The canary's question and its known answer; the standard library alone, since clusters ask it.
+"""The canary's prompt and its expected answer. Standard library only: clusters run this file, too.
 
 To copy a code out of a short document a model must read the prompt, attend to it and repeat it
-token by token, which a damaged one does not do by chance; and every model that is fit to summarize
-can, the smallest and our stand-in included. No knowledge and no style is judged, so that two
-healthy models, versions or batches never differ.
+token by token. A damaged model does not do that by chance; every model that can summarize does,
+including the smallest and the fake model. The check ignores knowledge and style, so that healthy
+models, versions and batches all pass.
 """
 
 import re
@@ -15,22 +15,22 @@ USER = f"<document>\nThe code of the lighthouse is {CODE}.\n</document>"
 
 SEED = 20_261
 MAX_TOKENS = 512
-"""Room for a reasoning model's thoughts, which are some dozens; only nonsense uses it up."""
+"""A reasoning model thinks for some dozens of tokens first; only nonsense uses up the rest."""
 
 WRONG_IN_A_ROW = 2
-"""So many wrong answers take out who gives them: one may be an accident of a deployment."""
+"""Wrong canaries in a row that mark an endpoint or replica corrupt: one may be a deployment."""
 
 GOOD_IN_A_ROW = 3
-"""So many good ones bring it back."""
+"""Good canaries in a row that clear the mark."""
 
 Verdict = Literal["good", "wrong", "unreachable"]
-"""What an answer shows of who gave it; no answer shows nothing."""
+"""What a canary shows; `unreachable` shows nothing about the answers."""
 
 MESSAGES = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": USER}]
 
 
-def question(model: str) -> dict[str, Any]:
-    """The canary as the body of a chat completion."""
+def canary_prompt(model: str) -> dict[str, Any]:
+    """The canary as the body of a chat completion request."""
     return {
         "model": model,
         "messages": MESSAGES,
@@ -41,12 +41,12 @@ def question(model: str) -> dict[str, Any]:
 
 
 def is_right(text: str, finish_reason: str | None) -> bool:
-    """True when a finished answer holds the code as a word of its own, however it is dressed."""
-    return finish_reason == "stop" and knows(text)
+    """True when the answer is finished and contains the code."""
+    return finish_reason == "stop" and contains_code(text)
 
 
-def knows(text: str) -> bool:
-    """True for a text with the code in it, as a word of its own."""
+def contains_code(text: str) -> bool:
+    """True when the text contains the code as a word of its own."""
     # Models write other dashes, quotes, capitals and backticks for the same thing.
     plain = re.sub(r"[\u2010-\u2015\u2212]", "-", text.casefold())
     return CODE in re.findall(r"[\w-]+", plain)

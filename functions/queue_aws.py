@@ -1,21 +1,21 @@
-"""The worker's queue at AWS: what asks it for a document without waiting for it."""
+"""Sends messages to the SQS queue of the function `summarize`."""
 
 from collections.abc import Callable
 
 Send = Callable[[str], None]
-"""Puts a message into a queue.
+"""Sends a message to a queue.
 
 Raises:
-    QueueError: when the queue does not take it.
+    QueueError: when the queue rejects it.
 """
 
 
 class QueueError(RuntimeError):
-    """The queue did not take a message; says why in AWS's words."""
+    """The queue rejected a message; with the error of AWS."""
 
 
 def sender(url: str) -> Send:
-    """A sender to the queue at this URL, with the function's own identity and region."""
+    """A sender to the queue at this URL, with the identity and region of the function."""
     import boto3  # type: ignore[import-untyped]  # Lambda's runtime brings it
     from botocore.config import Config  # type: ignore[import-untyped]
     from botocore.exceptions import (  # type: ignore[import-untyped]
@@ -23,7 +23,7 @@ def sender(url: str) -> Send:
         ClientError,
     )
 
-    # Somebody waits for the answer of the API.
+    # A user waits for the response of the API.
     patience = Config(connect_timeout=3, read_timeout=3, retries={"total_max_attempts": 2})
     client = boto3.client("sqs", config=patience)
 

@@ -1,7 +1,7 @@
-"""The replicas behind an endpoint: who answered, and what their examiner says of them.
+"""The replicas behind an endpoint: which one answered, and their status by the replica monitor.
 
-An examiner beside the replicas asks each of them the canary, and tells at `replicas_url` how each
-stands; through the endpoint the application cannot choose whom to ask.
+A monitor beside the replicas sends the canary to each of them and reports their status at
+`replicas_url`: through the endpoint the application cannot choose a replica.
 """
 
 import asyncio
@@ -16,28 +16,28 @@ import httpx
 import msgspec
 from msgspec import Meta, Struct
 
-from functions.bounded import exchange
+from functions.bounded import read_limited
 from functions.endpoint import Endpoint
 
 log = logging.getLogger(__name__)
 
 HEADER = "X-Replica"
-"""In an answer of our model servers: the name of the pod that gave it."""
+"""Response header of our model servers: the name of the pod that answered."""
 
 TIMEOUT_SECONDS = 10.0
 MAX_BYTES = 256 * 1024
 MAX_AGE_SECONDS = 1e9
-"""Thirty years: what a database can subtract from a time."""
+"""Thirty years: PostgreSQL can subtract this from a time."""
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,252}\Z"
-"""Names of Kubernetes and some more; nothing that a log, a label or a page must escape."""
+"""Kubernetes names and some more; no character needs escaping in a log, a label or a page."""
 
 
-class Replica(Struct, frozen=True, kw_only=True):
-    """How one replica stands, as its examiner tells.
+class ReplicaStatus(Struct, frozen=True, kw_only=True):
+    """The status of one replica, as its monitor reports it.
 
     Attributes:
-        good_seconds_ago: Since it last answered rightly while it was ok; None: never known.
+        good_seconds_ago: Age of its last right answer while it was ok; None when unknown.
     """
 
     name: Annotated[str, Meta(pattern=_NAME)]
@@ -46,52 +46,61 @@ class Replica(Struct, frozen=True, kw_only=True):
 
 
 class _Body(Struct):
-    replicas: list[Replica]
+    replicas: list[ReplicaStatus]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdicts:
-    """What an examiner said of all replicas, those that are out and gone for a day included.
+class ReplicaStatuses:
+    """A monitor's report on all replicas; one that is out stays listed for a day after it is gone.
 
     Attributes:
-        asked: When it was asked, by `time.monotonic`.
+        requested_at: When the report was requested, by `time.monotonic`.
     """
 
-    replicas: Sequence[Replica]
-    asked: float
+    replicas: Sequence[ReplicaStatus]
+    requested_at: float
 
     def __contains__(self, name: str | None) -> bool:
-        """True for a replica that the examiner judges."""
+        """True for a replica in the report."""
         return any(replica.name == name for replica in self.replicas)
 
 
 def answered_by(headers: Mapping[str, str]) -> str | None:
-    """The replica that a response names; None where it names none, or none that can be one."""
+    """The replica that a response names; None when the header is missing or not a valid name."""
     name = headers.get(HEADER, "")
     return name if re.fullmatch(_NAME, name) else None
 
 
-async def ask_examiner(http: httpx.AsyncClient, endpoint: Endpoint) -> Verdicts | None:
-    """The verdicts; None when they cannot be had, which is logged, or when there is no examiner."""
+async def fetch_replica_statuses(
+    http: httpx.AsyncClient, endpoint: Endpoint
+) -> ReplicaStatuses | None:
+    """Fetch the report of an endpoint's replica monitor.
+
+    None when the endpoint has no monitor, or when the request fails, which is logged.
+    """
     if endpoint.replicas_url is None:
         return None
-    asked = time.monotonic()
+    requested_at = time.monotonic()
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            response, content = await exchange(http, "GET", endpoint.replicas_url, limit=MAX_BYTES)
-        return Verdicts(replicas=_read(response.status_code, content), asked=asked)
+            response, content = await read_limited(
+                http, "GET", endpoint.replicas_url, limit=MAX_BYTES
+            )
+        return ReplicaStatuses(
+            replicas=_read(response.status_code, content), requested_at=requested_at
+        )
     except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
-        why = type(error).__name__
+        reason = type(error).__name__
     except (ValueError, RecursionError) as error:
-        why = f"{error}"[:200]
-    log.warning("endpoint %s: the verdicts on its replicas cannot be had: %r", endpoint.name, why)
+        reason = f"{error}"[:200]
+    log.warning("endpoint %s: no replica statuses: %r", endpoint.name, reason)
     return None
 
 
-def _read(status: int, content: bytes) -> Sequence[Replica]:
+def _read(status: int, content: bytes) -> Sequence[ReplicaStatus]:
     if status != 200:
         raise ValueError(f"status {status}")
     replicas = msgspec.json.decode(content, type=_Body).replicas
     if len({replica.name for replica in replicas}) < len(replicas):
-        raise ValueError("a replica is told of twice")
+        raise ValueError("a replica is listed twice")
     return replicas

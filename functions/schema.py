@@ -1,16 +1,13 @@
-"""What the HTTP API accepts and answers: the one source of its JSON and of its OpenAPI document."""
+"""Requests and responses of the HTTP API: the source of its JSON and of its OpenAPI document."""
 
 from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from functions.documents import MAX_DOCUMENT_BYTES
+from functions.entry import Status
 from functions.errors import Code
-
-MAX_DOCUMENT_BYTES = 100 * 1024 * 1024
-"""The largest document that an upload may announce, in bytes."""
-
-Status = Literal["uploading", "queued", "working", "done", "failed"]
 
 
 class UploadRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,15 +18,15 @@ class UploadRequest(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             min_length=1,
             max_length=255,
-            pattern="^[^\\u0000]*$",  # what PostgreSQL cannot store
-            description="File name, for people.",
+            pattern="^[^\\u0000]*$",  # PostgreSQL cannot store NUL
+            description="File name, for display.",
         ),
     ]
     size: Annotated[int, Meta(ge=1, le=MAX_DOCUMENT_BYTES, description="Size in bytes.")]
 
 
 class Upload(Struct, frozen=True):
-    """Where and how to send the bytes: one request, straight to the object store."""
+    """The request that uploads the bytes, straight to the object store."""
 
     document_id: str
     upload_url: str
@@ -38,7 +35,7 @@ class Upload(Struct, frozen=True):
 
 
 class Error(Struct, frozen=True):
-    """Why something failed, and what to do about it."""
+    """What failed, and how to fix it."""
 
     code: Annotated[str, Meta(extra_json_schema={"enum": list(Code)})]
     message: str
@@ -46,20 +43,20 @@ class Error(Struct, frozen=True):
 
 
 class ErrorBody(Struct, frozen=True):
-    """The body of every answer that is not a success."""
+    """The body of every response that is not a success."""
 
     error: Error
 
 
 class Progress(Struct, frozen=True):
-    """How far the summary is: model calls that finished, of those known to be needed."""
+    """Finished model calls, of those known to be needed."""
 
     done: int
     total: int
 
 
 class Usage(Struct, frozen=True):
-    """Tokens that the inference endpoint counted, summed over all calls for the document."""
+    """Tokens as the inference endpoints count them, and calls, summed over the document."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -67,10 +64,10 @@ class Usage(Struct, frozen=True):
 
 
 class Document(Struct, frozen=True):
-    """A document and what became of it. Times are UTC; a null cost means that no price is known.
+    """A document and its summary. Times are UTC; a null cost means that a price is unknown.
 
-    `endpoint` gave the summary, `rung` is the step of the inference ladder that it is; `replicas`
-    answered its parts, where endpoints name their replicas.
+    `endpoint` wrote the summary, in the inference mode `rung`; `replicas` are the replicas of the
+    endpoints that took part, where endpoints report them.
     """
 
     id: str
@@ -100,7 +97,7 @@ class DocumentPage(Struct, frozen=True):
 
 
 class Health(Struct, frozen=True):
-    """Liveness with versions, and what answers the summaries."""
+    """Liveness with versions, and the configured inference mode and model."""
 
     status: Literal["ok", "degraded"]
     version: str

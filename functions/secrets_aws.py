@@ -1,23 +1,23 @@
-"""Secrets by reference: Lambda is told where they lie at AWS, and reads them once."""
+"""Reads secrets that environment variables reference in AWS Secrets Manager."""
 
 import json
 from collections.abc import Callable, Mapping
 
 SUFFIX = "_SECRET_ARN"
-"""`NAME_SECRET_ARN` in the environment says where the value of `NAME` is."""
+"""`NAME_SECRET_ARN` in the environment references the value of `NAME`."""
 
 Read = Callable[[str, str], str]
-"""Returns the text of a secret, by its ARN and the id of a version; `""` is the current one."""
+"""Returns the text of a secret by its ARN and version id; an empty id is the current version."""
 
 
 def resolve(environment: Mapping[str, str], read: Read) -> dict[str, str]:
-    """Return the environment with each referred secret under its own name.
+    """Return the environment with each referenced secret under its own name.
 
-    A reference is `ARN:KEY:STAGE:VERSION`, as ECS writes it. KEY picks a value out of a JSON
-    object; KEY, STAGE and VERSION may be empty. STAGE is not used here and must be.
+    A reference is `ARN:KEY:STAGE:VERSION`, as in ECS task definitions. KEY selects a value of a
+    JSON object; KEY and VERSION may be empty, STAGE must be empty.
 
     Raises:
-        ValueError: for a reference of another form. It names the variable, and no secret.
+        ValueError: for a reference of another form; names the variable, without a secret.
     """
     resolved = dict(environment)
     for variable, reference in environment.items():
@@ -35,7 +35,7 @@ def resolve(environment: Mapping[str, str], read: Read) -> dict[str, str]:
 
 
 def secrets_manager() -> Read:
-    """A reader of AWS Secrets Manager, with the function's own identity and region."""
+    """A reader of AWS Secrets Manager, with the identity and region of the function."""
     import boto3  # type: ignore[import-untyped]  # Lambda's runtime brings it
 
     client = boto3.client("secretsmanager")

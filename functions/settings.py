@@ -1,7 +1,7 @@
-"""What the application is told by its environment: typed, read once, complete or refused.
+"""The application's settings, read from environment variables once and validated as a whole.
 
-The variable names are the field names in upper case. Whoever starts the application, a component
-or a test, sets exactly these; nothing else in `functions/` reads the environment.
+The variable names are the field names in upper case. Components and tests set exactly these; only
+the handlers of a platform read further variables.
 """
 
 import math
@@ -18,7 +18,7 @@ SECRET = {"secret": True}
 
 
 class SettingsError(ValueError):
-    """The environment lacks a variable, or holds one that breaks its rule."""
+    """A variable is missing or not valid."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,29 +26,29 @@ class Settings:
     """The application's settings.
 
     Attributes:
-        arrangement: Where the parts run; shown, never decided on.
-        rung: The step of the inference ladder that the stack is configured for.
-        api_token: What callers of the API present as `Authorization: Bearer`.
+        arrangement: Variant of the deployment, for display only.
+        rung: Inference mode of the stack.
+        api_token: Token that callers of the API send as `Authorization: Bearer`.
         store_url: `file:///folder` or `s3://bucket`.
-        store_endpoint: S3 endpoint URL; empty means AWS itself.
+        store_endpoint: S3 endpoint URL; empty for AWS.
         store_region: S3 region; empty for a folder.
-        store_access_key_id: S3 key; empty means the platform's own credentials.
-        store_secret_access_key: Belongs to `store_access_key_id`.
+        store_access_key_id: S3 key; empty for the platform's own credentials.
+        store_secret_access_key: Secret of `store_access_key_id`.
         database_host: PostgreSQL host name or address.
         database_port: PostgreSQL port.
         database_name: PostgreSQL database.
         database_user: PostgreSQL role.
-        database_password: Belongs to `database_user`.
-        database_sslmode: libpq's sslmode; `verify-full` wherever a network is crossed.
+        database_password: Password of `database_user`.
+        database_sslmode: libpq's sslmode; `verify-full` over any network.
         inference_endpoints: JSON list of endpoints in order of preference, each with name, rung,
             url, model and context_tokens, and, where known, input_usd_per_million,
             output_usd_per_million, weight, order, ca and replicas_url.
         inference_api_keys: JSON object with the bearer key of each endpoint, by its name.
-        inference_concurrency: Most calls in flight at once, per process and endpoint.
-        inference_timeout_seconds: Longest wait for one answer.
-        canary_interval_seconds: How often a sweep asks each endpoint its canary, at most.
-        document_deadline_seconds: Time for one attempt at one document, all calls together.
-        sweep_interval_seconds: How often the sweep looks for what events missed.
+        inference_concurrency: Most concurrent calls per process and endpoint.
+        inference_timeout_seconds: Timeout of one call.
+        canary_interval_seconds: Shortest time between two canaries of an endpoint.
+        document_deadline_seconds: Time limit of one attempt at a document, for all its calls.
+        sweep_interval_seconds: Time between two sweeps of the local host.
     """
 
     arrangement: str
@@ -87,7 +87,7 @@ class Settings:
         """Build the settings from the environment.
 
         Raises:
-            SettingsError: names every variable that is missing or breaks its rule.
+            SettingsError: names every variable that is missing or not valid.
         """
         values: dict[str, Any] = {}
         problems: list[str] = []
@@ -112,7 +112,7 @@ class Settings:
 
     @property
     def database_conninfo(self) -> str:
-        """The libpq connection string. Holds the password: never log it."""
+        """The libpq connection string. It contains the password: never log it."""
         return make_conninfo(
             host=self.database_host,
             port=self.database_port,
@@ -126,7 +126,7 @@ class Settings:
 
     @property
     def context_tokens(self) -> int:
-        """Prompt and answer together fit in so many tokens, whichever endpoint answers."""
+        """Smallest context length of all endpoints, for prompt and answer together."""
         return min(endpoint.context_tokens for endpoint in self.inference_endpoints)
 
 

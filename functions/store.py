@@ -1,4 +1,4 @@
-"""The object store: a folder or anything that speaks the S3 API, by one client."""
+"""The object store: a folder or an S3-compatible bucket, through one client."""
 
 import hashlib
 import hmac
@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -33,21 +33,19 @@ class StoredObject:
     """One object at one version.
 
     Attributes:
-        key: Its name in the store, unescaped.
+        key: Unescaped.
         size: In bytes.
-        version: The entity tag: the one mark of a version that listing, reading and events share.
-        modified: When it was written, by the store's clock.
+        version: The entity tag: the only version that listing, reading and events all have.
     """
 
     key: str
     size: int
     version: str
-    modified: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
 class SignedUpload:
-    """A request that anyone may make once, without credentials, until it expires."""
+    """An upload request that needs no further credentials until it expires."""
 
     url: str
     headers: dict[str, str]
@@ -62,15 +60,15 @@ class Signer(Protocol):
 class Store:
     """Objects under `incoming/` and `summaries/`.
 
-    Every method raises `Failure`: OBJECT_MISSING where the object is not there, STORE_UNAVAILABLE
-    (retryable) where the store does not answer.
+    Every method raises `Failure`: OBJECT_MISSING when the object does not exist, STORE_UNAVAILABLE
+    (retryable) when the store does not answer.
     """
 
     def __init__(self, client: LocalStore | S3Store, sign: Signer, origin: str | None) -> None:
         self._client = client
         self._sign = sign
         self.origin = origin
-        """Scheme and host that uploads go to; None when the application itself takes them."""
+        """Scheme and host of upload URLs; None when uploads go to the application itself."""
 
     async def head(self, key: str) -> StoredObject:
         """Describe the newest version of an object."""
@@ -81,7 +79,7 @@ class Store:
         """Read an object whole.
 
         Raises:
-            Failure: OBJECT_CHANGED when its version is not the expected one any more.
+            Failure: OBJECT_CHANGED when its version is no longer the expected one.
         """
         with _failures(key):
             answer = await obstore.get_async(self._client, key)
@@ -89,41 +87,33 @@ class Store:
             if expect is not None and stored.version != expect:
                 raise Failure(
                     Code.OBJECT_CHANGED,
-                    f"The object {key!r} was overwritten: version {stored.version} is there, "
+                    f"The object {key!r} was overwritten: its version is {stored.version}, but "
                     f"{expect} was queued.",
-                    "Nothing needs to be done: the new version is summarized on its own.",
+                    "No action is needed: the new version is summarized as its own document.",
                 )
             data = bytes(await answer.bytes_async())
         if len(data) != stored.size:
             raise Failure(
                 Code.STORE_UNAVAILABLE,
-                f"Only {len(data)} of {stored.size} bytes of {key!r} arrived.",
-                "It is read again by itself.",
+                f"Only {len(data)} of {stored.size} bytes of {key!r} were received.",
+                "It is retried automatically.",
                 retryable=True,
             )
         return stored, data
 
     async def put(self, key: str, data: bytes) -> None:
-        """Write an object, replacing one that is there."""
+        """Write an object; an existing one is replaced."""
         with _failures(key):
             # One request: obstore 0.12.1's multipart path can abort the interpreter at exit.
             await obstore.put_async(self._client, key, data, use_multipart=False)
 
-    async def delete(self, key: str) -> None:
-        """Remove an object; one that is gone already is fine."""
-        try:
-            with _failures(key):
-                await obstore.delete_async(self._client, key)
-        except Failure as failure:
-            if failure.code is not Code.OBJECT_MISSING:
-                raise
-
     async def list(self, prefix: str = INCOMING) -> AsyncIterator[StoredObject]:
-        """Every object under a prefix; a name that the client cannot address is logged, not raised.
+        """Every object under a prefix.
 
-        In a folder only that file is left out, in a bucket all that is listed after it.
+        A name that the client cannot address is logged and skipped; in a bucket, the objects that
+        are listed after it are skipped, too.
         """
-        # An error takes what was read for the same chunk with it.
+        # An error discards the other objects of its chunk.
         chunk = 1 if isinstance(self._client, LocalStore) else 1000
         pages = obstore.list(self._client, prefix, chunk_size=chunk)
         with _failures(prefix):
@@ -136,7 +126,7 @@ class Store:
                     log.warning("not listed: %r", str(error).partition("\n\nDebug")[0])
                     continue
                 for meta in page:
-                    if meta["path"].startswith(prefix):  # the mark of a bucket's "folder" does not
+                    if meta["path"].startswith(prefix):  # an object that marks a "folder" does not
                         yield _stored(meta)
 
     async def sign_upload(self, key: str) -> SignedUpload:
@@ -146,13 +136,13 @@ class Store:
 
 
 class FolderSigner:
-    """Presigned uploads for a folder: an HMAC over key and expiry, checked by whoever serves them.
+    """Presigned uploads for a folder, by an HMAC over key and expiry.
 
-    The URL is relative to the application's root.
+    The URL is relative to the application's root, which serves it and checks `allows`.
     """
 
     def __init__(self, secret: str) -> None:
-        # A key of its own, so that a signature never says anything about the API token.
+        # A derived key, so that a signature reveals nothing about the API token.
         self._key = hmac.digest(secret.encode(), b"seamless folder uploads v1", "sha256")
 
     async def __call__(self, key: str) -> SignedUpload:
@@ -161,11 +151,11 @@ class FolderSigner:
         return SignedUpload(url=f"uploads/{quote(key)}?{query}", headers={})
 
     def allows(self, key: str, expires: str, signature: str) -> bool:
-        """True when this key was signed and the time is not over."""
+        """True when the signature fits the key and the URL has not expired."""
         ours = self._signature(key, expires)
         if not hmac.compare_digest(ours.encode(), signature.encode()):
             return False
-        return int(expires) >= time.time()  # signed, so it is a number
+        return int(expires) >= time.time()  # the signature is valid, so it is a number
 
     def _signature(self, key: str, expires: str) -> str:
         return hmac.new(self._key, f"{expires}\n{key}".encode(), hashlib.sha256).hexdigest()
@@ -209,9 +199,9 @@ def _s3(settings: Settings, *, bucket: str, region: str) -> S3Store:
         client_options={
             "allow_http": settings.store_endpoint.startswith("http://"),
             "connect_timeout": timedelta(seconds=5),
-            "timeout": timedelta(seconds=60),  # the largest document within it needs 14 Mbit/s
+            "timeout": timedelta(seconds=60),  # the largest document needs 14 Mbit/s
         },
-        # More patience is the ledger's: it puts the document back and frees the worker.
+        # Longer retries are the ledger's: it queues the document again and frees the worker.
         retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
         **options,  # type: ignore[arg-type]  # the stub wants a TypedDict; the keys are its own
     )
@@ -222,12 +212,11 @@ def _stored(meta: "ObjectMeta") -> StoredObject:
         key=meta["path"],
         size=meta["size"],
         version=(meta["e_tag"] or "").strip('"'),
-        modified=meta["last_modified"],
     )
 
 
 class _failures:  # noqa: N801  # reads as a statement: `with _failures(key):`
-    """Turn the client's errors into ours."""
+    """Turns errors of the client into `Failure`."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -237,16 +226,18 @@ class _failures:  # noqa: N801  # reads as a statement: `with _failures(key):`
 
     def __exit__(self, kind: object, error: BaseException | None, _trace: object) -> None:
         gone = isinstance(error, FileNotFoundError | NotFoundError)
-        if gone and "NoSuchBucket" not in str(error):  # that is an outage, which fails no document
+        if gone and "NoSuchBucket" not in str(
+            error
+        ):  # a missing bucket is an outage and fails no document
             raise Failure(
                 Code.OBJECT_MISSING,
-                f"There is no object {self._key!r} in the store.",
+                f"The object {self._key!r} does not exist in the store.",
                 "Upload the document again.",
             ) from error
         if gone or isinstance(error, BaseError):
             raise Failure(
                 Code.STORE_UNAVAILABLE,
                 f"The object store did not serve {self._key!r} ({type(error).__name__}).",
-                "It is tried again by itself; check the store's address and key if it lasts.",
+                "It is retried automatically; if it lasts, check the store's address and key.",
                 retryable=True,
             ) from error

@@ -1,4 +1,4 @@
-"""The table `replicas`: what examiners say of each replica, and when it is suspect."""
+"""The table `replicas`: the status of each replica, and the period in which it is suspect."""
 
 import time
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Any, Literal
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from functions.replicas import Verdicts
+from functions.replicas import ReplicaStatuses
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patient:
-    """One row: a replica as its examiner tells. Times are UTC, by the database's clock."""
+class ReplicaHealth:
+    """One row. Times are UTC, by the database's clock."""
 
     endpoint: str
     name: str
@@ -21,25 +21,27 @@ class Patient:
     since: datetime
 
 
-async def note(connection: AsyncConnection[Any], endpoint: str, verdicts: Verdicts) -> None:
-    """Write the verdicts down; older ones than those that are known change nothing.
+async def record_replica_statuses(
+    connection: AsyncConnection[Any], endpoint: str, statuses: ReplicaStatuses
+) -> None:
+    """Write a monitor's report, unless a newer one is known.
 
-    A replica that goes out is suspect from its last right answer before, as the examiner knows it,
-    or as we knew it: an examiner may have lost its memory, and what a replica answers rightly while
-    it is out proves nothing. When it comes back its period ends. One that nobody tells of for a day
-    is forgotten.
+    When a replica goes out, its answers since its last good canary are suspect. If the monitor does
+    not know that time (for example after a restart), the time of an earlier report counts. Good
+    canaries while it is out do not count. The suspect period ends when the replica is back. A
+    replica that is not reported for a day is deleted.
     """
     await connection.execute(
         """insert into replicas as known
-            (endpoint, name, state, told_at, good_at, suspect_after, suspect_until)
+            (endpoint, name, state, reported_at, good_at, suspect_after, suspect_until)
         select %(endpoint)s, name, state, now() - %(elapsed)s, good_at,
             case state when 'out' then coalesce(good_at, '-infinity') end,
             case state when 'out' then 'infinity'::timestamptz end
         from (select name, state, now() - %(elapsed)s - make_interval(secs => age) as good_at
             from unnest(%(names)s::text[], %(states)s::text[], %(ages)s::double precision[])
-                as told (name, state, age)) as told
+                as report (name, state, age)) as report
         on conflict (endpoint, name) do update set
-            state = excluded.state, told_at = excluded.told_at,
+            state = excluded.state, reported_at = excluded.reported_at,
             since = case known.state when excluded.state then known.since else now() end,
             good_at = case excluded.state
                 when 'ok' then greatest(known.good_at, excluded.good_at) else known.good_at end,
@@ -48,28 +50,28 @@ async def note(connection: AsyncConnection[Any], endpoint: str, verdicts: Verdic
                 else known.suspect_after end,
             suspect_until = case when excluded.state = 'out' then 'infinity'
                 when known.state = 'out' then now() else known.suspect_until end
-        where known.told_at < excluded.told_at""",
+        where known.reported_at < excluded.reported_at""",
         {
             "endpoint": endpoint,
-            "elapsed": timedelta(seconds=time.monotonic() - verdicts.asked),
-            "names": [replica.name for replica in verdicts.replicas],
-            "states": [replica.state for replica in verdicts.replicas],
-            "ages": [replica.good_seconds_ago for replica in verdicts.replicas],
+            "elapsed": timedelta(seconds=time.monotonic() - statuses.requested_at),
+            "names": [replica.name for replica in statuses.replicas],
+            "states": [replica.state for replica in statuses.replicas],
+            "ages": [replica.good_seconds_ago for replica in statuses.replicas],
         },
     )
     await connection.execute(
         """delete from replicas where endpoint = %(endpoint)s
-            and told_at < now() - interval '1 day'""",
+            and reported_at < now() - interval '1 day'""",
         {"endpoint": endpoint},
     )
 
 
-async def patients(connection: AsyncConnection[Any]) -> list[Patient]:
-    """Every replica that its endpoint's examiner told of last, by endpoint and name."""
-    cursor = connection.cursor(row_factory=class_row(Patient))
+async def replica_health(connection: AsyncConnection[Any]) -> list[ReplicaHealth]:
+    """The replicas in the last report of each endpoint's monitor, by endpoint and name."""
+    cursor = connection.cursor(row_factory=class_row(ReplicaHealth))
     await cursor.execute(
         """select endpoint, name, state, since from replicas
-        where told_at = (select max(told_at) from replicas as others
+        where reported_at = (select max(reported_at) from replicas as others
             where others.endpoint = replicas.endpoint)
         order by endpoint, name"""
     )

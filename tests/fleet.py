@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from components.local.standin.app import Settings, create_app
-from functions.question import GOOD_IN_A_ROW, WRONG_IN_A_ROW, knows, question
+from functions.question import GOOD_IN_A_ROW, WRONG_IN_A_ROW, canary_prompt, contains_code
 from tests import local
 
 KEY = "key-of-a-fleet"
@@ -83,10 +83,10 @@ class Fleet:
 
     async def examine(self) -> None:
         """Ask everybody the canary."""
-        canary = msgspec.json.encode(question(local.STANDIN))
+        canary = msgspec.json.encode(canary_prompt(local.STANDIN))
         for replica in self.replicas.values():
             answer = await replica.answer(canary)
-            replica.judge(right=knows(_text(answer.json())))
+            replica.judge(right=contains_code(_text(answer.json())))
 
     async def _chat(self, request: Request) -> Response:
         if _stranger(request):

@@ -200,7 +200,7 @@ class Functions(pulumi.ComponentResource):
         told: Mapping[str, pulumi.Input[str]],
         reaches: Sequence[pulumi.Input[str]] = (),
         after: Sequence[pulumi.Resource] = (),
-        module: str = "aws",
+        handler: str = "",
     ) -> lambda_.Function:
         """A function with its log and its role.
 
@@ -208,7 +208,7 @@ class Functions(pulumi.ComponentResource):
             told: Its environment.
             reaches: Security groups beside the one of all functions.
             after: What must be there before it is called.
-            module: Of `functions.handlers`, where it is found by its name.
+            handler: Module and function in `functions.handlers`; the default is `aws` and its name.
         """
         name, child = f"{self._name}-{what}", pulumi.ResourceOptions(parent=self)
         logs = cloudwatch.LogGroup(f"{name}-logs", retention_in_days=self._log_days, opts=child)
@@ -228,7 +228,7 @@ class Functions(pulumi.ComponentResource):
             role=role.arn,
             runtime=self._code.runtime,
             architectures=["arm64"],
-            handler=f"functions.handlers.{module}.{what}",
+            handler=f"functions.handlers.{handler or f'aws.{what}'}",
             code=_archive(self._code),
             source_code_hash=self._code.key,
             timeout=seconds,
@@ -250,7 +250,7 @@ class Functions(pulumi.ComponentResource):
         """Have the database belong to the application's role, whenever its password is new."""
         own = self._function(
             "own",
-            module="aws_database",
+            handler="aws_database.handler",
             seconds=60,
             megabytes=256,
             may=[database.grant_password(), database.grant_master_password()],

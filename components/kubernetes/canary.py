@@ -11,7 +11,7 @@ from components.kubernetes.gateway import PORT as GATEWAY_PORT
 from components.kubernetes.images import GATEWAY as IMAGE
 from components.kubernetes.pods import REPLACE_FAILED, Manifest
 from components.kubernetes.space import egress, ingress, pods_with
-from functions.question import CODE, question
+from functions.question import CODE, canary_prompt
 
 SMOKE_TEST = {"app.kubernetes.io/name": "smoke-test"}
 
@@ -63,7 +63,7 @@ class SmokeTest(pulumi.ComponentResource):
             string_data={
                 "ca.crt": certificate_authority,
                 "headers": headers,
-                "question.json": json.dumps(question(model)),
+                "question.json": json.dumps(canary_prompt(model)),
             },
             opts=child,
         )

@@ -1,1 +1,1 @@
-"""One reader per document format: bytes in, text out, or a `Failure` that says what is wrong."""
+"""One reader per document format: takes bytes, returns text or raises `Failure`."""

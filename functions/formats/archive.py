@@ -1,4 +1,4 @@
-"""A ZIP archive of XML parts, read with limits: nothing it declares or unpacks to is trusted."""
+"""Reads a ZIP archive of XML parts (OOXML) with limits on entries, size and compression ratio."""
 
 import posixpath
 import zipfile
@@ -12,12 +12,12 @@ from functions.errors import Code, Failure
 
 MAX_ENTRIES = 2_000
 MAX_BYTES = 200_000_000
-"""The most that an archive may unpack to, in all."""
+"""Limit of all unpacked parts together."""
 MAX_RATIO = 100
-_RATIO_COUNTS_FROM = 1_000_000  # unpacked bytes; small parts full of blanks pack well and harm not
+_RATIO_COUNTS_FROM = 1_000_000  # unpacked bytes; small parts full of blanks are harmless
 _BLOCK = 1 << 16
 
-_SAVE_AGAIN = "Open it in a word processor, save it as DOCX or PDF, and upload that."
+_SAVE_AGAIN = "Open it in a word processor, save it as DOCX or PDF and upload that."
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
 
 _PREFIXES = {  # the usual and the strict namespaces
@@ -31,7 +31,7 @@ _PREFIXES = {  # the usual and the strict namespaces
 
 
 Start = Callable[[str, dict[str, str]], None]
-"""Takes a tag, such as "w:p", and the attributes, by their names without a namespace."""
+"""Receives a tag, such as "w:p", and the attributes by name without namespace."""
 
 
 class Archive:
@@ -42,27 +42,27 @@ class Archive:
             self._zip = zipfile.ZipFile(BytesIO(data))
         except _BROKEN:
             raise _damaged(
-                f"The file is a ZIP archive (as DOCX is) that is cut short or broken: "
+                f"The file is a truncated or broken ZIP archive (such as DOCX): "
                 f"its directory is missing after {len(data):,} bytes."
             ) from None
         entries = self._zip.infolist()
         unpacked = sum(entry.file_size for entry in entries)
         if len(entries) > MAX_ENTRIES:
-            raise _bomb(f"holds {len(entries):,} entries; the most is {MAX_ENTRIES:,}")
+            raise _bomb(f"contains {len(entries):,} entries; the limit is {MAX_ENTRIES:,}")
         if unpacked > MAX_BYTES:
-            raise _bomb(f"unpacks to {unpacked:,} bytes; the most is {MAX_BYTES:,}")
+            raise _bomb(f"unpacks to {unpacked:,} bytes; the limit is {MAX_BYTES:,}")
         if unpacked > max(_RATIO_COUNTS_FROM, MAX_RATIO * len(data)):
             ratio = unpacked // len(data)
-            raise _bomb(f"unpacks to {ratio:,} times its size; the most is {MAX_RATIO}")
+            raise _bomb(f"unpacks to {ratio:,} times its size; the limit is {MAX_RATIO}")
         if any(entry.flag_bits & 1 for entry in entries):
             raise Failure(
                 code=Code.ENCRYPTED,
-                message=f"The ZIP archive is protected by a password ({len(data):,} bytes).",
-                remedy="Save the document without a password, and upload that.",
+                message=f"The ZIP archive is password-protected ({len(data):,} bytes).",
+                remedy="Save the document without a password and upload that.",
             )
         self.names = {entry.filename for entry in entries}
         if len(self.names) < len(entries):
-            raise _damaged("Two parts of the document have the same name.")
+            raise _damaged("Two parts of the DOCX have the same name.")
         self._left = MAX_BYTES
 
     def parse(
@@ -74,11 +74,11 @@ class Archive:
         *,
         only: frozenset[str] | None = None,
     ) -> None:
-        """Tell what an XML part holds, in order; `only` names the tags that `start` is told of.
+        """Parse an XML part and call the callbacks in order; `only` limits the tags of `start`.
 
         Raises:
-            Failure: DAMAGED (missing, cut, not well-formed, or with a DOCTYPE, which no Office
-                program writes and attacks need) or PARSER_LIMIT.
+            Failure: DAMAGED (missing, truncated, not well-formed, or with a DOCTYPE, which attacks
+                use and Office programs never write) or PARSER_LIMIT.
         """
         if name not in self.names:
             raise _damaged(f"Part {name} of the document is missing.")
@@ -90,7 +90,7 @@ class Archive:
                 start(tag, {locals_[key]: value for key, value in attributes.items()})
 
         def refuse(*_: object) -> NoReturn:
-            raise _damaged(f"Part {name} of the document has a DOCTYPE, which may hide an attack.")
+            raise _damaged(f"Part {name} of the document has a DOCTYPE, which attacks use.")
 
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.buffer_text = True
@@ -100,25 +100,25 @@ class Archive:
         parser.StartDoctypeDeclHandler = refuse
         try:
             self._feed(name, parser)
-        except (expat.ExpatError, LookupError):  # the latter where it names an unknown encoding
+        except (expat.ExpatError, LookupError):  # LookupError: an unknown encoding
             raise _damaged(
                 f"Part {name} of the document is not well-formed XML "
                 f"(line {parser.CurrentLineNumber:,})."
             ) from None
         except _BROKEN:
-            raise _damaged(f"Part {name} of the document is cut short or broken.") from None
+            raise _damaged(f"Part {name} of the document is truncated or broken.") from None
 
     def _feed(self, name: str, parser: expat.XMLParserType) -> None:
         with self._zip.open(name) as part:
             while block := part.read(_BLOCK):
-                self._left -= len(block)  # what the directory declares may be a lie
+                self._left -= len(block)  # the declared sizes may be wrong
                 if self._left < 0:
                     raise _bomb(f"unpacks to more than {MAX_BYTES:,} bytes")
                 parser.Parse(block, False)
         parser.Parse(b"", True)
 
     def relations(self, part: str) -> dict[str, str]:
-        """Return the parts that a part names ("" is the archive itself), by what they are to it."""
+        """Return the parts that a part ("" is the archive) references, by relationship type."""
         folder, base = posixpath.split(part)
         targets: dict[str, str] = {}
 
@@ -135,7 +135,7 @@ class Archive:
 
 
 class _Tags(dict[str, str]):
-    """Tags by their qualified names, as expat gives them; empty where they carry no text."""
+    """Tags by expat's qualified names; empty in namespaces without text."""
 
     def __missing__(self, qualified: str) -> str:
         namespace, _, local = qualified.rpartition(" ")
@@ -155,9 +155,9 @@ def _damaged(message: str) -> Failure:
     return Failure(code=Code.DAMAGED, message=message, remedy=_SAVE_AGAIN)
 
 
-def _bomb(what: str) -> Failure:
+def _bomb(problem: str) -> Failure:
     return Failure(
         code=Code.PARSER_LIMIT,
-        message=f"The file is a ZIP archive (as DOCX is) that {what}.",
-        remedy="Remove large pictures from it, or split it, and upload it again.",
+        message=f"The file is a ZIP archive (such as DOCX) that {problem}.",
+        remedy="Remove large images or split the document, and upload it again.",
     )

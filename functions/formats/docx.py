@@ -7,7 +7,7 @@ from functions.formats import signatures
 from functions.formats.archive import Archive
 from functions.formats.docx_styles import Lists, Style, Styles
 
-# Other formats that are ZIP archives, by the beginning of a name inside
+# Other formats that are ZIP archives, by the prefix of an entry
 _OTHERS = (
     ("xl/", "an Excel workbook (.xlsx)"),
     ("ppt/", "a PowerPoint presentation (.pptx)"),
@@ -16,7 +16,7 @@ _OTHERS = (
     ("Index/Document.iwa", "an Apple Pages or Keynote document"),
     ("META-INF/MANIFEST.MF", "a Java archive"),
 )
-# What was there before somebody changed it, and the codes behind computed text
+# Tracked deletions and earlier formatting, and the codes of fields
 _SKIPPED = frozenset(
     """w:del w:moveFrom w:delText w:delInstrText w:instrText w:rPrChange w:pPrChange w:sectPrChange
     w:tblPrChange w:trPrChange w:tcPrChange w:tblPrExChange w:numberingChange""".split()  # noqa: SIM905
@@ -24,7 +24,7 @@ _SKIPPED = frozenset(
 _CHARACTERS = {"w:tab": "\t", "w:ptab": "\t", "w:br": "\n", "w:cr": "\n", "w:noBreakHyphen": "-"}
 _NOTES = {"w:footnoteReference": "footnotes", "w:endnoteReference": "endnotes"}
 _MAIN = "word/document.xml"
-_LAYOUT = 3  # paragraphs in a cell; more, and the table lays out a page
+_LAYOUT = 3  # paragraphs in a cell; a table with more is a page layout
 
 
 def read(data: bytes) -> str:
@@ -49,7 +49,9 @@ def read(data: bytes) -> str:
     body = _Body(styles, lists)
     archive.parse(main, body.start, body.end, body.text)
     if not body.is_word:
-        raise signatures.unsupported(next(other, "an Office file, but no Word document"), len(data))
+        raise signatures.unsupported(
+            next(other, "an Office file, but not a Word document"), len(data)
+        )
     notes: dict[tuple[str, str], str] = {}
     for role in dict.fromkeys(role for role, _ in body.references):
         if parts.get(role) in archive.names:
@@ -64,7 +66,7 @@ def read(data: bytes) -> str:
 
 class _Block(NamedTuple):
     text: str
-    group: str = ""  # lines of a group follow each other; all else stands apart
+    group: str = ""  # blocks of one group are adjacent lines, others are separated
 
 
 def _join(blocks: list[_Block]) -> str:
@@ -79,7 +81,7 @@ def _join(blocks: list[_Block]) -> str:
 class _Paragraph:
     def __init__(self) -> None:
         self.parts: list[str] = []
-        self.own = Style()
+        self.style = Style()
 
 
 class _Body:
@@ -92,15 +94,15 @@ class _Body:
         self.blocks: list[_Block] = []
         self.references: list[tuple[str, str]] = []  # to notes: the part's role and the note's id
         self.notes: dict[str, str] = {}
-        self._outer: list[list[_Block]] = []  # the blocks around the cell or note that is read
-        self._paragraphs: list[_Paragraph] = []  # a text box stands inside a paragraph
+        self._outer: list[list[_Block]] = []  # the blocks around the current cell or note
+        self._paragraphs: list[_Paragraph] = []  # nested, because a text box is inside a paragraph
         self._rows: list[list[list[_Block]]] = []
         self._tables: list[str] = []
         self._table_count = 0
         self._note = ""
-        self._alternatives: list[bool] = []  # whether one has been read already
+        self._alternatives: list[bool] = []  # True after the first one
         self._skipping = 0
-        self._properties: list[str] = []  # what is open, from w:pPr or w:rPr on
+        self._properties: list[str] = []  # open tags, from w:pPr or w:rPr on
         self._hidden = self._capturing = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -119,14 +121,14 @@ class _Body:
             if tag == "w:vanish":
                 self._hidden = value not in ("0", "false", "off")
         elif self._paragraphs and value is not None:
-            own = self._paragraphs[-1].own
+            style = self._paragraphs[-1].style
             if tag == "w:pStyle":
-                own.based_on = value
+                style.based_on = value
             else:
-                own.note(tag, value)
+                style.set(tag, value)
 
     def _is_read_already(self, tag: str) -> bool:
-        """Word writes text boxes twice: for itself, and for programs that know less."""
+        """Word writes text boxes twice: for itself, and as a fallback for other programs."""
         if tag == "mc:AlternateContent":
             self._alternatives.append(False)
         elif tag in ("mc:Choice", "mc:Fallback") and self._alternatives:
@@ -167,7 +169,7 @@ class _Body:
                     code=Code.UNSUPPORTED_TYPE,
                     message="The Word document embeds a part in another format (altChunk), "
                     "which only Word can merge.",
-                    remedy="Open it in Word, save it as DOCX again, and upload that.",
+                    remedy="Open it in Word, save it as DOCX again and upload that.",
                 )
 
     def end(self, tag: str) -> None:
@@ -215,7 +217,7 @@ class _Body:
         return blocks
 
     def _end_paragraph(self, paragraph: _Paragraph) -> None:
-        style = self._styles.complete(paragraph.own)
+        style = self._styles.complete(paragraph.style)
         level = style.list_level or 0
         label = ""
         if style.list_id not in (None, "0"):
@@ -246,7 +248,7 @@ def _in_line(blocks: list[_Block]) -> str:
 
 
 def _symbol(code: str) -> str:
-    """Symbol fonts keep their glyphs where Unicode has nothing: most of them are bullets."""
+    """Symbol fonts use the private use area of Unicode; most of its glyphs are bullets."""
     try:
         character = chr(int(code, 16))
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""What a Word document keeps apart from its text: which styles are headings, and list numbers."""
+"""Heading levels and list numbers of a Word document, from its styles and numbering parts."""
 
 import re
 from collections import defaultdict
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(kw_only=True)
 class Style:
-    """A paragraph style, or what a paragraph itself says."""
+    """A paragraph style, or the direct formatting of a paragraph."""
 
     name: str = ""
     based_on: str | None = None
@@ -15,8 +15,8 @@ class Style:
     list_id: str | None = None
     list_level: int | None = None
 
-    def note(self, tag: str, value: str) -> None:
-        """Take over a property of a paragraph, given as a tag and its value."""
+    def set(self, tag: str, value: str) -> None:
+        """Set a property of a paragraph, given as a tag and its value."""
         if tag == "w:outlineLvl" and value.isdecimal():
             self.heading = int(value) + 1 if int(value) < 9 else None
         elif tag == "w:numId":
@@ -26,7 +26,7 @@ class Style:
 
 
 class Styles:
-    """Reads the part with styles; then answers what a style is, with all that it is based on."""
+    """Reads the styles part and resolves styles with those that they are based on."""
 
     TAGS = frozenset(["w:style", "w:name", "w:basedOn", "w:outlineLvl", "w:numId", "w:ilvl"])
 
@@ -35,7 +35,7 @@ class Styles:
         self._current = Style()
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        """Take in the beginning of an element."""
+        """Handle the start of an element."""
         value = attributes.get("val", "")
         if tag == "w:style":
             self._current = self._styles[attributes.get("styleId", "")] = Style()
@@ -44,12 +44,12 @@ class Styles:
         elif tag == "w:basedOn":
             self._current.based_on = value
         else:
-            self._current.note(tag, value)
+            self._current.set(tag, value)
 
-    def complete(self, own: Style) -> Style:
-        """Return what a paragraph says itself, filled up from its style (`based_on`)."""
-        result = Style(heading=own.heading, list_id=own.list_id, list_level=own.list_level)
-        name, seen = own.based_on, set[str]()
+    def complete(self, direct: Style) -> Style:
+        """Return a paragraph's direct formatting, completed from its style (`based_on`)."""
+        result = Style(heading=direct.heading, list_id=direct.list_id, list_level=direct.list_level)
+        name, seen = direct.based_on, set[str]()
         while name is not None and name not in seen and name in self._styles:
             seen.add(name)
             style = self._styles[name]
@@ -64,7 +64,7 @@ class Styles:
 
 
 def _heading(name: str) -> int | None:
-    """Word writes the names of built-in styles in English, in every language."""
+    """Level of a built-in heading style; Word writes their names in English in every language."""
     if match := re.fullmatch(r"heading ([1-9])", name):
         return int(match[1])
     return 1 if name == "title" else None
@@ -84,9 +84,9 @@ class _List:
 
 
 class Lists:
-    """Reads the part with numbering; then counts, and gives each item the number that Word shows.
+    """Reads the numbering part and computes the number that Word displays for each item.
 
-    Contracts and rules refer to their clauses by these numbers, which are nowhere in the text.
+    Contracts refer to their clauses by these numbers, which are not in the text.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class Lists:
         self._started: set[tuple[str, int]] = set()
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        """Take in the beginning of an element."""
+        """Handle the start of an element."""
         value = attributes.get("val", "")
         match tag:
             case "w:abstractNum":
@@ -115,7 +115,7 @@ class Lists:
                 self._level.pattern = value
             case "w:num":
                 self._list = self._lists[attributes.get("numId", "")] = _List()
-                self._levels = {}  # a list's own levels are rare: its kind's are used
+                self._levels = {}  # levels of a single list are rare: those of its kind are used
             case "w:abstractNumId":
                 self._list.kind = value
             case "w:lvlOverride":
@@ -124,26 +124,26 @@ class Lists:
                 self._list.starts[self._override] = _number(value)
 
     def label(self, list_id: str, level: int) -> str:
-        """Return what stands before the next item of a list: its number, or a dash."""
+        """Return the label of the next item of a list: its number, or a dash."""
         entry = self._lists.get(list_id, _List())
         levels = self._kinds.get(entry.kind, {})
-        own = levels.get(level)
-        if own is None or own.format in ("bullet", "none") or not own.pattern:
+        definition = levels.get(level)
+        if definition is None or definition.format in ("bullet", "none") or not definition.pattern:
             return "-"
-        counts = self._counts[entry.kind]  # lists of a kind go on counting where the last ended
+        counts = self._counts[entry.kind]  # lists of one kind continue each other's count
         if level in entry.starts and (list_id, level) not in self._started:
             self._started.add((list_id, level))
             counts[level] = entry.starts[level]
         else:
-            counts[level] = counts[level] + 1 if level in counts else own.start
+            counts[level] = counts[level] + 1 if level in counts else definition.start
         for deeper in [other for other in counts if other > level]:
             del counts[deeper]
 
         def counted(match: re.Match[str]) -> str:
-            other = levels.get(int(match[1]) - 1, own)
+            other = levels.get(int(match[1]) - 1, definition)
             return _numeral(counts.get(int(match[1]) - 1, other.start), other.format)
 
-        return re.sub(r"%([1-9])", counted, own.pattern).strip() or "-"
+        return re.sub(r"%([1-9])", counted, definition.pattern).strip() or "-"
 
 
 def _number(value: str | None) -> int:

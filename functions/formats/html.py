@@ -1,4 +1,4 @@
-"""Text of an HTML page as a reader sees it: no scripts, no styles, blocks apart."""
+"""The visible text of an HTML page, with its blocks separated."""
 
 import re
 
@@ -17,11 +17,11 @@ _LINES = frozenset(["li", "tr", "dd"])
 _LISTS = frozenset(["ul", "ol", "menu"])
 _HEADINGS = ["", "h1", "h2", "h3", "h4", "h5", "h6"]  # the index is the level
 _WIDTHS = ["", " ", "\n", "\n\n"]
-_LONGEST_ROW = 1000  # characters; more is a table that lays out a page
+_LONGEST_ROW = 1000  # characters; a longer row is a page layout
 
 
 def read(text: str) -> str:
-    """Return what the page says; headings, lists and rows of tables are marked as in Markdown."""
+    """Return the text; headings, lists and table rows are marked as in Markdown."""
     document = LexborHTMLParser(text)
     writer = _Writer()
     if title := document.css_first("head title"):
@@ -33,7 +33,7 @@ def read(text: str) -> str:
 
 
 class _Writer:
-    """Collects text. Of several separators in a row only the widest is written, before words."""
+    """Collects text. Of adjacent separators only the widest is written, before the next words."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -78,11 +78,11 @@ class _Writer:
         elif tag == "pre":
             self.preformatted += 1
         elif tag == "sup" and node.text().strip().isdigit():
-            self.words("^")  # lest 10 to the power of 6 becomes 106
+            self.words("^")  # 10 to the power of 6 must not become 106
 
     def leave(self, tag: str) -> None:
         if tag == "li" or tag in _HEADINGS:
-            self.marker = ""  # there were no words
+            self.marker = ""  # the element had no words
         if tag in _BLOCKS:
             self.separate("\n" if tag in _LISTS and len(self.lists) > 1 else "\n\n")
         elif tag in _LINES:
@@ -107,9 +107,9 @@ def _start(node: LexborNode) -> int:
 
 
 def _walk(root: LexborNode, writer: _Writer) -> None:
-    """Write what stands under root. Not recursive: pages nest deeper than Python may."""
+    """Write the content of root. Iterative: pages nest deeper than Python's recursion limit."""
     node = root.child
-    ancestors: list[tuple[LexborNode | None, str]] = []  # where to go on after each, and its tag
+    ancestors: list[tuple[LexborNode | None, str]] = []  # the next node after each, and its tag
     while node is not None or ancestors:
         if node is None:
             node, tag = ancestors.pop()
@@ -135,7 +135,7 @@ def _walk(root: LexborNode, writer: _Writer) -> None:
 
 
 def _row(row: LexborNode) -> str | None:
-    """Return a row of a table as one line; None for the rows of tables that lay out a page."""
+    """Return a table row as one line; None for a row of a page layout."""
     cells = [cell for cell in row.iter() if cell.tag in ("td", "th")]
     if len(cells) < 2 or row.css_first("table") is not None:
         return None
@@ -155,6 +155,6 @@ def _is_hidden(node: LexborNode) -> bool:
     style = attributes.get("style") or ""
     return (
         "hidden" in attributes
-        or attributes.get("class") == "headerlink"  # the pilcrow behind headings made by Sphinx
+        or attributes.get("class") == "headerlink"  # the pilcrow after headings of Sphinx
         or bool(re.search(r"display\s*:\s*none", style, re.IGNORECASE))
     )

@@ -1,4 +1,4 @@
-"""Characters from bytes that are text, in whatever encoding, and what kind of text they are."""
+"""Decodes text in any common encoding, and recognizes HTML and Markdown."""
 
 import codecs
 import re
@@ -9,13 +9,13 @@ from functions.formats import signatures
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark is its prefix
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# What is told apart by statistics: what Windows, Unix, macOS and DOS wrote by default. Mainframes
-# and regional rarities are left out, for every candidate more is a chance more to be wrong.
+# Candidates for detection by statistics: the defaults of Windows, Unix, macOS and DOS. Mainframe
+# and rare regional encodings are left out, because every candidate adds errors.
 _ENCODINGS = """
     ascii utf-8 utf-16-le utf-16-be utf-32-le utf-32-be
     cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp874 koi8-r koi8-u
@@ -24,7 +24,7 @@ _ENCODINGS = """
     mac-roman mac-cyrillic cp437 cp850 cp852 cp866
 """.split()  # noqa: SIM905
 
-# Names of encodings that pages give, and the larger encoding that browsers read instead
+# Declared encodings, and the superset that browsers use instead
 _LARGER = {
     "iso-8859-1": "cp1252",
     "latin1": "cp1252",
@@ -45,7 +45,7 @@ _DECLARED = re.compile(
     re.IGNORECASE,
 )
 
-_SNIFFED = 4096  # characters; a licence in a comment may stand before the first tag
+_SNIFFED = 4096  # characters; a licence comment may precede the first tag
 _PROLOGUE = re.compile(r"<!--.*?-->|<\?.*?\?>|\s+", re.DOTALL)
 _PAGE = re.compile(
     r"<(!doctype\s+html|html|head|body|title|meta|link|script|style|frameset)\b", re.IGNORECASE
@@ -68,19 +68,19 @@ _MARKDOWN = tuple(
 )
 
 _CONTROLS = re.compile(r"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
-_ESCAPED = re.compile("[\udc80-\udcff]")  # how Python stands for a byte that is not UTF-8
+_ESCAPED = re.compile("[\udc80-\udcff]")  # Python's surrogates for bytes that are not UTF-8
 _NOT_ASCII = re.compile(r"[^\0-\x7f]")
-_SAVE_AS_UTF8 = "Open it in an editor, save it in the encoding UTF-8, and upload that."
+_SAVE_AS_UTF8 = "Open it in an editor, save it with the encoding UTF-8 and upload that."
 
 
 def decode(data: bytes) -> str:
-    """Return the characters: by byte order mark, as UTF-8, as declared, or by statistics.
+    """Decode by byte order mark, as UTF-8, by the declared encoding, or by statistics.
 
-    UTF-8 comes before what a page declares: other encodings are hardly ever UTF-8 by accident,
-    while pages often declare what they no longer are.
+    UTF-8 precedes a page's declaration: text in other encodings is rarely valid UTF-8, but
+    declarations are often outdated.
 
     Raises:
-        Failure: UNDECODABLE, or UNSUPPORTED_TYPE where the bytes are no text at all.
+        Failure: UNDECODABLE, or UNSUPPORTED_TYPE for binary data.
     """
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
@@ -90,16 +90,16 @@ def decode(data: bytes) -> str:
     except UnicodeDecodeError:
         text = _decode_legacy(data)
     else:
-        # UTF-16 and the Japanese ISO-2022 may pass for UTF-8 but for the bytes that betray them
+        # UTF-16 and the Japanese ISO-2022 may be valid UTF-8, but have characteristic bytes
         if _count(_CONTROLS, text) > len(text) / 5 or b"\x1b$" in data:
             text = _decode_legacy(data)
     if _count(_CONTROLS, text) > len(text) / 50:
-        raise signatures.unsupported("binary data of an unknown kind", len(data))
+        raise signatures.unsupported("binary data of an unknown type", len(data))
     return text
 
 
 def is_html(text: str) -> bool:
-    """Tell a page, or a part of one, from Markdown and other text that merely holds tags."""
+    """True for a page or a part of one, False for Markdown and other text with tags."""
     head = text[:_SNIFFED]
     start = 0
     while match := _PROLOGUE.match(head, start):
@@ -110,7 +110,7 @@ def is_html(text: str) -> bool:
 
 
 def is_markdown(text: str) -> bool:
-    """Tell by two different marks: one alone also stands in logs, code and letters."""
+    """True for text with two different marks: a single one also occurs in logs and code."""
     sample = text[:100_000]
     return sum(1 for mark in _MARKDOWN if mark.search(sample)) >= 2
 
@@ -118,26 +118,26 @@ def is_markdown(text: str) -> bool:
 def _decode_legacy(data: bytes) -> str:
     if match := _DECLARED.search(data[:_SNIFFED]):
         name = (match[1] or match[2]).decode("ascii", "replace").lower()
-        with suppress(LookupError, UnicodeError):  # not a text encoding, or not the true one
+        with suppress(LookupError, UnicodeError):  # not a text encoding, or not the right one
             return data.decode(_LARGER.get(name, name))
-    import chardet  # late: it loads its statistics, and most files are UTF-8
+    import chardet  # late: it loads statistics that most files, which are UTF-8, do not need
 
     guess = chardet.detect(data, max_bytes=len(data), include_encodings=_ENCODINGS)
     if guess["encoding"] is None:
-        raise signatures.unsupported("binary data of an unknown kind", len(data))
+        raise signatures.unsupported("binary data of an unknown type", len(data))
     _refuse_broken_utf8(data)
     return _strictly(data, guess["encoding"], "as its bytes suggest")
 
 
 def _refuse_broken_utf8(data: bytes) -> None:
-    """Refuse what is UTF-8 but for a few bytes, lest it be read as something else, all wrong."""
+    """Refuse UTF-8 with a few invalid bytes: another encoding would decode it wrongly."""
     text = data.decode(errors="surrogateescape")
     broken = _count(_ESCAPED, text)
     if (first := _ESCAPED.search(text)) and broken < _count(_NOT_ASCII, text) - broken:
         place = len(text[: first.start()].encode())
         raise Failure(
             code=Code.UNDECODABLE,
-            message=f"The text is UTF-8, but {broken:,} of its {len(data):,} bytes are not; "
+            message=f"The text is UTF-8, but {broken:,} of its {len(data):,} bytes are not valid; "
             f"the first is byte {place:,} (0x{data[place]:02x}).",
             remedy=_SAVE_AS_UTF8,
         )
@@ -156,4 +156,4 @@ def _strictly(data: bytes, encoding: str, reason: str) -> str:
 
 
 def _count(characters: re.Pattern[str], text: str) -> int:
-    return len(text) - len(characters.sub("", text))  # a list of them would take gigabytes
+    return len(text) - len(characters.sub("", text))  # a list of matches would take gigabytes

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes and never by its name."""
+"""Detects the type of a file by its first bytes, never by its name."""
 
 import re
 from typing import Literal
@@ -7,12 +7,12 @@ from functions.errors import Code, Failure
 
 Container = Literal["pdf", "zip", "text"]
 
-_CONVERT = "Save or export it as PDF, DOCX, HTML, Markdown or plain text, and upload that."
-_RECOGNIZE = "Run text recognition (OCR) on it, and upload the PDF or text that this gives."
-_UNPACK = "Unpack it, and upload the documents that it holds."
+_CONVERT = "Save or export it as PDF, DOCX, HTML, Markdown or plain text and upload that."
+_RECOGNIZE = "Run text recognition (OCR) on it and upload the resulting PDF or text."
+_UNPACK = "Unpack it and upload the documents in it."
 _NO_DOCUMENT = "Upload a PDF, DOCX, HTML, Markdown or plain text file."
 
-# Where the bytes stand, the bytes, what it is, what to do
+# Offset, bytes, type, remedy
 _SIGNATURES = (
     (0, b"\x89PNG\r\n", "a PNG image", _RECOGNIZE),
     (0, b"\xff\xd8\xff", "a JPEG image", _RECOGNIZE),
@@ -45,7 +45,7 @@ _SIGNATURES = (
 )
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-# Names of streams inside an OLE file tell what program wrote it
+# The stream names of an OLE file identify its type
 _OLE_KINDS = (
     ("WordDocument", "an old Word document (.doc)"),
     ("Workbook", "an old Excel workbook (.xls)"),
@@ -55,10 +55,10 @@ _OLE_KINDS = (
 
 
 def container(data: bytes) -> Container:
-    """Return what the bytes are wrapped in; "text" is everything that carries no known mark.
+    """Return the container format; "text" is everything without a known signature.
 
     Raises:
-        Failure: The bytes are of a kind that is known and cannot be read.
+        Failure: UNSUPPORTED_TYPE or ENCRYPTED for a known type that cannot be read.
     """
     if _is_pdf(data):
         return "pdf"
@@ -75,7 +75,7 @@ def container(data: bytes) -> Container:
 
 
 def unsupported(kind: str, size: int, remedy: str = _CONVERT) -> Failure:
-    """Return the failure for a file of a kind that is known but not read."""
+    """The failure for a file of a known, but not supported type."""
     return Failure(
         code=Code.UNSUPPORTED_TYPE,
         message=f"The file is {kind}, {size:,} bytes.",
@@ -84,7 +84,7 @@ def unsupported(kind: str, size: int, remedy: str = _CONVERT) -> Failure:
 
 
 def _is_pdf(data: bytes) -> bool:
-    """Readers allow junk of up to a kilobyte before the mark, but a text may also mention it."""
+    """Readers allow a kilobyte of other bytes before the mark, but a text may also mention it."""
     if data[:64].lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"%PDF-"):
         return True
     return bool(re.search(rb"%PDF-[12]\.\d[\r\n]", data[:1024])) and b"startxref" in data[-2048:]
@@ -94,8 +94,8 @@ def _ole(data: bytes) -> Failure:
     if "EncryptedPackage".encode("utf-16-le") in data:
         return Failure(
             code=Code.ENCRYPTED,
-            message=f"The Office document is protected by a password ({len(data):,} bytes).",
-            remedy="Open it with the password, save a copy without one, and upload the copy.",
+            message=f"The Office document is password-protected ({len(data):,} bytes).",
+            remedy="Open it with the password, save a copy without one and upload that.",
         )
     names = (kind for name, kind in _OLE_KINDS if name.encode("utf-16-le") in data)
     return unsupported(next(names, "an old Office file (OLE)"), len(data))

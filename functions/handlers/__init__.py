@@ -1,1 +1,1 @@
-"""Where the application meets a platform: each file turns events into calls, and no more."""
+"""Entry points of the platforms: each file turns a platform's events into calls."""

@@ -1,4 +1,4 @@
-"""One HTTP request through an ASGI application, for platforms that hand over a whole request."""
+"""Passes one whole HTTP request through an ASGI application, for functions platforms."""
 
 import asyncio
 import base64
@@ -8,15 +8,18 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Scope
 
+from functions.api_errors import error_body, status_of
+from functions.errors import Failure
+
 _TEXT = ("text/", "application/json", "application/javascript")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a caller asked.
+    """An HTTP request.
 
     Attributes:
-        path: As the caller wrote it, percent signs included.
+        path: Percent-encoded, as received.
         query: Without the question mark.
     """
 
@@ -29,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the application answered."""
+    """An HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,18 +40,27 @@ class Answer:
 
     @property
     def is_text(self) -> bool:
-        """True when the body goes as text, False when it goes as base64."""
+        """True when the body is sent as text, False when it is sent as base64."""
         kind = self.headers.get("content-type", "")
         return not self.body or kind.startswith(_TEXT)
 
     @property
     def body_text(self) -> str:
-        """The body as JSON can carry it."""
+        """The body for JSON: as text or base64."""
         return self.body.decode() if self.is_text else base64.b64encode(self.body).decode()
 
 
+def error(failure: Failure) -> Answer:
+    """The response of the API to a failure."""
+    return Answer(
+        status=status_of(failure),
+        headers={"content-type": "application/json"},
+        body=error_body(failure),
+    )
+
+
 async def answer(app: ASGIApp, request: Request) -> Answer:
-    """Let an application answer one request."""
+    """Return the application's response to one request."""
     scope: Scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -66,15 +78,15 @@ async def answer(app: ASGIApp, request: Request) -> Answer:
         "server": None,
         "client": None,
     }
-    waiting: list[Message] = [
+    messages: list[Message] = [
         {"type": "http.request", "body": request.body, "more_body": False},
     ]
     status, headers, body = 0, dict[str, str](), bytearray()
 
     async def receive() -> Message:
-        if not waiting:  # the caller stays until it has its answer
+        if not messages:  # the caller never disconnects
             await asyncio.Event().wait()
-        return waiting.pop(0)
+        return messages.pop(0)
 
     async def send(message: Message) -> None:
         nonlocal status

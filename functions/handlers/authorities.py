@@ -1,4 +1,4 @@
-"""Whose certificates this process believes."""
+"""The certificate authorities that this process trusts."""
 
 import os
 import tempfile
@@ -8,10 +8,10 @@ import certifi
 
 
 def trust(certificates: bytes) -> None:
-    """Have OpenSSL's "system" authorities be the public ones and these, in every library.
+    """Trust the public authorities and these (PEM), in libpq and in httpx.
 
-    libpq and httpx read the same variable. A function's machine may have no authorities where
-    libpq looks for them, and a managed database has authorities of its own.
+    Both read `SSL_CERT_FILE`. A function's machine may have no authorities where libpq looks for
+    them, and a managed database has its own authority.
     """
     with tempfile.NamedTemporaryFile("wb", suffix=".pem", delete=False) as file:
         file.write(Path(certifi.where()).read_bytes() + b"\n" + certificates)

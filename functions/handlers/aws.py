@@ -1,6 +1,6 @@
-"""The three functions on AWS Lambda: an HTTP API, the queue of a bucket's events, a schedule.
+"""The functions on AWS Lambda: `api` for HTTP, `summarize` for the queue, `sweep` on schedule.
 
-A process of Lambda serves one invocation after another, and sleeps in between. It keeps one event
+A Lambda process serves one invocation after another and is frozen in between. It keeps one event
 loop and one open application.
 """
 
@@ -11,19 +11,20 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import cache, cached_property, lru_cache
-from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypedDict, TypeVar
 from urllib.parse import unquote_plus
 from uuid import UUID
 
-from psycopg import OperationalError
 from starlette.applications import Starlette
 
 from functions.api import create_api
+from functions.api_errors import DATABASE_UNAVAILABLE
 from functions.application import Application, open_application
+from functions.handlers import asgi
 from functions.handlers.authorities import trust
-from functions.handlers.aws_http import respond
+from functions.handlers.aws_http import HttpEvent, HttpResult, to_request, to_result
+from functions.ledger import DATABASE_ERRORS
 from functions.queue_aws import QueueError, Send, sender
 from functions.secrets_aws import Read, resolve, secrets_manager
 from functions.settings import Settings
@@ -32,29 +33,58 @@ log = logging.getLogger(__name__)
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 SLACK_SECONDS = 15.0
-"""So long before Lambda would stop the function, work under way is given back to the ledger."""
+"""Time before Lambda stops the function at which running documents are released."""
 
-FEWEST_SECONDS = 120.0
-"""A document is not begun with less: what is cut has been paid for, and is begun anew."""
+MIN_SECONDS = 120.0
+"""Least remaining time to start a document: model calls of a cut one are paid for twice."""
 
 DOCUMENTS_AT_ONCE = 2
-"""Each may take 1 GiB of the function's memory while it is read."""
+"""Reading one may take 1 GiB of the function's memory."""
 
-DOCUMENT = "document_id"
-"""What our own messages say, beside those of S3."""
-
-Event = dict[str, Any]
 T = TypeVar("T")
 
 
+class QueueMessage(TypedDict):
+    """A message of SQS; its body is a `MessageBody` as JSON."""
+
+    messageId: str
+    body: str
+
+
+class QueueEvent(TypedDict):
+    """A batch of messages of SQS."""
+
+    Records: list[QueueMessage]
+
+
+class S3Record(TypedDict):
+    """One event of S3."""
+
+    eventName: str
+    s3: Mapping[str, Mapping[str, Any]]
+
+
+class MessageBody(TypedDict, total=False):
+    """Events of S3, whose test message has none, or the document of a message of `start`."""
+
+    Records: list[S3Record]
+    document_id: str
+
+
+class BatchItemFailure(TypedDict):
+    """A message that SQS delivers again."""
+
+    itemIdentifier: str
+
+
 class Context(Protocol):
-    """What Lambda says about an invocation."""
+    """Lambda's context of an invocation."""
 
     def get_remaining_time_in_millis(self) -> int: ...
 
 
 class Process:
-    """The event loop and the application of this process; opened at the first invocation."""
+    """The event loop and the application of this process, opened at the first invocation."""
 
     def __init__(self, environment: Mapping[str, str], read: Callable[[], Read]) -> None:
         self._environment = environment
@@ -64,16 +94,16 @@ class Process:
         self._application: Application | None = None
 
     def run(self, work: Callable[[Application], Awaitable[T]]) -> T:
-        """Do some work with the application."""
+        """Run a coroutine function with the open application."""
         return self._runner.run(self._run(work))
 
     @cached_property
-    def ask_worker(self) -> Send:
-        """Puts a message into the worker's queue."""
+    def send(self) -> Send:
+        """Sends a message to the queue of `summarize`."""
         return sender(self._environment["ARRIVALS_URL"])
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close the application and the event loop."""
         self._runner.run(self._stack.aclose())
         self._runner.close()
 
@@ -81,9 +111,9 @@ class Process:
         return await work(await self._open())
 
     async def _open(self) -> Application:
-        """The application; opened anew, with secrets read anew, if it lost the database.
+        """The application; after a lost database it is opened again with fresh secrets.
 
-        A sleeping process loses its connections, and the password may be another one by now.
+        A frozen process loses its connections, and the password may have changed.
         """
         old = self._application
         if old and await old.ledger.ping():
@@ -92,10 +122,10 @@ class Process:
         stack = AsyncExitStack()
         try:
             self._application = await stack.enter_async_context(open_application(settings))
-        except OperationalError:
+        except DATABASE_ERRORS:
             if old is None:
                 raise
-            return old  # it knows how to say that the database is away
+            return old  # its API answers with DATABASE_UNAVAILABLE
         await self._stack.aclose()
         self._stack = stack
         return self._application
@@ -103,7 +133,7 @@ class Process:
 
 @cache
 def process() -> Process:
-    """The one of this process."""
+    """The single instance of this process."""
     trust(Path(__file__).with_name("aws_rds.pem").read_bytes())
     return Process(os.environ, secrets_manager)
 
@@ -111,24 +141,26 @@ def process() -> Process:
 # ---------------------------------------------------------------- api
 
 
-def api(event: Event, _context: Context) -> dict[str, Any]:
+def api(event: HttpEvent, _context: Context) -> HttpResult:
     """Answer one HTTP request."""
+    request = to_request(event)
     try:
-        return process().run(lambda application: respond(_asgi(application), event))
-    except OperationalError as error:
-        log.warning("the database is away: %s", type(error).__name__)
-        return {"statusCode": HTTPStatus.SERVICE_UNAVAILABLE, "headers": {"retry-after": "10"}}
+        answer = process().run(lambda application: asgi.answer(_asgi(application), request))
+    except DATABASE_ERRORS as error:
+        log.warning("the database is unreachable: %s", type(error).__name__)
+        answer = asgi.error(DATABASE_UNAVAILABLE)
+    return to_result(answer)
 
 
 @lru_cache(maxsize=1)
 def _asgi(application: Application) -> Starlette:
-    return create_api(application, start, store_tells=True)
+    return create_api(application, start, store_events=True)
 
 
 async def start(id_: UUID) -> None:
-    """Ask the worker for a document that no event of the bucket tells of: one that is retried."""
+    """Queue a document without an event of the bucket, such as a retried one."""
     try:
-        await asyncio.to_thread(process().ask_worker, json.dumps({DOCUMENT: str(id_)}))
+        await asyncio.to_thread(process().send, json.dumps({"document_id": str(id_)}))
     except QueueError as error:
         log.warning("document %s: left to the sweep (%s)", id_, error)
 
@@ -136,23 +168,24 @@ async def start(id_: UUID) -> None:
 # ---------------------------------------------------------------- summarize
 
 
-def summarize(event: Event, context: Context) -> dict[str, list[dict[str, str]]]:
-    """Work on what the queue says has arrived; name the messages that could not be recorded.
+def summarize(event: QueueEvent, context: Context) -> dict[str, list[BatchItemFailure]]:
+    """Record the documents of the queue's messages and summarize them.
 
-    What is recorded is the ledger's to try again. The queue would wait for an hour.
+    Returns the messages that could not be recorded, for SQS to deliver again. The ledger retries
+    recorded documents: the queue would wait for an hour.
     """
 
-    async def work(application: Application) -> list[dict[str, str]]:
-        failures, documents = [], dict[UUID, None]()
+    async def work(application: Application) -> list[BatchItemFailure]:
+        failures, documents = list[BatchItemFailure](), dict[UUID, None]()
         for message in event["Records"]:
             try:
-                body = json.loads(message["body"])
-                if DOCUMENT in body:
-                    documents[UUID(body[DOCUMENT])] = None
+                body: MessageBody = json.loads(message["body"])
+                if "document_id" in body:
+                    documents[UUID(body["document_id"])] = None
                 for key in keys(body):
                     if id_ := await application.arrived(key):
                         documents[id_] = None
-            except Exception as error:  # whatever it is, the message must not be lost
+            except Exception as error:  # no error may lose a message
                 log.warning("message %s: %s", message["messageId"], error)
                 failures.append({"itemIdentifier": message["messageId"]})
         await _summarize(application, documents, context)
@@ -161,8 +194,8 @@ def summarize(event: Event, context: Context) -> dict[str, list[dict[str, str]]]
     return {"batchItemFailures": process().run(work)}
 
 
-def keys(body: Event) -> list[str]:
-    """Keys of the objects that a message of S3 tells of; none for the test that S3 begins with."""
+def keys(body: MessageBody) -> list[str]:
+    """Keys of the created objects; none for the test message that S3 sends first."""
     return [
         unquote_plus(record["s3"]["object"]["key"])
         for record in body.get("Records", [])
@@ -173,8 +206,8 @@ def keys(body: Event) -> list[str]:
 # ---------------------------------------------------------------- sweep
 
 
-def sweep(_event: Event, context: Context) -> dict[str, int]:
-    """Find what events missed, and work on what is due as far as there is time."""
+def sweep(_event: Mapping[str, object], context: Context) -> dict[str, int]:
+    """Find missed documents, and summarize due ones in the remaining time."""
 
     async def work(application: Application) -> int:
         due = await application.sweep()
@@ -185,20 +218,21 @@ def sweep(_event: Event, context: Context) -> dict[str, int]:
 
 
 async def _summarize(application: Application, documents: Iterable[UUID], context: Context) -> None:
-    """Work on documents until the time is over; the next sweep takes up those that are left."""
+    """Summarize documents until the time is over; the next sweep starts the others."""
     loop, slots = asyncio.get_running_loop(), asyncio.Semaphore(DOCUMENTS_AT_ONCE)
     end = loop.time() + context.get_remaining_time_in_millis() / 1000 - SLACK_SECONDS
 
     async def one(id_: UUID) -> None:
         async with slots:
-            if end - loop.time() >= FEWEST_SECONDS:
+            if end - loop.time() < MIN_SECONDS:
+                return
+            try:
                 await application.summarize(id_)
+            except Exception as error:
+                log.warning("document %s: left to the sweep (%s)", id_, error)
 
     try:
         async with asyncio.timeout_at(end):
-            results = await asyncio.gather(*map(one, documents), return_exceptions=True)
+            await asyncio.gather(*map(one, documents))
     except TimeoutError:
-        log.warning("the time is over; the sweep goes on with what is left")
-        return
-    for problem in filter(None, results):
-        log.warning("a document is left to the sweep: %s", problem)
+        log.warning("the time is over; the next sweep starts the remaining documents")

@@ -1,7 +1,7 @@
-"""Who owns the database at AWS: a function of its own, because only one in the network can ask it.
+"""Lambda that makes the application's role the owner of the RDS database.
 
-RDS makes one role, the master user, and its API grants nothing to others. This function alone may
-read that user's password. It runs when something is deployed, and nobody else calls it.
+RDS creates one role, the master user; its API cannot grant a database to another role. Only this
+function, which runs inside the VPC at deployment, may read the master password.
 """
 
 import logging
@@ -19,40 +19,42 @@ from functions.secrets_aws import resolve, secrets_manager
 log = logging.getLogger(__name__)
 
 
-def own(_event: Mapping[str, Any], _context: object) -> dict[str, str]:
-    """Give the application's role its password and its database; may be repeated.
+def handler(_event: Mapping[str, object], _context: object) -> dict[str, str]:
+    """Set the password of the application's role and its ownership; may be repeated.
 
     Raises:
-        psycopg.Error: when the database refuses.
+        psycopg.Error: when the database rejects the connection or a statement.
     """
     trust(Path(__file__).with_name("aws_rds.pem").read_bytes())
-    told = resolve(os.environ, secrets_manager())
+    environment = resolve(os.environ, secrets_manager())
     with psycopg.connect(
-        host=told["DATABASE_HOST"],
-        port=told["DATABASE_PORT"],
-        dbname=told["DATABASE_NAME"],
-        user=told["MASTER_USER"],
-        password=told["MASTER_PASSWORD"],
-        sslmode=told["DATABASE_SSLMODE"],
-        sslrootcert="system" if told["DATABASE_SSLMODE"] == "verify-full" else None,
+        host=environment["DATABASE_HOST"],
+        port=environment["DATABASE_PORT"],
+        dbname=environment["DATABASE_NAME"],
+        user=environment["MASTER_USER"],
+        password=environment["MASTER_PASSWORD"],
+        sslmode=environment["DATABASE_SSLMODE"],
+        sslrootcert="system" if environment["DATABASE_SSLMODE"] == "verify-full" else None,
         connect_timeout=10,
     ) as connection:
-        hand_over(
+        grant_ownership(
             connection,
-            role=told["DATABASE_USER"],
-            password=told["DATABASE_PASSWORD"],
-            database=told["DATABASE_NAME"],
+            role=environment["DATABASE_USER"],
+            password=environment["DATABASE_PASSWORD"],
+            database=environment["DATABASE_NAME"],
         )
-    log.info("database %s is owned by %s", told["DATABASE_NAME"], told["DATABASE_USER"])
-    return {"database": told["DATABASE_NAME"], "owner": told["DATABASE_USER"]}
+    log.info(
+        "database %s is owned by %s", environment["DATABASE_NAME"], environment["DATABASE_USER"]
+    )
+    return {"database": environment["DATABASE_NAME"], "owner": environment["DATABASE_USER"]}
 
 
-def hand_over(
+def grant_ownership(
     connection: psycopg.Connection[Any], *, role: str, password: str, database: str
 ) -> None:
-    """Make a role the owner of a database, so that it can bring its schema up to date.
+    """Create a role, set its password and make it the owner of a database for its migrations.
 
-    The server gets what it checks the password by, and so does its log: never the password.
+    The statement, which the server may log, contains a SCRAM verifier instead of the password.
     """
     name = sql.Identifier(role)
     verifier = connection.pgconn.encrypt_password(password.encode(), role.encode())
@@ -61,7 +63,7 @@ def hand_over(
     connection.execute(
         sql.SQL("alter role {} with login password {}").format(name, sql.Literal(verifier.decode()))
     )
-    # Whoever hands a database on must be a member of the role that receives it.
+    # Changing the owner requires membership in the new owner's role.
     connection.execute(sql.SQL("grant {} to current_user").format(name))
     connection.execute(
         sql.SQL("alter database {} owner to {}").format(sql.Identifier(database), name)

@@ -1,35 +1,53 @@
-"""One request of an HTTP API at API Gateway, payload format 2.0, answered by an ASGI application.
+"""HTTP requests and responses of API Gateway, payload format 2.0.
 
 The format: docs.aws.amazon.com/apigateway/latest/developerguide, page
 http-api-develop-integrations-lambda.html.
 """
 
 import base64
-from typing import Any
+from collections.abc import Mapping
+from typing import NotRequired, TypedDict
 
-from starlette.types import ASGIApp
-
-from functions.handlers import asgi
-
-Event = dict[str, Any]
+from functions.handlers.asgi import Answer, Request
 
 
-async def respond(app: ASGIApp, event: Event) -> dict[str, Any]:
-    """Return the application's answer to a request."""
-    text = event.get("body") or ""
-    answer = await asgi.answer(
-        app,
-        asgi.Request(
-            method=event["requestContext"]["http"]["method"],
-            path=event["rawPath"],
-            query=event.get("rawQueryString", ""),
-            headers=event.get("headers", {}),
-            body=base64.b64decode(text) if event.get("isBase64Encoded") else text.encode(),
-        ),
+class HttpEvent(TypedDict):
+    """The fields of a request that we read."""
+
+    requestContext: Mapping[str, Mapping[str, str]]
+    rawPath: str
+    rawQueryString: NotRequired[str]
+    headers: NotRequired[dict[str, str]]
+    body: NotRequired[str | None]
+    isBase64Encoded: NotRequired[bool]
+
+
+class HttpResult(TypedDict):
+    """A response."""
+
+    statusCode: int
+    headers: dict[str, str]
+    body: str
+    isBase64Encoded: bool
+
+
+def to_request(event: HttpEvent) -> Request:
+    """The request of an event."""
+    body = event.get("body") or ""
+    return Request(
+        method=event["requestContext"]["http"]["method"],
+        path=event["rawPath"],
+        query=event.get("rawQueryString", ""),
+        headers=event.get("headers", {}),
+        body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
     )
+
+
+def to_result(answer: Answer) -> HttpResult:
+    """A response as the gateway expects it."""
     return {
         "statusCode": answer.status,
         "headers": dict(answer.headers),
         "body": base64.b64encode(answer.body).decode(),
-        "isBase64Encoded": True,  # the gateway decodes it, whatever the type
+        "isBase64Encoded": True,  # the gateway decodes it, whatever the content type
     }

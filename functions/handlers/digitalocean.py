@@ -1,7 +1,7 @@
-"""DigitalOcean Functions: `main` is called with an event, and its context says as which function.
+"""The three functions on DigitalOcean Functions: `main` dispatches by the function's name.
 
-A process serves one call at a time and many after one another, so the application is opened once
-and kept. Between two calls the process is frozen.
+A process serves one call after another and is frozen in between, so the application is opened once
+and kept.
 """
 
 import asyncio
@@ -11,37 +11,63 @@ import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Any, Protocol
+from typing import NotRequired, Protocol, TypedDict
 from uuid import UUID
 
 import httpx
 import msgspec
-from psycopg import OperationalError
 from starlette.types import ASGIApp
 
 from functions.api import create_api
+from functions.api_errors import DATABASE_UNAVAILABLE
 from functions.application import Application, open_application
-from functions.errors import Code
+from functions.errors import Code, Failure
 from functions.handlers import asgi
 from functions.handlers.authorities import trust
-from functions.schema import Error, ErrorBody
+from functions.ledger import DATABASE_ERRORS
 from functions.settings import Settings
 
 log = logging.getLogger(__name__)
 
 MAX_PAYLOAD_BYTES = 1_000_000
-"""The platform takes 1 MB in and 1 MB out, and answers for itself above it.
+"""The platform rejects requests and responses above 1 MB.
 
 docs.digitalocean.com/products/functions/details/limits, 17 January 2025
 """
 
-Event = Mapping[str, Any]
-Result = dict[str, Any]
+
+class HttpRequest(TypedDict):
+    """The fields of a web call that we read."""
+
+    method: str
+    path: NotRequired[str]
+    queryString: NotRequired[str]
+    headers: NotRequired[dict[str, str]]
+    body: NotRequired[str]
+    isBase64Encoded: NotRequired[bool]
+
+
+class Event(TypedDict, total=False):
+    """An event: `http` for a web call, `document_id` for a call of `summarize`."""
+
+    http: HttpRequest
+    document_id: str
+
+
+class HttpResult(TypedDict):
+    """A response to a web call."""
+
+    statusCode: int
+    headers: dict[str, str]
+    body: str
+
+
+Result = HttpResult | dict[str, str] | dict[str, int]
+"""Of `api`, `summarize` and `sweep`."""
 
 
 class Context(Protocol):
-    """What the platform says of a call; we need one of its eight facts."""
+    """The platform's context of a call; we need one of its eight attributes."""
 
     @property
     def function_name(self) -> str:
@@ -50,10 +76,10 @@ class Context(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
-    """What only this platform's functions are told, beside the application's settings.
+    """Settings of this platform, beside the application's.
 
     Attributes:
-        summarize_url: Where `summarize` is called.
+        summarize_url: URL of the function `summarize`.
         summarize_key: User and password, with a colon between them.
         database_certificate: PEM of the authority that signs the database's certificate.
     """
@@ -64,7 +90,7 @@ class Platform:
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Platform":
-        """The variables of our own component."""
+        """Read the variables that our component sets."""
         return cls(
             summarize_url=environment.get("SUMMARIZE_URL", ""),
             summarize_key=environment.get("SUMMARIZE_KEY", ""),
@@ -86,11 +112,11 @@ class Functions:
             trust(platform.database_certificate.encode())
 
     def call(self, function: str, event: Event) -> Result:
-        """Do what the function of this name does.
+        """Run the function of this name.
 
         Raises:
-            ValueError: for another name.
-            OperationalError: when the database is away; the api says so in its answer instead.
+            ValueError: for an unknown name.
+            psycopg.OperationalError: when the database is unreachable; `api` answers 503 instead.
         """
         if function == "api":
             return self._runner.run(self._serve(event))
@@ -98,10 +124,12 @@ class Functions:
             return self._runner.run(self._summarize(UUID(event["document_id"])))
         if function == "sweep":
             return self._runner.run(self._sweep())
-        raise ValueError(f"There is no function {function!r}: there are api, summarize and sweep.")
+        raise ValueError(
+            f"Unknown function {function!r}; the functions are api, summarize and sweep."
+        )
 
     def close(self) -> None:
-        """Let go of everything; the platform never asks for it, tests do."""
+        """Close the application and the event loop; the platform never does, tests do."""
         self._runner.run(self._stack.aclose())
         self._runner.close()
 
@@ -112,28 +140,23 @@ class Functions:
             )
         return self._application
 
-    async def _serve(self, event: Event) -> Result:
+    async def _serve(self, event: Event) -> HttpResult:
         if "http" not in event:
-            raise ValueError("api answers web calls only: its event has no http.")
+            raise ValueError("The event of a call to api has no http.")
         try:
             application = await self._open()
-        except OperationalError as error:
-            log.warning("the database is away: %s", type(error).__name__)
-            return _refused(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                Code.DATABASE_UNAVAILABLE,
-                "The database did not answer.",
-                "Try again in a moment; /healthz shows when it is back.",
-            )
+        except DATABASE_ERRORS as error:
+            log.warning("the database is unreachable: %s", type(error).__name__)
+            return _result(asgi.error(DATABASE_UNAVAILABLE))
         if self._api is None:
             self._api = create_api(application, self.start)
         return _result(await asgi.answer(self._api, _request(event["http"])))
 
-    async def _summarize(self, id_: UUID) -> Result:
+    async def _summarize(self, id_: UUID) -> dict[str, str]:
         await (await self._open()).summarize(id_)
         return {"document_id": str(id_)}
 
-    async def _sweep(self) -> Result:
+    async def _sweep(self) -> dict[str, int]:
         due = await (await self._open()).sweep()
         for id_ in due:
             await self.start(id_)
@@ -160,7 +183,7 @@ _functions: Functions | None = None
 
 
 def main(event: Event, context: Context) -> Result:
-    """What the platform calls."""
+    """The entry point of every function."""
     global _functions
     if _functions is None:
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
@@ -169,7 +192,7 @@ def main(event: Event, context: Context) -> Result:
     return _functions.call(context.function_name.rsplit("/", 1)[-1], event)
 
 
-def _request(http: Mapping[str, Any]) -> asgi.Request:
+def _request(http: HttpRequest) -> asgi.Request:
     body = http.get("body") or ""
     return asgi.Request(
         method=http["method"],
@@ -180,24 +203,18 @@ def _request(http: Mapping[str, Any]) -> asgi.Request:
     )
 
 
-def _result(answer: asgi.Answer) -> Result:
+def _result(answer: asgi.Answer) -> HttpResult:
     headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
-    result: Result = {"statusCode": answer.status, "headers": headers, "body": answer.body_text}
+    result: HttpResult = {"statusCode": answer.status, "headers": headers, "body": answer.body_text}
     size = len(msgspec.json.encode(result))
-    if size > MAX_PAYLOAD_BYTES:
-        return _refused(
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            Code.INTERNAL,
-            f"The answer has {size:,} bytes; the platform carries {MAX_PAYLOAD_BYTES:,}.",
-            "Ask for less at once.",
+    if size <= MAX_PAYLOAD_BYTES:
+        return result
+    return _result(
+        asgi.error(
+            Failure(
+                Code.INTERNAL,
+                f"The response has {size:,} bytes; the platform's limit is {MAX_PAYLOAD_BYTES:,}.",
+                "Request less data at once.",
+            )
         )
-    return result
-
-
-def _refused(status: HTTPStatus, code: Code, message: str, remedy: str) -> Result:
-    body = msgspec.json.encode(ErrorBody(Error(code.value, message, remedy)))
-    return {
-        "statusCode": int(status),
-        "headers": {"content-type": "application/json"},
-        "body": body.decode(),
-    }
+    )

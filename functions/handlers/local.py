@@ -1,6 +1,6 @@
-"""One process that hosts the three functions: api, summarize, and sweep on a schedule.
+"""The three functions in one local process: api, summarize, and sweep on a schedule.
 
-`python -m functions.handlers.local --port 8080` serves until it is told to stop (SIGTERM).
+`python -m functions.handlers.local --port 8080` serves until SIGTERM.
 """
 
 import argparse
@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 import uvicorn
-from psycopg import OperationalError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,8 +20,9 @@ from starlette.routing import Route
 
 from functions.api import create_api, read_body
 from functions.application import Application, open_application
+from functions.documents import MAX_DOCUMENT_BYTES
 from functions.errors import Code, Failure
-from functions.schema import MAX_DOCUMENT_BYTES
+from functions.ledger import DATABASE_ERRORS
 from functions.settings import Settings
 from functions.store import FolderSigner
 
@@ -32,7 +32,7 @@ DOCUMENTS_AT_ONCE = 4
 
 
 class Host:
-    """Runs `summarize` for documents as they come, and `sweep` on its schedule."""
+    """Runs `summarize` for each started document, and `sweep` on its schedule."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -40,7 +40,7 @@ class Host:
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
 
     async def start(self, id_: UUID) -> None:
-        """Have a document summarized; one that is under way here already is left alone."""
+        """Start to summarize a document, unless this process does so already."""
         if id_ not in self._tasks:
             task = asyncio.create_task(self._summarize(id_), name=f"summarize {id_}")
             self._tasks[id_] = task
@@ -48,7 +48,7 @@ class Host:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Sweep on schedule; at the end stop what is under way and return it to the ledger."""
+        """Sweep on schedule; at the end, cancel running documents and release them."""
         sweeper = asyncio.create_task(self._sweep(), name="sweep")
         try:
             yield
@@ -62,8 +62,10 @@ class Host:
         async with self._slots:
             try:
                 await self._application.summarize(id_)
-            except OperationalError as error:  # its lease runs out, and the sweep finds it
-                log.warning("document %s: the database is away (%s)", id_, type(error).__name__)
+            except DATABASE_ERRORS as error:  # its lease expires, and the sweep starts it again
+                log.warning(
+                    "document %s: the database is unreachable (%s)", id_, type(error).__name__
+                )
             except Exception:
                 log.exception("document %s: left to the sweep", id_)
 
@@ -72,10 +74,10 @@ class Host:
             try:
                 for id_ in await self._application.sweep():
                     await self.start(id_)
-            except OperationalError as error:
-                log.warning("the sweep is put off: %s", type(error).__name__)
-            except Exception:  # the net under everything else must outlive its own defects
-                log.exception("the sweep is put off")
+            except DATABASE_ERRORS as error:
+                log.warning("the sweep is postponed: %s", type(error).__name__)
+            except Exception:  # the sweep must survive its own defects
+                log.exception("the sweep is postponed")
             await asyncio.sleep(self._application.settings.sweep_interval_seconds)
 
 
@@ -89,7 +91,7 @@ def uploads(application: Application) -> Route:
         if not signer.allows(key, query.get("expires", ""), query.get("signature", "")):
             raise Failure(
                 Code.UNAUTHORIZED,
-                "The upload's signature is wrong, or its 15 minutes are over.",
+                "The upload URL is not valid, or its 15 minutes are over.",
                 "Announce the document again: POST /api/uploads.",
             )
         data = await read_body(
@@ -103,7 +105,7 @@ def uploads(application: Application) -> Route:
 
 @asynccontextmanager
 async def hosted(settings: Settings) -> AsyncIterator[Starlette]:
-    """The whole application as one ASGI application, at work as long as the context is open."""
+    """The application as one ASGI application, whose documents are processed in this context."""
     async with open_application(settings) as application:
         host = Host(application)
         async with host.running():
@@ -119,7 +121,7 @@ async def serve(settings: Settings, *, host: str, port: int) -> None:
                 host=host,
                 port=port,
                 log_level="info",
-                access_log=False,  # a presigned URL is a key for 15 minutes
+                access_log=False,  # a presigned URL is a credential for 15 minutes
                 lifespan="off",
                 timeout_graceful_shutdown=3,
             )
@@ -128,7 +130,7 @@ async def serve(settings: Settings, *, host: str, port: int) -> None:
 
 
 def main() -> None:
-    """Read the command line and the environment, and serve."""
+    """Serve with the arguments of the command line and the settings of the environment."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
@@ -137,7 +139,7 @@ def main() -> None:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    # uvicorn stops on the signal and raises it again: then what is under way is given back.
+    # uvicorn stops on the signal and raises it again; running documents are released then.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with suppress(KeyboardInterrupt):
         asyncio.run(serve(Settings.read(), host=arguments.host, port=arguments.port))

@@ -12,7 +12,7 @@ create table documents (
     lost_leases integer not null default 0,
     lease_until timestamptz,
     not_before timestamptz,
-    queued_at timestamptz, -- when somebody last asked for the summary
+    queued_at timestamptz, -- when the summary was last requested
     calls_done integer not null default 0,
     calls_total integer not null default 0,
     summary text,

@@ -1,6 +1,6 @@
-/** Words for those who listen to the page rather than look at it. */
+/** Messages for screen readers. */
 
-const LASTS = 10_000; // ms: long enough to be read out, short enough not to be found later
+const LASTS = 10_000; // ms: enough to be read aloud
 
 /** @param {string} words */
 export function announce(words) {

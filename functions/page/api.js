@@ -35,12 +35,12 @@
  * @property {string} prompt_version
  */
 
-const TIMEOUT = 30_000; // ms for one answer
-const FIRST_PAUSE = 1_000; // ms before the first repetition, doubled each time
+const TIMEOUT = 30_000; // ms for one response
+const FIRST_PAUSE = 1_000; // ms before the first retry, doubled each time
 const LAST_PAUSE = 15_000;
 const TEMPORARY = new Set([429, 502, 503, 504]);
 
-/** An answer that says no: repeating the same call would not help. */
+/** An error response that a retry does not change. */
 export class Refused extends Error {
   /**
    * @param {number} status
@@ -57,13 +57,13 @@ export class Refused extends Error {
 export class Api {
   base = new URL('.', document.baseURI);
 
-  /** Called with the reason when calls begin to fail for a while, with null when all is well. */
+  /** Called with the reason while calls are being retried, with null when all succeed again. */
   onTrouble = (/** @type {string | null} */ _reason) => {};
 
   /** Called when the token is missing or wrong. */
   onUnauthorized = () => {};
 
-  /** @type {Map<symbol, string>} Calls that cannot get through at present, and why. */
+  /** @type {Map<symbol, string>} Calls that are being retried, with the reason. */
   #troubles = new Map();
 
   /** @param {() => string | null} token */
@@ -103,7 +103,7 @@ export class Api {
   }
 
   /**
-   * Call until there is an answer: a lost connection is repaired by waiting, not by the caller.
+   * Call until there is a response: temporary errors are retried here, not by the caller.
    * @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>}
    */
   async #call(method, path, body) {
@@ -141,13 +141,13 @@ export class Api {
       });
       text = await response.text();
     } catch {
-      return { reason: 'The application cannot be reached.', after: 0 };
+      return { reason: 'The application is unreachable.', after: 0 };
     }
     if (response.ok) return { answer: text ? JSON.parse(text) : undefined };
     const problem = problemIn(text) ?? {
       code: 'INTERNAL',
       message: `The application answered ${response.status} to ${method} ${path}.`,
-      remedy: 'Its log says why.',
+      remedy: 'Check the log of the application.',
     };
     if (TEMPORARY.has(response.status) || (method === 'GET' && response.status === 500)) {
       const after = Number(response.headers.get('Retry-After')) || 0;
@@ -158,7 +158,7 @@ export class Api {
   }
 }
 
-/** @param {string} text a body @returns {Problem | null} the error that it describes, if it does */
+/** @param {string} text a body @returns {Problem | null} the error in it, if any */
 export function problemIn(text) {
   try {
     return JSON.parse(text).error ?? null;
@@ -167,7 +167,7 @@ export function problemIn(text) {
   }
 }
 
-/** Wait, but no longer than until the browser is online again. @param {number} ms */
+/** Wait, at most until the browser is online again. @param {number} ms */
 export function pause(ms) {
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms);

@@ -1,4 +1,4 @@
-/** The page: one document list, fed by uploads from here and by what the application says. */
+/** The page: one list of documents, from uploads on this page and from the API. */
 
 import { announce } from './announce.js';
 import { Api, Refused } from './api.js';
@@ -15,12 +15,12 @@ import { Transfer, Uploads } from './upload.js';
 const api = new Api(token.get);
 const list = new DocumentList(at('documents'), again, showCounts);
 const uploads = new Uploads(api, (transfer) => list.track(transfer), completed);
-const poller = new Poller(() => list.underWay.length > 0, refresh);
+const poller = new Poller(() => list.inProgress.length > 0, refresh);
 
 /** @type {string | undefined} where 'Load more' goes on */
 let cursor;
 
-/** Show the documents, or ask for the token that allows it. */
+/** Show the documents, or the form for the access token. */
 async function start() {
   if (!token.get()) return ask('');
   const page = await allowed(() => api.documents());
@@ -35,20 +35,20 @@ async function start() {
   poller.wake();
 }
 
-/** Bytes that arrived just before a reload only need to be announced. @param {string} id */
+/** Complete an upload that finished just before a reload. @param {string} id */
 async function finish(id) {
   try {
     await api.complete(id);
     list.merge([await api.document(id)]);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error; // they have not arrived, and the card says so
+    if (!(error instanceof Refused)) throw error; // the upload is not finished; the card shows that
   }
 }
 
-/** @returns {Promise<boolean>} whether there was news */
+/** @returns {Promise<boolean>} true when something changed */
 async function refresh() {
   if (!token.get()) return false;
-  const ids = list.underWay;
+  const ids = list.inProgress;
   const [only] = ids;
   if (ids.length === 1 && only) return one(only);
   const page = await allowed(() => api.documents());
@@ -58,7 +58,7 @@ async function refresh() {
   return list.merge(page.documents) || rest.includes(true);
 }
 
-/** @param {string} id @returns {Promise<boolean>} whether there was news */
+/** @param {string} id @returns {Promise<boolean>} true when something changed */
 async function one(id) {
   try {
     return list.merge([await api.document(id)]);
@@ -105,7 +105,7 @@ async function again(card, act) {
   try {
     await api.retry(card.document.id);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error; // another window was faster, and the document says so
+    if (!(error instanceof Refused)) throw error; // another window was faster; the document shows that
   }
   await one(card.document.id);
   card.busy = false;
@@ -137,7 +137,7 @@ function showCounts() {
   const { busy, size } = list;
   at('empty').hidden = size > 0;
   at('drop').classList.toggle('roomy', size === 0);
-  at('under-way').textContent = busy ? `${busy} under way` : '';
+  at('in-progress').textContent = busy ? `${busy} in progress` : '';
   document.title = busy ? `(${busy}) Seamless` : 'Seamless';
 }
 
@@ -148,12 +148,12 @@ function at(id) {
 
 api.onTrouble = (reason) => {
   if (!reason && at('banner').textContent) announce('Connected again.');
-  at('banner').textContent = reason && `${reason} Trying again by itself.`;
+  at('banner').textContent = reason && `${reason} Retrying automatically.`;
 };
 api.onUnauthorized = () => {
   if (!token.get()) return;
   token.set(null);
-  ask('The application did not accept this token. Check that it is the one of this deployment.');
+  ask('The application rejected this token. Check that it belongs to this deployment.');
 };
 
 at('entry-form').onsubmit = (event) => {

@@ -1,4 +1,4 @@
-/** One document on the page. Whatever came from outside is set as text, never as markup. */
+/** One document on the page. All external content is set as text, never as markup. */
 
 import { announce } from './announce.js';
 import { copy } from './clipboard.js';
@@ -9,12 +9,12 @@ import { lookOf } from './look.js';
 /** @typedef {import('./look.js').Act} Act */
 /** @typedef {import('./look.js').Look} Look */
 /** @typedef {import('./upload.js').Transfer} Transfer */
-const COPIED = 2_000; // ms for which the button says so
+const COPIED = 2_000; // ms for which the button shows it
 
 export class Card {
   element = /** @type {HTMLElement} */ (template().content.firstElementChild?.cloneNode(true));
 
-  /** @type {Transfer | null} the file, while its bytes come from this page */
+  /** @type {Transfer | null} the upload, while it runs on this page */
   transfer = null;
 
   /**
@@ -27,7 +27,7 @@ export class Card {
     this.#part('again').onclick = () => again(this, /** @type {any} */ (this.#part('again').dataset.act));
   }
 
-  /** Show the present state. Elements stay, so focus and selection do. */
+  /** Show the current state in the same elements, which keeps focus and selection. */
   render() {
     const { document } = this;
     const look = lookOf(document, this.transfer);
@@ -54,7 +54,7 @@ export class Card {
     this.#facts();
   }
 
-  /** Keep the button from being pressed twice. @param {boolean} busy */
+  /** Disable the button against a second click. @param {boolean} busy */
   set busy(busy) {
     /** @type {HTMLButtonElement} */ (this.#part('again')).disabled = busy;
   }
@@ -84,7 +84,7 @@ export class Card {
       ['Model', model],
       ['Endpoint', endpoint],
       ['Replica', replicas?.join(', ')],
-      ['Rung', rung === endpoint ? null : rung],
+      ['Inference mode', rung === endpoint ? null : rung],
       [
         'Tokens',
         usage && `${format.count(usage.prompt_tokens)} in, ${format.count(usage.completion_tokens)} out`,
@@ -92,7 +92,7 @@ export class Card {
       ['Calls', usage && format.count(usage.calls)],
       ['Cost', status === 'done' || usage ? format.cost(cost_usd) : null],
       ['Attempts', attempts > 1 ? format.count(attempts) : null],
-      ['Took', ended && !this.transfer ? format.duration(created_at, updated_at) : null],
+      ['Duration', ended && !this.transfer ? format.duration(created_at, updated_at) : null],
     ].filter(([, value]) => value);
     const part = this.#part('facts');
     part.hidden = facts.length === 0;

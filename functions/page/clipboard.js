@@ -1,11 +1,11 @@
-/** Copying text. */
+/** Copies text to the clipboard. */
 
 /** @param {string} text */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // Not a secure context, or not allowed: the old way asks for neither.
+    // Not a secure context, or not allowed: the old method needs neither.
     const focused = /** @type {HTMLElement | null} */ (document.activeElement);
     const area = document.createElement('textarea');
     area.value = text;

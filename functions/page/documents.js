@@ -26,45 +26,45 @@ export class DocumentList {
     return this.#cards.length;
   }
 
-  /** @returns {string[]} ids of the documents that the application has in hand */
-  get underWay() {
+  /** @returns {string[]} ids of the queued and working documents */
+  get inProgress() {
     return this.#documents()
       .filter(({ status }) => status === 'queued' || status === 'working')
       .map(({ id }) => id);
   }
 
-  /** @returns {string[]} ids of the documents whose bytes neither arrived nor come from this page */
+  /** @returns {string[]} ids of the documents whose upload is neither finished nor running on this page */
   get unfinished() {
     return this.#cards
       .filter((card) => card.document.status === 'uploading' && !card.transfer)
       .map((card) => card.document.id);
   }
 
-  /** How many are being uploaded from here, or are in the application's hands. */
+  /** Number of documents that are uploaded from this page, queued or working. */
   get busy() {
     return this.#cards.filter(
       ({ transfer, document }) => (transfer && !transfer.problem) || /queued|working/.test(document.status),
     ).length;
   }
 
-  /** Show what the application says. @param {Document[]} documents @returns {boolean} whether it was news */
+  /** Show documents of the API. @param {Document[]} documents @returns {boolean} true when something changed */
   merge(documents) {
-    let news = false;
+    let changed = false;
     for (const document of documents) {
       const card = this.#cards.find((card) => card.document.id === document.id);
       if (!card) this.#insert(new Card(document, this.again), this.#placeOf(document));
       else if (stale(document, card.document)) continue;
       else this.#advance(card, document);
-      news = true;
+      changed = true;
     }
-    if (news) this.changed();
-    return news;
+    if (changed) this.changed();
+    return changed;
   }
 
   /**
-   * Show a file on its way.
+   * Show an upload.
    * @param {Transfer} transfer
-   * @param {Card} [instead] the card that it takes over
+   * @param {Card} [instead] the card that it replaces
    */
   track(transfer, instead) {
     const known = this.#cards.find((card) => card.transfer === transfer);
@@ -81,7 +81,7 @@ export class DocumentList {
     this.changed();
   }
 
-  /** The bytes are with the application now. @param {Transfer} transfer */
+  /** Show an upload as complete. @param {Transfer} transfer */
   complete(transfer) {
     const card = this.#cards.find((card) => card.transfer === transfer);
     if (!card) return;
@@ -121,7 +121,7 @@ export class DocumentList {
     this.#cards.splice(place, 0, card);
   }
 
-  /** Before the first one that is older; nothing that has a place moves. @param {Document} document */
+  /** Index before the first older card; other cards do not move. @param {Document} document */
   #placeOf(document) {
     const place = this.#cards.findIndex(
       (card) => Date.parse(card.document.created_at) < Date.parse(document.created_at),
@@ -134,7 +134,7 @@ export class DocumentList {
   }
 }
 
-/** @param {Transfer} transfer @returns {Document} what the application will say about it, as far as we know */
+/** @param {Transfer} transfer @returns {Document} the document as the API will show it */
 function asDocument({ file, started }) {
   return {
     id: '',
@@ -148,11 +148,11 @@ function asDocument({ file, started }) {
 }
 
 /**
- * True for an answer that changes nothing, or that was overtaken on its way by a later one.
- * @param {Document} told @param {Document} known
+ * True for a response that changes nothing, or that is older than the known state.
+ * @param {Document} received @param {Document} known
  */
-function stale(told, known) {
-  if (told.status === 'uploading' && known.status !== 'uploading') return true;
-  if (Date.parse(told.updated_at) < Date.parse(known.updated_at)) return true;
-  return JSON.stringify(told) === JSON.stringify(known);
+function stale(received, known) {
+  if (received.status === 'uploading' && known.status !== 'uploading') return true;
+  if (Date.parse(received.updated_at) < Date.parse(known.updated_at)) return true;
+  return JSON.stringify(received) === JSON.stringify(known);
 }

@@ -1,11 +1,11 @@
-/** Files that people bring: dropped anywhere on the page, or chosen. */
+/** Files for upload: dropped anywhere on the page, or chosen. */
 
 import { announce } from './announce.js';
 
 /**
- * @param {HTMLElement} zone shows that a drop is welcome
+ * @param {HTMLElement} zone highlighted while files are dragged over the page
  * @param {HTMLInputElement} input
- * @param {() => boolean} open whether files can be taken at present
+ * @param {() => boolean} open true while files are accepted
  * @param {(files: File[]) => void} take
  */
 export function receive(zone, input, open, take) {
@@ -15,7 +15,7 @@ export function receive(zone, input, open, take) {
   };
   addEventListener('dragover', (event) => {
     if (!event.dataTransfer?.types.includes('Files')) return;
-    event.preventDefault(); // else the browser would leave the page and open the file
+    event.preventDefault(); // the browser would open the file instead of the page
     event.dataTransfer.dropEffect = open() ? 'copy' : 'none';
     zone.classList.toggle('welcome', open());
   });
@@ -30,7 +30,7 @@ export function receive(zone, input, open, take) {
   });
 }
 
-/** Ask for one file. @param {(file: File) => void} take */
+/** Open the file dialog for one file. @param {(file: File) => void} take */
 export function choose(take) {
   const input = document.createElement('input');
   input.type = 'file';
@@ -38,10 +38,10 @@ export function choose(take) {
   input.click();
 }
 
-/** @param {DataTransfer} dropped @returns {File[]} without folders, which have no bytes to send */
+/** @param {DataTransfer} dropped @returns {File[]} without folders */
 function filesOf(dropped) {
   const items = [...dropped.items].filter(({ kind }) => kind === 'file');
   const files = items.filter((item) => !item.webkitGetAsEntry()?.isDirectory);
-  if (files.length < items.length) announce('Folders are left out: choose the files in them.');
+  if (files.length < items.length) announce('Folders are ignored: choose the files in them.');
   return files.flatMap((item) => item.getAsFile() ?? []);
 }

@@ -1,4 +1,4 @@
-/** Numbers and times as people read them. */
+/** Formats numbers and times. */
 
 const KINDS = { pdf: 'PDF', docx: 'DOCX', html: 'HTML', markdown: 'Markdown', text: 'Text' };
 const integer = new Intl.NumberFormat('en-US');
@@ -21,7 +21,7 @@ export function count(value) {
   return integer.format(value);
 }
 
-/** @param {number | null | undefined} dollars @returns {string} two digits of what matters */
+/** @param {number | null | undefined} dollars @returns {string} two significant digits below $1 */
 export function cost(dollars) {
   if (dollars === null || dollars === undefined) return 'cost unknown';
   if (dollars === 0) return '$0';
@@ -38,7 +38,7 @@ export function duration(from, to) {
   return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`;
 }
 
-/** @param {string} iso @returns {string} the time, and the day when it is not today, the reader's way */
+/** @param {string} iso @returns {string} the time, with the date unless it is today, in the browser's locale */
 export function moment(iso) {
   const date = new Date(iso);
   const today = date.toDateString() === new Date().toDateString();

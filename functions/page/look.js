@@ -1,4 +1,4 @@
-/** What a card shows of a document at a moment, as plain data. */
+/** The appearance of a card as plain data, by the state of its document. */
 
 /** @typedef {import('./api.js').Document} Document */
 /** @typedef {import('./api.js').Problem} Problem */
@@ -22,8 +22,8 @@ const AGAIN = {
 
 const BYTES_MISSING = {
   code: '',
-  message: 'The bytes of this file have not arrived.',
-  remedy: 'Unless another window is still sending them, choose the file again.',
+  message: 'The upload of this file is not finished.',
+  remedy: 'Choose the file again, unless another window is still uploading it.',
 };
 
 /** @param {Document} document @param {Transfer | null} transfer @returns {Look} */
@@ -43,7 +43,7 @@ export function lookOf({ status, progress, error }, transfer) {
     case 'done':
       return { tone: 'done', label: 'Done' };
     case 'failed': {
-      // Without its bytes no second attempt can go better.
+      // A retry without the object fails again.
       const again = error?.code === 'OBJECT_MISSING' ? AGAIN.choose : AGAIN.retry;
       return { tone: 'failed', label: 'Failed', problem: error ?? undefined, again };
     }

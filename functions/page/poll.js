@@ -1,4 +1,4 @@
-/** Asking again: soon after news, then less and less often, never while nobody looks. */
+/** Polling: often after a change, then less often, never while the page is hidden. */
 
 const FIRST = 500; // ms
 const LAST = 3_000;
@@ -11,8 +11,8 @@ export class Poller {
   #asking = false;
 
   /**
-   * @param {() => boolean} needed whether there is anything to wait for
-   * @param {() => Promise<boolean>} ask whether there was news
+   * @param {() => boolean} needed true while a document is in progress
+   * @param {() => Promise<boolean>} ask returns true when something changed
    */
   constructor(needed, ask) {
     this.needed = needed;
@@ -20,13 +20,13 @@ export class Poller {
     document.addEventListener('visibilitychange', () => this.#look());
   }
 
-  /** Something is about to change: ask soon. */
+  /** Poll soon, because something is about to change. */
   wake() {
     this.#delay = FIRST;
     this.#schedule();
   }
 
-  /** Whoever comes back wants to see what has happened meanwhile, here or elsewhere. */
+  /** Poll at once when the page becomes visible. */
   #look() {
     clearTimeout(this.#timer);
     if (!document.hidden && !this.#asking) this.#tick();
@@ -41,8 +41,8 @@ export class Poller {
   async #tick() {
     this.#asking = true;
     try {
-      const news = await this.ask();
-      this.#delay = news ? FIRST : Math.min(this.#delay * GROWTH, LAST);
+      const changed = await this.ask();
+      this.#delay = changed ? FIRST : Math.min(this.#delay * GROWTH, LAST);
     } finally {
       this.#asking = false;
     }

@@ -1,8 +1,8 @@
-/** The access token: it arrives in the address or in the form, and stays in this browser until forgotten. */
+/** The access token: from the address or the form, stored in this browser until it is forgotten. */
 
 const KEY = 'seamless.token';
 
-/** @type {string | null} used where the browser keeps nothing for this page */
+/** @type {string | null} used when the browser blocks storage */
 let remembered = null;
 
 /** @returns {string | null} */
@@ -14,7 +14,7 @@ export function get() {
   }
 }
 
-/** @param {string | null} token null forgets it */
+/** @param {string | null} token null removes it */
 export function set(token) {
   remembered = token;
   try {
@@ -25,7 +25,7 @@ export function set(token) {
   }
 }
 
-/** Take `#token=…` out of the address, and so out of the history. @returns {boolean} whether it was there */
+/** Store `#token=…` and remove it from the address and the history. @returns {boolean} true when it was there */
 export function takeFromAddress() {
   const token = new URLSearchParams(location.hash.slice(1)).get('token');
   if (!token) return false;

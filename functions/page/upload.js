@@ -1,4 +1,4 @@
-/** Files on their way: announced to the API, sent straight to the object store, completed. */
+/** Uploads: announced to the API, sent straight to the object store, completed. */
 
 import { pause, problemIn, Refused } from './api.js';
 
@@ -6,17 +6,17 @@ import { pause, problemIn, Refused } from './api.js';
 /** @typedef {import('./api.js').Upload} Upload */
 /** @typedef {import('./api.js').Problem} Problem */
 
-const AT_ONCE = 3; // uploads; more would only share the same line
+const AT_ONCE = 3; // uploads; more would share the same bandwidth
 const LARGEST = 100 * 2 ** 20; // bytes, as in the API's description
-const TRIES = 4; // to send the bytes, when the store cannot be reached
-const SILENCE = 60_000; // ms without a byte moving before an attempt is given up
-const SET_BY_BROWSER = new Set(['content-length', 'host']); // a page may not set these itself
+const TRIES = 4; // to send the bytes while the store is unreachable
+const SILENCE = 60_000; // ms without progress before an attempt is aborted
+const SET_BY_BROWSER = new Set(['content-length', 'host']); // a page cannot set these
 
-/** One file on its way. */
+/** One upload. */
 export class Transfer {
-  /** @type {Upload | null} where the bytes go, once the application has said so */
+  /** @type {Upload | null} the announced upload */
   upload = null;
-  /** @type {number | null} bytes; null while it waits for its turn */
+  /** @type {number | null} bytes; null while it is queued */
   sent = null;
   /** @type {Problem | null} */
   problem = null;
@@ -45,7 +45,7 @@ export class Uploads {
     this.completed = completed;
   }
 
-  /** True while leaving the page would lose bytes. */
+  /** True while leaving the page would abort an upload. */
   get busy() {
     return this.#running > 0 || this.#waiting.length > 0;
   }
@@ -90,17 +90,17 @@ export class Uploads {
   }
 }
 
-/** What the application would refuse anyway. @param {File} file */
+/** Refuse a size that the API refuses, too. @param {File} file */
 function refuseSize({ name, size }) {
   if (size > 0 && size <= LARGEST) return;
   const problem = size
-    ? { code: 'TOO_LARGE', message: `${name} is larger than 100 MB.`, remedy: 'Split it, and upload its parts.' }
+    ? { code: 'TOO_LARGE', message: `${name} is larger than 100 MB.`, remedy: 'Split the document and upload its parts.' }
     : { code: 'EMPTY_DOCUMENT', message: `${name} is empty: 0 bytes.`, remedy: 'Check the file.' };
   throw new Refused(0, problem);
 }
 
 /**
- * Send the bytes; a lost connection is tried again.
+ * Send the bytes; a lost connection is retried.
  * @param {URL} base @param {Upload} upload @param {File} file @param {(sent: number) => void} progress
  */
 async function put(base, upload, file, progress) {
@@ -115,9 +115,9 @@ async function put(base, upload, file, progress) {
 }
 
 /**
- * XMLHttpRequest and not fetch, which cannot tell how much has been sent.
+ * By XMLHttpRequest, because fetch does not report progress.
  * @param {URL} base @param {Upload} upload @param {File} file @param {(sent: number) => void} progress
- * @returns {Promise<{status: number, text: string} | null>} null when there was no answer
+ * @returns {Promise<{status: number, text: string} | null>} null without a response
  */
 function putOnce(base, upload, file, progress) {
   return new Promise((resolve) => {
@@ -137,7 +137,7 @@ function putOnce(base, upload, file, progress) {
       clearTimeout(silence);
       resolve(request.status ? { status: request.status, text: request.responseText } : null);
     };
-    request.send(file.slice()); // a slice has no type, so no Content-Type that was not signed
+    request.send(file.slice()); // a slice has no type, so no unsigned Content-Type is sent
   });
 }
 
@@ -147,19 +147,19 @@ function storeRefused(file, answer) {
     answer.status,
     problemIn(answer.text) ?? {
       code: 'STORE_UNAVAILABLE',
-      message: `The object store answered ${answer.status} to the bytes of ${file.name}.`,
-      remedy: 'The permission to upload may have expired: try again.',
+      message: `The object store answered ${answer.status} to the upload of ${file.name}.`,
+      remedy: 'The upload URL may have expired: try again.',
     },
   );
 }
 
 /** @param {File} file @param {{status: number} | null} answer */
 function storeUnavailable(file, answer) {
-  const happened = answer ? `answered ${answer.status}` : 'could not be reached, or stopped answering,';
+  const outcome = answer ? `answered ${answer.status}` : 'did not answer';
   return new Refused(answer?.status ?? 0, {
     code: 'STORE_UNAVAILABLE',
-    message: `The object store ${happened} when ${file.name} was sent to it, ${TRIES} times.`,
+    message: `The object store ${outcome} to ${TRIES} uploads of ${file.name}.`,
     remedy:
-      'Check the connection and try again. If other pages work, the store may not allow uploads from this one (CORS).',
+      'Check the connection and try again. If other pages work, the store may not allow uploads from this page (CORS).',
   });
 }

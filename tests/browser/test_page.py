@@ -58,7 +58,7 @@ def test_three_real_files_become_three_summaries(open_page: Open, application: A
             expect(facts).to_contain_text("serverless")
             expect(facts).to_contain_text("$0")
             expect(facts).to_contain_text(f"{document['usage']['prompt_tokens']:,} in")
-    expect(page.locator("#standin")).to_contain_text("No language model is at work here.")
+    expect(page.locator("#standin")).to_contain_text("This stack uses no language model.")
 
 
 def test_files_can_be_dropped_anywhere(open_page: Open) -> None:

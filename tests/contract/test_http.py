@@ -11,8 +11,8 @@ import pytest
 
 from functions import __version__
 from functions.api import MAX_BODY_BYTES, PAGE, PAGE_SIZE
+from functions.documents import MAX_DOCUMENT_BYTES
 from functions.errors import Code
-from functions.schema import MAX_DOCUMENT_BYTES
 from functions.summarize import PROMPT_VERSION
 from tests.contract.application import Application, Caller, Document
 

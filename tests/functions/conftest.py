@@ -55,7 +55,7 @@ def core(database: Settings, ledger: Ledger, tmp_path: Path) -> Application:
         store_url=tmp_path.as_uri(),
         canary_interval_seconds=1e-6,
     )
-    return Application(settings=settings, store=open_store(settings), ledger=ledger, model=Model())
+    return Application(settings=settings, store=open_store(settings), ledger=ledger, router=Model())
 
 
 @pytest.fixture

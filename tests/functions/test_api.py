@@ -17,9 +17,9 @@ import pytest
 from functions import __version__, schema
 from functions.api import MAX_BODY_BYTES, PAGE_SIZE, create_api
 from functions.application import Application
+from functions.documents import MAX_DOCUMENT_BYTES
 from functions.errors import Code, Failure
 from functions.ledger import Ledger
-from functions.schema import MAX_DOCUMENT_BYTES
 from functions.settings import Settings
 from functions.store import Store, open_store
 from functions.summarize import PROMPT_VERSION
@@ -94,7 +94,7 @@ async def test_a_document_is_announced_completed_and_read(
     assert upload.upload_url.startswith(
         f"https://page.example/uploads/incoming/{upload.document_id}/%C3%9Cber%20uns.txt?expires="
     )
-    assert (await _document(api, upload.document_id)).status == "uploading"
+    assert (await to_document(api, upload.document_id)).status == "uploading"
 
     await core.store.put(key, TEXT)
     completed = await api.post(f"/api/documents/{upload.document_id}/complete")
@@ -104,7 +104,7 @@ async def test_a_document_is_announced_completed_and_read(
     assert started.ids == [UUID(upload.document_id)]
 
     await core.summarize(started.ids[0])
-    done = await _document(api, upload.document_id)
+    done = await to_document(api, upload.document_id)
 
     assert done == schema.Document(
         id=upload.document_id,
@@ -161,7 +161,7 @@ async def test_an_error_is_shown_with_its_remedy(
     await api.post(f"/api/documents/{id_}/complete")
     await core.summarize(started.ids[0])
 
-    failed = await _document(api, id_)
+    failed = await to_document(api, id_)
 
     assert (failed.status, failed.summary, failed.usage) == ("failed", None, None)
     assert failed.error is not None
@@ -276,12 +276,10 @@ def _cursor(text: str) -> str:
         base64.urlsafe_b64encode(b"\xff\xfe \xff").decode(),
     ],
 )
-async def test_a_cursor_that_is_none_of_ours_is_refused(
-    api: httpx.AsyncClient, cursor: str
-) -> None:
+async def test_an_invalid_cursor_is_refused(api: httpx.AsyncClient, cursor: str) -> None:
     answer = await api.get("/api/documents", params={"cursor": cursor})
 
-    _is_error(answer, 400, "BAD_REQUEST", "is none of ours.")
+    _is_error(answer, 400, "BAD_REQUEST", "Invalid cursor ")
 
 
 @pytest.mark.parametrize(
@@ -299,7 +297,7 @@ async def test_a_cursor_that_somebody_made_up_breaks_nothing(
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
-async def test_whoever_has_no_token_is_told_so(
+async def test_a_request_without_a_valid_token_is_refused(
     core: Application, started: Started, method: str, path: str
 ) -> None:
     async with calling(core, started) as nobody:
@@ -361,7 +359,7 @@ async def test_an_announcement_that_breaks_a_rule_is_refused(
 ) -> None:
     answer = await api.post("/api/uploads", content=body)
 
-    _is_error(answer, 400, "BAD_REQUEST", "The request's body is no UploadRequest: ")
+    _is_error(answer, 400, "BAD_REQUEST", "The request body is not a valid UploadRequest: ")
     assert sql("select count(*) from documents") == [(0,)]
 
 
@@ -373,7 +371,7 @@ async def test_any_name_and_size_within_the_rules_is_announced(
     answer = await api.post("/api/uploads", json={"name": name, "size": size})
 
     assert answer.status_code == 201
-    document = await _document(api, answer.json()["document_id"])
+    document = await to_document(api, answer.json()["document_id"])
     assert (document.name, document.size) == (name, size)
 
 
@@ -411,8 +409,8 @@ async def test_an_unknown_document_is_not_found(
 @pytest.mark.parametrize(
     "path", ["/nothing", "/api", "/api/documents/a/b/c", "/page/none.js", "/page/../api.py"]
 )
-async def test_nothing_is_said_in_the_apis_own_words(api: httpx.AsyncClient, path: str) -> None:
-    _is_error(await api.get(path), 404, "NOT_FOUND", "There is nothing at /")
+async def test_an_unknown_path_is_an_error_body(api: httpx.AsyncClient, path: str) -> None:
+    _is_error(await api.get(path), 404, "NOT_FOUND", "The path '/")
 
 
 @pytest.mark.parametrize(
@@ -431,7 +429,7 @@ async def test_a_wrong_method_is_answered_with_the_right_ones(
 ) -> None:
     answer = await api.request(method, path)
 
-    _is_error(answer, 405, "METHOD_NOT_ALLOWED", f"{path} does not take {method}.")
+    _is_error(answer, 405, "METHOD_NOT_ALLOWED", f"The path {path!r} does not support {method}.")
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
@@ -472,7 +470,7 @@ async def test_a_store_that_is_away_is_an_outage_and_no_defect(
     assert started.ids == []
 
 
-async def test_a_defect_is_logged_and_tells_nothing(
+async def test_an_unexpected_error_is_logged_and_reveals_nothing(
     core: Application,
     api: httpx.AsyncClient,
     monkeypatch: pytest.MonkeyPatch,
@@ -491,7 +489,7 @@ async def test_a_defect_is_logged_and_tells_nothing(
     assert "a secret detail" in caplog.text
 
 
-async def test_health_tells_versions_and_what_answers(core: Application, started: Started) -> None:
+async def test_health_shows_versions_mode_and_model(core: Application, started: Started) -> None:
     async with calling(core, started) as nobody:
         answer = await nobody.get("/healthz")
 
@@ -543,10 +541,10 @@ async def test_metrics_are_prometheus_text(
         "seamless_prompt_tokens_total 1000000\n"
         "# TYPE seamless_completion_tokens_total counter\n"
         "seamless_completion_tokens_total 500000\n"
-        "# TYPE seamless_endpoint_up gauge\n"
-        'seamless_endpoint_up{endpoint="serverless"} 1\n'
         "# TYPE seamless_endpoint_documents gauge\n"
         'seamless_endpoint_documents{endpoint="serverless"} 1\n'
+        "# TYPE seamless_endpoint_up gauge\n"
+        'seamless_endpoint_up{endpoint="serverless"} 1\n'
         "# TYPE seamless_canary_total counter\n"
         'seamless_canary_total{endpoint="serverless",result="good"} 1\n'
         'seamless_canary_total{endpoint="serverless",result="wrong"} 0\n'
@@ -578,7 +576,7 @@ async def test_the_page_needs_no_token(
 
 
 @pytest.mark.parametrize("path", ["/", "/page/app.js", "/healthz", "/api/documents", "/nothing"])
-async def test_every_answer_keeps_the_browser_on_a_short_lead(
+async def test_every_response_has_security_headers(
     core: Application, started: Started, path: str
 ) -> None:
     async with calling(core, started) as nobody:
@@ -624,7 +622,7 @@ async def _uploaded(core: Application, api: httpx.AsyncClient, *, data: bytes = 
     return id_
 
 
-async def _document(api: httpx.AsyncClient, id_: str) -> schema.Document:
+async def to_document(api: httpx.AsyncClient, id_: str) -> schema.Document:
     answer = await api.get(f"/api/documents/{id_}")
     assert answer.status_code == 200
     return msgspec.json.decode(answer.content, type=schema.Document)

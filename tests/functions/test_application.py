@@ -4,6 +4,8 @@ The model is a function in this file. Several processes, signals and HTTP are in
 """
 
 import asyncio
+import errno
+import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -16,13 +18,14 @@ import psycopg
 import pytest
 
 from functions.application import LEASE_SLACK, Application
+from functions.documents import MAX_DOCUMENT_BYTES
+from functions.entry import Entry
 from functions.errors import Code, Failure
-from functions.ledger import Entry, Ledger
-from functions.schema import MAX_DOCUMENT_BYTES, UploadRequest
+from functions.ledger import Ledger
 from functions.store import open_store
 from functions.summarize import PROMPT_VERSION
 from tests.functions.conftest import Sql
-from tests.functions.fakes import SUMMARY, Model
+from tests.functions.fakes import SUMMARY, Model, summary
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +35,7 @@ TEXT = b"The tower was built of granite in 1841. The keeper lives on the island 
 
 
 async def test_an_announced_document_has_a_place_for_its_bytes(core: Application) -> None:
-    entry, upload = await core.announce(UploadRequest(name="A report.pdf", size=81))
+    entry, upload = await core.announce("A report.pdf", 81)
 
     assert (entry.status, entry.name, entry.size) == ("uploading", "A report.pdf", 81)
     assert entry.object_key == f"incoming/{entry.id}/A report.pdf"
@@ -59,7 +62,7 @@ async def test_an_announced_document_has_a_place_for_its_bytes(core: Application
 async def test_any_name_becomes_a_key_that_a_folder_takes(
     core: Application, name: str, safe: str
 ) -> None:
-    entry, _ = await core.announce(UploadRequest(name=name, size=1))
+    entry, _ = await core.announce(name, 1)
     await core.store.put(entry.object_key, TEXT)
 
     completed = await core.complete(entry)
@@ -72,7 +75,7 @@ async def test_any_name_becomes_a_key_that_a_folder_takes(
 async def test_a_document_is_not_complete_before_its_bytes_are_there(
     core: Application,
 ) -> None:
-    entry, _ = await core.announce(UploadRequest(name="a.txt", size=1))
+    entry, _ = await core.announce("a.txt", 1)
 
     with pytest.raises(Failure) as early:
         await core.complete(entry)
@@ -93,7 +96,9 @@ async def test_completing_five_times_queues_one_document(core: Application, sql:
 
 
 @pytest.mark.parametrize("status", ["queued", "working", "done", "failed"])
-async def test_completing_later_changes_nothing(core: Application, sql: Sql, status: str) -> None:
+async def test_completing_later_changes_nothing(
+    core: Application, sql: Sql, tmp_path: Path, status: str
+) -> None:
     entry = await core.complete(await _uploaded(core))
     sql(
         "update documents set status = %s, summary = 's', error_code = 'e', lease_until = "
@@ -102,7 +107,7 @@ async def test_completing_later_changes_nothing(core: Application, sql: Sql, sta
         status,
     )
     before = await _get(core, entry.id)
-    await core.store.delete(entry.object_key)
+    (tmp_path / entry.object_key).unlink()
 
     assert await core.complete(before) == before
 
@@ -117,9 +122,7 @@ async def test_a_document_that_is_queued_is_summarized(core: Application) -> Non
 
     done = await _get(core, entry.id)
     assert (done.status, done.summary, done.kind) == ("done", SUMMARY, "text")
-    assert (done.model, done.rung) == ("some-model-2026", "serverless")
-    assert (done.prompt_tokens, done.completion_tokens, done.calls) == (1_000_000, 500_000, 1)
-    assert done.cost_usd == pytest.approx(1.5)
+    assert done.usage == summary().usage
     assert (done.attempts, done.calls_done, done.calls_total) == (1, 1, 1)
 
 
@@ -212,10 +215,12 @@ async def test_a_document_that_cannot_be_read_fails_without_a_call(
     assert _model(core).deadlines == []
 
 
-async def test_a_document_that_is_too_large_is_not_even_read(core: Application, sql: Sql) -> None:
+async def test_a_document_that_is_too_large_is_not_even_read(
+    core: Application, sql: Sql, tmp_path: Path
+) -> None:
     entry = await _queued(core)
     sql("update documents set size = %s", MAX_DOCUMENT_BYTES + 1)
-    await core.store.delete(entry.object_key)  # reading it would say OBJECT_MISSING
+    (tmp_path / entry.object_key).unlink()  # reading it would say OBJECT_MISSING
 
     await core.summarize(entry.id)
 
@@ -255,7 +260,7 @@ async def test_a_passing_failure_is_tried_again_later(core: Application) -> None
     assert waiting.not_before - waiting.updated_at == timedelta(seconds=100)
 
 
-async def test_a_defect_fails_the_document_and_tells_nothing_of_its_text(
+async def test_an_unexpected_error_fails_the_document_and_reveals_no_text(
     core: Application, caplog: pytest.LogCaptureFixture
 ) -> None:
     entry = await _queued(core)
@@ -277,7 +282,7 @@ async def test_a_summary_that_the_database_refuses_fails_the_document(
     entry = await _queued(core)
 
     async def blank() -> str:
-        return "\0"  # `Inference` lets none through
+        return "\0"  # `Router` removes it
 
     await _with(core, blank).summarize(entry.id)
 
@@ -343,13 +348,14 @@ async def test_progress_that_cannot_be_noted_costs_no_summary(
     assert (await _get(core, entry.id)).status == "done"
 
 
+@pytest.mark.parametrize("error", [psycopg.OperationalError, psycopg.InterfaceError])
 async def test_a_short_outage_of_the_database_fails_no_document(
-    core: Application, monkeypatch: pytest.MonkeyPatch
+    core: Application, monkeypatch: pytest.MonkeyPatch, error: type[psycopg.Error]
 ) -> None:
     entry = await _queued(core)
 
-    async def finish(*_arguments: object) -> bool:
-        raise psycopg.OperationalError("the connection is lost")
+    async def finish(*_arguments: object, **_options: object) -> bool:
+        raise error("the connection is lost")
 
     monkeypatch.setattr(Ledger, "finish", finish)
 
@@ -357,6 +363,41 @@ async def test_a_short_outage_of_the_database_fails_no_document(
 
     waiting = await _get(core, entry.id)
     assert (waiting.status, waiting.error_code) == ("queued", "DATABASE_UNAVAILABLE")
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (
+            errno.EAGAIN,
+            "The operating system refused a resource to the worker "
+            "(BlockingIOError: Resource temporarily unavailable).",
+        ),
+        (
+            errno.ENOMEM,
+            "The operating system refused a resource to the worker "
+            "(OSError: Cannot allocate memory).",
+        ),
+    ],
+)
+async def test_a_machine_without_a_free_process_or_memory_fails_no_document(
+    core: Application, monkeypatch: pytest.MonkeyPatch, number: int, message: str
+) -> None:
+    entry = await _queued(core)
+
+    async def fork(*_arguments: object, **_options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", fork)
+
+    await core.summarize(entry.id)
+
+    waiting = await _get(core, entry.id)
+    assert (waiting.status, waiting.error_code) == ("queued", "INTERNAL")
+    assert (waiting.error_message, waiting.error_remedy) == (
+        message,
+        "It is retried automatically.",
+    )
 
 
 async def test_a_store_that_is_away_fails_no_document(core: Application) -> None:
@@ -372,9 +413,7 @@ async def test_a_store_that_is_away_fails_no_document(core: Application) -> None
 # ---------------------------------------------------------------- the sweep
 
 
-async def test_the_sweep_adopts_objects_that_nobody_announced(
-    core: Application, tmp_path: Path
-) -> None:
+async def test_the_sweep_adopts_objects_without_a_row(core: Application, tmp_path: Path) -> None:
     (tmp_path / "incoming" / "deep er").mkdir(parents=True)
     (tmp_path / "incoming" / "deep er" / "Bücher 100%.txt").write_bytes(TEXT)
 
@@ -413,7 +452,7 @@ async def test_more_objects_than_one_batch_are_all_adopted(
     assert len(due) == 100  # the next sweep finds the next ones
 
 
-async def test_an_upload_whose_completion_was_never_said_is_found(
+async def test_the_sweep_finds_an_upload_without_a_complete_call(
     core: Application,
 ) -> None:
     entry = await _uploaded(core)
@@ -439,7 +478,7 @@ async def test_a_sweep_that_cannot_list_still_finds_what_is_due(
 
 
 async def test_the_sweep_ends_what_cannot_end_by_itself(core: Application, sql: Sql) -> None:
-    waiting, _ = await core.announce(UploadRequest(name="never.txt", size=1))
+    waiting, _ = await core.announce("never.txt", 1)
     deadly = await _queued(core)
     sql("update documents set created_at = now() - interval '25 hours'")
     sql(
@@ -460,7 +499,7 @@ async def test_the_sweep_ends_what_cannot_end_by_itself(core: Application, sql: 
 
 def _with(core: Application, reply: Callable[[], Awaitable[str]]) -> Application:
     """The same application with another model."""
-    return replace(core, model=Model(reply))
+    return replace(core, router=Model(reply))
 
 
 def _without_store(core: Application) -> Application:
@@ -475,12 +514,12 @@ def _without_store(core: Application) -> Application:
 
 
 def _model(core: Application) -> Model:
-    assert isinstance(core.model, Model)
-    return core.model
+    assert isinstance(core.router, Model)
+    return core.router
 
 
 async def _uploaded(core: Application, *, data: bytes = TEXT) -> Entry:
-    entry, _ = await core.announce(UploadRequest(name="a.txt", size=len(data)))
+    entry, _ = await core.announce("a.txt", len(data))
     await core.store.put(entry.object_key, data)
     return entry
 

@@ -14,21 +14,21 @@ import httpx
 import msgspec
 import pytest
 
-from functions import canary, ledger
+from functions import ledger
 from functions.application import Application
-from functions.canary import Examination, examine
+from functions.canary import CanaryResult, run_canary
 from functions.dialect import Client
 from functions.endpoint import read_endpoints
+from functions.entry import Entry
 from functions.errors import Code, Failure
-from functions.health import Health
-from functions.ledger import Entry, Ledger
+from functions.health import EndpointHealth
+from functions.ledger import Ledger
 from functions.question import CODE, Verdict, is_right
-from functions.schema import UploadRequest
-from functions.settings import Settings
-from functions.summarize import Model
+from functions.summarize import CompletionClient
 from tests import local
 from tests.functions.conftest import Sql
 from tests.functions.fakes import Model as Good
+from tests.functions.fakes import summary
 from tests.functions.test_inference import refused, said
 
 pytestmark = pytest.mark.anyio
@@ -44,18 +44,18 @@ class Endpoints:
     verdicts: dict[str, Verdict] = field(default_factory=lambda: {"own": "good", "spare": "good"})
     examined: list[str] = field(default_factory=list)
 
-    def route(self, document: str, *, without: Collection[str] = ()) -> Model:
+    def route(self, document_id: str, *, without: Collection[str] = ()) -> CompletionClient:
         """An endpoint that gives its own name for a summary."""
         for endpoint in (OWN, SPARE):
             if endpoint.name not in without:
                 return _Named(endpoint.name)
         raise Failure(Code.INFERENCE_UNAVAILABLE, "All are out.", "Wait.", retryable=True)
 
-    async def examine(self, endpoint: str) -> Examination:
+    async def run_canary(self, endpoint: str) -> CanaryResult:
         """A canary of a hundred tokens."""
         self.examined.append(endpoint)
         await asyncio.sleep(0)
-        return Examination(verdict=self.verdicts[endpoint], prompt_tokens=90, completion_tokens=10)
+        return CanaryResult(verdict=self.verdicts[endpoint], prompt_tokens=90, completion_tokens=10)
 
 
 class _Named(Good):
@@ -65,7 +65,8 @@ class _Named(Good):
 
     async def complete(self, **question: Any) -> Any:
         answer = await super().complete(**question)
-        return replace(answer, endpoint=self._name, text=f"A summary by {self._name}.")
+        usage = replace(answer.usage, endpoint=self._name, endpoints=[self._name])
+        return replace(answer, text=f"A summary by {self._name}.", usage=usage)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def endpoints() -> Endpoints:
 def served(core: Application, endpoints: Endpoints) -> Application:
     """The application with both endpoints, whose every sweep asks canaries."""
     settings = replace(core.settings, inference_endpoints=(OWN, SPARE))
-    return replace(core, settings=settings, model=endpoints)
+    return replace(core, settings=settings, router=endpoints)
 
 
 # ---------------------------------------------------------------- one canary
@@ -126,10 +127,10 @@ async def test_the_stand_in_passes(standin: dict[str, str]) -> None:
     )
     client = Client(settings.inference_endpoints[0], settings, None)
     async with client.http:
-        examined = await examine(client)
+        examined = await run_canary(client)
 
     assert examined.verdict == "good"
-    assert 30 < examined.prompt_tokens + examined.completion_tokens < canary.TOKENS
+    assert 30 < examined.prompt_tokens + examined.completion_tokens < 150  # see docs/endpoints.md
 
 
 @pytest.mark.parametrize(
@@ -159,10 +160,10 @@ async def test_only_an_answer_is_judged_and_no_answer_feeds_the_breaker(
         return httpx.Response(answer.status_code, content=answer.content)
 
     client = Client(OWN, local.settings(inference_endpoints=(OWN,)), httpx.MockTransport(handler))
-    verdicts = {(await examine(client)).verdict for _ in range(5)}
+    verdicts = {(await run_canary(client)).verdict for _ in range(5)}
 
     assert verdicts == {verdict}
-    assert (client.breaker.wait > 0) is down
+    assert (client.breaker.retry_after > 0) is down
     assert {(q["temperature"], q["seed"], q["max_tokens"]) for q in asked} == {(0, 20_261, 512)}
 
 
@@ -209,11 +210,13 @@ async def test_documents_of_a_drifted_endpoint_are_made_again_by_another(
     for suspect in suspects:
         await served.summarize(suspect.id)
     again = [await _get(served, suspect.id) for suspect in suspects]
-    assert {(a.status, a.endpoint, a.summary) for a in again} == {
+    assert {(a.status, a.usage and a.usage.endpoint, a.summary) for a in again} == {
         ("done", "spare", "A summary by spare.")
     }
     # What was paid for in vain is not forgotten, and each version still has one row.
-    assert {(a.calls, a.cost_usd, a.epoch) for a in again} == {(2, 3.0, 2)}
+    assert {(a.usage and (a.usage.calls, a.usage.cost_usd), a.epoch) for a in again} == {
+        ((2, 3.0), 2)
+    }
     assert sql("select count(*), count(distinct object_key) from documents") == [(4, 4)]
     assert sql(
         "select endpoint, withdrawn_because, count(*) from answers group by 1, 2 order by 1, 2"
@@ -242,20 +245,8 @@ async def test_a_summary_that_was_under_way_is_withdrawn_when_it_comes(
     assert claimed is not None
     for _ in range(2):
         await _swept(served, endpoints, own="wrong")
-    result = ledger.Result(
-        kind="text",
-        summary="Nonsense.",
-        model="m",
-        rung="dedicated",
-        endpoint="spare",
-        endpoints=["own", "spare"],  # a part is enough
-        replicas=[],
-        prompt_tokens=1,
-        completion_tokens=1,
-        calls=2,
-        cost_usd=None,
-    )
-    assert await served.ledger.finish(claimed, result)
+    late = summary("Nonsense.", endpoint="spare", endpoints=["own", "spare"])  # a part is enough
+    assert await served.ledger.finish(claimed, late, kind="text")
 
     await _swept(served, endpoints, own="good")
 
@@ -281,13 +272,13 @@ async def test_a_sweep_queues_no_more_than_its_cap(
 async def test_the_api_shows_no_summary_that_was_withdrawn(
     served: Application, endpoints: Endpoints
 ) -> None:
-    from functions.api import _document
+    from functions.api import to_document
 
     suspect = await _summarized(served, "a.txt")
     for _ in range(2):
         await _swept(served, endpoints, own="wrong")
 
-    shown = _document(await _get(served, suspect.id))
+    shown = to_document(await _get(served, suspect.id))
     assert (shown.status, shown.summary, shown.endpoint) == ("queued", None, "own")
     assert shown.error is not None
     assert shown.error.code == "CORRUPT_ENDPOINT"
@@ -315,8 +306,8 @@ async def test_another_model_under_the_same_name_is_another_endpoint(
     changed = msgspec.structs.replace(OWN, model="repaired")
     repaired = replace(served.settings, inference_endpoints=(changed, SPARE))
 
-    assert await served.ledger.infirmary.out(served.settings.inference_endpoints) == {"own"}
-    assert await served.ledger.infirmary.out(repaired.inference_endpoints) == set()
+    assert await served.ledger.endpoint_health.out(served.settings.inference_endpoints) == {"own"}
+    assert await served.ledger.endpoint_health.out(repaired.inference_endpoints) == set()
     await _swept(replace(served, settings=repaired), endpoints, own="wrong")
 
     own = await _health(served.ledger)
@@ -342,7 +333,7 @@ async def test_a_canary_is_due_again_after_the_interval(
 ) -> None:
     hourly = replace(served, settings=replace(served.settings, canary_interval_seconds=3600.0))
     await hourly.sweep()
-    sql("update endpoints set asked_at = now() - interval '1 hour' where name = 'own'")
+    sql("update endpoints set checked_at = now() - interval '1 hour' where name = 'own'")
 
     await hourly.sweep()
 
@@ -358,29 +349,6 @@ async def test_what_canaries_take_is_counted(served: Application, endpoints: End
 
 
 # ---------------------------------------------------------------- the schema
-
-
-async def test_code_that_knows_only_the_first_migration_goes_on(
-    postgres: local.Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It reads `documents` column by column: the second step leaves that table as it is."""
-    settings: Settings = local.database_settings(postgres)
-    steps = ledger.migrations()
-    columns = "select column_name from information_schema.columns where table_name = 'documents'"
-
-    async def read() -> list[Any]:
-        async with (
-            Ledger.open(settings.database_conninfo) as opened,
-            opened._pool.connection() as connection,
-        ):
-            return await (await connection.execute(columns)).fetchall()
-
-    monkeypatch.setattr(ledger, "migrations", lambda: steps[:1])
-    before = await read()
-    monkeypatch.undo()
-
-    assert await read() == before
-    assert len(before) == 28
 
 
 async def test_a_column_of_a_newer_migration_is_left_alone(served: Application, sql: Sql) -> None:
@@ -402,13 +370,13 @@ async def _swept(application: Application, endpoints: Endpoints, *, own: Verdict
     return (await _health(application.ledger)).state
 
 
-async def _health(ledger: Ledger) -> Health:
-    own, _ = await ledger.infirmary.all()
+async def _health(ledger: Ledger) -> EndpointHealth:
+    own, _ = await ledger.endpoint_health.all()
     return own
 
 
 async def _queued(application: Application, name: str) -> Entry:
-    entry, _ = await application.announce(UploadRequest(name=name, size=1))
+    entry, _ = await application.announce(name, 1)
     await application.store.put(entry.object_key, b"The tower was built of granite in 1841.")
     return await application.complete(entry)
 

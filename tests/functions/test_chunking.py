@@ -89,7 +89,7 @@ def test_a_blank_text_has_no_pieces(text: str) -> None:
 
 
 def test_a_budget_below_the_least_is_refused() -> None:
-    with pytest.raises(ValueError, match="budget is 63 tokens, the least is 64"):
+    with pytest.raises(ValueError, match="budget=63 tokens must be at least 64"):
         split("text", 63)
 
 

@@ -71,7 +71,7 @@ def told(postgres: local.Server, s3: str, monkeypatch: pytest.MonkeyPatch) -> di
 async def test_the_role_brings_the_schema_up_to_date_and_is_nobody_else(
     told: dict[str, str], postgres: local.Server
 ) -> None:
-    answer = aws_database.own({}, None)
+    answer = aws_database.handler({}, None)
 
     role, name = told["DATABASE_USER"], told["DATABASE_NAME"]
     assert answer == {"database": name, "owner": role}
@@ -91,13 +91,13 @@ async def test_the_role_brings_the_schema_up_to_date_and_is_nobody_else(
 def test_it_may_be_repeated_and_a_new_password_takes_the_place_of_the_old(
     told: dict[str, str], postgres: local.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    aws_database.own({}, None)
+    aws_database.handler({}, None)
     changed = boto3.client("secretsmanager").put_secret_value(
         SecretId=f"{told['DATABASE_NAME']}-role", SecretString="another-one"
     )
     monkeypatch.setenv("DATABASE_PASSWORD_SECRET_ARN", f"{changed['ARN']}:::{changed['VersionId']}")
 
-    aws_database.own({}, None)
+    aws_database.handler({}, None)
 
     with connected(postgres, "postgres", postgres.admin_password, "postgres") as admin:
         (verifier,) = admin.execute(

@@ -49,7 +49,7 @@ def application(
             yield running
 
 
-def test_nothing_that_a_corrupt_replica_said_stays_and_nothing_is_lost(
+def test_summaries_of_a_corrupt_replica_are_replaced_and_none_is_lost(
     application: local.Application, fleet: Fleet
 ) -> None:
     settings = Settings.read(application.environment)

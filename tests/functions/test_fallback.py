@@ -41,7 +41,7 @@ def dedicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Progra
         program.daemon.stop()
 
 
-def test_nothing_is_lost_and_the_ledger_says_who_answered(
+def test_no_document_is_lost_and_the_ledger_names_the_endpoint(
     tmp_path_factory: pytest.TempPathFactory,
     postgres: local.Server,
     standin: dict[str, str],
@@ -85,7 +85,7 @@ def test_nothing_is_lost_and_the_ledger_says_who_answered(
             assert before["working"] > 0
             assert statuses() == {"done": DOCUMENTS}
             rows = database.execute(
-                """select endpoint, answered_by, rung, count(*), sum(attempts), sum(calls)
+                """select endpoint, endpoints, rung, count(*), sum(attempts), sum(calls)
                 from documents join answers on document = id and answers.epoch = documents.epoch
                 group by 1, 2, 3 order by 1"""
             ).fetchall()

@@ -7,6 +7,7 @@ the stand-in for the inference are real. What only AWS shows is not shown here: 
 the gateway, and that moto does not check signatures.
 """
 
+import asyncio
 import base64
 import json
 import os
@@ -15,14 +16,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import psycopg
 import pytest
 
 from components.aws.regions import REGIONS
+from functions.application import Application
 from functions.handlers import aws
 from functions.handlers.authorities import trust
+from functions.handlers.aws_http import HttpResult
 from functions.secrets_aws import resolve, secrets_manager
 from tests import local
 from tests.contract.event_source import record
@@ -59,7 +63,7 @@ class Worker:
         """Write an object, as an upload does."""
         self.cloud.s3.put_object(Bucket=self.cloud.bucket, Key=key, Body=data)
 
-    def messages(self) -> Json:
+    def messages(self) -> Any:
         """What S3 has written into the queue, as the event that Lambda makes of it."""
         received = self.cloud.sqs.receive_message(
             QueueUrl=self.cloud.queue_url,
@@ -79,7 +83,7 @@ class Worker:
         return {d["name"]: d for d in self.call("GET", "/api/documents")["documents"]}
 
 
-def request(method: str, path: str, *, body: str | None = None, **changes: Any) -> Json:
+def request(method: str, path: str, *, body: str | None = None, **changes: Any) -> Any:
     """What a caller with the token asks, as an event."""
     path, _, query = path.partition("?")
     data = None if body is None else body.encode()
@@ -87,7 +91,7 @@ def request(method: str, path: str, *, body: str | None = None, **changes: Any) 
     return proxy_event(method, path, query=query, headers=headers, body=data) | changes
 
 
-def content(answer: Json) -> bytes:
+def content(answer: HttpResult) -> bytes:
     """The body that the gateway sends on."""
     assert answer["isBase64Encoded"] is True
     return base64.b64decode(answer["body"])
@@ -180,14 +184,14 @@ def test_a_retry_that_the_queue_does_not_take_is_left_to_the_sweep(worker: Worke
     assert aws.sweep({}, Invocation()) == {"due": 1}
 
 
-def test_the_bucket_starts_the_work_on_what_arrives_and_nobody_else_does(worker: Worker) -> None:
+def test_only_the_bucket_starts_the_work_on_new_objects(worker: Worker) -> None:
     upload = worker.call("POST", "/api/uploads", {"name": "once.txt", "size": len(TEXT)})
     httpx.put(upload["upload_url"], content=TEXT).raise_for_status()
     worker.call("POST", f"/api/documents/{upload['document_id']}/complete")
 
     bodies = [json.loads(message["body"]) for message in worker.messages()["Records"]]
     assert [key for body in bodies for key in aws.keys(body)]
-    assert not any(aws.DOCUMENT in body for body in bodies)
+    assert not any("document_id" in body for body in bodies)
 
 
 def test_without_time_a_document_is_recorded_and_left_to_the_sweep(worker: Worker) -> None:
@@ -230,17 +234,47 @@ def test_a_new_password_of_the_database_is_taken_up(worker: Worker, postgres: lo
     assert worker.documents()["before.txt"]["status"] == "done"
 
 
-def test_a_cold_start_without_a_database_says_so(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("path", ["/healthz", "/", "/api/documents"])
+def test_a_cold_start_without_a_database_is_a_503_with_an_error_body(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     def away(_settings: object) -> None:
         raise psycopg.OperationalError
 
     monkeypatch.setattr(aws, "open_application", away)
 
-    answer = aws.api(request("GET", "/healthz"), Invocation())
+    answer = aws.api(request("GET", path), Invocation())
 
-    assert answer == {"statusCode": 503, "headers": {"retry-after": "10"}}
+    assert answer["statusCode"] == 503
+    assert answer["headers"] == {"content-type": "application/json"}
+    assert json.loads(content(answer)) == {
+        "error": {
+            "code": "DATABASE_UNAVAILABLE",
+            "message": "The database did not answer.",
+            "remedy": "Try again in a moment; /healthz shows when it is back.",
+        }
+    }
+
+
+def test_an_error_is_logged_even_when_another_document_runs_out_of_time(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("breaks.txt", "waits.txt"):
+        worker.put(f"incoming/{name}", TEXT)
+    started: list[UUID] = []
+
+    async def summarize(_application: Application, id_: UUID) -> None:
+        started.append(id_)
+        if len(started) == 1:
+            raise psycopg.OperationalError("the connection is lost")
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Application, "summarize", summarize)
+    monkeypatch.setattr(aws, "MIN_SECONDS", -60.0)
+
+    aws.summarize(worker.messages(), Invocation(seconds=aws.SLACK_SECONDS + 0.05))
+
+    assert f"document {started[0]}: left to the sweep (the connection is lost)" in caplog.text
 
 
 def test_openssl_trusts_the_usual_authorities_and_those_of_rds(
@@ -290,9 +324,7 @@ def test_a_query_reaches_the_application_as_it_was_sent(worker: Worker) -> None:
     answer = aws.api(request("GET", "/api/documents?cursor=a%26b%3D%C3%BC"), Invocation())
 
     assert answer["statusCode"] == 400
-    assert json.loads(content(answer))["error"]["message"] == (
-        "The cursor 'a&b=ü' is none of ours."
-    )
+    assert json.loads(content(answer))["error"]["message"] == ("Invalid cursor 'a&b=ü'.")
 
 
 # ---------------------------------------------------------------- events of S3

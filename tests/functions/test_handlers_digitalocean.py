@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import certifi
 import psycopg
@@ -60,7 +61,7 @@ def environment(host: FunctionsHost) -> dict[str, str]:
 # ---------------------------------------------------------------- the calling convention
 
 
-def test_an_answer_above_the_platform_s_limit_is_an_error_that_says_so() -> None:
+def test_a_response_above_the_platforms_limit_is_an_error() -> None:
     """The platform's own answer would say nothing."""
     large = asgi.Answer(
         status=200, headers={"content-type": "text/plain"}, body=b"a" * MAX_PAYLOAD_BYTES
@@ -71,8 +72,8 @@ def test_an_answer_above_the_platform_s_limit_is_an_error_that_says_so() -> None
     assert result["statusCode"] == 500
     assert json.loads(result["body"])["error"] == {
         "code": "INTERNAL",
-        "message": "The answer has 1,000,068 bytes; the platform carries 1,000,000.",
-        "remedy": "Ask for less at once.",
+        "message": "The response has 1,000,068 bytes; the platform's limit is 1,000,000.",
+        "remedy": "Request less data at once.",
     }
 
 
@@ -97,12 +98,12 @@ def test_main_goes_by_the_function_s_name(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(digitalocean, "_functions", None)
-    event = {"http": {"method": "GET", "path": "/healthz", "headers": {}}}
+    event: digitalocean.Event = {"http": {"method": "GET", "path": "/healthz", "headers": {}}}
 
-    answer = digitalocean.main(event, Context(function_name=f"/{NAMESPACE}/summarizer/api"))
-    with pytest.raises(ValueError, match="There is no function 'other'"):
+    answer: Any = digitalocean.main(event, Context(function_name=f"/{NAMESPACE}/summarizer/api"))
+    with pytest.raises(ValueError, match="Unknown function 'other'"):
         digitalocean.main(event, Context(function_name=f"/{NAMESPACE}/summarizer/other"))
-    with pytest.raises(ValueError, match="api answers web calls only"):
+    with pytest.raises(ValueError, match="The event of a call to api has no http"):
         digitalocean.main({}, Context(function_name=f"/{NAMESPACE}/summarizer/api"))
 
     functions: Functions | None = digitalocean._functions
@@ -119,7 +120,7 @@ def test_without_its_database_the_api_answers_503_and_comes_back(
     monkeypatch.setattr(Ledger, "open", lambda c: patience(c, patience_seconds=0.2))
     away = Functions(Settings.read({**environment, "DATABASE_PORT": "9"}), Platform())
 
-    result = away.call("api", {"http": {"method": "GET", "path": "/healthz"}})
+    result: Any = away.call("api", {"http": {"method": "GET", "path": "/healthz"}})
 
     away.close()
     assert result["statusCode"] == 503

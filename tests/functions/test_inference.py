@@ -26,8 +26,9 @@ from functions import dialect
 from functions.dialect import retry_after
 from functions.endpoint import read_endpoints
 from functions.errors import Code, Failure
-from functions.inference import MAX_ATTEMPTS, Answer, Inference
+from functions.inference import MAX_ATTEMPTS, Router
 from functions.settings import Settings
+from functions.usage import Summary, Usage
 from tests import local
 
 pytestmark = pytest.mark.anyio
@@ -99,11 +100,11 @@ async def ask(
     max_tokens: int = 50,
     url: str = "http://127.0.0.1:9/v1",
     **changes: object,
-) -> Answer:
+) -> Summary:
     """One question to an endpoint, without pauses."""
     settings = with_key(inference_endpoints=(local.endpoint(url=url),), **changes)
     transport = httpx.MockTransport(cast(Any, handler))
-    async with Inference(settings, transport=transport, jitter=lambda: 0.0) as model:
+    async with Router(settings, transport=transport, jitter=lambda: 0.0) as model:
         return await model.route("d").complete(
             system="Summarize.",
             user="A text.",
@@ -125,15 +126,19 @@ async def failure(handler: Handler | Waiting, **how: Any) -> Failure:
 async def test_an_answer_holds_the_text_and_what_it_took() -> None:
     answer = await ask(Endpoint(said("  A summary.\n")))
 
-    assert answer == Answer(
+    assert answer == Summary(
         text="A summary.",
-        model="some-model-2026",
-        endpoint="serverless",
-        rung="serverless",
-        prompt_tokens=100,
-        completion_tokens=20,
-        calls=1,
-        cost_usd=None,
+        usage=Usage(
+            model="some-model-2026",
+            rung="serverless",
+            endpoint="serverless",
+            endpoints=["serverless"],
+            replicas=[],
+            prompt_tokens=100,
+            completion_tokens=20,
+            calls=1,
+            cost_usd=None,
+        ),
     )
 
 
@@ -141,9 +146,9 @@ async def test_an_answer_names_its_replica_where_the_endpoint_does() -> None:
     named = said()
     named.headers["X-Replica"] = "server-0"
 
-    assert (await ask(Endpoint(named))).replica == "server-0"
-    assert (await ask(Endpoint(said("Cut", "length"), named))).replica == "server-0"
-    assert (await ask(Endpoint(said()))).replica is None
+    assert (await ask(Endpoint(named))).usage.replicas == ["server-0"]
+    assert (await ask(Endpoint(said("Cut", "length"), named))).usage.replicas == ["server-0"]
+    assert (await ask(Endpoint(said()))).usage.replicas == []
 
 
 async def test_the_question_is_a_chat_completion_with_a_bearer_key() -> None:
@@ -170,19 +175,19 @@ async def test_the_question_is_a_chat_completion_with_a_bearer_key() -> None:
     }
 
 
-async def test_an_answer_without_usage_or_model_counts_nothing_and_names_the_one_asked() -> None:
+async def test_an_answer_without_usage_or_model_has_no_tokens_and_the_configured_model() -> None:
     bare = {"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]}
 
     answer = await ask(Endpoint(httpx.Response(200, json=bare)))
 
-    assert (answer.text, answer.model, answer.calls) == ("Yes.", "some-model", 1)
-    assert (answer.prompt_tokens, answer.completion_tokens) == (0, 0)
+    assert (answer.text, answer.usage.model, answer.usage.calls) == ("Yes.", "some-model", 1)
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (0, 0)
 
 
 async def test_what_a_database_cannot_store_is_left_out() -> None:
     answer = await ask(Endpoint(said("Nul\0 and \ufeffmore", model="mo\0del")))
 
-    assert (answer.text, answer.model) == ("Nul and \ufeffmore", "model")
+    assert (answer.text, answer.usage.model) == ("Nul and \ufeffmore", "model")
 
 
 # ---------------------------------------------------------------- refusals are final
@@ -200,7 +205,7 @@ async def test_what_a_database_cannot_store_is_left_out() -> None:
         (302, Code.INFERENCE_REJECTED),
     ],
 )
-async def test_a_refusal_is_asked_for_once(status: int, code: Code) -> None:
+async def test_a_lasting_refusal_is_not_retried(status: int, code: Code) -> None:
     endpoint = Endpoint(refused(status, "This model's maximum context length is 8192 tokens."))
 
     problem = await failure(endpoint)
@@ -229,7 +234,7 @@ async def test_a_refusal_in_another_dialect_is_one_too(body: bytes) -> None:
     problem = await failure(Endpoint(httpx.Response(400, content=body)))
 
     assert problem.message == (
-        "The inference endpoint http://127.0.0.1:9/v1 refused the request (400)."
+        "The inference endpoint http://127.0.0.1:9/v1 rejected the request (400)."
     )
 
 
@@ -250,7 +255,7 @@ async def test_a_status_that_may_pass_is_tried_again(status: int) -> None:
 
     answer = await ask(endpoint)
 
-    assert endpoint.calls == answer.calls == 3
+    assert endpoint.calls == answer.usage.calls == 3
 
 
 @pytest.mark.parametrize(
@@ -279,7 +284,7 @@ async def test_what_does_not_pass_is_tried_four_times(problem: httpx.Response | 
 async def test_the_pause_doubles_and_the_jitter_shortens_it(pauses: list[float]) -> None:
     settings = local.settings()
     transport = httpx.MockTransport(Endpoint(refused(503)))
-    async with Inference(settings, transport=transport, jitter=lambda: 0.5) as model:
+    async with Router(settings, transport=transport, jitter=lambda: 0.5) as model:
         with pytest.raises(Failure):
             await model.route("d").complete(
                 system="s", user="u", max_tokens=9, deadline=time.monotonic() + 60
@@ -288,12 +293,12 @@ async def test_the_pause_doubles_and_the_jitter_shortens_it(pauses: list[float])
     assert pauses == [0.25, 0.5, 1.0]
 
 
-async def test_no_place_is_taken_while_nothing_is_asked(pauses: list[float]) -> None:
+async def test_a_pause_takes_no_slot(pauses: list[float]) -> None:
     # One place: a call that waited for its next attempt inside it would lock the other out.
     endpoint = Endpoint(refused(503), refused(503), said())
     settings = local.settings(inference_concurrency=1)
     transport = httpx.MockTransport(endpoint)
-    async with Inference(settings, transport=transport, jitter=lambda: 1.0) as model:
+    async with Router(settings, transport=transport, jitter=lambda: 1.0) as model:
         deadline = time.monotonic() + 60
         answers = await asyncio.gather(
             *(
@@ -318,13 +323,13 @@ async def test_retry_after_is_the_least_pause(
 ) -> None:
     answer = await ask(Endpoint(refused(429, **{"Retry-After": header}), said()))
 
-    assert answer.calls == 2
+    assert answer.usage.calls == 2
     assert pauses == [pause]
 
 
 async def test_a_back_off_that_is_longer_than_retry_after_wins(pauses: list[float]) -> None:
     transport = httpx.MockTransport(Endpoint(refused(429, **{"Retry-After": "0.1"}), said()))
-    async with Inference(local.settings(), transport=transport, jitter=lambda: 1.0) as model:
+    async with Router(local.settings(), transport=transport, jitter=lambda: 1.0) as model:
         await model.route("d").complete(
             system="s", user="u", max_tokens=9, deadline=time.monotonic() + 60
         )
@@ -398,7 +403,7 @@ async def test_an_endpoint_that_is_silent_is_tried_again() -> None:
     problem = await failure(_silence, inference_timeout_seconds=0.01)
 
     assert (problem.code, problem.retryable) == (Code.INFERENCE_UNAVAILABLE, True)
-    assert problem.message.endswith("did not answer.")
+    assert problem.message.endswith("did not answer within 0.01 seconds.")
 
 
 async def test_the_deadline_ends_an_answer_that_does_not_come() -> None:
@@ -426,7 +431,7 @@ async def test_an_answer_that_comes_in_drops_does_not_outlast_the_timeout() -> N
     assert problem.code is Code.INFERENCE_UNAVAILABLE
 
 
-async def test_nothing_is_asked_after_the_deadline() -> None:
+async def test_no_call_starts_after_the_deadline() -> None:
     endpoint = Endpoint(said())
 
     problem = await failure(endpoint, seconds=-1)
@@ -435,11 +440,11 @@ async def test_nothing_is_asked_after_the_deadline() -> None:
     assert problem.code is Code.DEADLINE_EXCEEDED
 
 
-async def test_the_wait_for_a_place_ends_by_the_deadline_too() -> None:
+async def test_the_deadline_includes_the_wait_for_a_slot() -> None:
     settings = local.settings(inference_concurrency=1)
-    async with Inference(settings, transport=httpx.MockTransport(_silence)) as model:
+    async with Router(settings, transport=httpx.MockTransport(_silence)) as model:
 
-        def complete(seconds: float) -> asyncio.Task[Answer]:
+        def complete(seconds: float) -> asyncio.Task[Summary]:
             deadline = time.monotonic() + seconds
             return asyncio.create_task(
                 model.route("d").complete(system="s", user="u", max_tokens=9, deadline=deadline)
@@ -466,7 +471,7 @@ async def test_never_more_calls_are_in_flight_than_allowed() -> None:
         return said()
 
     settings = local.settings(inference_concurrency=3)
-    async with Inference(settings, transport=httpx.MockTransport(handler)) as model:
+    async with Router(settings, transport=httpx.MockTransport(handler)) as model:
         deadline = time.monotonic() + 10
         await asyncio.gather(
             *(
@@ -505,21 +510,25 @@ async def test_an_answer_that_was_filtered_is_no_summary() -> None:
     assert (problem.code, problem.retryable) == (Code.INFERENCE_FILTERED, False)
 
 
-async def test_an_answer_that_was_cut_is_asked_for_once_more_with_twice_the_room() -> None:
+async def test_a_cut_answer_is_requested_again_with_twice_the_tokens() -> None:
     endpoint = Endpoint(said("A summ", "length"), said("A summary."))
 
     answer = await ask(endpoint, max_tokens=50)
 
     assert [question["max_tokens"] for question in endpoint.asked] == [50, 100]
-    assert answer == Answer(
+    assert answer == Summary(
         text="A summary.",
-        model="some-model-2026",
-        endpoint="serverless",
-        rung="serverless",
-        prompt_tokens=200,
-        completion_tokens=40,
-        calls=2,
-        cost_usd=None,
+        usage=Usage(
+            model="some-model-2026",
+            rung="serverless",
+            endpoint="serverless",
+            endpoints=["serverless"],
+            replicas=[],
+            prompt_tokens=200,
+            completion_tokens=40,
+            calls=2,
+            cost_usd=None,
+        ),
     )
 
 
@@ -530,7 +539,7 @@ async def test_an_answer_that_was_cut_twice_is_no_summary() -> None:
 
     assert endpoint.calls == 2
     assert (problem.code, problem.retryable) == (Code.INFERENCE_TRUNCATED, False)
-    assert "within 100 tokens" in problem.message
+    assert "longer than 100 tokens" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -641,7 +650,7 @@ async def test_the_key_is_never_shown(
     settings = with_key()
     transport = httpx.MockTransport(Endpoint(answer))
     shown = []
-    async with Inference(settings, transport=transport, jitter=lambda: 0.0) as model:
+    async with Router(settings, transport=transport, jitter=lambda: 0.0) as model:
         shown += [repr(model), str(model)]
         try:
             shown.append(
@@ -666,10 +675,10 @@ async def test_the_stand_in_is_understood(standin: dict[str, str]) -> None:
     answer = await _ask_standin(standin, f"<document>\n{text}\n</document>")
 
     assert answer.text in (text, *(f"{sentence}." for sentence in text.rstrip(".").split(". ")))
-    assert answer.model == local.STANDIN
-    assert answer.calls == 1
-    assert answer.prompt_tokens > 15
-    assert answer.completion_tokens > 5
+    assert answer.usage.model == local.STANDIN
+    assert answer.usage.calls == 1
+    assert answer.usage.prompt_tokens > 15
+    assert answer.usage.completion_tokens > 5
 
 
 async def test_the_stand_ins_length_is_asked_again_and_then_refused(
@@ -719,9 +728,9 @@ async def test_a_prompt_that_is_too_long_for_the_stand_in_is_rejected(
 async def test_the_stand_ins_rate_limit_is_left_to_the_ledger() -> None:
     app = create_app(StandInSettings(api_key=KEY, model="m", requests_per_minute=1))
     settings = with_key(inference_endpoints=(local.endpoint(model="m"),))
-    async with Inference(settings, transport=httpx.ASGITransport(app)) as model:
+    async with Router(settings, transport=httpx.ASGITransport(app)) as model:
 
-        async def complete() -> Answer:
+        async def complete() -> Summary:
             return await model.route("d").complete(
                 system="s",
                 user="The tower was built of granite in 1841.",
@@ -739,8 +748,8 @@ async def test_the_stand_ins_rate_limit_is_left_to_the_ledger() -> None:
     assert 55 <= no.value.retry_after <= 60
 
 
-async def test_an_endpoint_that_nobody_serves_is_unavailable() -> None:
-    async with Inference(local.settings(), jitter=lambda: 0.0) as model:
+async def test_a_refused_connection_is_unavailable() -> None:
+    async with Router(local.settings(), jitter=lambda: 0.0) as model:
         with pytest.raises(Failure) as no:
             await model.route("d").complete(
                 system="s", user="u", max_tokens=9, deadline=time.monotonic() + 10
@@ -748,7 +757,7 @@ async def test_an_endpoint_that_nobody_serves_is_unavailable() -> None:
 
     assert no.value.code is Code.INFERENCE_UNAVAILABLE
     assert no.value.message == (
-        "The inference endpoint http://127.0.0.1:9/v1 could not be reached (ConnectError)."
+        "The inference endpoint http://127.0.0.1:9/v1 is unreachable (ConnectError)."
     )
 
 
@@ -759,7 +768,7 @@ async def _ask_standin(
     max_tokens: int = 200,
     key: str | None = None,
     model: str = local.STANDIN,
-) -> Answer:
+) -> Summary:
     (endpoint,) = read_endpoints(standin["INFERENCE_ENDPOINTS"])
     settings = local.settings(
         inference_endpoints=(replace(endpoint, model=model),),
@@ -767,7 +776,7 @@ async def _ask_standin(
         if key
         else json.loads(standin["INFERENCE_API_KEYS"]),
     )
-    async with Inference(settings) as inference:
+    async with Router(settings) as inference:
         return await inference.route("d").complete(
             system="Summarize.",
             user=user,

@@ -5,16 +5,20 @@ Nobody waits here: time passes by moving the timestamps of rows in SQL.
 
 import asyncio
 from collections import Counter
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
+from functions.entry import Entry
 from functions.errors import Code, Failure
-from functions.ledger import MAX_LOST_LEASES, Entry, Ledger, Result, migrations
+from functions.ledger import MAX_LOST_LEASES, Ledger
+from functions.migrations import migrations
 from functions.settings import Settings
+from functions.usage import Summary, Usage
 from tests import local
 from tests.functions.conftest import Sql
 
@@ -22,23 +26,24 @@ pytestmark = pytest.mark.anyio
 
 LEASE = timedelta(minutes=11)
 
-RESULT = Result(
-    kind="pdf",
-    summary="What it says.",
-    model="some-model",
-    rung="dedicated",
-    endpoint="dedicated",
-    endpoints=["dedicated", "spare"],
-    replicas=["server-0", "server-1"],
-    prompt_tokens=1200,
-    completion_tokens=90,
-    calls=3,
-    cost_usd=0.0012,
+SUMMARY = Summary(
+    text="What it says.",
+    usage=Usage(
+        model="some-model",
+        rung="dedicated",
+        endpoint="dedicated",
+        endpoints=["dedicated", "spare"],
+        replicas=["server-0", "server-1"],
+        prompt_tokens=1200,
+        completion_tokens=90,
+        calls=3,
+        cost_usd=0.0012,
+    ),
 )
 PASSING = Failure(Code.INFERENCE_UNAVAILABLE, "It answered 503.", "Wait.", retryable=True)
 LASTING = Failure(Code.ENCRYPTED, "It has a password.", "Remove the password.")
-NO_UPLOAD = Failure(Code.OBJECT_MISSING, "Its bytes never came.", "Upload it again.")
-NO_WORKER = Failure(Code.INTERNAL, "The worker vanished.", "Report it.")
+NO_UPLOAD = Failure(Code.OBJECT_MISSING, "It was not uploaded.", "Upload it again.")
+NO_WORKER = Failure(Code.INTERNAL, "The worker died.", "Report it.")
 
 
 @pytest.fixture
@@ -53,12 +58,12 @@ def empty(postgres: local.Server) -> Settings:
 async def test_migrations_run_once_however_often_and_by_however_many(empty: Settings) -> None:
     opened = [Ledger.open(empty.database_conninfo, connections=2) for _ in range(4)]
 
-    async def start(ledger: Any) -> list[str]:
-        async with ledger as running:
-            again: list[str] = await running.migrate()
-            return again
+    async def start(ledger: AbstractAsyncContextManager[Ledger]) -> None:
+        async with ledger:
+            pass
 
-    assert await asyncio.gather(*map(start, opened)) == [[], [], [], []]
+    await asyncio.gather(*map(start, opened))
+
     with psycopg.connect(empty.database_conninfo) as connection:
         names = connection.execute("select name from migrations order by name").fetchall()
     assert names == [(name,) for name, _ in migrations()]
@@ -75,7 +80,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
     empty: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = [("0001_good", b"create table good ()"), ("0002_bad", b"create nonsense")]
-    monkeypatch.setattr("functions.ledger.migrations", lambda: steps)
+    monkeypatch.setattr("functions.migrations.migrations", lambda: steps)
 
     with pytest.raises(psycopg.errors.SyntaxError):
         async with Ledger.open(empty.database_conninfo):
@@ -96,6 +101,7 @@ async def test_an_announced_document_waits_for_its_bytes(ledger: Ledger) -> None
     )
 
     assert entry == await ledger.get(id_)
+    assert entry.usage is None
     assert (entry.id, entry.name, entry.size) == (id_, "a.pdf", 10)
     assert (entry.status, entry.object_version, entry.attempts) == ("uploading", "", 0)
     assert await ledger.due() == []
@@ -114,7 +120,7 @@ async def test_an_announced_document_is_queued_with_its_version_and_real_size(
     assert await ledger.due() == [announced.id]
 
 
-async def test_an_object_that_nobody_announced_gets_its_own_row(ledger: Ledger) -> None:
+async def test_an_object_that_was_not_announced_gets_its_own_row(ledger: Ledger) -> None:
     entry = await _enqueue(ledger, "incoming/dropped.pdf", "v1")
 
     assert entry is not None
@@ -194,28 +200,30 @@ async def test_of_ten_claims_at_the_same_time_one_wins(ledger: Ledger) -> None:
 async def test_a_finished_document_has_its_summary_and_what_it_took(ledger: Ledger) -> None:
     entry = await _claimed(ledger)
 
-    assert await ledger.finish(entry, RESULT)
+    assert await ledger.finish(entry, SUMMARY, kind="pdf")
 
     done = await _get(ledger, entry.id)
     assert (done.status, done.lease_until, done.error_code) == ("done", None, None)
-    assert {name: getattr(done, name) for name in Result.__dataclass_fields__} == {
-        name: getattr(RESULT, name) for name in Result.__dataclass_fields__
-    }
+    assert (done.summary, done.kind, done.usage) == (SUMMARY.text, "pdf", SUMMARY.usage)
 
 
 async def test_an_unknown_cost_stays_unknown(ledger: Ledger) -> None:
     entry = await _claimed(ledger)
 
-    await ledger.finish(entry, Result(**{**vars(RESULT), "cost_usd": None}))
+    await ledger.finish(
+        entry, replace(SUMMARY, usage=replace(SUMMARY.usage, cost_usd=None)), kind="pdf"
+    )
 
-    assert (await _get(ledger, entry.id)).cost_usd is None
+    usage = (await _get(ledger, entry.id)).usage
+    assert usage is not None
+    assert usage.cost_usd is None
 
 
 async def test_a_blank_summary_is_refused_by_the_database_itself(ledger: Ledger) -> None:
     entry = await _claimed(ledger)
 
     with pytest.raises(psycopg.errors.CheckViolation):
-        await ledger.finish(entry, Result(**{**vars(RESULT), "summary": "  "}))
+        await ledger.finish(entry, replace(SUMMARY, text="  "), kind="pdf")
 
     assert (await _get(ledger, entry.id)).status == "working"
 
@@ -238,26 +246,12 @@ async def test_progress_only_grows_and_is_reset_by_the_next_claim(ledger: Ledger
 # ---------------------------------------------------------------- workers that die, or seem to
 
 
-async def test_a_finished_document_says_who_answered_and_no_other_does(ledger: Ledger) -> None:
-    entry = await _claimed(ledger)
-    assert (entry.endpoint, entry.endpoints) == (None, None)
-
-    await ledger.finish(entry, RESULT)
-
-    done = await _get(ledger, entry.id)
-    assert (done.endpoint, done.rung, done.endpoints) == (
-        "dedicated",
-        "dedicated",
-        ["dedicated", "spare"],
-    )
-
-
 async def test_a_worker_that_was_replaced_leaves_no_answer(ledger: Ledger, sql: Sql) -> None:
     zombie = await _claimed(ledger)
     sql("update documents set lease_until = now() - interval '1 s'")
     assert await ledger.claim(zombie.id, lease=LEASE) is not None
 
-    assert not await ledger.finish(zombie, RESULT)
+    assert not await ledger.finish(zombie, SUMMARY, kind="pdf")
 
     assert sql("select count(*) from answers") == [(0,)]
 
@@ -281,7 +275,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(ledger: Ledger, sql: 
     _let_the_lease_run_out(sql)
     owner = await ledger.claim(zombie.id, lease=LEASE)
 
-    assert not await ledger.finish(zombie, RESULT)
+    assert not await ledger.finish(zombie, SUMMARY, kind="pdf")
     assert not await ledger.fail(zombie, LASTING)
     assert not await ledger.give_back(zombie)
     assert not await ledger.progress(zombie, done=1, total=2)
@@ -296,22 +290,22 @@ async def test_a_worker_that_lost_its_lease_does_not_overwrite_the_summary(
     _let_the_lease_run_out(sql)
     owner = await ledger.claim(zombie.id, lease=LEASE)
     assert owner is not None
-    await ledger.finish(owner, RESULT)
+    await ledger.finish(owner, SUMMARY, kind="pdf")
 
-    assert not await ledger.finish(zombie, Result(**{**vars(RESULT), "summary": "Stale."}))
+    assert not await ledger.finish(zombie, replace(SUMMARY, text="Stale."), kind="pdf")
     assert not await ledger.fail(zombie, LASTING)
 
     done = await _get(ledger, zombie.id)
-    assert (done.status, done.summary) == ("done", RESULT.summary)
+    assert (done.status, done.summary) == ("done", SUMMARY.text)
 
 
-async def test_a_late_worker_that_nobody_replaced_may_still_finish(
+async def test_a_late_worker_may_finish_while_no_other_has_the_claim(
     ledger: Ledger, sql: Sql
 ) -> None:
     entry = await _claimed(ledger)
     _let_the_lease_run_out(sql)
 
-    assert await ledger.finish(entry, RESULT)
+    assert await ledger.finish(entry, SUMMARY, kind="pdf")
     assert await ledger.due() == []
 
 
@@ -429,7 +423,9 @@ async def test_an_outage_of_a_day_ends_a_document(ledger: Ledger, sql: Sql) -> N
     failed = await _get(ledger, entry.id)
     assert (failed.status, failed.error_code) == ("failed", "INFERENCE_UNAVAILABLE")
     assert failed.error_message == PASSING.message
-    assert failed.error_remedy == "It was tried for 24 hours: retry it when this is repaired."
+    assert (
+        failed.error_remedy == "It was retried for 24 hours; fix the cause and retry the document."
+    )
 
 
 async def test_an_announced_document_has_its_day_from_when_it_was_uploaded(
@@ -569,7 +565,7 @@ async def test_a_page_that_was_begun_is_not_moved_by_new_documents(ledger: Ledge
 async def test_totals_count_documents_and_usage_by_status(ledger: Ledger) -> None:
     assert await ledger.totals() == []
     for name in ("a", "b"):
-        await ledger.finish(await _claimed(ledger, f"incoming/{name}"), RESULT)
+        await ledger.finish(await _claimed(ledger, f"incoming/{name}"), SUMMARY, kind="pdf")
     await ledger.fail(await _claimed(ledger, "incoming/c"), LASTING)
 
     assert await ledger.totals() == [("done", 2, 6, 2400, 180), ("failed", 1, 0, 0, 0)]
@@ -590,16 +586,16 @@ async def test_any_text_that_a_document_can_hold_is_kept(ledger: Ledger) -> None
     odd = "naïve 🗿 ' \" \\ % {} \r\n\t \u202e \ufffd"
     entry = await _claimed(ledger, f"incoming/{odd}")
 
-    await ledger.finish(entry, Result(**{**vars(RESULT), "summary": odd}))
+    await ledger.finish(entry, replace(SUMMARY, text=odd), kind="pdf")
 
     done = await _get(ledger, entry.id)
     assert (done.summary, done.object_key) == (odd, f"incoming/{odd}")
 
 
-# ---------------------------------------------------------------- the database is away
+# ---------------------------------------------------------------- the database is unreachable
 
 
-async def test_ping_tells_whether_the_database_answers(ledger: Ledger) -> None:
+async def test_ping_is_true_while_the_database_answers(ledger: Ledger) -> None:
     assert await ledger.ping()
 
 
@@ -681,7 +677,7 @@ async def _in_status(ledger: Ledger, status: str) -> Entry | None:
             return await _queued(ledger)
     entry = await _claimed(ledger)
     if status == "done":
-        await ledger.finish(entry, RESULT)
+        await ledger.finish(entry, SUMMARY, kind="pdf")
     if status == "failed":
         await ledger.fail(entry, LASTING)
     return entry

@@ -27,8 +27,8 @@ import pytest
 
 from components.local.server import PROJECT, Program
 from functions.application import Application
+from functions.documents import MAX_DOCUMENT_BYTES
 from functions.handlers.local import DOCUMENTS_AT_ONCE, Host
-from functions.schema import MAX_DOCUMENT_BYTES, UploadRequest
 from functions.settings import Settings, variable_names
 from tests import local
 
@@ -124,7 +124,7 @@ def test_an_object_that_is_overwritten_gets_a_summary_of_its_own(
 # ---------------------------------------------------------------- uploads
 
 
-def test_whoever_has_the_url_may_upload_and_nobody_else(caller: httpx.Client) -> None:
+def test_an_upload_needs_its_signed_url(caller: httpx.Client) -> None:
     upload = caller.post("/api/uploads", json={"name": "a.txt", "size": 5}).json()
     url = upload["upload_url"]
 
@@ -325,7 +325,7 @@ async def test_a_sweep_that_breaks_is_not_the_last(
     async with Host(hurried).running(), asyncio.timeout(20):
         await _all_done(core, 1)
 
-    assert "the sweep is put off: OperationalError" in caplog.text
+    assert "the sweep is postponed: OperationalError" in caplog.text
     assert "ZeroDivisionError: a defect" in caplog.text
 
 
@@ -345,14 +345,14 @@ async def test_an_outage_of_the_database_ends_no_worker_with_a_trace(
         await host.start(await _queued(core))
         await tried.wait()
 
-    assert "the database is away (OperationalError)" in caplog.text
+    assert "the database is unreachable (OperationalError)" in caplog.text
     assert "Traceback" not in caplog.text
 
 
 # ---------------------------------------------------------------- starting and telling
 
 
-def test_a_host_without_settings_says_all_that_is_missing() -> None:
+def test_a_host_without_settings_names_every_missing_variable() -> None:
     started = subprocess.run(
         [sys.executable, "-m", "functions.handlers.local", "--port", "0"],
         cwd=PROJECT,
@@ -371,7 +371,7 @@ def test_a_host_without_settings_says_all_that_is_missing() -> None:
     assert "hidden" not in started.stderr
 
 
-def test_a_host_is_told_only_what_settings_know(application: local.Application) -> None:
+def test_the_environment_of_a_host_has_only_settings(application: local.Application) -> None:
     assert set(application.environment) <= variable_names()
 
 
@@ -476,7 +476,7 @@ async def _settled() -> None:
 
 
 async def _queued(core: Application) -> UUID:
-    entry, _ = await core.announce(UploadRequest(name="a.txt", size=len(TEXT)))
+    entry, _ = await core.announce("a.txt", len(TEXT))
     await core.store.put(entry.object_key, TEXT)
     return (await core.complete(entry)).id
 

@@ -19,18 +19,18 @@ import pytest
 from functions import ledger, replicas, withdrawal
 from functions.api import create_api
 from functions.application import Application
-from functions.canary import Examination, examine
+from functions.canary import CanaryResult, run_canary
 from functions.dialect import Client
+from functions.entry import Entry
 from functions.errors import Code
-from functions.ledger import Entry, Ledger
 from functions.question import CODE, Verdict
-from functions.replicas import Replica, Verdicts, answered_by
-from functions.schema import UploadRequest
+from functions.replicas import ReplicaStatus, ReplicaStatuses, answered_by
 from functions.settings import Settings
-from functions.summarize import Model
+from functions.summarize import CompletionClient
 from tests import local
 from tests.functions.conftest import Sql
 from tests.functions.fakes import Model as Good
+from tests.functions.fakes import summary
 from tests.functions.test_inference import said
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +45,8 @@ KEY = "key-of-a-test"
 
 State = Literal["ok", "out"]
 
-AN_HOUR_AGO = "update answers set answered_at = now() - interval '1 hour', begun_at = null"
+AN_HOUR_AGO = """update answers
+    set answered_at = now() - interval '1 hour', begun_at = now() - interval '1 hour'"""
 """When what was answered so far was answered."""
 
 
@@ -64,7 +65,7 @@ def test_what_can_be_no_name_is_none(name: str) -> None:
     assert answered_by(httpx.Headers([(b"x-replica", name.encode())])) is None
 
 
-def test_no_header_and_two_of_them_name_nobody() -> None:
+def test_no_header_and_two_headers_name_no_replica() -> None:
     assert answered_by(httpx.Headers({})) is None
     assert answered_by(httpx.Headers([("x-replica", "a"), ("x-replica", "b")])) is None
 
@@ -93,12 +94,12 @@ class Cluster:
             raise self.verdicts
         return self.verdicts
 
-    async def examined(self) -> Examination:
+    async def examined(self) -> CanaryResult:
         """The examination that comes of it."""
         settings = local.settings(inference_endpoints=(OWN,))
         client = Client(OWN, settings, httpx.MockTransport(self))
         async with client.http:
-            return await examine(client)
+            return await run_canary(client)
 
 
 def told(*rows: object, **more: object) -> httpx.Response:
@@ -111,7 +112,7 @@ def row(name: object = "a", state: object = "ok", age: object = 1.5) -> dict[str
     return {"name": name, "state": state, "good_seconds_ago": age}
 
 
-async def test_the_examiner_is_asked_with_the_endpoints_key() -> None:
+async def test_the_replica_monitor_is_called_with_the_endpoints_key() -> None:
     cluster = Cluster(told(row("a"), row("b", "out", None), examined_at="unknown fields may be"))
 
     examined = await cluster.examined()
@@ -120,8 +121,8 @@ async def test_the_examiner_is_asked_with_the_endpoints_key() -> None:
     assert (examined.verdict, examined.replica) == ("good", "a")
     assert examined.replicas is not None
     assert examined.replicas.replicas == [
-        Replica(name="a", state="ok", good_seconds_ago=1.5),
-        Replica(name="b", state="out", good_seconds_ago=None),
+        ReplicaStatus(name="a", state="ok", good_seconds_ago=1.5),
+        ReplicaStatus(name="b", state="out", good_seconds_ago=None),
     ]
 
 
@@ -157,7 +158,7 @@ async def test_the_examiner_is_asked_with_the_endpoints_key() -> None:
         *("away", "slow", "url", "late"),
     ],
 )
-async def test_verdicts_that_cannot_be_had_are_logged_and_the_canary_goes_on(
+async def test_missing_replica_statuses_are_logged_and_the_canary_counts(
     answer: httpx.Response | Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -165,13 +166,13 @@ async def test_verdicts_that_cannot_be_had_are_logged_and_the_canary_goes_on(
 
     assert (examined.verdict, examined.replicas) == ("good", None)
     (line,) = [r.getMessage() for r in caplog.records if r.name == replicas.__name__]
-    assert line.startswith("endpoint own: the verdicts on its replicas cannot be had: ")
+    assert line.startswith("endpoint own: no replica statuses: ")
     assert KEY not in line
     assert len(line) < 300
     assert line.isprintable()
 
 
-async def test_an_endpoint_without_an_examiner_is_asked_once() -> None:
+async def test_an_endpoint_without_a_replica_monitor_gets_only_the_canary() -> None:
     asked: list[str] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -181,7 +182,7 @@ async def test_an_endpoint_without_an_examiner_is_asked_once() -> None:
     alone = msgspec.structs.replace(OWN, replicas_url=None)
     settings = local.settings(inference_endpoints=(alone,))
     async with (client := Client(alone, settings, httpx.MockTransport(handler))).http:
-        examined = await examine(client)
+        examined = await run_canary(client)
 
     assert (examined.verdict, examined.replica, examined.replicas) == ("good", None, None)
     assert asked == ["/v1/chat/completions"]
@@ -200,7 +201,7 @@ async def test_an_endpoint_without_an_examiner_is_asked_once() -> None:
     ],
     ids=["good", "judged", "judged-out", "no-verdicts", "not-judged", "nameless", "nobody"],
 )
-async def test_a_wrong_answer_counts_against_the_endpoint_unless_an_examiner_judges_who_gave_it(
+async def test_a_wrong_answer_counts_against_the_endpoint_unless_its_replica_is_monitored(
     text: str, replica: str | None, verdicts: httpx.Response, counts: bool
 ) -> None:
     examined = await Cluster(verdicts, text, replica).examined()
@@ -221,20 +222,20 @@ class Fleet:
     age: float = 0.0
     """Seconds for which the verdicts were under way."""
 
-    def route(self, document: str, *, without: Collection[str] = ()) -> Model:
+    def route(self, document_id: str, *, without: Collection[str] = ()) -> CompletionClient:
         """Those who are next answer together."""
         return _Replicas(self.next)
 
-    async def examine(self, endpoint: str) -> Examination:
+    async def run_canary(self, endpoint: str) -> CanaryResult:
         """A canary that the first of the next ones answers."""
         verdicts = None
         if self.verdicts is not None:
             rows = [
-                Replica(name=name, state=state, good_seconds_ago=age)
+                ReplicaStatus(name=name, state=state, good_seconds_ago=age)
                 for name, (state, age) in self.verdicts.items()
             ]
-            verdicts = Verdicts(replicas=rows, asked=time.monotonic() - self.age)
-        return Examination(verdict=self.verdict, replica=self.next[0], replicas=verdicts)
+            verdicts = ReplicaStatuses(replicas=rows, requested_at=time.monotonic() - self.age)
+        return CanaryResult(verdict=self.verdict, replica=self.next[0], replicas=verdicts)
 
 
 class _Replicas(Good):
@@ -245,7 +246,10 @@ class _Replicas(Good):
     async def complete(self, **question: Any) -> Any:
         answer = await super().complete(**question)
         name = self._names[len(self.deadlines) % len(self._names)]
-        return replace(answer, endpoint="own", rung="cluster", replica=name)
+        usage = replace(
+            answer.usage, endpoint="own", endpoints=["own"], rung="cluster", replicas=[name]
+        )
+        return replace(answer, usage=usage)
 
 
 @pytest.fixture
@@ -258,21 +262,22 @@ def fleet() -> Fleet:
 def served(core: Application, fleet: Fleet) -> Application:
     """The application with that endpoint, whose every sweep asks its canary."""
     settings = replace(core.settings, inference_endpoints=(OWN,))
-    return replace(core, settings=settings, model=fleet)
+    return replace(core, settings=settings, router=fleet)
 
 
 async def test_a_document_names_every_replica_that_answered_a_part(
     served: Application, fleet: Fleet
 ) -> None:
-    from functions.api import _document
+    from functions.api import to_document
 
     fleet.next = ("b", "a")
     long = "The tower was built of granite in 1841. " * 2_000
 
     entry = await _summarized(served, "long.txt", long)
 
-    assert (entry.status, entry.endpoint, entry.replicas) == ("done", "own", ["a", "b"])
-    assert _document(entry).replicas == ["a", "b"]
+    assert entry.usage is not None
+    assert (entry.status, entry.usage.endpoint, entry.usage.replicas) == ("done", "own", ["a", "b"])
+    assert to_document(entry).replicas == ["a", "b"]
     stored = msgspec.json.decode((await served.store.get(f"summaries/{entry.id}.json"))[1])
     assert stored["replicas"] == ["a", "b"]
 
@@ -293,18 +298,17 @@ async def test_only_what_the_drifted_replica_took_part_in_since_it_was_good_is_m
     assert due == [suspect.id]
     waiting = await _get(served, suspect)
     assert (waiting.status, waiting.error_code) == ("queued", "CORRUPT_REPLICA")
-    assert waiting.error_message == (
-        "A replica that worked on the summary gave wrong answers to its canary."
-    )
-    assert waiting.error_remedy == "The summary is made again by itself."
+    assert waiting.error_message == ("A replica that took part in the summary failed its canary.")
+    assert waiting.error_remedy == "The document is summarized again automatically."
     assert [(await _get(served, e)).status for e in (trusted, other)] == ["done", "done"]
     await served.summarize(suspect.id)
     again = await _get(served, suspect)
-    assert (again.status, again.endpoint, again.replicas, again.epoch) == ("done", "own", ["b"], 2)
+    assert again.usage is not None
+    assert (again.status, again.usage.replicas, again.epoch) == ("done", ["b"], 2)
     assert sql(
         "select replicas, withdrawn_because, count(*) from answers group by 1, 2 order by 1, 2"
     ) == [(["a"], "corrupt_replica", 1), (["a"], None, 1), (["b"], None, 2)]
-    (own,) = await served.ledger.infirmary.all()
+    (own,) = await served.ledger.endpoint_health.all()
     assert own.state == "ok"
 
 
@@ -336,7 +340,7 @@ async def test_a_part_is_enough(served: Application, fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     ("age", "made_again"), [(None, True), (0.0, False), (3000.0, False), (4000.0, True)]
 )
-async def test_one_that_is_out_when_first_told_of_is_suspect_since_it_was_good(
+async def test_a_replica_that_is_out_in_its_first_report_is_suspect_since_its_last_good_canary(
     served: Application, fleet: Fleet, sql: Sql, age: float | None, made_again: bool
 ) -> None:
     await _summarized(served, "a.txt")
@@ -348,11 +352,14 @@ async def test_one_that_is_out_when_first_told_of_is_suspect_since_it_was_good(
     assert (len(due) == 1) is made_again
 
 
-async def test_the_time_for_which_verdicts_were_under_way_counts(
+async def test_the_duration_of_the_request_for_statuses_counts(
     served: Application, fleet: Fleet, sql: Sql
 ) -> None:
     await _summarized(served, "a.txt")
-    sql("update answers set answered_at = now() - interval '20 seconds', begun_at = null")
+    sql(
+        """update answers set begun_at = now() - interval '20 seconds',
+        answered_at = now() - interval '20 seconds'"""
+    )
 
     fleet.verdicts, fleet.age = {"a": ("out", 15.0)}, 10.0
 
@@ -365,15 +372,15 @@ async def test_a_right_answer_while_it_is_out_makes_nothing_trustworthy(
     fleet.verdicts = {"a": ("out", 0.0)}
     await served.sweep()
     await _summarized(served, "a.txt")
-    infirmary = served.ledger.infirmary
+    endpoint_health = served.ledger.endpoint_health
 
     # An examiner should not say so of one that is out.
-    await infirmary.record(OWN, await fleet.examine("own"))
+    await endpoint_health.record(OWN, await fleet.run_canary("own"))
 
-    assert await infirmary.requeue(limit=10) == 1
+    assert await endpoint_health.requeue(limit=10) == 1
 
 
-async def test_what_an_examiner_has_seen_since_we_asked_it_counts(
+async def test_a_newer_good_canary_of_the_monitor_counts(
     served: Application, fleet: Fleet, sql: Sql
 ) -> None:
     fleet.verdicts = {"a": ("ok", 5000.0)}
@@ -386,7 +393,7 @@ async def test_what_an_examiner_has_seen_since_we_asked_it_counts(
     assert await served.sweep() == []
 
 
-async def test_what_an_examiner_has_forgotten_is_still_known(
+async def test_a_good_canary_that_the_monitor_forgot_still_counts(
     served: Application, fleet: Fleet, sql: Sql
 ) -> None:
     trusted = await _summarized(served, "trusted.txt")
@@ -401,7 +408,7 @@ async def test_what_an_examiner_has_forgotten_is_still_known(
     assert (await _get(served, trusted)).status == "done"
 
 
-async def test_nothing_stays_that_it_answers_while_it_is_out(
+async def test_answers_of_a_replica_that_is_out_are_withdrawn(
     served: Application, fleet: Fleet
 ) -> None:
     fleet.verdicts = {"a": ("out", 0.0)}
@@ -412,7 +419,7 @@ async def test_nothing_stays_that_it_answers_while_it_is_out(
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["back", "gone"])
-async def test_what_was_under_way_while_it_drifted_is_withdrawn_whenever_it_lands(
+async def test_a_summary_in_progress_while_a_replica_is_out_is_withdrawn_when_it_is_finished(
     served: Application, fleet: Fleet, gone: bool
 ) -> None:
     entry = await _queued(served, "slow.txt")
@@ -421,7 +428,8 @@ async def test_what_was_under_way_while_it_drifted_is_withdrawn_whenever_it_land
     for verdicts in [{"a": ("out", 100.0)}, {} if gone else {"a": ("ok", 0.0)}]:
         fleet.verdicts = verdicts  # type: ignore[assignment]  # of states
         await served.sweep()
-    assert await served.ledger.finish(claimed, _result("a", "b"))
+    by_both = summary(endpoint="own", endpoints=["own"], replicas=["a", "b"])
+    assert await served.ledger.finish(claimed, by_both, kind="text")
     fresh = await _summarized(served, "fresh.txt") if not gone else None
 
     assert await served.sweep() == [entry.id]
@@ -453,33 +461,33 @@ async def test_a_name_that_two_endpoints_use_is_two_replicas(
     served: Application, fleet: Fleet, sql: Sql
 ) -> None:
     await _summarized(served, "a.txt")
-    sql("update answers set endpoint = 'other', answered_by = '{other}'")
+    sql("update answers set endpoint = 'other', endpoints = '{other}'")
 
     fleet.verdicts = {"a": ("out", None)}
 
     assert await served.sweep() == []
 
 
-async def test_older_verdicts_change_nothing(served: Application, fleet: Fleet) -> None:
+async def test_older_statuses_change_nothing(served: Application, fleet: Fleet) -> None:
     fleet.verdicts = {"a": ("out", 0.0)}
     await served.sweep()
     fleet.verdicts, fleet.age = {"a": ("ok", 0.0)}, 60.0
 
     await served.sweep()
 
-    assert [p.state for p in await served.ledger.infirmary.patients()] == ["out"]
+    assert [p.state for p in await served.ledger.endpoint_health.replica_health()] == ["out"]
 
 
-async def test_one_that_nobody_tells_of_for_a_day_is_forgotten(
+async def test_a_replica_that_is_not_reported_for_a_day_is_deleted(
     served: Application, fleet: Fleet, sql: Sql
 ) -> None:
     fleet.verdicts = {"a": ("out", 0.0), "b": ("ok", 0.0)}
     await served.sweep()
-    sql("update replicas set told_at = now() - interval '23 hours' where name = 'a'")
+    sql("update replicas set reported_at = now() - interval '23 hours' where name = 'a'")
     fleet.verdicts = {"b": ("ok", 0.0)}
     await served.sweep()
     assert sql("select name from replicas order by name") == [("a",), ("b",)]
-    sql("update replicas set told_at = now() - interval '25 hours' where name = 'a'")
+    sql("update replicas set reported_at = now() - interval '25 hours' where name = 'a'")
 
     await served.sweep()
 
@@ -516,21 +524,21 @@ async def test_a_corrupt_endpoint_and_a_corrupt_replica_queue_a_document_once(
     assert sql("select withdrawn_because from answers") == [("corrupt_endpoint",)]
 
 
-async def test_whoever_judges_or_withdraws_is_alone(
+async def test_changes_to_the_health_tables_wait_for_each_other(
     served: Application, fleet: Fleet, database: Settings, sql: Sql
 ) -> None:
     """Else one that holds an endpoint waits for answers that another holds, who waits for it."""
     await served.sweep()
-    infirmary, examined = served.ledger.infirmary, await fleet.examine("own")
+    endpoint_health, examined = served.ledger.endpoint_health, await fleet.run_canary("own")
     waiting = """select count(*) from pg_locks join pg_database on pg_database.oid = database
         where locktype = 'advisory' and not granted and datname = current_database()"""
     async with (
         asyncio.TaskGroup() as group,
         await psycopg.AsyncConnection.connect(database.database_conninfo) as other,
     ):
-        await withdrawal.alone(other)
-        group.create_task(infirmary.claim([OWN], every=ledger.GIVE_UP_AFTER))
-        group.create_task(infirmary.record(OWN, examined))
+        await withdrawal.lock_health_tables(other)
+        group.create_task(endpoint_health.claim([OWN], every=ledger.GIVE_UP_AFTER))
+        group.create_task(endpoint_health.record(OWN, examined))
 
         await asyncio.to_thread(local.until, lambda: sql(waiting) == [(2,)] or None, seconds=10)
 
@@ -538,24 +546,24 @@ async def test_whoever_judges_or_withdraws_is_alone(
 # ---------------------------------------------------------------- what becomes of the endpoint
 
 
-async def test_one_bad_replica_does_not_take_the_endpoint_out_while_its_examiner_judges(
+async def test_one_bad_replica_does_not_take_a_monitored_endpoint_out(
     served: Application, fleet: Fleet
 ) -> None:
     fleet.verdict = "wrong"  # of `a`, whom the examiner has not caught yet
     for _ in range(5):
         await served.sweep()
-    (own,) = await served.ledger.infirmary.all()
-    assert (own.state, own.wrong, own.wrong_canaries, own.verdicts) == ("ok", 0, 5, 5)
+    (own,) = await served.ledger.endpoint_health.all()
+    assert (own.state, own.wrong, own.wrong_canaries, own.replica_reports) == ("ok", 0, 5, 5)
 
     fleet.verdicts = None
     for _ in range(2):
         await served.sweep()
 
-    (own,) = await served.ledger.infirmary.all()
-    assert (own.state, own.wrong, own.missing_verdicts) == ("out", 2, 2)
+    (own,) = await served.ledger.endpoint_health.all()
+    assert (own.state, own.wrong, own.missing_replica_reports) == ("out", 2, 2)
 
 
-async def test_metrics_and_the_log_tell_of_replicas(
+async def test_metrics_and_the_log_show_replicas(
     served: Application, fleet: Fleet, sql: Sql, caplog: pytest.LogCaptureFixture
 ) -> None:
     fleet.verdicts = {"a": ("out", 100.0), "b": ("ok", 0.0)}
@@ -564,7 +572,9 @@ async def test_metrics_and_the_log_tell_of_replicas(
         await served.sweep()
     fleet.verdicts = None
     await served.sweep()
-    sql("insert into replicas (endpoint, name, state, told_at) values ('old', 'c', 'ok', now())")
+    sql(
+        "insert into replicas (endpoint, name, state, reported_at) values ('old', 'c', 'ok', now())"
+    )
 
     metrics = await _metrics(served)
 
@@ -578,80 +588,29 @@ async def test_metrics_and_the_log_tell_of_replicas(
     ]
     assert [r.getMessage() for r in caplog.records if "replica" in r.getMessage()] == [
         "replica a of endpoint own is out",
-        "1 documents of a corrupt endpoint or replica are queued again",
+        "1 documents of corrupt endpoints or replicas are queued again",
     ]
 
 
-async def test_an_endpoint_that_has_changed_meanwhile_is_told_nothing(
+async def test_a_canary_of_an_endpoint_that_has_changed_is_not_recorded(
     served: Application, fleet: Fleet
 ) -> None:
     await served.sweep()
-    examined = await fleet.examine("own")
+    examined = await fleet.run_canary("own")
     changed = msgspec.structs.replace(OWN, model="another")
 
-    assert await served.ledger.infirmary.record(changed, examined) is None
-    assert (await served.ledger.infirmary.all())[0].verdicts == 1
-
-
-# ---------------------------------------------------------------- the schema
-
-
-async def test_a_ledger_from_before_goes_on_and_older_code_beside_it_too(
-    postgres: local.Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    conninfo = local.database_settings(postgres).database_conninfo
-    steps = ledger.migrations()
-    # What code that knows only 0002 writes.
-    older = """with made as (insert into documents (id, name, object_key, object_version,
-            prompt_version, status, summary, epoch)
-        values (gen_random_uuid(), 'a', %(key)s, 'v', 'p', 'done', 'Text.', 1) returning id)
-        insert into answers (document, epoch, endpoint, answered_by)
-        select id, 1, 'own', '{own}' from made"""
-    monkeypatch.setattr(ledger, "migrations", lambda: steps[:2])
-    async with Ledger.open(conninfo):
-        pass
-    with psycopg.connect(conninfo) as connection:
-        connection.execute(older, {"key": "before"})
-    monkeypatch.undo()
-
-    async with Ledger.open(conninfo) as opened:
-        with psycopg.connect(conninfo) as connection:
-            connection.execute(older, {"key": "beside"})
-        entries = await opened.page(limit=10)
-        wrong = Examination(verdict="wrong")
-        await opened.infirmary.claim([OWN], every=ledger.GIVE_UP_AFTER)
-        for _ in range(2):
-            await opened.infirmary.record(OWN, wrong)
-        queued = await opened.infirmary.requeue(limit=10)
-
-    assert [(e.object_key, e.replicas) for e in entries] == [("beside", []), ("before", [])]
-    assert queued == 2
+    assert await served.ledger.endpoint_health.record(changed, examined) is None
+    assert (await served.ledger.endpoint_health.all())[0].replica_reports == 1
 
 
 def test_every_reason_of_a_withdrawal_is_an_error_code() -> None:
-    from functions.withdrawal import _LOST
+    from functions.withdrawal import _MESSAGES
 
-    assert set(_LOST) == {Code.CORRUPT_ENDPOINT, Code.CORRUPT_REPLICA}
-    assert all(code.value == code.name for code in _LOST)
+    assert set(_MESSAGES) == {Code.CORRUPT_ENDPOINT, Code.CORRUPT_REPLICA}
+    assert all(code.value == code.name for code in _MESSAGES)
 
 
 # ---------------------------------------------------------------- given
-
-
-def _result(*names: str) -> ledger.Result:
-    return ledger.Result(
-        kind="text",
-        summary="A summary.",
-        model="m",
-        rung="cluster",
-        endpoint="own",
-        endpoints=["own"],
-        replicas=list(names),
-        prompt_tokens=1,
-        completion_tokens=1,
-        calls=2,
-        cost_usd=None,
-    )
 
 
 async def _metrics(application: Application) -> list[str]:
@@ -667,7 +626,7 @@ async def _metrics(application: Application) -> list[str]:
 
 
 async def _queued(application: Application, name: str, text: str = "") -> Entry:
-    entry, _ = await application.announce(UploadRequest(name=name, size=1))
+    entry, _ = await application.announce(name, 1)
     await application.store.put(
         entry.object_key, (text or "The tower was built of granite in 1841.").encode()
     )

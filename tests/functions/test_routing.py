@@ -16,7 +16,8 @@ import pytest
 
 from functions.endpoint import Endpoint
 from functions.errors import Code, Failure
-from functions.inference import MAX_ATTEMPTS, Answer, Inference
+from functions.inference import MAX_ATTEMPTS, Router
+from functions.usage import Summary
 from tests import local
 from tests.certificates import self_signed
 from tests.functions.test_inference import refused, said
@@ -59,26 +60,26 @@ class Endpoints:
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
 
-def inference(endpoints: Endpoints, **changes: Any) -> Inference:
+def inference(endpoints: Endpoints, **changes: Any) -> Router:
     """A client of them that makes no pauses of its own."""
     settings = local.settings(inference_endpoints=endpoints.listed(), **changes)
-    return Inference(settings, transport=httpx.MockTransport(endpoints), jitter=lambda: 0.0)
+    return Router(settings, transport=httpx.MockTransport(endpoints), jitter=lambda: 0.0)
 
 
 async def ask(
-    client: Inference,
+    client: Router,
     *,
     document: str = "d",
     seconds: float = 60.0,
     without: Collection[str] = (),
-) -> Answer:
+) -> Summary:
     """One question of a document."""
     return await client.route(document, without=without).complete(
         system="s", user="u", max_tokens=50, deadline=time.monotonic() + seconds
     )
 
 
-async def failure(client: Inference, **how: Any) -> Failure:
+async def failure(client: Router, **how: Any) -> Failure:
     """The failure that such a question ends with."""
     with pytest.raises(Failure) as raised:
         await ask(client, **how)
@@ -94,8 +95,8 @@ async def test_the_first_answers_while_it_can() -> None:
     answer = await ask(inference(endpoints))
 
     assert endpoints.asked == ["own"]
-    assert (answer.endpoint, answer.rung, answer.calls) == ("own", "dedicated", 1)
-    assert answer.cost_usd == pytest.approx(100 / 1e6)
+    assert (answer.usage.endpoint, answer.usage.rung, answer.usage.calls) == ("own", "dedicated", 1)
+    assert answer.usage.cost_usd == pytest.approx(100 / 1e6)
 
 
 @pytest.mark.parametrize(
@@ -123,13 +124,17 @@ async def test_what_is_the_endpoints_own_trouble_spills_over_at_once(
     answer = await ask(inference(endpoints))
 
     assert endpoints.asked == ["own", "spare"]
-    assert (answer.endpoint, answer.rung, answer.calls) == ("spare", "serverless", 2)
-    assert answer.cost_usd == pytest.approx(2 * 100 / 1e6)
+    assert (answer.usage.endpoint, answer.usage.rung, answer.usage.calls) == (
+        "spare",
+        "serverless",
+        2,
+    )
+    assert answer.usage.cost_usd == pytest.approx(2 * 100 / 1e6)
     assert pauses == []
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
-async def test_what_is_the_documents_trouble_is_asked_of_nobody_else(status: int) -> None:
+async def test_a_rejected_request_is_not_sent_to_another_endpoint(status: int) -> None:
     endpoints = Endpoints(own=refused(status), spare=said())
 
     problem = await failure(inference(endpoints))
@@ -145,7 +150,9 @@ async def test_what_is_the_documents_trouble_is_asked_of_nobody_else(status: int
         (said(""), Code.INFERENCE_EMPTY),
     ],
 )
-async def test_content_is_asked_of_nobody_else(answer: httpx.Response, code: Code) -> None:
+async def test_a_filtered_or_empty_answer_is_not_requested_from_another_endpoint(
+    answer: httpx.Response, code: Code
+) -> None:
     endpoints = Endpoints(own=answer, spare=said())
 
     assert (await failure(inference(endpoints))).code is code
@@ -163,8 +170,8 @@ async def test_a_silent_endpoint_spills_over_when_its_time_is_over() -> None:
     settings = local.settings(
         inference_endpoints=endpoints.listed(), inference_timeout_seconds=0.01
     )
-    async with Inference(settings, transport=httpx.MockTransport(handler)) as client:
-        assert (await ask(client)).endpoint == "spare"
+    async with Router(settings, transport=httpx.MockTransport(handler)) as client:
+        assert (await ask(client)).usage.endpoint == "spare"
 
 
 async def test_an_answer_that_two_endpoints_gave_costs_what_both_ask() -> None:
@@ -173,20 +180,24 @@ async def test_an_answer_that_two_endpoints_gave_costs_what_both_ask() -> None:
     answer = await ask(inference(endpoints))
 
     assert endpoints.asked == ["own", "own", "spare"]
-    assert (answer.endpoint, answer.calls, answer.prompt_tokens) == ("spare", 3, 200)
-    assert answer.cost_usd == pytest.approx((100 + 200) / 1e6)
+    assert (answer.usage.endpoint, answer.usage.calls, answer.usage.prompt_tokens) == (
+        "spare",
+        3,
+        200,
+    )
+    assert answer.usage.cost_usd == pytest.approx((100 + 200) / 1e6)
 
 
 # ---------------------------------------------------------------- patience
 
 
-async def test_a_busy_endpoint_is_waited_for_a_moment_and_asked_again(pauses: list[float]) -> None:
+async def test_a_busy_endpoint_is_called_again_after_a_short_wait(pauses: list[float]) -> None:
     endpoints = Endpoints(own=[refused(429, **{"Retry-After": "1.5"}), said()], spare=said())
 
     answer = await ask(inference(endpoints))
 
     assert endpoints.asked == ["own", "own"]
-    assert (answer.endpoint, pauses) == ("own", [1.5])
+    assert (answer.usage.endpoint, pauses) == ("own", [1.5])
 
 
 async def test_an_endpoint_that_stays_busy_loses_the_question(pauses: list[float]) -> None:
@@ -195,16 +206,16 @@ async def test_an_endpoint_that_stays_busy_loses_the_question(pauses: list[float
     answer = await ask(inference(endpoints))
 
     assert endpoints.asked == ["own", "own", "spare"]
-    assert (answer.endpoint, pauses) == ("spare", [1.5])
+    assert (answer.usage.endpoint, pauses) == ("spare", [1.5])
 
 
-async def test_nobody_asks_before_the_time_that_retry_after_names() -> None:
+async def test_no_call_starts_before_retry_after() -> None:
     endpoints = Endpoints(own=refused(429, **{"Retry-After": "30"}), spare=said())
     client = inference(endpoints)
 
     answers = [await ask(client, document=f"{n}") for n in range(5)]
 
-    assert {answer.endpoint for answer in answers} == {"spare"}
+    assert {answer.usage.endpoint for answer in answers} == {"spare"}
     assert Counter(endpoints.asked) == {"own": 1, "spare": 5}
 
 
@@ -224,13 +235,13 @@ async def test_attempts_do_not_grow_with_the_number_of_endpoints(
     assert len(pauses) == (4 - 1) // count
 
 
-async def test_an_endpoint_that_refuses_the_key_is_not_asked_twice(pauses: list[float]) -> None:
+async def test_an_endpoint_that_rejects_the_key_is_not_called_again(pauses: list[float]) -> None:
     endpoints = Endpoints(own=refused(401), spare=[refused(503), said()])
 
     answer = await ask(inference(endpoints))
 
     assert endpoints.asked == ["own", "spare", "spare"]
-    assert (answer.endpoint, len(pauses)) == ("spare", 1)
+    assert (answer.usage.endpoint, len(pauses)) == ("spare", 1)
 
 
 async def test_a_refusal_names_the_config_of_the_endpoint_that_refused() -> None:
@@ -254,13 +265,13 @@ async def test_a_wrong_key_everywhere_fails_and_a_good_one_elsewhere_waits() -> 
 # ---------------------------------------------------------------- the breakers
 
 
-async def test_an_endpoint_that_is_down_is_soon_asked_no_more_and_nothing_fails() -> None:
+async def test_an_endpoint_that_is_down_is_soon_skipped_and_nothing_fails() -> None:
     endpoints = Endpoints(own=httpx.ConnectError("refused"), spare=said())
     client = inference(endpoints)
 
     answers = [await ask(client, document=f"{number}") for number in range(100)]
 
-    assert {answer.endpoint for answer in answers} == {"spare"}
+    assert {answer.usage.endpoint for answer in answers} == {"spare"}
     assert Counter(endpoints.asked) == {"own": 5, "spare": 100}
 
 
@@ -270,11 +281,11 @@ async def test_each_endpoint_has_a_breaker_of_its_own() -> None:
     for number in range(10):
         await ask(client, document=f"{number}")
 
-    assert client.clients["own"].breaker.wait > 0
-    assert client.clients["spare"].breaker.wait == 0
+    assert client.clients["own"].breaker.retry_after > 0
+    assert client.clients["spare"].breaker.retry_after == 0
 
 
-async def test_while_all_rest_nothing_is_asked_and_documents_wait(pauses: list[float]) -> None:
+async def test_while_all_breakers_are_open_no_call_starts(pauses: list[float]) -> None:
     endpoints = Endpoints(own=refused(503), spare=refused(503))
     client = inference(endpoints)
     for number in range(3):
@@ -302,13 +313,13 @@ async def test_a_refused_document_is_no_reason_for_a_breaker() -> None:
 # ---------------------------------------------------------------- health
 
 
-async def test_an_endpoint_that_is_out_is_not_asked() -> None:
+async def test_an_endpoint_that_is_out_is_not_called() -> None:
     endpoints = Endpoints(own=said("Fluent nonsense."), spare=said())
 
     answer = await ask(inference(endpoints), without={"own"})
 
     assert endpoints.asked == ["spare"]
-    assert answer.endpoint == "spare"
+    assert answer.usage.endpoint == "spare"
 
 
 async def test_with_every_endpoint_out_documents_wait() -> None:
@@ -344,16 +355,16 @@ async def https(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
         yield f"https://localhost:{port}/v1", certificate
 
 
-async def test_an_endpoint_with_an_authority_of_its_own_is_believed_by_it_alone(
+async def test_an_endpoint_with_its_own_authority_is_verified_by_it_alone(
     https: tuple[str, str],
 ) -> None:
     url, ca = https
     known = local.settings(inference_endpoints=(local.endpoint(url=url, ca=ca),))
     unknown = local.settings(inference_endpoints=(local.endpoint(url=url),))
 
-    async with Inference(known) as client:
+    async with Router(known) as client:
         assert (await ask(client)).text == "A summary."
-    async with Inference(unknown, jitter=lambda: 0.0) as client:
+    async with Router(unknown, jitter=lambda: 0.0) as client:
         problem = await failure(client)
 
-    assert problem.message.endswith("could not be reached (ConnectError).")
+    assert problem.message.endswith("is unreachable (ConnectError).")

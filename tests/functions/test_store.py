@@ -9,7 +9,6 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
@@ -80,12 +79,11 @@ async def test_what_is_put_under_a_key_is_got_headed_and_listed(store: Store, ke
     assert got == data
     assert (stored.key, stored.size) == (key, len(data))
     assert stored.version
-    assert abs(stored.modified - datetime.now(UTC)) < timedelta(minutes=1)
     assert await store.head(key) == stored
     assert [found.key async for found in store.list()] == [key]
 
 
-async def test_reading_heading_and_listing_tell_the_same_version(store: Store) -> None:
+async def test_get_head_and_list_return_the_same_version(store: Store) -> None:
     await store.put("incoming/a.txt", b"one")
 
     (listed,) = [found async for found in store.list()]
@@ -121,22 +119,13 @@ async def test_an_object_that_was_overwritten_is_not_read_by_its_old_version(sto
 
 async def test_an_object_that_is_not_there_is_missing(store: Store) -> None:
     for look in (store.head, store.get):
-        with pytest.raises(Failure, match=r"There is no object 'incoming/none\.txt'") as refused:
+        with pytest.raises(
+            Failure, match=r"The object 'incoming/none\.txt' does not exist"
+        ) as refused:
             await look("incoming/none.txt")
 
         assert refused.value.code is Code.OBJECT_MISSING
         assert not refused.value.retryable
-
-
-async def test_an_object_can_be_deleted_twice(store: Store) -> None:
-    await store.put("incoming/a.txt", b"one")
-
-    await store.delete("incoming/a.txt")
-    await store.delete("incoming/a.txt")
-
-    with pytest.raises(Failure) as refused:
-        await store.head("incoming/a.txt")
-    assert refused.value.code is Code.OBJECT_MISSING
 
 
 async def test_an_empty_object_is_an_object(store: Store) -> None:
@@ -289,7 +278,6 @@ async def test_a_bucket_that_is_away_is_an_outage_and_no_defect() -> None:
         store.head("incoming/a.txt"),
         store.get("incoming/a.txt"),
         store.put("incoming/a.txt", b""),
-        store.delete("incoming/a.txt"),
         anext(store.list()),
         return_exceptions=True,
     )

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from functions.chunking import estimate_tokens
 from functions.errors import Code, Failure
-from functions.inference import Answer
-from functions.summarize import FAN_IN, SUMMARY_TOKENS, Plan, Summary, plan, summarize
+from functions.summarize import FAN_IN, SUMMARY_TOKENS, SummaryPlan, plan, summarize
+from functions.usage import Summary, Usage
+from tests.functions.fakes import summary as fake_summary
 
 pytestmark = pytest.mark.anyio
 
@@ -66,7 +67,9 @@ class Model:
     cancelled: list[Question] = field(default_factory=list)
     endpoint: str = "dedicated"
 
-    async def complete(self, *, system: str, user: str, max_tokens: int, deadline: float) -> Answer:
+    async def complete(
+        self, *, system: str, user: str, max_tokens: int, deadline: float
+    ) -> Summary:
         question = Question(system=system, user=user, deadline=deadline, max_tokens=max_tokens)
         self.asked.append(question)
         try:
@@ -74,14 +77,14 @@ class Model:
         except asyncio.CancelledError:
             self.cancelled.append(question)
             raise
-        return Answer(
-            text=text,
+        return fake_summary(
+            text,
             model="some-model",
             endpoint=self.endpoint,
+            endpoints=[self.endpoint],
             rung="dedicated",
             prompt_tokens=10,
             completion_tokens=2,
-            calls=1,
             cost_usd=0.25,
         )
 
@@ -91,7 +94,7 @@ async def joined(question: Question) -> str:
     return "+".join(question.texts)
 
 
-async def carry_out(model: Model, work: Plan) -> tuple[Summary, list[int]]:
+async def carry_out(model: Model, work: SummaryPlan) -> tuple[Summary, list[int]]:
     """Carry out a plan; the summary, and what progress heard."""
     heard: list[int] = []
 
@@ -102,10 +105,10 @@ async def carry_out(model: Model, work: Plan) -> tuple[Summary, list[int]]:
         return await summarize(model, work, deadline=DEADLINE, progress=progress), heard
 
 
-def parts(count: int, *, fan_in: int) -> Plan:
+def parts(count: int, *, fan_in: int) -> SummaryPlan:
     """A plan of so many parts, named by their numbers."""
     names = [f"{number}" for number in range(count)]
-    return Plan(parts=names, calls=_calls(count, fan_in), fan_in=fan_in)
+    return SummaryPlan(parts=names, calls=_calls(count, fan_in), fan_in=fan_in)
 
 
 # ---------------------------------------------------------------- what is asked
@@ -117,7 +120,7 @@ async def test_a_text_that_fits_takes_one_call() -> None:
 
     summary, heard = await carry_out(model, work)
 
-    assert work == Plan(parts=[SENTENCE], calls=1, fan_in=FAN_IN)
+    assert work == SummaryPlan(parts=[SENTENCE], calls=1, fan_in=FAN_IN)
     (question,) = model.asked
     assert question.system.startswith("You summarize a document. ")
     assert question.user == f"<document>\n{SENTENCE}\n</document>"
@@ -125,15 +128,17 @@ async def test_a_text_that_fits_takes_one_call() -> None:
     assert heard == [1]
     assert summary == Summary(
         text=SENTENCE,
-        model="some-model",
-        endpoint="dedicated",
-        rung="dedicated",
-        endpoints=["dedicated"],
-        replicas=[],
-        prompt_tokens=10,
-        completion_tokens=2,
-        calls=1,
-        cost_usd=0.25,
+        usage=Usage(
+            model="some-model",
+            rung="dedicated",
+            endpoint="dedicated",
+            endpoints=["dedicated"],
+            replicas=[],
+            prompt_tokens=10,
+            completion_tokens=2,
+            calls=1,
+            cost_usd=0.25,
+        ),
     )
 
 
@@ -142,19 +147,24 @@ async def test_a_summary_names_who_merged_it_and_everybody_who_read_a_part(
     price: float | None, cost: float | None
 ) -> None:
     class Several(Model):
-        async def complete(self, **question: Any) -> Answer:
+        async def complete(self, **question: Any) -> Summary:
             answer = await super().complete(**question)
             part = question["system"].startswith("You summarize one part")
-            by = "spare" if part else "dedicated"
-            return replace(
-                answer, endpoint=by, model=f"model of {by}", cost_usd=0.25 if part else price
+            name = "spare" if part else "dedicated"
+            usage = replace(
+                answer.usage,
+                endpoint=name,
+                endpoints=[name],
+                model=f"model of {name}",
+                cost_usd=0.25 if part else price,
             )
+            return replace(answer, usage=usage)
 
     summary, _ = await carry_out(Several(joined), parts(2, fan_in=2))
 
-    assert (summary.endpoint, summary.model) == ("dedicated", "model of dedicated")
-    assert summary.endpoints == ["dedicated", "spare"]
-    assert summary.cost_usd == cost
+    assert (summary.usage.endpoint, summary.usage.model) == ("dedicated", "model of dedicated")
+    assert summary.usage.endpoints == ["dedicated", "spare"]
+    assert summary.usage.cost_usd == cost
 
 
 async def test_a_text_that_does_not_fit_is_read_in_parts_that_are_merged() -> None:
@@ -172,10 +182,10 @@ async def test_a_text_that_does_not_fit_is_read_in_parts_that_are_merged() -> No
     assert merge.marks == ["summary"] * len(read)
     assert merge.texts == work.parts
     assert heard == list(range(1, work.calls + 1))
-    assert (summary.calls, summary.prompt_tokens) == (work.calls, 10 * work.calls)
+    assert (summary.usage.calls, summary.usage.prompt_tokens) == (work.calls, 10 * work.calls)
 
 
-async def test_every_question_says_that_the_text_gives_no_instructions() -> None:
+async def test_every_prompt_states_that_the_text_gives_no_instructions() -> None:
     model = Model(joined)
 
     await carry_out(model, parts(9, fan_in=3))
@@ -193,7 +203,7 @@ async def test_a_tree_of_any_size_takes_the_calls_it_planned_and_keeps_the_order
     summary, heard = await carry_out(model, work)
 
     assert summary.text.split("+") == work.parts
-    assert len(model.asked) == len(heard) == summary.calls == work.calls
+    assert len(model.asked) == len(heard) == summary.usage.calls == work.calls
     assert max(len(question.texts) for question in model.asked) <= 8
 
 
@@ -270,7 +280,7 @@ def test_a_window_that_has_no_room_is_refused_with_the_remedy(context_tokens: in
 
     assert refused.value.code is Code.INFERENCE_REJECTED
     assert not refused.value.retryable
-    assert f"A window of {context_tokens} tokens leaves" in refused.value.message
+    assert f"A context of {context_tokens} tokens leaves" in refused.value.message
     assert "pulumi config set inference_context_tokens" in refused.value.remedy
 
 
@@ -345,7 +355,7 @@ async def test_a_slow_part_holds_no_other_groups_merge() -> None:
     assert summary.text == "0+1+2+3"
 
 
-async def test_all_parts_are_asked_at_once() -> None:
+async def test_all_parts_are_summarized_concurrently() -> None:
     everyone = asyncio.Barrier(6)
 
     async def reply(question: Question) -> str:
@@ -355,7 +365,7 @@ async def test_all_parts_are_asked_at_once() -> None:
 
     summary, _ = await carry_out(Model(reply), parts(6, fan_in=8))
 
-    assert summary.calls == 7
+    assert summary.usage.calls == 7
 
 
 @pytest.mark.parametrize(("count", "fan_in"), [(2, 2), (9, 3), (27, 3)])
@@ -404,7 +414,7 @@ async def test_a_defect_is_raised_as_it_is_too() -> None:
         await carry_out(Model(reply), parts(4, fan_in=2))
 
 
-async def test_whoever_cancels_a_summary_cancels_its_calls() -> None:
+async def test_cancelling_a_summary_cancels_its_calls() -> None:
     begun = asyncio.Barrier(5)
 
     async def reply(_question: Question) -> str:

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from functions.question import GOOD_IN_A_ROW, WRONG_IN_A_ROW, Verdict, is_right, question
+from functions.question import GOOD_IN_A_ROW, WRONG_IN_A_ROW, Verdict, canary_prompt, is_right
 
 SERVES = "seamless.dev/serves"
 """Label of a replica: the Service and the router send requests only at `yes`."""
@@ -161,7 +161,7 @@ class Model:
                 HTTPConnection(address, self.port, timeout=ANSWER_SECONDS),
                 "POST",
                 "/v1/chat/completions",
-                body=question(self.name),
+                body=canary_prompt(self.name),
                 key=self.key,
             )
             choice = answer["choices"][0]

@@ -26,8 +26,8 @@ from components.kubernetes.inside.examiner import (
     serve,
 )
 from functions.endpoint import Endpoint
-from functions.question import CODE, Verdict, question
-from functions.replicas import ask_examiner
+from functions.question import CODE, Verdict, canary_prompt
+from functions.replicas import fetch_replica_statuses
 
 KEY = "key-of-the-model"
 
@@ -298,7 +298,7 @@ def completion(text: str | None, reason: str = "stop") -> dict[str, Any]:
 def test_only_an_answer_can_be_good_or_wrong(status: int, body: object, verdict: Verdict) -> None:
     with replying(status, body) as (model, asked):
         assert model.ask("127.0.0.1") == verdict
-    assert asked == [("/v1/chat/completions", f"Bearer {KEY}", question("llama"))]
+    assert asked == [("/v1/chat/completions", f"Bearer {KEY}", canary_prompt("llama"))]
 
 
 def test_a_closed_port_is_unreachable() -> None:
@@ -328,7 +328,7 @@ def served() -> Iterator[tuple[World, httpx.Client]]:
 async def told(endpoint: Endpoint) -> list[tuple[str, str, float | None]]:
     """The verdicts as the application reads them."""
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {KEY}"}) as client:
-        verdicts = await ask_examiner(client, endpoint)
+        verdicts = await fetch_replica_statuses(client, endpoint)
     assert verdicts is not None
     return [(row.name, row.state, row.good_seconds_ago) for row in verdicts.replicas]
 
