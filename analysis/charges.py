@@ -39,7 +39,7 @@ class Charge:
 
 _MADE_HERE = (
     "pulumi:providers:",
-    "pulumi-python:dynamic/inference:",
+    "pulumi-python:dynamic/seamless:",
     "pulumi-python:dynamic/local:",
     "seamless:",
     "tls:",

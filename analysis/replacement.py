@@ -240,7 +240,7 @@ REPLACING: dict[str, tuple[str, ...]] = {
     "pulumi-python:dynamic/digitalocean:Namespace": ("label", "region", "package"),
     "pulumi-python:dynamic/digitalocean:Trigger": ("namespace", "name", "function"),
     "pulumi-python:dynamic/local:Folder": ("path",),
-    "pulumi-python:dynamic/local:GeneratedSecret": ("bytes",),
+    "pulumi-python:dynamic/seamless:GeneratedSecret": ("bytes",),
     "pulumi-python:dynamic/local:PostgresServer": ("folder", "database"),
     "pulumi-python:dynamic/local:Server": ("folder",),
 }

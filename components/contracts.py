@@ -186,11 +186,12 @@ class Functions(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalInference:
-    """An endpoint that somebody else runs and that is reached with a key: nothing is created."""
+    """An existing endpoint that is reached with a key: nothing is created."""
 
     name: str
     rung: Rung
-    base_url: pulumi.Output[str]
+    url: str
+    """Ends in `/v1`. Plain text, so that a program can decide by it what it creates."""
     model: pulumi.Output[str]
     api_key: pulumi.Output[str]
     context_tokens: int
@@ -202,6 +203,11 @@ class ExternalInference:
     replicas_url: pulumi.Output[str] | None = None
     weight: int = 1
     order: int = 0
+
+    @property
+    def base_url(self) -> pulumi.Output[str]:
+        """`url` as an output, as every endpoint has it."""
+        return pulumi.Output.from_input(self.url)
 
 
 def application_environment(

@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 
-from components.preflight import SECONDS, Finding, Intent
+from components.preflight import SECONDS, Finding, StackContext
 
 
-def ask(intent: Intent) -> Iterator[Finding]:
+def ask(intent: StackContext) -> Iterator[Finding]:
     """Ask for the list, where the endpoint is one that somebody else runs."""
     url, model = intent.outputs["inference_url"], intent.outputs["inference_model"]
     if not str(url).startswith("http"):  # the stack makes it
@@ -54,7 +54,7 @@ def ask(intent: Intent) -> Iterator[Finding]:
         yield _unknown(f"{url}/models answered {answer.status_code} without a list of models")
 
 
-def _model(intent: Intent, url: str, model: str, models: list[str]) -> Finding:
+def _model(intent: StackContext, url: str, model: str, models: list[str]) -> Finding:
     # Ollama lists the tag that it adds by itself.
     if model in models or f"{model}:latest" in models:
         return Finding(name="inference_model", ok=True, found=f"{url} has {model}")

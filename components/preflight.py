@@ -45,7 +45,7 @@ class Planned(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Intent:
+class StackContext:
     """What a stack is about to do, known without asking anybody.
 
     Attributes:
@@ -77,11 +77,11 @@ class Intent:
         ]
 
 
-Check = Callable[[Intent], Iterable[Finding]]
+Check = Callable[[StackContext], Iterable[Finding]]
 """Asks one account everything that matters for a stack."""
 
 
-def bucket_name(intent: Intent, endpoint: str, name: str) -> Finding:
+def bucket_name(intent: StackContext, endpoint: str, name: str) -> Finding:
     """Ask an S3 API, as nobody in particular, whether a bucket's name is free."""
     try:
         status = httpx.head(f"{endpoint}/{name}", timeout=SECONDS).status_code

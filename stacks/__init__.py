@@ -1,4 +1,4 @@
-"""What can be deployed: one file per arrangement, the same steps in the same order."""
+"""What can be deployed: one file per variant, with the same steps in the same order."""
 
 from importlib import import_module
 from types import ModuleType
@@ -8,14 +8,15 @@ from stacks.settings import Settings
 
 
 def deploy(settings: Settings) -> Outputs:
-    """Run the arrangement that the settings name."""
+    """Run the variant that the settings name."""
     outputs: Outputs = arrangement(settings.arrangement).deploy(settings)
     return outputs
 
 
 def arrangement(name: str) -> ModuleType:
-    """The module of an arrangement: `deploy`, `FREE`, `STATEFUL` and `PREFLIGHT`.
+    """The module of a variant: `deploy`, `FREE`, `STATEFUL` and `PREFLIGHT`.
 
-    Imported by name, so that a stack never loads the SDK of a cloud that it does not use.
+    Imported by name, so that a stack loads only the SDK of its own cloud. The SDKs of Kubernetes
+    and TLS are loaded in the inference mode `cluster` only (`stacks.ladder`).
     """
     return import_module(f"stacks.{name}")

@@ -125,7 +125,7 @@ def read_endpoints(config: pulumi.Config) -> list[ExternalInference]:
             ExternalInference(
                 name=name,
                 rung=values.get("rung", "serverless"),
-                base_url=pulumi.Output.from_input(values["url"]),
+                url=values["url"],
                 model=pulumi.Output.from_input(values["model"]),
                 api_key=_key(config, name),
                 context_tokens=values["context_tokens"],

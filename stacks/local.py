@@ -5,22 +5,22 @@ from collections.abc import Sequence
 from components.contracts import Inference
 from components.local.database import Database
 from components.local.functions import Functions
-from components.local.inference import StandIn
+from components.local.inference import LocalInference
 from components.local.store import Store
 from stacks.endpoints import LAST
 from stacks.outputs import Outputs
 from stacks.settings import Settings, SettingsError
 
 FREE = True
-"""Nothing here costs money, so `./seamless up` goes ahead without asking."""
+"""The resources cost nothing, so `./seamless up` asks for no confirmation."""
 
 STATEFUL = frozenset(
     {"pulumi-python:dynamic/local:Folder", "pulumi-python:dynamic/local:PostgresServer"}
 )
-"""Types of the resources that hold what a person cannot make again."""
+"""Types of the resources that hold data which cannot be recreated."""
 
 PREFLIGHT = ()
-"""Nobody is asked before anything is created, since no account is used."""
+"""No checks: the variant uses no account."""
 
 
 def deploy(settings: Settings) -> Outputs:
@@ -51,7 +51,7 @@ def deploy(settings: Settings) -> Outputs:
 
 
 def _inference(settings: Settings) -> Sequence[Inference]:
-    """The rung's endpoint, a server of its own or the one that is configured, and the others."""
+    """The endpoint of the inference mode (a local server or the configured one), and the others."""
     if settings.inference == "cluster":
         raise SettingsError(
             "inference",
@@ -59,10 +59,12 @@ def _inference(settings: Settings) -> Sequence[Inference]:
             "one machine offers no GPU node pool: local has serverless and dedicated",
             "serverless",
         )
-    if own := settings.own_inference:
-        return settings.endpoints(own)
+    if configured := settings.own_inference:
+        return settings.endpoints(configured)
     folder = settings.data_folder
     return settings.endpoints(
-        StandIn(settings.inference, folder=folder),
-        fallback=StandIn("serverless", folder=folder, order=LAST) if settings.falls_back else None,
+        LocalInference(settings.inference, folder=folder),
+        fallback=LocalInference("serverless", folder=folder, order=LAST)
+        if settings.falls_back
+        else None,
     )

@@ -228,7 +228,7 @@ def _external_inference(
     return ExternalInference(
         name="serverless",
         rung="serverless",
-        base_url=pulumi.Output.from_input(url),
+        url=url,
         model=pulumi.Output.from_input(model),
         api_key=config.require_secret("inference_api_key"),
         context_tokens=integer(

@@ -1,4 +1,4 @@
-"""split: the application at AWS, with an inference provider elsewhere."""
+"""split: the application at AWS, with inference from an external provider."""
 
 from components.aws.database import Database
 from components.aws.functions import Functions
@@ -8,20 +8,20 @@ from components.aws.regions import DEFAULT, REGIONS
 from components.aws.store import Store
 from components.aws.watching import Watching
 from components.bundle import bundle
-from components.kubernetes.inference import follow
+from stacks.ladder import enable_autoscaling
 from stacks.ladder.split import endpoints
 from stacks.network import network_range
 from stacks.outputs import Outputs
 from stacks.settings import Settings
 
 FREE = False
-"""Its parts cost money from the first hour, so `./seamless up` asks before it goes ahead."""
+"""The resources are billed, so `./seamless up` asks for confirmation."""
 
 STATEFUL = frozenset({"aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:rds/instance:Instance"})
-"""Types of the resources that hold what a person cannot make again."""
+"""Types of the resources that hold data which cannot be recreated."""
 
 PREFLIGHT = ("components.aws.preflight", "components.model_list")
-"""Modules whose `ask` is asked before anything is created; loaded only for that."""
+"""Modules whose `check` runs before a deployment; loaded only then."""
 
 
 def deploy(settings: Settings) -> Outputs:
@@ -56,9 +56,9 @@ def deploy(settings: Settings) -> Outputs:
         protect=protect,
         opts=aws,
     )
-    follow(inference, functions)
+    enable_autoscaling(settings.inference, inference, functions)
     Watching(
-        "watching",
+        "monitoring",
         arrivals=store.arrivals,
         functions=functions,
         database=database,

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from analysis.plan import Plan, make
-from components.preflight import Intent
+from components.preflight import StackContext
 from tools.workspace import project_name
 
 KEY = "key-that-nobody-may-read"
@@ -22,10 +22,10 @@ def intent(
     *,
     config: Mapping[str, str] | None = None,
     existing: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Intent:
+) -> StackContext:
     """Plan a stack with these values in the place of its own."""
     planned = _plan(stack, **(overrides or {}))
-    return Intent(
+    return StackContext(
         stack=stack,
         resources=planned.resources,
         outputs=planned.outputs,

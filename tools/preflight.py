@@ -5,7 +5,7 @@ from importlib import import_module
 from rich.console import Console
 from rich.markup import escape
 
-from components.preflight import Check, Finding, Intent
+from components.preflight import Check, Finding, StackContext
 from tools.workspace import CommandError, Workspace, arrangement_of
 
 
@@ -22,7 +22,7 @@ def look(workspace: Workspace) -> list[Finding]:
     from analysis import plan  # not for a stack that needs no account
 
     planned = plan.make(stack)
-    intent = Intent(
+    intent = StackContext(
         stack=stack,
         resources=planned.resources,
         outputs=planned.outputs,

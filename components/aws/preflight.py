@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[impor
 from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
 from components.aws.permissions import GLOBAL, NEEDS
-from components.preflight import Finding, Intent, bucket_name, on_path
+from components.preflight import Finding, StackContext, bucket_name, on_path
 
 HOME = "us-east-1"
 """A region that every account has, so that questions about others can be asked there."""
@@ -48,7 +48,7 @@ class Denied:
     conditions: tuple[str, ...] = ()
 
 
-def ask(intent: Intent) -> Iterator[Finding]:
+def ask(intent: StackContext) -> Iterator[Finding]:
     """Ask who we are, whether the region is open, what we may, and whether a name is free."""
     (region,) = (r.inputs["region"] for r in intent.resources if r.type == "pulumi:providers:aws")
     yield from _names(intent, region)
@@ -69,20 +69,20 @@ def ask(intent: Intent) -> Iterator[Finding]:
         yield Finding(name="AWS permissions", ok=None, found=found)
 
 
-def _client(intent: Intent) -> Iterator[Finding]:
+def _client(intent: StackContext) -> Iterator[Finding]:
     """What a cluster's kubeconfig calls for a token."""
     if any(r.type == "aws:eks/cluster:Cluster" for r in intent.resources):
         guide = "docs.aws.amazon.com/cli, getting-started-install"
         yield on_path("AWS CLI", "aws", "gives out the cluster's tokens", guide)
 
 
-def _names(intent: Intent, region: str) -> Iterator[Finding]:
+def _names(intent: StackContext, region: str) -> Iterator[Finding]:
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     for _, name in intent.named("aws:s3/bucket:Bucket", "bucket"):
         yield bucket_name(intent, endpoint or f"https://s3.{region}.amazonaws.com", name)
 
 
-def _range(intent: Intent) -> Iterator[Finding]:
+def _range(intent: StackContext) -> Iterator[Finding]:
     """A network's range stays: another one is another network, where the database cannot go."""
     for resource in intent.resources:
         if resource.type == "aws:ec2/vpc:Vpc":
@@ -134,7 +134,9 @@ def _region(session: Any, region: str) -> Finding:
     )
 
 
-def _permissions(session: Any, caller: Mapping[str, str], region: str, intent: Intent) -> Finding:
+def _permissions(
+    session: Any, caller: Mapping[str, str], region: str, intent: StackContext
+) -> Finding:
     name, iam = "AWS permissions", session.create_client("iam", HOME, config=_QUICK)
     if caller["Arn"].endswith(":root"):
         return Finding(name=name, ok=True, found="the account's root may do everything")
@@ -161,7 +163,7 @@ def _permissions(session: Any, caller: Mapping[str, str], region: str, intent: I
     return Finding(name=name, ok=True, found=f"all {len(needed)} that creating needs are given")
 
 
-def _needed(intent: Intent, region: str, account: str) -> dict[str, str]:
+def _needed(intent: StackContext, region: str, account: str) -> dict[str, str]:
     """Each action with the first resource that needs it."""
     needed: dict[str, str] = {}
     for resource in intent.resources:

@@ -1,4 +1,4 @@
-"""The rung `dedicated` at DigitalOcean: a model on GPUs of our own that DigitalOcean runs.
+"""The inference mode `dedicated` of the integrated variant: Dedicated Inference.
 
 Arguments are those of the provider's own acceptance tests (terraform-provider-digitalocean v2.99.1,
 2026-08); the example in its documentation disagrees with the API's schema.
@@ -7,21 +7,27 @@ Arguments are those of the provider's own acceptance tests (terraform-provider-d
 import pulumi
 import pulumi_digitalocean as digitalocean
 
-from components.answering import Answering
+from components.answering import EndpointReady
 from components.contracts import Rung
 from components.gpu import Machine
 
 REGIONS = ("atl1", "nyc2", "tor1")
-"""Regions of Dedicated Inference: digitalocean/openapi, 2026-08-07."""
+"""Regions with Dedicated Inference: digitalocean/openapi, 2026-08-07."""
 
 
 class DedicatedInference(pulumi.ComponentResource):
-    """A Dedicated Inference endpoint with a token of its own, as the contract wants it.
+    """A Dedicated Inference endpoint (see `components.contracts.Inference`).
 
-    Public, since Functions have no VPC; its certificate is a public authority's, so there is no
-    authority to trust beside: `GET /v2/dedicated-inferences/{id}/ca` is for private endpoints.
-    Clients ask for the model by its repository, which is its slug, too. Billed by the GPU-hour
-    until it is destroyed: there is no autoscaling and no scale to zero.
+    Creates:
+    - a VPC
+    - a public endpoint with one model deployment
+    - an access token
+    - a resource that waits until the endpoint answers correctly
+
+    The endpoint is public, because Functions have no VPC. A public authority signs its certificate;
+    `GET /v2/dedicated-inferences/{id}/ca` is for private endpoints. The model's name in requests is
+    its Hugging Face repository. It is billed by the GPU-hour until it is destroyed: it has no
+    autoscaling and no scale to zero.
     """
 
     name: str = "dedicated"
@@ -32,10 +38,10 @@ class DedicatedInference(pulumi.ComponentResource):
     certificate_authority: pulumi.Output[str]
     context_tokens: int
     input_usd_per_million: float | None = None
-    """Unknown: the endpoint is paid by the hour, whatever it answers."""
+    """Unknown: the endpoint is billed by the hour."""
     output_usd_per_million: float | None = None
     replicas_url: None = None
-    """Its replicas are DigitalOcean's own affair."""
+    """DigitalOcean does not expose single replicas."""
     weight: int = 1
     order: int = 0
 
@@ -53,11 +59,11 @@ class DedicatedInference(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        machine: What each replica runs on.
-        repository: Of the weights at Hugging Face, and the name that clients ask for.
-        context_tokens: Prompt and answer together fit in so many tokens.
-        replicas: That always run.
-        sizing: The arithmetic behind the choice of machines, for whoever reads the plan.
+        machine: Machine type of each replica.
+        repository: Hugging Face repository of the weights, and the model's name in requests.
+        context_tokens: Longest prompt and answer together.
+        replicas: Number of replicas.
+        sizing: Explanation of the choice of machines, shown in the plan.
         """
         super().__init__("seamless:digitalocean:DedicatedInference", name, {"sizing": sizing}, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -87,8 +93,8 @@ class DedicatedInference(pulumi.ComponentResource):
         token = digitalocean.DedicatedInferenceToken(
             name, dedicated_inference_id=endpoint.id, opts=child
         )
-        self.base_url = Answering(
-            f"{name}-answering",
+        self.base_url = EndpointReady(
+            f"{name}-ready",
             base_url=endpoint.public_endpoint_fqdn.apply(lambda host: f"https://{host}/v1"),
             model=repository,
             api_key=token.token,

@@ -9,7 +9,7 @@ import httpx
 
 from components.digitalocean.functions_api import API
 from components.digitalocean.http import Bearer
-from components.preflight import SECONDS, Finding, Intent, bucket_name, on_path
+from components.preflight import SECONDS, Finding, StackContext, bucket_name, on_path
 
 _TOKENS = "cloud.digitalocean.com/account/api/tokens"
 _SPACES_KEYS = {
@@ -65,7 +65,7 @@ KINDS = {
 """By type in the plan. Source: digitalocean/openapi, read 2026-11-22."""
 
 
-def ask(intent: Intent) -> Iterator[Finding]:
+def ask(intent: StackContext) -> Iterator[Finding]:
     """Ask whether keys are there and taken, what the token may read, and whether names are free."""
     yield from _client(intent)
     yield from _spaces_keys(intent)
@@ -89,14 +89,14 @@ def ask(intent: Intent) -> Iterator[Finding]:
                     yield from _kind(api, kind, intent.named(type_, kind.input))
 
 
-def _client(intent: Intent) -> Iterator[Finding]:
+def _client(intent: StackContext) -> Iterator[Finding]:
     """What a cluster's kubeconfig calls for a token."""
     if any(r.type.endswith(":KubernetesCluster") for r in intent.resources):
         guide = "docs.digitalocean.com/reference/doctl/how-to/install"
         yield on_path("doctl", "doctl", "gives out the cluster's tokens", guide)
 
 
-def _spaces_keys(intent: Intent) -> Iterator[Finding]:
+def _spaces_keys(intent: StackContext) -> Iterator[Finding]:
     missing = [
         variable
         for variable, key in _SPACES_KEYS.items()
@@ -116,7 +116,7 @@ def _spaces_keys(intent: Intent) -> Iterator[Finding]:
         yield Finding(name="Spaces key", ok=True, found="set")
 
 
-def _bucket(intent: Intent) -> Iterator[Finding]:
+def _bucket(intent: StackContext) -> Iterator[Finding]:
     type_ = "digitalocean:index/spacesBucket:SpacesBucket"
     regions = {r.name: r.inputs["region"] for r in intent.resources if r.type == type_}
     for logical, name in intent.named(type_, "name"):

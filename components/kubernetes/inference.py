@@ -167,8 +167,8 @@ class ClusterInference(pulumi.ComponentResource):
         self._equipped = equipped
         self.register_outputs({"base_url": self.base_url, "model": self.model})
 
-    def follow(self, name: str, queue: Queue) -> None:
-        """Let the replicas follow the work, of which the application's queue is a part."""
+    def enable_autoscaling(self, name: str, queue: Queue) -> None:
+        """Scale the replicas by their load and by the length of the application's queue."""
         Scaling(
             name,
             serving=self._serving,
@@ -180,11 +180,11 @@ class ClusterInference(pulumi.ComponentResource):
         )
 
 
-def follow(endpoints: Sequence[Inference], functions: Functions) -> None:
-    """Let every model on our own nodes follow the application's work; others need nothing."""
+def enable_autoscaling(endpoints: Sequence[Inference], functions: Functions) -> None:
+    """Scale every endpoint in a cluster by the application's queue; others need nothing."""
     queue = Queue(
         url=pulumi.Output.concat(functions.page_url, "metrics"), token=functions.api_token
     )
     for endpoint in endpoints:
         if isinstance(endpoint, ClusterInference):
-            endpoint.follow(f"{endpoint.name}-scaling", queue)
+            endpoint.enable_autoscaling(f"{endpoint.name}-scaling", queue)

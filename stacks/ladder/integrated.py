@@ -1,29 +1,27 @@
-"""integrated: a model of DigitalOcean's, one that it runs for us, or one on our GPU nodes."""
+"""integrated: serverless inference, Dedicated Inference, or vLLM on DOKS."""
 
 from collections.abc import Sequence
 
 from components.contracts import Inference
-from components.digitalocean.cluster import GPU_PLATFORM, REGIONS, SHARE_GIB, Cluster
 from components.digitalocean.dedicated import REGIONS as DEDICATED
 from components.digitalocean.dedicated import DedicatedInference
 from components.digitalocean.regions import DEFAULT
-from components.kubernetes.inference import ClusterInference
 from stacks.errors import SettingsError
 from stacks.settings import Settings
 
 
 def endpoints(settings: Settings, region: str, tags: Sequence[str]) -> Sequence[Inference]:
-    """The rung's endpoint, and those that answer beside it."""
-    own: Inference | None = settings.external_inference
+    """The endpoint of the inference mode, and the additional ones."""
+    primary: Inference | None = settings.external_inference
     if settings.inference == "dedicated":
-        own = _dedicated(settings, region)
+        primary = _dedicated(settings, region)
     elif settings.inference == "cluster":
-        own = _cluster(settings, tags)
-    return settings.endpoints(own, fallback=settings.external_inference)
+        primary = _cluster(settings, tags)
+    return settings.endpoints(primary, fallback=settings.external_inference)
 
 
 def _dedicated(settings: Settings, region: str) -> Inference:
-    """A model on GPUs that DigitalOcean runs for us."""
+    """A Dedicated Inference endpoint."""
     gpu = settings.gpu
     if region not in DEDICATED:
         rule = f"DigitalOcean runs Dedicated Inference only in {', '.join(DEDICATED)}"
@@ -42,7 +40,11 @@ def _dedicated(settings: Settings, region: str) -> Inference:
 
 
 def _cluster(settings: Settings, tags: Sequence[str]) -> Inference:
-    """A model on GPU nodes of our own, in a cluster that is reached over the internet."""
+    """A model in a DOKS cluster, which the functions reach over the internet."""
+    # Imported here: the other inference modes must not load the SDK of Kubernetes.
+    from components.digitalocean.cluster import GPU_PLATFORM, REGIONS, SHARE_GIB, Cluster
+    from components.kubernetes.inference import ClusterInference
+
     gpu = settings.gpu
     fit = gpu.fit("digitalocean")
     sharing = gpu.shared(GPU_PLATFORM, fit)

@@ -1,13 +1,11 @@
-"""split: a provider's endpoint on the rungs that it has, a model of our own on the third."""
+"""split: a provider's serverless endpoint or deployment, or vLLM on EKS."""
 
 from collections.abc import Sequence
 
 import pulumi
 
-from components.aws.cluster import GPU_PLATFORM, Cluster
 from components.aws.network import Network
 from components.contracts import Inference
-from components.kubernetes.inference import ClusterInference
 from components.providers import PROVIDERS
 from stacks.errors import SettingsError
 from stacks.settings import Settings
@@ -16,19 +14,23 @@ from stacks.settings import Settings
 def endpoints(
     settings: Settings, region: str, network: Network, aws: pulumi.ResourceOptions
 ) -> Sequence[Inference]:
-    """The rung's endpoint, and those that answer beside it."""
+    """The endpoint of the inference mode, and the additional ones."""
     if settings.inference == "cluster":
-        own: Inference | None = _cluster(settings, region, network, aws)
-        return settings.endpoints(own, fallback=settings.external_inference)
+        primary: Inference | None = _cluster(settings, region, network, aws)
+        return settings.endpoints(primary, fallback=settings.external_inference)
     if settings.inference == "dedicated" and settings.inference_provider:
-        _refuse_what_everybody_shares(settings)
+        _require_own_deployment(settings)
     return settings.endpoints(settings.own_inference)
 
 
 def _cluster(
     settings: Settings, region: str, network: Network, aws: pulumi.ResourceOptions
 ) -> Inference:
-    """A model on GPU nodes of our own, in a cluster beside the functions."""
+    """A model in an EKS cluster in the VPC of the functions."""
+    # Imported here: the other inference modes must not load the SDK of Kubernetes.
+    from components.aws.cluster import GPU_PLATFORM, Cluster
+    from components.kubernetes.inference import ClusterInference
+
     gpu = settings.gpu
     fit = gpu.fit("aws")
     sharing = gpu.shared(GPU_PLATFORM, fit)
@@ -57,15 +59,19 @@ def _cluster(
     )
 
 
-def _refuse_what_everybody_shares(settings: Settings) -> None:
-    """A deployment of one's own is another model at the provider's URL, or has its own URL."""
+def _require_own_deployment(settings: Settings) -> None:
+    """Refuse the provider's shared model: a dedicated deployment has its own model name or URL.
+
+    Raises:
+        SettingsError: `inference_model` or `inference_url` must be set.
+    """
     name, model = settings.inference_provider, settings.inference_model
     provider = PROVIDERS[name]
     if not provider.deployment:
-        rule = f"a dedicated deployment at {name} is reached by a URL of its own"
+        rule = f"a dedicated deployment at {name} has its own URL"
         raise SettingsError("inference_url", "not set", rule, "https://HOST/v1")
     if model in ("", provider.model):
-        rule = f"dedicated needs a deployment of yours, and {provider.model} is everybody's"
+        rule = f"dedicated needs your own deployment, and {provider.model} is shared"
         raise SettingsError(
             "inference_model", repr(model) if model else "not set", rule, provider.deployment
         )

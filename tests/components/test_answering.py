@@ -48,8 +48,10 @@ def test_two_wrong_answers_in_a_row_fail_at_once() -> None:
     with pytest.raises(NoAnswerError) as failed:
         asked(LOADING, WRONG, WRONG, RIGHT)
 
-    assert "answers for model a/model, but 2 times in a row without the code" in str(failed.value)
-    assert "The functions still use the endpoint from before" in str(failed.value)
+    assert "gave 2 wrong answers in a row for model a/model: they lack the code" in str(
+        failed.value
+    )
+    assert "The functions still use the previous endpoint" in str(failed.value)
     assert KEY not in str(failed.value)
 
 
@@ -58,10 +60,10 @@ def test_silence_fails_when_patience_ends_and_says_what_came_last() -> None:
         asked((404, "{}"), patience=0)
 
     assert "did not answer for model a/model within 0 seconds" in str(failed.value)
-    assert "the last was status 404" in str(failed.value)
+    assert "last response: status 404" in str(failed.value)
     assert KEY not in str(failed.value)
 
 
 def test_nobody_at_the_address_is_silence_too() -> None:
-    with pytest.raises(NoAnswerError, match="the last was ConnectError"):
+    with pytest.raises(NoAnswerError, match="last response: ConnectError"):
         wait_for_answer("http://127.0.0.1:9/v1", model="a/model", api_key=KEY, patience=0)

@@ -67,7 +67,7 @@ CHANGES: dict[str, Change] = {
                 *FUNCTIONS["updated"],
                 "database-cluster",
                 "store-bucket",
-                "watching-project",
+                "monitoring-project",
             },
         },
     ),
@@ -90,7 +90,7 @@ CHANGES: dict[str, Change] = {
         needs={"inference_model": "accounts/mine/deployments/one"},
         # Keys are told by the names of their endpoints, and the rung's own is called as the rung.
         split={**FUNCTIONS, "replaced": {"functions-inference-key-version"}},
-        integrated={**FUNCTIONS, "created": {"dedicated", "dedicated-answering"}},
+        integrated={**FUNCTIONS, "created": {"dedicated", "dedicated-ready"}},
     ),
     "inference_provider": Change(
         to="baseten",
@@ -163,10 +163,10 @@ CHANGES: dict[str, Change] = {
             "replaced": {REGIONAL, "store-bucket", "store-key", "database-instance"},
             "updated": {
                 "functions-api-policy",
-                "functions-own-policy",
+                "functions-database-bootstrap-policy",
                 "functions-summarize-policy",
                 "functions-sweep-policy",
-                "watching-budget",
+                "monitoring-budget",
             },
         },
         # The cluster moves with what it holds, the bucket does not.
@@ -181,7 +181,7 @@ CHANGES: dict[str, Change] = {
                 "store-bucket",
                 "store-cors",
             },
-            "updated": {"database-cluster", "store-key", "watching-check", "watching-project"},
+            "updated": {"database-cluster", "store-key", "monitoring-check", "monitoring-project"},
         },
     ),
     "bucket_name": Change(
@@ -208,7 +208,7 @@ CHANGES: dict[str, Change] = {
         },
         integrated={
             "replaced": {"store-bucket"},
-            "updated": {*FUNCTIONS["updated"], "store-cors", "store-key", "watching-project"},
+            "updated": {*FUNCTIONS["updated"], "store-cors", "store-key", "monitoring-project"},
         },
     ),
     "network_cidr": Change(
@@ -219,18 +219,18 @@ CHANGES: dict[str, Change] = {
     "network_peers": Change(to="10.40.0.0/16", split=NOTHING, integrated=NOTHING),
     "monthly_budget_usd": Change(
         to="50",
-        split={"updated": {"watching-budget"}},
+        split={"updated": {"monitoring-budget"}},
         integrated=NOTHING,  # no API of DigitalOcean makes the alarm of a bill
     ),
     "alert_email": Change(
         to="you@example.com",
-        split={"created": {"watching-email"}},
+        split={"created": {"monitoring-email"}},
         integrated={
             "created": {
-                "watching-down",
-                "watching-database-cpu",
-                "watching-database-disk",
-                "watching-database-memory",
+                "monitoring-down",
+                "monitoring-database-cpu",
+                "monitoring-database-disk",
+                "monitoring-database-memory",
             }
         },
     ),

@@ -77,7 +77,7 @@ SPLIT = Story(
     database="database-instance",
     stays="network-vpc",
     drifts=("store-arrivals-queue", "visibilityTimeoutSeconds", 30),
-    vanishes="watching-dead-letters",
+    vanishes="monitoring-dead-letters",
     protected=frozenset({"store-key", "store-bucket", "database-instance"}),
 )
 INTEGRATED = Story(
@@ -88,7 +88,7 @@ INTEGRATED = Story(
     database="database-cluster",
     stays="store-bucket",
     drifts=("database-cluster", "nodeCount", 2),
-    vanishes="watching-check",
+    vanishes="monitoring-check",
     protected=frozenset({"store-bucket", "database-cluster", "database-database"}),
     resized=frozenset({"database-pool"}),
 )

@@ -58,7 +58,7 @@ SOMEBODY_S = ("split", "dedicated")
 DEDICATED = "digitalocean:index/dedicatedInference:DedicatedInference"
 JOB = "kubernetes:batch/v1:Job"
 CANARY = {
-    "dedicated": ("dedicated-answering", "inference:Answering"),
+    "dedicated": ("dedicated-ready", "seamless:EndpointReady"),
     "cluster": ("model-canary", JOB),
 }
 """What waits for the right answer of a rung's own endpoint: name and type."""

@@ -339,7 +339,7 @@ def _variables() -> Mapping[str, pulumi.Input[str]]:
             ExternalInference(
                 name="dedicated",
                 rung="dedicated",
-                base_url=out("https://inference.example/v1"),
+                url="https://inference.example/v1",
                 model=out("some-model"),
                 api_key=out("key"),
                 context_tokens=32_768,
@@ -352,7 +352,7 @@ def _variables() -> Mapping[str, pulumi.Input[str]]:
             ExternalInference(
                 name="spare",
                 rung="serverless",
-                base_url=out("https://spare.example/v1"),
+                url="https://spare.example/v1",
                 model=out("spare-model"),
                 api_key=pulumi.Output.secret("spare-key"),
                 context_tokens=8192,

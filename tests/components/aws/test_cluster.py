@@ -250,7 +250,7 @@ def test_what_watches_gpus_runs_on_the_tainted_nodes(dev: Planned) -> None:
     }
 
 
-def test_the_cluster_has_its_permissions_logs_and_way_out_before_it_is_there(
+def test_the_cluster_has_its_permissions_logs_and_egress_before_it_is_there(
     monitor: Watching,
 ) -> None:
     """And so it has them until it is gone: without them EKS leaves things behind."""
@@ -283,10 +283,10 @@ def test_what_is_in_the_cluster_goes_before_what_serves_it(monitor: Watching) ->
 
 
 def test_everybody_is_one_user_to_the_weights(dev: Planned, monitor: Watching) -> None:
-    door = dev["AccessPoint", "cluster-weights"].inputs
+    access_point = dev["AccessPoint", "cluster-weights"].inputs
 
-    assert door["posixUser"] == {"uid": 2000, "gid": 2000}
-    assert door["rootDirectory"] == {
+    assert access_point["posixUser"] == {"uid": 2000, "gid": 2000}
+    assert access_point["rootDirectory"] == {
         "path": "/weights",
         "creationInfo": {"ownerUid": 2000, "ownerGid": 2000, "permissions": "0755"},
     }
@@ -294,9 +294,9 @@ def test_everybody_is_one_user_to_the_weights(dev: Planned, monitor: Watching) -
 
 
 def test_the_weights_are_encrypted_and_reached_from_the_nodes_alone(dev: Planned) -> None:
-    share = dev["FileSystem", "cluster-weights"].inputs
+    files = dev["FileSystem", "cluster-weights"].inputs
 
-    assert (share["encrypted"], share["throughputMode"]) == (True, "elastic")
+    assert (files["encrypted"], files["throughputMode"]) == (True, "elastic")
     (rule,) = [r for r in of_type(dev, "SecurityGroupIngressRule") if r.parent == "cluster-weights"]
     assert (rule.inputs["fromPort"], rule.inputs["toPort"]) == (2049, 2049)
     assert rule.uses["referencedSecurityGroupId"] == ["cluster"]
@@ -305,15 +305,15 @@ def test_the_weights_are_encrypted_and_reached_from_the_nodes_alone(dev: Planned
 
 
 def test_the_balancer_is_inside_and_hands_tcp_on(dev: Planned, monitor: Watching) -> None:
-    balancer = dev["LoadBalancer", "cluster-entrance"].inputs
-    target = dev["TargetGroup", "cluster-entrance"].inputs
-    listener = dev["Listener", "cluster-entrance"].inputs
+    balancer = dev["LoadBalancer", "cluster-load-balancer"].inputs
+    target = dev["TargetGroup", "cluster-load-balancer"].inputs
+    listener = dev["Listener", "cluster-load-balancer"].inputs
 
     assert (balancer["internal"], balancer["loadBalancerType"]) == (True, "network")
     assert (listener["port"], listener["protocol"]) == (443, "TCP")
     assert (target["port"], target["protocol"], target["targetType"]) == (30443, "TCP", "instance")
     assert target["healthCheck"] == {"protocol": "TCP", "port": "30443", "interval": 10}
-    attached = dev["Attachment", "cluster-entrance"]
+    attached = dev["Attachment", "cluster-load-balancer"]
     assert attached.uses["autoscalingGroupName"] == ["cluster-system"]
     outputs = monitor.stack_outputs
     assert (outputs["service"], outputs["node_port"]) == ("NodePort", 30443)
@@ -328,21 +328,21 @@ def test_only_the_functions_reach_the_balancer_and_only_it_reaches_the_nodes_por
     dev: Planned,
 ) -> None:
     incoming, outgoing, nodes = (
-        dev["SecurityGroupIngressRule", "cluster-entrance-functions"],
-        dev["SecurityGroupEgressRule", "cluster-entrance-out"],
-        dev["SecurityGroupIngressRule", "cluster-entrance-nodes"],
+        dev["SecurityGroupIngressRule", "cluster-load-balancer-functions"],
+        dev["SecurityGroupEgressRule", "cluster-load-balancer-out"],
+        dev["SecurityGroupIngressRule", "cluster-load-balancer-nodes"],
     )
 
     assert incoming.uses == {
         "referencedSecurityGroupId": ["network-functions"],
-        "securityGroupId": ["cluster-entrance"],
+        "securityGroupId": ["cluster-load-balancer"],
     }
     assert (incoming.inputs["fromPort"], incoming.inputs["toPort"]) == (443, 443)
     for rule in (outgoing, nodes):
         assert (rule.inputs["fromPort"], rule.inputs["toPort"]) == (30443, 30443)
         assert "cidrIpv4" not in rule.inputs
     assert outgoing.uses["referencedSecurityGroupId"] == ["cluster"]
-    assert nodes.uses["referencedSecurityGroupId"] == ["cluster-entrance"]
+    assert nodes.uses["referencedSecurityGroupId"] == ["cluster-load-balancer"]
 
 
 def test_names_that_pulumi_makes_up_fit_where_they_go(dev: Planned) -> None:

@@ -41,7 +41,9 @@ def asked(sharing: str, *, minimum: int = 0) -> Monitor:
 
 def nodes(monitor: Monitor) -> dict[str, Any]:
     (pool,) = [
-        r.inputs for r in monitor.planned if r.type.endswith(":NodeGroup") and "gpu" in r.name
+        r.inputs
+        for r in monitor.planned
+        if r.type == "aws:eks/nodeGroup:NodeGroup" and "gpu" in r.name
     ]
     return dict(pool)
 

@@ -112,7 +112,7 @@ def _program() -> None:
             ExternalInference(
                 name="serverless",
                 rung="serverless",
-                base_url=pulumi.Output.from_input("https://inference.example/v1"),
+                url="https://inference.example/v1",
                 model=pulumi.Output.from_input("some-model"),
                 api_key=pulumi.Output.secret("key-51d0"),
                 context_tokens=8192,
@@ -125,7 +125,7 @@ def _program() -> None:
         protect=False,
     )
     Watching(
-        "watching",
+        "monitoring",
         arrivals=store.arrivals,
         functions=functions,
         database=database,
@@ -226,18 +226,18 @@ def test_only_the_api_asks_the_worker_and_only_by_the_queue(cloud: Cloud) -> Non
 def test_only_one_function_reads_the_master_users_password_and_may_do_nothing_else(
     cloud: Cloud,
 ) -> None:
-    may = allowed(cloud, "own")
+    may = allowed(cloud, "database-bootstrap")
 
     assert set(may) == NETWORK | LOGS | SECRETS
     assert may["secretsmanager:GetSecretValue"] == {
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:rds",
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:database-role-secret",
     }
-    told = cloud.inputs["functions-own"]["environment"]["variables"]
+    told = cloud.inputs["functions-database-bootstrap"]["environment"]["variables"]
     assert told["MASTER_USER"] == "postgres"
     assert told["DATABASE_USER"] == "summarizer"
     assert (
-        cloud.inputs["functions-hand-over"]["triggers"]["password"]
+        cloud.inputs["functions-database-bootstrap-run"]["triggers"]["password"]
         == (told["DATABASE_PASSWORD_SECRET_ARN"])
     )
 
@@ -307,12 +307,12 @@ def test_a_function_is_told_where_its_secrets_lie(cloud: Cloud, what: str) -> No
 
 
 def test_a_secret_without_a_reference_is_refused() -> None:
-    with pytest.raises(ValueError, match="it must be"):
+    with pytest.raises(ValueError, match="must be"):
         environment({"API_TOKEN": "t"}, {"API_TOKEN": "arn"})
 
 
 def test_the_dashboard_has_a_graph_per_metric(cloud: Cloud) -> None:
-    board = cloud.inputs["watching-dashboard"]
+    board = cloud.inputs["monitoring-dashboard"]
     widgets = json.loads(board["dashboardBody"])["widgets"]
 
     assert board["dashboardName"] == "seamless-a-b"

@@ -119,7 +119,7 @@ def test_a_permission_that_is_missing_is_named_with_whose_and_on_what(account: A
         name="AWS permissions",
         ok=False,
         found=f"{DEPLOYER} may not do what the stack needs: "
-        "budgets:ModifyBudget on arn:aws:budgets::123456789012:budget/watching-budget-0000000, "
+        "budgets:ModifyBudget on arn:aws:budgets::123456789012:budget/monitoring-budget-0000000, "
         "lambda:CreateFunction on "
         "arn:aws:lambda:us-east-1:123456789012:function:functions-api-0000000",
         remedy="Allow it in a policy of that identity, or deploy as another: export AWS_PROFILE=…",

@@ -30,8 +30,8 @@ def test_a_private_subnet_is_a_quarter_and_a_public_one_has_256_addresses() -> N
 @pytest.mark.parametrize(
     ("cidr", "zones"), [("10.20.0.0/15", 2), ("10.20.0.0/21", 2), ("10.20.0.0/16", 4)]
 )
-def test_a_range_that_cannot_be_cut_is_refused(cidr: str, zones: int) -> None:
-    with pytest.raises(ValueError, match=f"CIDR {cidr} over {zones} zones cannot be cut: give"):
+def test_a_range_that_cannot_be_split_is_refused(cidr: str, zones: int) -> None:
+    with pytest.raises(ValueError, match=f"CIDR {cidr} cannot be split over {zones} zones: give"):
         subnets(cidr, zones)
 
 

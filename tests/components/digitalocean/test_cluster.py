@@ -82,8 +82,8 @@ def test_its_parts_have_ranges_of_their_own_in_its_network(dev: Planned) -> None
 
 
 @pytest.mark.parametrize("cidr", ["10.30.0.0/15", "10.30.0.0/21"])
-def test_a_range_that_cannot_be_cut_is_refused(cidr: str) -> None:
-    with pytest.raises(ValueError, match=f"network_cidr {cidr} cannot be cut: give a range from"):
+def test_a_range_that_cannot_be_split_is_refused(cidr: str) -> None:
+    with pytest.raises(ValueError, match=f"network_cidr {cidr} cannot be split: give a range from"):
         ranges(cidr)
 
 

@@ -137,7 +137,7 @@ def test_a_name_that_the_account_has_already_is_an_error_unless_it_is_ours(cloud
     cloud.lists["projects"] = {"projects": [{"name": TITLE}]}
     ours = {
         "functions-namespace": {"label": TITLE},
-        "watching-project": {"name": TITLE},
+        "monitoring-project": {"name": TITLE},
     }
 
     assert [(finding.name, finding.found) for finding in lacking()] == [
@@ -147,8 +147,8 @@ def test_a_name_that_the_account_has_already_is_an_error_unless_it_is_ours(cloud
             "one already, and no two may have the same",
         ),
         (
-            "watching-project",
-            f"watching-project would have the name {TITLE!r}, but the account has one "
+            "monitoring-project",
+            f"monitoring-project would have the name {TITLE!r}, but the account has one "
             "already, and no two may have the same",
         ),
     ]

@@ -140,7 +140,7 @@ def test_without_a_token_the_message_says_where_to_get_one(
 
     inputs = {"label": "a", "region": "tor1", "package": "summarizer"}
     for step in (refused, made):  # so that a preview says it already
-        with pytest.raises(MissingTokenError, match="and export DIGITALOCEAN_TOKEN"):
+        with pytest.raises(MissingTokenError, match="DIGITALOCEAN_TOKEN is not set"):
             step(namespace, inputs)
 
     assert cloud.calls == []
@@ -188,7 +188,7 @@ class TestNamespace:
     ) -> None:
         made(namespace, self.INPUTS)
 
-        with pytest.raises(ApiError, match=r"'seamless-dev' answered 409: there is one already"):
+        with pytest.raises(ApiError, match=r"'seamless-dev' answered 409: it exists already"):
             made(namespace, self.INPUTS)
 
         assert len(cloud.namespaces) == 1
@@ -380,7 +380,7 @@ class TestFunction:
     ) -> None:
         cloud.fail("PUT .*/actions/summarizer/api", 0, after=True, times=TRIES)
 
-        with pytest.raises(ApiError, match="was not answered: RemoteProtocolError"):
+        with pytest.raises(ApiError, match="got no response: RemoteProtocolError"):
             made(function, inputs_of_a_function(space, code))
 
         assert cloud.namespaces[space].actions == {}
@@ -397,7 +397,9 @@ class TestFunction:
         provider(function).delete(id_, outputs)
 
     def test_a_bundle_that_is_not_there_is_named(self, cloud: Cloud, tmp_path: Path) -> None:
-        with pytest.raises(FileNotFoundError, match=r"'api' needs its bundle, but .*none\.zip is"):
+        with pytest.raises(
+            FileNotFoundError, match=r"The bundle of the function 'api' is missing: .*none\.zip"
+        ):
             made(function, inputs_of_a_function("fn-1", tmp_path / "none.zip"))
 
         assert cloud.calls == []
@@ -405,12 +407,13 @@ class TestFunction:
     @pytest.mark.parametrize(
         ("change", "reason"),
         [
-            ({"memory_mb": 2048}, "is 2048, but the platform takes 128 to 1024"),
-            ({"timeout_ms": 900_001}, "is 900001, but the platform takes 100 to 900000"),
-            ({"logs_kb": 512}, "is 512, but the platform takes 1 to 256"),
+            ({"memory_mb": 2048}, "is 2048, but the limits are 128 to 1024"),
+            ({"timeout_ms": 900_001}, "is 900001, but the limits are 100 to 900000"),
+            ({"logs_kb": 512}, "is 512, but the limits are 1 to 256"),
             (
                 {"name": "A b"},
-                "is 'A b', but must be a lower-case word of up to 63 letters",
+                "is 'A b', but must have at most 63 lower-case letters, digits and hyphens, and "
+                "start with a letter",
             ),
         ],
     )
@@ -537,7 +540,7 @@ class TestInvocationKey:
         """Nobody knows its secret, so nobody could use it."""
         cloud.fail("POST .*/keys", 0, after=True)
 
-        with pytest.raises(ApiError, match="was not answered"):
+        with pytest.raises(ApiError, match="got no response"):
             made(invocation_key, {"namespace": space, "name": "seamless-dev"})
 
         assert cloud.namespaces[space].keys == {}
