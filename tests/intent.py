@@ -1,4 +1,4 @@
-"""What a stack of this project is about to do, for the questions to accounts."""
+"""The context of a stack of this project, for the checks of accounts."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -16,14 +16,14 @@ def _plan(stack: str, **overrides: str) -> Plan:
     return make(stack, overrides)
 
 
-def intent(
+def context(
     stack: str,
     overrides: Mapping[str, str] | None = None,
     *,
     config: Mapping[str, str] | None = None,
     existing: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> StackContext:
-    """Plan a stack with these values in the place of its own."""
+    """Plan a stack with these config values, and return its context."""
     planned = _plan(stack, **(overrides or {}))
     return StackContext(
         stack=stack,

@@ -22,7 +22,7 @@ def look(workspace: Workspace) -> list[Finding]:
     from analysis import plan  # not for a stack that needs no account
 
     planned = plan.make(stack)
-    intent = StackContext(
+    context = StackContext(
         stack=stack,
         resources=planned.resources,
         outputs=planned.outputs,
@@ -32,8 +32,8 @@ def look(workspace: Workspace) -> list[Finding]:
             for resource in workspace.resources()
         },
     )
-    checks: list[Check] = [import_module(name).ask for name in modules]
-    return [finding for check in checks for finding in check(intent)]
+    checks: list[Check] = [import_module(name).check for name in modules]
+    return [finding for check in checks for finding in check(context)]
 
 
 def require(console: Console, workspace: Workspace) -> None:

@@ -9,6 +9,7 @@ Steps = Mapping[str, set[str]]
 EVERYTHING = "(everything)"
 REGIONAL = "(everything that lies in a region)"
 TAGGED = "(everything with tags)"
+EGRESS_RULE = "(the egress rule of the inference endpoint, which has another port than 443)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +32,6 @@ class Change:
 
 NOTHING: Steps = {}
 FUNCTIONS: Steps = {"updated": {"functions-api", "functions-summarize", "functions-sweep"}}
-ELSEWHERE: Steps = {"updated": {*FUNCTIONS["updated"], "functions-inference-out"}}
-"""At AWS the functions reach their endpoint and nothing else."""
 LOCAL: Steps = {
     "deleted": {EVERYTHING},
     "created": {
@@ -95,10 +94,18 @@ CHANGES: dict[str, Change] = {
     "inference_provider": Change(
         to="baseten",
         needs={"inference_url": "", "inference_model": ""},
-        split=ELSEWHERE,
+        split={**FUNCTIONS, "deleted": {"functions-inference", EGRESS_RULE}},
         integrated=FUNCTIONS,
     ),
-    "inference_url": Change(to="http://127.0.0.1:9/v1", split=ELSEWHERE, integrated=FUNCTIONS),
+    "inference_url": Change(
+        to="http://127.0.0.1:9/v1",
+        split={
+            **FUNCTIONS,
+            "created": {"functions-inference-127-0-0-1-9"},
+            "deleted": {EGRESS_RULE},
+        },
+        integrated=FUNCTIONS,
+    ),
     "inference_model": Change(to="another/model", split=FUNCTIONS, integrated=FUNCTIONS),
     "inference_api_key": Change(
         to="another-key-that-nobody-may-read",
@@ -119,10 +126,7 @@ CHANGES: dict[str, Change] = {
                 "context_tokens": "8192",
             }
         ],
-        split={
-            **FUNCTIONS,
-            "created": {"functions-inference-spare", "functions-inference-spare-out"},
-        },
+        split=FUNCTIONS,
         integrated=FUNCTIONS,
     ),
     "inference_endpoint_keys": Change(

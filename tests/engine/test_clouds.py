@@ -23,6 +23,7 @@ from tests.components.digitalocean import cloud as functions_api
 from tests.engine.changes import (
     APART,
     CHANGES,
+    EGRESS_RULE,
     EVERYTHING,
     PREVIEWS,
     REGIONAL,
@@ -135,6 +136,11 @@ class Deployment:
                 if not resource["type"].startswith("pulumi:")  # the stack and its providers
             },
             REGIONAL: {item["name"] for item in cloud if "region" in item["outputs"]},
+            EGRESS_RULE: {
+                item["name"]
+                for item in cloud
+                if item["name"].startswith("functions-inference-127-0-0-1-")
+            },
             TAGGED: {item["name"] for item in cloud if "tagsAll" in item["outputs"]},
         }
         expected: dict[str, set[str]] = defaultdict(set)

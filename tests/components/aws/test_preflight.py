@@ -14,11 +14,11 @@ import pytest
 from analysis.plan import PlannedResource, make
 from components.aws.cluster_permissions import CLUSTER_NEEDS
 from components.aws.permissions import NEEDS
-from components.aws.preflight import ask
+from components.aws.preflight import check
 from components.preflight import Finding
 from tests.components.aws import account as accounts
 from tests.components.aws.account import Account
-from tests.intent import intent
+from tests.intent import context
 
 DEPLOYER = "arn:aws:iam::123456789012:user/deployer"
 
@@ -50,7 +50,7 @@ def _sign_in(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 def found(**overrides: str) -> dict[str, Finding]:
     """What the account says to the split stack, by name."""
-    return {finding.name: finding for finding in ask(intent("split", overrides))}
+    return {finding.name: finding for finding in check(context("split", overrides))}
 
 
 def test_an_account_that_allows_everything_is_asked_twice_about_permissions(
@@ -65,7 +65,7 @@ def test_an_account_that_allows_everything_is_asked_twice_about_permissions(
         "AWS permissions": True,
     }
     assert findings["AWS credentials"].found == DEPLOYER
-    assert findings["region"].found == "eu-central-1 is open to the account"
+    assert findings["region"].found == "eu-central-1 is enabled in the account"
     assert account.simulations == 2
 
 
@@ -77,7 +77,7 @@ def test_a_cluster_asks_for_the_aws_cli(
     if there:
         client.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    asked = intent("split", {})
+    asked = context("split", {})
     cluster = PlannedResource(
         type="aws:eks/cluster:Cluster",
         name="cluster",
@@ -87,26 +87,28 @@ def test_a_cluster_asks_for_the_aws_cli(
         secret_inputs=[],
     )
 
-    findings = {f.name: f for f in ask(replace(asked, resources=[*asked.resources, cluster]))}
+    findings = {f.name: f for f in check(replace(asked, resources=[*asked.resources, cluster]))}
 
     assert findings["AWS CLI"].ok is there
     if there:
         assert findings["AWS CLI"].found == str(client)
     else:
         assert findings["AWS CLI"].found == (
-            "There is no aws on PATH, which gives out the cluster's tokens"
+            "aws is not on PATH, which issues the cluster's tokens"
         )
         assert findings["AWS CLI"].remedy.startswith("Install it: ")
 
 
 def test_the_range_of_a_network_that_is_there_stays(account: Account) -> None:
     there = {"network-vpc": {"cidrBlock": "10.20.0.0/16"}}
-    moved = list(ask(intent("split", {"network_cidr": "10.30.0.0/16"}, existing=there)))
+    moved = list(check(context("split", {"network_cidr": "10.30.0.0/16"}, existing=there)))
     (refused,) = [f for f in moved if f.name == "network_cidr"]
     assert refused.ok is False
-    assert refused.found.startswith("Config network_cidr is '10.30.0.0/16', but the network has")
+    assert refused.found.startswith(
+        "Config network_cidr is '10.30.0.0/16', but the deployed network"
+    )
     assert refused.remedy == "pulumi config set network_cidr 10.20.0.0/16 --stack split"
-    assert not [f for f in ask(intent("split", existing=there)) if f.name == "network_cidr"]
+    assert not [f for f in check(context("split", existing=there)) if f.name == "network_cidr"]
 
 
 def test_a_permission_that_is_missing_is_named_with_whose_and_on_what(account: Account) -> None:
@@ -118,11 +120,12 @@ def test_a_permission_that_is_missing_is_named_with_whose_and_on_what(account: A
     assert found()["AWS permissions"] == Finding(
         name="AWS permissions",
         ok=False,
-        found=f"{DEPLOYER} may not do what the stack needs: "
+        found=f"{DEPLOYER} lacks permissions that the stack needs: "
         "budgets:ModifyBudget on arn:aws:budgets::123456789012:budget/monitoring-budget-0000000, "
         "lambda:CreateFunction on "
         "arn:aws:lambda:us-east-1:123456789012:function:functions-api-0000000",
-        remedy="Allow it in a policy of that identity, or deploy as another: export AWS_PROFILE=…",
+        remedy="Allow them in a policy of that identity, or deploy with another one: "
+        "export AWS_PROFILE=…",
     )
 
 
@@ -186,7 +189,7 @@ def test_of_an_assumed_role_the_role_s_policies_count(
 def test_root_is_not_simulated(account: Account) -> None:
     account.arn = "arn:aws:iam::123456789012:root"
 
-    assert found()["AWS permissions"].found == "the account's root may do everything"
+    assert found()["AWS permissions"].found == "the root user has all permissions"
     assert account.simulations == 0
 
 
@@ -203,7 +206,7 @@ def test_an_account_that_does_not_tell_is_unknown(account: Account) -> None:
         "unknown: SimulatePrincipalPolicy answered AccessDenied"
     )
     assert findings["region"].found == (
-        "unknown whether us-east-1 is open: DescribeRegions answered UnauthorizedOperation"
+        "unknown whether us-east-1 is enabled: DescribeRegions answered UnauthorizedOperation"
     )
 
 
@@ -213,7 +216,7 @@ def test_a_region_that_the_account_has_not_opened_is_an_error(account: Account) 
     assert found(region="af-south-1")["region"] == Finding(
         name="region",
         ok=False,
-        found="Config region is 'af-south-1', but the account has not opened this region",
+        found="Config region is 'af-south-1', but this region is not enabled in the account",
         remedy="aws account enable-region --region-name af-south-1, and wait until it is enabled",
     )
 
@@ -225,9 +228,9 @@ def test_credentials_that_are_refused_are_an_error(account: Account) -> None:
         "AWS credentials": Finding(
             name="AWS credentials",
             ok=False,
-            found="AWS does not know who deploys: InvalidClientTokenId",
-            remedy="Say as whom: export AWS_PROFILE=…, or aws sso login; "
-            "then aws sts get-caller-identity",
+            found="There are no valid AWS credentials: InvalidClientTokenId",
+            remedy="Configure credentials: export AWS_PROFILE=…, or aws sso login; test them with: "
+            "aws sts get-caller-identity",
         )
     }
 
@@ -237,7 +240,7 @@ def test_credentials_that_are_missing_are_an_error() -> None:
 
     assert (finding.ok, finding.found) == (
         False,
-        "AWS does not know who deploys: Unable to locate credentials",
+        "There are no valid AWS credentials: Unable to locate credentials",
     )
 
 
@@ -257,7 +260,7 @@ def test_an_aws_that_is_not_reached_is_unknown(monkeypatch: pytest.MonkeyPatch) 
         "AWS credentials": Finding(
             name="AWS credentials",
             ok=None,
-            found="unknown: AWS did not answer (EndpointConnectionError)",
+            found="unknown: AWS did not respond (EndpointConnectionError)",
         )
     }
 
@@ -291,9 +294,9 @@ def test_a_type_that_is_not_in_the_table_is_said_to_be_unknown(
 ) -> None:
     monkeypatch.delitem(NEEDS, "aws:kms/key:Key")
 
-    *_, finding = ask(intent("split"))
+    *_, finding = check(context("split"))
 
-    assert (finding.ok, finding.found) == (None, "unknown what creating needs of aws:kms/key:Key")
+    assert (finding.ok, finding.found) == (None, "unknown which permissions aws:kms/key:Key need")
 
 
 def test_moto_knows_who_we_are_and_which_names_are_free(

@@ -148,7 +148,7 @@ class TestPostgres:
         monkeypatch.setattr("components.local.postgres._NAMESPACE", ["false"])
         with tempfile.TemporaryDirectory() as folder:
             server = Postgres(folder=Path(folder) / "data")
-            with pytest.raises(DaemonError, match="the user nobody cannot reach"):
+            with pytest.raises(DaemonError, match="the user nobody cannot access"):
                 server.start(password="secret")
             assert server.daemon.pid() is None
 
