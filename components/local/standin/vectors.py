@@ -1,4 +1,4 @@
-"""Compare sentences by the words they share."""
+"""Compare sentences by their common words."""
 # ruff: noqa: RUF001  # the typographic apostrophe is meant
 
 import math
