@@ -102,33 +102,33 @@ def _only_words(text: str) -> bool:
     return words(text) >= 6 and all(c.isalpha() or c in " ,:'’-" for c in text)
 
 
-def _choose(found: list[_Candidate], limit: int, max_words: int) -> list[_Candidate]:
+def _choose(candidates: list[_Candidate], limit: int, max_words: int) -> list[_Candidate]:
     """Choose the sentences with the highest weight that add something, from all parts."""
     chosen: list[int] = []
     taken: Counter[int] = Counter()
-    overlap = [0.0] * len(found)
+    overlap = [0.0] * len(candidates)
     budget = float(max_words)
     least = 0.0
 
     def gain(i: int) -> float:
-        return found[i].weight * (1 - overlap[i])
+        return candidates[i].weight * (1 - overlap[i])
 
     while len(chosen) < limit:
-        fitting = [i for i, c in enumerate(found) if c.words <= budget and i not in chosen]
+        fitting = [i for i, c in enumerate(candidates) if c.words <= budget and i not in chosen]
         if not fitting:
             break
-        best = max(fitting, key=lambda i: gain(i) * 0.5 ** taken[found[i].part])
+        best = max(fitting, key=lambda i: gain(i) * 0.5 ** taken[candidates[i].part])
         if overlap[best] > 0.8 or (len(chosen) >= 3 and gain(best) < least):
             break
         least = least or gain(best) / 10
         chosen.append(best)
-        taken[found[best].part] += 1
-        budget -= found[best].words
+        taken[candidates[best].part] += 1
+        budget -= candidates[best].words
         overlap = [
-            max(known, similarity(c.vector, found[best].vector))
-            for known, c in zip(overlap, found, strict=True)
+            max(known, similarity(c.vector, candidates[best].vector))
+            for known, c in zip(overlap, candidates, strict=True)
         ]
-    return [found[i] for i in sorted(chosen)]
+    return [candidates[i] for i in sorted(chosen)]
 
 
 def _join(texts: list[str]) -> str:

@@ -51,9 +51,8 @@ class TokenBucket:
         per_second = self._limit / 60
         self._level = min(self._limit, self._level + (now - self._read_at) * per_second)
         self._read_at = now
-        granted = (
-            self._level >= 1 - 1e-9
-        )  # rounding must not refuse a caller that waited exactly as long as told
+        # The tolerance keeps rounding from refusing a caller that waited exactly long enough.
+        granted = self._level >= 1 - 1e-9
         if granted:
             self._level = max(0.0, self._level - 1)
         return Allowance(

@@ -42,7 +42,7 @@ class Reply:
         return self._envelope("chat.completion", [choice]) | {"usage": self._usage()}
 
     async def events(self, *, with_usage: bool) -> AsyncIterator[bytes]:
-        """Yield server-sent events: the role, a delta per token, the end, and the usage if wanted."""
+        """Yield server-sent events: the role, a delta per token, the end, the usage if wanted."""
         pending = {"usage": None} if with_usage else {}
         deltas = [{"role": "assistant", "content": ""}]
         deltas += [{"content": piece} for piece in tokens.pieces(self.content)]
