@@ -160,6 +160,17 @@ def test_a_wrong_token_is_refused_with_its_remedy_and_is_not_shown(
     )
 
 
+def test_a_call_without_a_connection_is_repeated_whatever_its_method() -> None:
+    """It had no effect, so even a POST may be repeated."""
+    waited: list[float] = []
+    api = FunctionsApi("token", base_url="http://127.0.0.1:9", sleep=waited.append)
+
+    with closing(api), pytest.raises(ApiError, match="got no response: ConnectError"):
+        api.create_trigger("fn-1", name="sweep", function="a/b", cron="* * * * *")
+
+    assert waited == [1.0, 2.0, 4.0, 8.0]
+
+
 class TestNamespace:
     """A namespace with its package."""
 

@@ -14,7 +14,7 @@ import pytest
 from pulumi.dynamic import ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
 
-from components import generated
+from components import answering, generated
 from components.local import database, server, store
 from components.local.daemon import DaemonError
 from components.local.postgres import Postgres
@@ -27,7 +27,7 @@ def provider(module: Any) -> ResourceProvider:
     return made
 
 
-@pytest.mark.parametrize("module", [database, generated, server, store])
+@pytest.mark.parametrize("module", [answering, database, generated, server, store])
 def test_a_pickled_provider_is_its_name_and_nothing_else(module: Any) -> None:
     """So that no secret and no code lies in the state, and a changed provider is no change."""
     pickled = base64.b64decode(serialize_provider(provider(module)))
@@ -38,7 +38,7 @@ def test_a_pickled_provider_is_its_name_and_nothing_else(module: Any) -> None:
 
 
 def test_a_generated_secret_is_long_and_never_the_same() -> None:
-    """24 bytes of randomness are 32 characters, after a beginning."""
+    """24 random bytes are 32 characters, after the prefix."""
     values = {(provider(generated).create({"bytes": 24}).outs or {})["value"] for _ in range(20)}
 
     assert len(values) == 20
