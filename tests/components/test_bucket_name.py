@@ -1,6 +1,6 @@
-"""A bucket's name that somebody has is found before anything is created; made-up names are free.
+"""The check of a bucket's name finds a taken name before a deployment.
 
-The S3 API is moto's, and a server that answers with one status.
+The S3 API is moto's, or a server that answers with one status.
 """
 
 import boto3  # type: ignore[import-untyped]
@@ -58,7 +58,7 @@ def test_an_api_that_does_not_answer_is_unknown() -> None:
 
 @pytest.mark.parametrize("stack", BUCKETS)
 def test_a_bucket_without_a_chosen_name_gets_one_that_pulumi_makes_up(stack: str) -> None:
-    """Its logical name and seven random digits, so there is nothing to ask."""
+    """Its logical name with seven random digits, so no check is needed."""
     type_, key = BUCKETS[stack]
     (bucket,) = (r for r in make(stack).resources if r.type == type_)
 

@@ -1,6 +1,6 @@
-"""An endpoint's list of models shows a wrong key and a wrong model; what it does not show is said.
+"""The check of an endpoint's list of models finds a wrong key and a wrong model.
 
-The endpoint is a server on this machine that answers as OpenAI's list does.
+The endpoint is a server on this machine with OpenAI's list.
 """
 
 import json
@@ -17,7 +17,7 @@ MODELS = [f"acme/model-{size}b" for size in (7, 20, 70, 120, 235, 480)]
 
 
 def found(url: str, model: str = MODELS[0], key: str = KEY, **overrides: str) -> list[Finding]:
-    """What the endpoint says to the split stack."""
+    """Findings for the split stack."""
     return list(
         check(
             context(
@@ -56,7 +56,7 @@ def test_a_model_that_the_provider_lacks_is_named_with_the_five_closest() -> Non
 
 
 def test_a_model_that_one_account_has_for_itself_need_not_be_listed() -> None:
-    """A dedicated deployment is reached by a name of its own."""
+    """A dedicated deployment has its own name."""
     with serving(MODELS, KEY) as url:
         (_, finding) = found(url, "accounts/me/deployments/mine", inference="dedicated")
 

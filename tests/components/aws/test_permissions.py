@@ -1,6 +1,6 @@
-"""Who may do what, once every name is known: the documents that AWS gets, word for word.
+"""The IAM documents of the split variant, with all names known.
 
-The cloud is a mock that gives each resource an ARN of its own name. What AWS makes of the documents
+The cloud is a mock that gives each resource an ARN with its name. How AWS evaluates the documents
 is not shown here.
 """
 
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 
 class Cloud(mocks.MockMonitor):
-    """Answers every registration as if it were done, and remembers its inputs."""
+    """Answers every registration as if the resource were created, and records its inputs."""
 
     def __init__(self) -> None:
         super().__init__(None)  # type: ignore[arg-type]  # mocks answer what is answered here
@@ -56,7 +56,7 @@ class Cloud(mocks.MockMonitor):
 
 
 def known(type_: str, name: str) -> Json:
-    """What only AWS knows of a resource; more than any one has."""
+    """Outputs that AWS returns for a resource; a superset for all types."""
     service = type_.split(":")[1].split("/")[0]
     arn = f"arn:aws:{service}:us-east-1:{ACCOUNT}:{name}"
     return {
@@ -77,7 +77,7 @@ def known(type_: str, name: str) -> Json:
 
 @pytest.fixture(scope="module")
 def cloud() -> Cloud:
-    """All of the split arrangement, made once."""
+    """All resources of the split variant."""
     made = Cloud()
 
     async def run() -> None:
@@ -145,7 +145,7 @@ def statements(cloud: Cloud, name: str, key: str = "policy") -> list[Json]:
 
 
 def allowed(cloud: Cloud, what: str) -> dict[str, set[str]]:
-    """What a function may do, action by action, and on what."""
+    """Resources that a function's role may access, by action."""
     may: dict[str, set[str]] = {}
     for statement in statements(cloud, f"functions-{what}-policy"):
         assert statement["Effect"] == "Allow"
@@ -253,7 +253,7 @@ def test_every_role_is_for_one_service(cloud: Cloud) -> None:
         assert statement["Principal"] == {"Service": service}
 
 
-def test_nobody_talks_to_the_bucket_without_tls(cloud: Cloud) -> None:
+def test_requests_to_the_bucket_without_tls_are_denied(cloud: Cloud) -> None:
     assert statements(cloud, "store-policy") == [
         {
             "Effect": "Deny",

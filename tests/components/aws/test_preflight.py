@@ -1,7 +1,7 @@
-"""What AWS would refuse half-way is known before: who deploys, where, and what is allowed.
+"""Checks of an AWS account find a missing prerequisite before a deployment.
 
-The account is a server on this machine that speaks the Query API; identity and buckets are asked
-of moto as well. How AWS itself decides about policies is not shown here.
+The account is a server on this machine with the Query API; identity and buckets are checked with
+moto, too. How AWS itself evaluates policies is not shown here.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ DEPLOYER = "arn:aws:iam::123456789012:user/deployer"
 
 
 @pytest.fixture(autouse=True)
-def _nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whose machine this is does not matter."""
+def _no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests do not depend on the machine's own credentials."""
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
@@ -49,7 +49,7 @@ def _sign_in(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 
 def found(**overrides: str) -> dict[str, Finding]:
-    """What the account says to the split stack, by name."""
+    """Findings for the split stack, by name."""
     return {finding.name: finding for finding in check(context("split", overrides))}
 
 
@@ -130,7 +130,7 @@ def test_a_permission_that_is_missing_is_named_with_whose_and_on_what(account: A
 
 
 def test_a_policy_for_our_resources_alone_is_enough(account: Account) -> None:
-    """What is not allowed on everything is asked for on the resource that needs it."""
+    """An action that is not allowed on `*` is simulated on the resource that needs it."""
     account.decides = lambda _, resource, __: (
         ("implicitDeny", "") if resource == "*" else ("allowed", "")
     )
@@ -177,7 +177,7 @@ def test_a_rule_about_regions_is_weighed_with_the_region_that_each_service_answe
 def test_of_an_assumed_role_the_role_s_policies_count(
     account: Account, refused: dict[str, str], principal: str
 ) -> None:
-    """By the ARN that IAM knows it by, where IAM tells it."""
+    """By the role's ARN, if IAM returns it."""
     account.arn = "arn:aws:sts::123456789012:assumed-role/Admin/me@example.com"
     account.role_path, account.refuses = "/aws-reserved/sso.amazonaws.com/", refused
 
@@ -266,7 +266,7 @@ def test_an_aws_that_is_not_reached_is_unknown(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_every_type_of_resource_in_the_stack_has_its_permissions_in_the_table() -> None:
-    """In `prod` with somebody who hears of alarms, on every rung that has types of its own."""
+    """In `prod` with an address for alarms, in each inference mode with its own types."""
     planned = [
         resource
         for rung in ("serverless", "cluster")
@@ -302,7 +302,7 @@ def test_a_type_that_is_not_in_the_table_is_said_to_be_unknown(
 def test_moto_knows_who_we_are_and_which_names_are_free(
     s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has no simulation, as an account may not allow one: that is unknown."""
+    """moto has no simulation, as an account may deny it: the result is unknown."""
     _sign_in(monkeypatch, s3)
 
     findings = found(bucket_name="nobody-has-this-name", region="eu-central-1")

@@ -1,4 +1,4 @@
-"""A DOKS cluster is asked for as a platform engineer would, and leaves to DOKS what DOKS does."""
+"""The inputs of a DOKS cluster, and the parts that DOKS manages itself."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ Planned = dict[str, PlannedResource]
 
 
 def observed(stack: str = "test", **given: Any) -> Monitor:
-    """What is asked for, and what the contract then says."""
+    """The planned resources of a cluster, with its attributes as outputs."""
     facts: dict[str, Any] = {
         "region": "atl1",
         "machine": machine("gpu-mi300x1-192gb"),

@@ -1,7 +1,7 @@
-"""What DigitalOcean would refuse half-way is known before: keys, token, scopes and taken names.
+"""Checks of a DigitalOcean account find a missing prerequisite before a deployment.
 
-The account is a server on this machine; how DigitalOcean weighs scopes is known from its
-specification only.
+The account is a server on this machine; the scopes of calls are those of DigitalOcean's
+specification.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ TOKENS = "cloud.digitalocean.com/account/api/tokens"
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """An account without anything in it, and all keys."""
+    """An empty account, with all keys in the environment."""
     with clouds.running() as running:
         monkeypatch.setenv("DIGITALOCEAN_API_URL", running.url)
         monkeypatch.setenv("DIGITALOCEAN_TOKEN", running.token)
@@ -34,7 +34,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
 
 def lacking() -> list[Finding]:
-    """What the account lacks for the integrated stack."""
+    """Findings for the integrated stack that are not ok."""
     return [finding for finding in check(context("integrated")) if finding.ok is not True]
 
 

@@ -1,7 +1,7 @@
-"""Our dynamic resources of DigitalOcean Functions, without an engine, against the documented API.
+"""The dynamic resources of DigitalOcean Functions against the documented API, without an engine.
 
-What they make, change, see and delete; what they do when a call fails or its answer is lost; and
-what never gets into the state.
+Creation, update, refresh and deletion, failed calls and lost responses, and secrets that must not
+be in the state.
 """
 
 import base64
@@ -38,7 +38,7 @@ Props = dict[str, Any]
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """An account, and an environment that points to it. Nobody waits before a second try."""
+    """An account and its environment, without pauses before retries."""
     with clouds.running() as cloud:
         monkeypatch.setenv("DIGITALOCEAN_TOKEN", cloud.token)
         monkeypatch.setenv("DIGITALOCEAN_API_URL", cloud.url)
@@ -62,38 +62,38 @@ def code(tmp_path: Path) -> Path:
 
 
 def provider(module: Any) -> ResourceProvider:
-    """The provider of one of our modules."""
+    """The dynamic provider of a module."""
     fresh: ResourceProvider = module._Provider()
     return fresh
 
 
 def made(module: Any, inputs: Props) -> tuple[str, Props]:
-    """Create, as the engine does: id and outputs."""
+    """Id and outputs of `create`."""
     created = provider(module).create(inputs)
     assert created.outs is not None
     return created.id, dict(created.outs)
 
 
 def seen(module: Any, id_: str, props: Props) -> tuple[str | None, Props]:
-    """Read, as a refresh does."""
+    """Id and outputs of `read`, as in a refresh."""
     found = provider(module).read(id_, props)
     return found.id, dict(found.outs or {})
 
 
 def difference(module: Any, olds: Props, news: Props) -> tuple[bool | None, list[str]]:
-    """Whether anything changes, and what replaces."""
+    """Whether `diff` finds a change, and the properties that replace the resource."""
     found = provider(module).diff("id", olds, news)
     return found.changes, found.replaces or []
 
 
 def refused(module: Any, inputs: Props) -> dict[str, str]:
-    """What `check` has against the inputs."""
+    """Failures of `check`, by property."""
     failures = provider(module).check({}, inputs).failures or []
     return {failure.property: failure.reason for failure in failures}
 
 
 def inputs_of_a_function(space: str, code: Path, **changes: Any) -> Props:
-    """What the program asks for."""
+    """Inputs of the resource."""
     return {
         "namespace": space,
         "package": "summarizer",
@@ -112,7 +112,7 @@ def inputs_of_a_function(space: str, code: Path, **changes: Any) -> Props:
 
 
 def inputs_of_a_trigger(space: str, **changes: Any) -> Props:
-    """What the program asks for."""
+    """Inputs of the resource."""
     return {
         "namespace": space,
         "name": "sweep",
@@ -125,7 +125,7 @@ def inputs_of_a_trigger(space: str, **changes: Any) -> Props:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_pickled_provider_is_its_name_and_nothing_else(module: Any) -> None:
-    """So that no secret and no code lies in the state, and a changed provider is no change."""
+    """So the state has no secret and no code, and a changed provider is no change."""
     pickled = base64.b64decode(serialize_provider(provider(module)))
 
     assert module.__name__.encode() in pickled
@@ -548,7 +548,7 @@ class TestInvocationKey:
         assert cloud.namespaces[space].keys[id_]["name"] == "new"
 
     def test_a_create_whose_answer_is_lost_leaves_no_key(self, cloud: Cloud, space: str) -> None:
-        """Nobody knows its secret, so nobody could use it."""
+        """Its secret is lost, so it is useless."""
         cloud.fail("POST .*/keys", 0, after=True)
 
         with pytest.raises(ApiError, match="got no response"):
@@ -578,7 +578,7 @@ def test_a_database_s_certificate_is_read_as_text(cloud: Cloud) -> None:
 def test_a_role_that_was_granted_nothing_becomes_the_owner_and_makes_its_tables(
     postgres: local.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As DigitalOcean leaves it: role and database are there, and belong to the administrator."""
+    """As at DigitalOcean: role and database exist, and the administrator owns the database."""
     monkeypatch.setenv("PGSSLMODE", "disable")
     admin: Props = {
         "host": "127.0.0.1",

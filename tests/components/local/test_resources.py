@@ -1,4 +1,4 @@
-"""The local dynamic resources without an engine: what they create, see, heal and delete."""
+"""The local dynamic resources without an engine: creation, refresh, repair and deletion."""
 
 import base64
 import os
@@ -22,14 +22,14 @@ from tests.local import until
 
 
 def provider(module: Any) -> ResourceProvider:
-    """The provider of one of our modules."""
+    """The dynamic provider of a module."""
     made: ResourceProvider = module._Provider()
     return made
 
 
 @pytest.mark.parametrize("module", [answering, database, generated, server, store])
 def test_a_pickled_provider_is_its_name_and_nothing_else(module: Any) -> None:
-    """So that no secret and no code lies in the state, and a changed provider is no change."""
+    """So the state has no secret and no code, and a changed provider is no change."""
     pickled = base64.b64decode(serialize_provider(provider(module)))
 
     assert module.__name__.encode() in pickled
@@ -89,7 +89,7 @@ class TestPostgres:
 
     @pytest.fixture
     def inputs(self, tmp_path: Path) -> dict[str, Any]:
-        """What the program asks for."""
+        """Inputs of the resource."""
         return {
             "folder": str(tmp_path / "data"),
             "database": "summarizer",
