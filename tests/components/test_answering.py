@@ -21,7 +21,7 @@ RIGHT, WRONG, LOADING = completion(f"`{CODE}`"), completion("kestrel"), (503, "{
 
 
 def calls(*answers: tuple[int, str], patience: float = 60) -> int:
-    """Wait for an endpoint with these answers, the last one repeated; return its number of calls."""
+    """Wait for an endpoint with these answers, the last repeated; return its number of calls."""
     heard: list[str] = []
     rest: Iterator[tuple[int, str]] = iter(answers)
 

@@ -32,6 +32,12 @@ class Change:
 
 NOTHING: Steps = {}
 FUNCTIONS: Steps = {"updated": {"functions-api", "functions-summarize", "functions-sweep"}}
+ELSEWHERE: Steps = {
+    **FUNCTIONS,
+    "created": {"functions-inference-127-0-0-1-9"},
+    "deleted": {EGRESS_RULE},
+}
+"""At AWS an endpoint on another port than 443 has an egress rule of its own."""
 LOCAL: Steps = {
     "deleted": {EVERYTHING},
     "created": {
@@ -94,18 +100,10 @@ CHANGES: dict[str, Change] = {
     "inference_provider": Change(
         to="baseten",
         needs={"inference_url": "", "inference_model": ""},
-        split={**FUNCTIONS, "deleted": {"functions-inference", EGRESS_RULE}},
+        split=ELSEWHERE,
         integrated=FUNCTIONS,
     ),
-    "inference_url": Change(
-        to="http://127.0.0.1:9/v1",
-        split={
-            **FUNCTIONS,
-            "created": {"functions-inference-127-0-0-1-9"},
-            "deleted": {EGRESS_RULE},
-        },
-        integrated=FUNCTIONS,
-    ),
+    "inference_url": Change(to="http://127.0.0.1:9/v1", split=ELSEWHERE, integrated=FUNCTIONS),
     "inference_model": Change(to="another/model", split=FUNCTIONS, integrated=FUNCTIONS),
     "inference_api_key": Change(
         to="another-key-that-nobody-may-read",
@@ -217,7 +215,7 @@ CHANGES: dict[str, Change] = {
     ),
     "network_cidr": Change(
         to="10.30.0.0/16",
-        split="the network has 10.20.0.0/16 and the database cannot move to another one",
+        split="the deployed network has 10.20.0.0/16, and its database cannot move to another network",
         integrated=NOTHING,
     ),
     "network_peers": Change(to="10.40.0.0/16", split=NOTHING, integrated=NOTHING),
