@@ -215,7 +215,7 @@ CHANGES: dict[str, Change] = {
     ),
     "network_cidr": Change(
         to="10.30.0.0/16",
-        split="the deployed network has 10.20.0.0/16, and its database cannot move to another network",
+        split="the deployed network has 10.20.0.0/16, and its database cannot move",
         integrated=NOTHING,
     ),
     "network_peers": Change(to="10.40.0.0/16", split=NOTHING, integrated=NOTHING),
