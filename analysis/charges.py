@@ -87,7 +87,7 @@ def _by_part(lines: Iterable[Charge]) -> dict[tuple[str, str], Charge]:
 
 _FREE = (
     "pulumi:providers:",
-    "pulumi-python:dynamic/inference:",
+    "pulumi-python:dynamic/seamless:",
     "pulumi-python:dynamic/local:",
     "seamless:",
     "tls:",

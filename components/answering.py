@@ -1,4 +1,4 @@
-"""An endpoint that has answered: what waits for it is pointed at nothing that does not work yet."""
+"""Wait until a new endpoint answers correctly, before the functions use it."""
 
 import time
 from typing import Any
@@ -7,36 +7,34 @@ import httpx
 import pulumi
 from pulumi import dynamic
 
+from components.dynamic_provider import DynamicProvider
 from functions.question import WRONG_IN_A_ROW, canary_prompt, contains_code
 
 PATIENCE_SECONDS = 1800.0
-"""The longest time from `active` to the first answer that we wait for."""
+"""Longest wait from the status `active` to the first correct answer."""
 PAUSE_SECONDS = 10.0
-
-_INPUTS = ("base_url", "model", "api_key")
 
 
 class NoAnswerError(Exception):
-    """The endpoint did not answer the canary in time; nothing was pointed at it."""
+    """The endpoint did not answer the canary correctly in time; the functions do not use it."""
 
 
-class _Provider(dynamic.ResourceProvider):
-    serialize_as_secret_always = False
+class _Provider(DynamicProvider):
+    inputs = ("base_url", "model", "api_key")
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        wait_for_answer(props["base_url"], model=props["model"], api_key=props["api_key"])
-        return dynamic.CreateResult(props["base_url"], {name: props[name] for name in _INPUTS})
-
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        return dynamic.DiffResult(changes=any(olds.get(n) != news.get(n) for n in _INPUTS))
+        return dynamic.CreateResult(props["base_url"], self._wait(props))
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
-        wait_for_answer(news["base_url"], model=news["model"], api_key=news["api_key"])
-        return dynamic.UpdateResult({name: news[name] for name in _INPUTS})
+        return dynamic.UpdateResult(self._wait(news))
+
+    def _wait(self, props: dict[str, Any]) -> dict[str, Any]:
+        wait_for_answer(props["base_url"], model=props["model"], api_key=props["api_key"])
+        return {name: props[name] for name in self.inputs}
 
 
-class Answering(dynamic.Resource, module="inference", name="Answering"):
-    """A new endpoint, once it has answered a question with a known answer."""
+class EndpointReady(dynamic.Resource, module="seamless", name="EndpointReady"):
+    """A new endpoint after it has answered the canary prompt; `base_url` is known only then."""
 
     base_url: pulumi.Output[str]
 
@@ -66,54 +64,55 @@ def wait_for_answer(
     patience: float = PATIENCE_SECONDS,
     pause: float = PAUSE_SECONDS,
 ) -> None:
-    """Ask the canary until it is answered rightly.
+    """Send the canary prompt until the answer is correct.
 
-    Silence and refusals are those of a model that is still being loaded, and are waited out; wrong
-    answers in a row are those of one that is up and broken, and end the wait at once.
+    No answer and an error status mean that the model is still loading, so the prompt is sent again.
+    Several wrong answers in a row mean that the model is broken, and end the wait at once.
 
     Args:
-        patience: Seconds after which it has failed.
-        pause: Seconds between two questions.
+        patience: Longest wait in seconds.
+        pause: Seconds between two prompts.
 
     Raises:
-        NoAnswerError: It was not; says what came instead, never the key.
+        NoAnswerError: No correct answer in time, or too many wrong ones; names the last response,
+            never the key.
     """
     deadline, wrong = time.monotonic() + patience, 0
     with httpx.Client(headers={"Authorization": f"Bearer {api_key}"}, timeout=60) as client:
         while True:
             try:
                 answer = client.post(f"{base_url}/chat/completions", json=canary_prompt(model))
-                heard = f"status {answer.status_code}"
+                last = f"status {answer.status_code}"
                 text = _text(answer) if answer.is_success else ""
                 if contains_code(text):
                     return
                 wrong = wrong + 1 if text else 0
             except httpx.HTTPError as error:
-                heard, wrong = type(error).__name__, 0
+                last, wrong = type(error).__name__, 0
             if wrong == WRONG_IN_A_ROW:
                 raise _failed(
                     base_url,
-                    f"answers for model {model}, but {wrong} times in a row without the code that "
-                    "it was asked to copy",
+                    f"gave {wrong} wrong answers in a row for model {model}: they lack the code "
+                    "that the prompt asks to copy",
                 )
             if time.monotonic() + pause > deadline:
                 raise _failed(
                     base_url,
-                    f"did not answer for model {model} within {patience:g} seconds; the last was "
-                    f"{heard}",
+                    f"did not answer for model {model} within {patience:g} seconds; last response: "
+                    f"{last}",
                 )
             time.sleep(pause)
 
 
 def _failed(base_url: str, why: str) -> NoAnswerError:
     return NoAnswerError(
-        f"{base_url} {why}. The functions still use the endpoint from before. Look at the new "
-        "one's own log, then run the command again."
+        f"{base_url} {why}. The functions still use the previous endpoint. Read the log of the new "
+        "endpoint, then run the command again."
     )
 
 
 def _text(answer: httpx.Response) -> str:
-    """What it said; empty where it is no chat completion."""
+    """The text of a chat completion; empty for any other response."""
     try:
         return str(answer.json()["choices"][0]["message"]["content"])
     except (ValueError, KeyError, IndexError, TypeError):

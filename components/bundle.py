@@ -1,8 +1,8 @@
 """The bundle: the application and its dependencies as one zip file per platform.
 
 Both zips come from the same sources and the same `uv.lock`, and equal inputs give equal bytes. They
-are cached by content in the user's cache folder. Why Python 3.13, whoever builds, and what happens
-where there is none: docs/decisions/004-the-bundle-is-for-python-3-13.md.
+are cached by content in the user's cache folder. The choice of Python 3.13, and a build without it:
+docs/decisions/004-the-bundle-is-for-python-3-13.md.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 Platform = Literal["aws", "digitalocean"]
 
 PYTHON = "3.13"
-"""The Python of both platforms."""
+"""Version of Python on both platforms."""
 
 ROOTS = {
     "certifi": ["certifi"],
@@ -43,23 +43,23 @@ ROOTS = {
     "psycopg[binary,pool]": ["psycopg", "psycopg_pool"],
     "pypdfium2": ["pypdfium2"],
     "selectolax": ["selectolax"],
-    "sniffio": [],  # httpcore looks for it at every call, which costs most where it is missing
+    "sniffio": [],  # httpcore imports it at every call, which is slow if it is missing
     "starlette": ["starlette"],
 }
-"""What the application needs, and the modules that it imports from it; `uv.lock` has the rest."""
+"""The application's direct dependencies with their modules; `uv.lock` has the transitive ones."""
 
 NOT_SHIPPED = frozenset({"functions/handlers/local.py"})
-"""Sources that no cloud runs: the local host stands on packages of its own."""
+"""Sources that no cloud runs: the local host needs packages that are not in the bundle."""
 
 _USELESS = re.compile(
     r"^bin/|^\.lock$|(^|/)(__pycache__|tests?)/|(^|/)py\.typed$|\.(pyc|pyi|pyx|pxd|pxi|c|h)$"
-    # importlib.metadata reads names and versions in METADATA; licences travel with what they cover
+    # importlib.metadata reads names and versions in METADATA; licences stay with their packages
     r"|\.dist-info/(?!METADATA$|licenses/|LICEN[CS]E|COPYING|NOTICE)"
-    # A command line, a plugin of pytest, another event loop, notes on how statistics were made
+    # A command line, a pytest plugin, another event loop, notes on training data
     r"|^pypdfium2_cli/|^anyio/(pytest_plugin|_backends/_trio)\.py$"
     r"|^chardet/models/training_metadata\.yaml$"
 )
-# anyio reads its own source to load its parts late: without it, an import loads them all.
+# anyio reads its own source for lazy imports; without it, an import loads all its modules.
 _WITH_SOURCE = [("functions",), ("anyio",)]
 _BUILDER = ["components/bundle.py", "components/shared_library.py"]
 _INSTALL_SECONDS = 300
@@ -70,17 +70,17 @@ Report = Callable[[str], None]
 
 
 class BundleError(Exception):
-    """A bundle cannot be built; the message says why and what to do about it."""
+    """A bundle cannot be built; the message has the cause and the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What a bundle is built for.
+    """The platform of a bundle.
 
     Attributes:
-        uv_platform: What uv calls the system and the machine, with the newest glibc to count on.
+        uv_platform: uv's name of operating system, machine and the platform's glibc version.
         python: The version of Python, such as `3.13`.
-        runtime: What the platform calls that Python.
+        runtime: The platform's name of that Python.
         entry: Text of `__main__.py` at the root; empty for none.
     """
 
@@ -110,12 +110,12 @@ class Bundle:
 
     Attributes:
         path: The zip file; None where it is not built.
-        key: SHA-256 of all that decides the contents. It is known before the zip is built, so it,
-            and nothing read from the zip, belongs into the inputs of resources.
+        key: SHA-256 of everything that determines the contents. It is known before the zip is
+            built, so inputs of resources use it, and nothing that is read from the zip.
         bytes_packed: Size of the zip file; 0 where it is not built.
         bytes_unpacked: Size of all files in it; 0 where it is not built.
-        runtime: What the platform calls the Python that runs it.
-        compiled: Whether bytecode for that Python is, or would be, inside.
+        runtime: The platform's name of the Python that runs it.
+        compiled: True if the zip has, or would have, bytecode for that Python.
     """
 
     path: Path | None
@@ -129,37 +129,37 @@ class Bundle:
 def bundle(
     platform: Platform, *, build: bool | None = None, report: Report | None = None
 ) -> Bundle:
-    """Return the bundle for a platform: the cached one, else a new one.
+    """Return the cached bundle of a platform, or build it.
 
     Args:
-        build: Whether to build one that is not cached; by default where a real engine runs the
-            program. A preview compares what `up` would upload, and a plan never waits for a build.
+        build: True builds a bundle that is not cached; the default is True if a real engine runs
+            the program. A preview compares what `up` uploads, and a plan waits for no build.
         report: Receives lines of progress; by default they go to Pulumi's log.
 
     Raises:
-        BundleError: uv is missing, or it does not install what `uv.lock` says.
+        BundleError: uv is missing, or cannot install the packages of `uv.lock`.
     """
     target = TARGETS[platform]
-    tell = report or pulumi.info
+    log = report or pulumi.info
     if build is None:
         build = isinstance(get_engine(), EngineStub)
     compiler = find_python(target.python, install=False)
     path, key = _place(platform, compiler)
     if compiler is None and build and not path.is_file():
-        # Once per bundle: where no Python can be had, asking takes seconds.
+        # Only if the bundle must be built: a failing installation takes seconds.
         compiler = find_python(target.python, install=True)
         path, key = _place(platform, compiler)
     if not path.is_file() and build:
         _forget_old(path.parent)
         started = time.monotonic()
-        tell(f"bundle {platform}: building for Python {target.python}")
+        log(f"bundle {platform}: building for Python {target.python}")
         if compiler is None:
-            tell(
+            log(
                 f"bundle {platform}: without bytecode, so it starts slower: there is no Python "
-                f"{target.python} on this machine. To get one: uv python install {target.python}"
+                f"{target.python} on this machine. Install it: uv python install {target.python}"
             )
         write(target, path, compiler=compiler)
-        tell(
+        log(
             f"bundle {platform}: {path.stat().st_size / 1e6:.1f} MB packed, "
             f"{_unpacked(path) / 1e6:.1f} MB unpacked, {time.monotonic() - started:.0f} s"
         )
@@ -175,7 +175,7 @@ def bundle(
 
 
 def _place(platform: Platform, compiler: Path | None) -> tuple[Path, str]:
-    """Where a bundle is kept, and its key."""
+    """The path of a bundle in the cache, and its key."""
     key = content_key(TARGETS[platform], compiled=compiler is not None)
     return _cache_folder() / "bundles" / f"{platform}-{key}.zip", key
 
@@ -184,7 +184,7 @@ def write(target: Target, path: Path, *, compiler: Path | None) -> None:
     """Build a bundle into the file `path`: packages at the root, beside `functions/`.
 
     Args:
-        compiler: A Python of the target's version that makes bytecode; None for no bytecode.
+        compiler: A Python of the target's version that compiles bytecode; None for no bytecode.
 
     Raises:
         BundleError: As `bundle`.
@@ -193,11 +193,11 @@ def write(target: Target, path: Path, *, compiler: Path | None) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".building-") as folder:
         packages, root, archive = (Path(folder) / name for name in ("packages", "root", "zip"))
         _install(target, packages)
-        found = {file.relative_to(packages).as_posix(): file for file in packages.rglob("*")}
-        found |= {name: PROJECT / name for name in sources()}
-        machine_code = {name.partition(".")[0] for name in found if name.endswith(".so")}
-        for name, file in found.items():
-            # Python takes machine code before a source of the same name.
+        files = {file.relative_to(packages).as_posix(): file for file in packages.rglob("*")}
+        files |= {name: PROJECT / name for name in sources()}
+        machine_code = {name.partition(".")[0] for name in files if name.endswith(".so")}
+        for name, file in files.items():
+            # Python prefers an extension module to a source file of the same name.
             shadowed = name.endswith(".py") and name.removesuffix(".py") in machine_code
             if file.is_file() and not shadowed and not _USELESS.search(name):
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -212,7 +212,7 @@ def write(target: Target, path: Path, *, compiler: Path | None) -> None:
 
 
 def sources() -> Iterator[str]:
-    """The application's own files that are shipped, relative to the project, in order."""
+    """The application's own files in the bundle, relative to the project, in order."""
     for path in sorted((PROJECT / "functions").rglob("*")):
         name = path.relative_to(PROJECT).as_posix()
         if path.is_file() and not _USELESS.search(name) and name not in NOT_SHIPPED:
@@ -220,7 +220,7 @@ def sources() -> Iterator[str]:
 
 
 def content_key(target: Target, *, compiled: bool) -> str:
-    """Return the SHA-256 of all that decides what is in a bundle, without building it."""
+    """Return the SHA-256 of everything that determines a bundle's contents, without building it."""
     digest = hashlib.sha256(f"{target} {compiled}".encode())
     for name in [*sources(), "uv.lock", *_BUILDER]:
         content = (PROJECT / name).read_bytes()
@@ -230,10 +230,10 @@ def content_key(target: Target, *, compiled: bool) -> str:
 
 @cache
 def find_python(version: str, *, install: bool) -> Path | None:
-    """Return a Python of this version, such as `3.13`: this one, else one that uv finds, else None.
+    """Return a Python of this version, such as `3.13`: the running one, one that uv finds, or None.
 
     Args:
-        install: Whether uv may download one where there is none, into its own folder.
+        install: True lets uv download one into its own folder if there is none.
     """
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return Path(sys.executable)
@@ -248,7 +248,7 @@ def find_python(version: str, *, install: bool) -> Path | None:
 
 
 def _install(target: Target, into: Path) -> None:
-    """Install wheels of ROOTS and all that they need, as uv.lock has their versions and hashes."""
+    """Install the wheels of ROOTS and their dependencies, with versions and hashes of uv.lock."""
     lock = _uv("export", "--project", str(PROJECT), "--frozen", "--no-dev", "--no-emit-project")
     versions = dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", lock, re.MULTILINE))
     roots = [f"{root}=={versions[root.partition('[')[0]]}" for root in ROOTS]
@@ -264,15 +264,15 @@ def _install(target: Target, into: Path) -> None:
 
 
 def _uv(*arguments: str) -> str:
-    """Run uv and return what it prints."""
+    """Run uv and return its output."""
     on_path = shutil.which("uv")
     program = Path(on_path) if on_path else max(_cache_folder().glob("uv-*/uv"), default=None)
     if program is None:
         raise BundleError(
-            "uv is not on PATH, and it makes the bundle. Start with ./seamless, which gets one, "
-            "or install it: https://docs.astral.sh/uv/getting-started/installation/"
+            "uv, which builds the bundle, is not on PATH. Run ./seamless, which installs it, or "
+            "install it: https://docs.astral.sh/uv/getting-started/installation/"
         )
-    # The machine's certificates, as ./seamless has it; a pyenv otherwise hides all but its default.
+    # The machine's certificates, as in ./seamless; pyenv hides all versions but its default.
     environment = {"UV_SYSTEM_CERTS": "true", "PYENV_VERSION": PYTHON, **os.environ}
     environment.pop("VIRTUAL_ENV", None)
     try:
@@ -286,21 +286,22 @@ def _uv(*arguments: str) -> str:
     except subprocess.TimeoutExpired as error:
         raise BundleError(
             f"uv {arguments[0]} took longer than {_INSTALL_SECONDS} s. Check that the package "
-            "index answers, then run the command again: it goes on with what was downloaded"
+            "index is reachable, then run the command again: it continues with the downloaded files"
         ) from error
     if done.returncode:
         raise BundleError(
             f"uv {arguments[0]} failed with {done.returncode}:\n{done.stderr}"
-            "Check that the package index answers, and that uv.lock fits pyproject.toml (uv lock)"
+            "Check that the package index is reachable, and that uv.lock matches pyproject.toml "
+            "(uv lock)"
         )
     return done.stdout
 
 
 def _compile(python: Path, root: Path) -> None:
-    """Put bytecode beside every module; it is never compared with its source again.
+    """Compile every module to bytecode, which Python does not compare with its source.
 
-    One process, in sorted order, with a fixed hash seed and without the folder's name: all of these
-    leave traces in bytecode.
+    One process, in sorted order, with a fixed hash seed and without the folder's name: each of
+    these would change the bytecode.
     """
     command = [str(python), "-m", "compileall", "-q", "-s", str(root), str(root)]
     done = subprocess.run(
@@ -311,13 +312,13 @@ def _compile(python: Path, root: Path) -> None:
     )
     if done.returncode:
         raise BundleError(
-            f"{python} does not compile the bundle; the code must be valid in Python {PYTHON}:\n"
+            f"{python} cannot compile the bundle; the code must be valid in Python {PYTHON}:\n"
             f"{done.stdout}{done.stderr}"
         )
 
 
 def _drop_sources_of_packages(root: Path) -> None:
-    """Leave only bytecode of packages: a traceback then names their lines without showing them."""
+    """Keep only the bytecode of packages: a traceback has their line numbers without source."""
     for bytecode in sorted(root.rglob("__pycache__/*.pyc")):
         folder, module = bytecode.parent.parent, bytecode.name.partition(".")[0]
         if folder.relative_to(root).parts[:1] not in _WITH_SOURCE:
@@ -326,12 +327,12 @@ def _drop_sources_of_packages(root: Path) -> None:
 
 
 def _zip(root: Path, path: Path) -> None:
-    """Write all files of a folder in the order of their names, with equal times and permissions."""
+    """Write all files of a folder in order of name, with fixed times and permissions."""
     with zipfile.ZipFile(path, "w") as archive:
         files = (file for file in root.rglob("*") if file.is_file())
         for name in sorted(file.relative_to(root).as_posix() for file in files):
             info = zipfile.ZipInfo(name)  # at 1980-01-01
-            info.create_system = 3  # Unix, whatever the builder's
+            info.create_system = 3  # Unix on every machine
             info.external_attr = 0o100644 << 16
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, (root / name).read_bytes())
@@ -343,7 +344,7 @@ def _unpacked(path: Path) -> int:
 
 
 def _forget_old(folder: Path) -> None:
-    """Remove bundles that are old: every change of the code makes another one."""
+    """Remove old bundles: every change of the code creates another one."""
     for path in folder.glob("*.zip"):
         if path.stat().st_mtime < time.time() - _KEPT_SECONDS:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A secret that is made once, where the program runs, and kept in the stack's encrypted state."""
+"""A secret that is generated once and stored in the stack's encrypted state."""
 
 import secrets
 from typing import Any
@@ -6,26 +6,24 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
-BEGINNING = "smls_"
-"""Of each value: policies find it, and no command line takes it for an option, as one with "-"."""
+from components.dynamic_provider import DynamicProvider
+
+PREFIX = "smls_"
+"""Start of each value: policies recognize it, and a value never starts with "-", which a command
+line would read as an option."""
 
 
-class _Provider(dynamic.ResourceProvider):
-    # The class is pickled by name and holds nothing, so there is nothing to hide in it.
-    serialize_as_secret_always = False
+class _Provider(DynamicProvider):
+    inputs = replacing = ("bytes",)
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         size = int(props["bytes"])
-        value = f"{BEGINNING}{secrets.token_urlsafe(size)}"
+        value = f"{PREFIX}{secrets.token_urlsafe(size)}"
         return dynamic.CreateResult(secrets.token_hex(8), {"bytes": size, "value": value})
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        changed = olds["bytes"] != news["bytes"]
-        return dynamic.DiffResult(changes=changed, replaces=["bytes"] if changed else [])
 
-
-class GeneratedSecret(dynamic.Resource, module="local", name="GeneratedSecret"):
-    """Random text, URL-safe. It changes only when it is replaced."""
+class GeneratedSecret(dynamic.Resource, module="seamless", name="GeneratedSecret"):
+    """Random URL-safe text. It changes only when the resource is replaced."""
 
     value: pulumi.Output[str]
     """Secret."""
@@ -33,7 +31,7 @@ class GeneratedSecret(dynamic.Resource, module="local", name="GeneratedSecret"):
     def __init__(
         self, name: str, *, size: int = 24, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """Args: size: In bytes of randomness."""
+        """Args: size: Random bytes in the value."""
         super().__init__(
             _Provider(),
             name,

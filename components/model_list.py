@@ -1,4 +1,4 @@
-"""Whether an inference endpoint takes the key and has the model: its list of models says so."""
+"""Checks the key and the model of an inference endpoint against its list of models."""
 
 import difflib
 from collections.abc import Iterator
@@ -6,30 +6,30 @@ from typing import Any
 
 import httpx
 
-from components.preflight import SECONDS, Finding, Intent
+from components.preflight import SECONDS, Finding, StackContext
 
 
-def ask(intent: Intent) -> Iterator[Finding]:
-    """Ask for the list, where the endpoint is one that somebody else runs."""
-    url, model = intent.outputs["inference_url"], intent.outputs["inference_model"]
-    if not str(url).startswith("http"):  # the stack makes it
+def check(context: StackContext) -> Iterator[Finding]:
+    """Check the key and the model, unless the stack itself creates the endpoint."""
+    url, model = context.outputs["inference_url"], context.outputs["inference_model"]
+    if not str(url).startswith("http"):  # created by the stack, so not known yet
         return
-    key = next((v for k, v in intent.config.items() if k.endswith(":inference_api_key")), "")
+    key = next((v for k, v in context.config.items() if k.endswith(":inference_api_key")), "")
     if not key:
         yield Finding(
             name="inference_api_key",
             ok=False,
             found=f"Config inference_api_key is not set, but {url} needs a key",
-            remedy=intent.set_line("inference_api_key", "", secret=True),
+            remedy=context.set_line("inference_api_key", "", secret=True),
         )
         return
     if not (key.isascii() and key.isprintable()):
         yield Finding(
             name="inference_api_key",
             ok=False,
-            found="Config inference_api_key has a character that no HTTP header may carry, "
-            "such as a line's end",
-            remedy=intent.set_line("inference_api_key", "", secret=True),
+            found="Config inference_api_key has a character that is not allowed in an HTTP header, "
+            "such as a line break",
+            remedy=context.set_line("inference_api_key", "", secret=True),
         )
         return
     try:
@@ -44,36 +44,36 @@ def ask(intent: Intent) -> Iterator[Finding]:
             name="inference_api_key",
             ok=False,
             found=f"Config inference_api_key is [secret], but {url} refuses it (401): it is wrong, "
-            "expired, or another provider's",
-            remedy=intent.set_line("inference_api_key", "", secret=True),
+            "expired, or of another provider",
+            remedy=context.set_line("inference_api_key", "", secret=True),
         )
     elif models := _models(answer):
-        yield Finding(name="inference_api_key", ok=True, found=f"{url} takes it")
-        yield _model(intent, url, model, models)
+        yield Finding(name="inference_api_key", ok=True, found=f"{url} accepts it")
+        yield _model(context, url, model, models)
     else:
         yield _unknown(f"{url}/models answered {answer.status_code} without a list of models")
 
 
-def _model(intent: Intent, url: str, model: str, models: list[str]) -> Finding:
-    # Ollama lists the tag that it adds by itself.
+def _model(context: StackContext, url: str, model: str, models: list[str]) -> Finding:
+    # Ollama lists a model with its tag.
     if model in models or f"{model}:latest" in models:
         return Finding(name="inference_model", ok=True, found=f"{url} has {model}")
     closest = difflib.get_close_matches(model, models, n=5, cutoff=0.0)
-    said = f"{url} has no such model; of its {len(models)} the closest are {', '.join(closest)}"
-    if intent.outputs["rung"] != "serverless":
-        # A model that is deployed for one account alone need not be on everybody's list.
-        found = f"unknown whether {model} answers: {said}"
+    listed = f"{url} does not list it; the closest of its {len(models)} are {', '.join(closest)}"
+    if context.outputs["rung"] != "serverless":
+        # The list may lack a model that is deployed for one account.
+        found = f"unknown whether {model} works: {listed}"
         return Finding(name="inference_model", ok=None, found=found)
     return Finding(
         name="inference_model",
         ok=False,
-        found=f"Config inference_model is {model!r}, but {said}",
-        remedy=intent.set_line("inference_model", closest[0]),
+        found=f"Config inference_model is {model!r}, but {listed}",
+        remedy=context.set_line("inference_model", closest[0]),
     )
 
 
 def _models(answer: httpx.Response) -> list[str]:
-    """The names in a list of models: OpenAI's form, or the bare list of some providers."""
+    """The names in a list of models: OpenAI's format, or the plain array of some providers."""
     try:
         body: Any = answer.json() if answer.is_success else None
     except ValueError:
@@ -85,4 +85,4 @@ def _models(answer: httpx.Response) -> list[str]:
 
 
 def _unknown(why: str) -> Finding:
-    return Finding(name="inference_model", ok=None, found=f"unknown whether it answers: {why}")
+    return Finding(name="inference_model", ok=None, found=f"unknown whether it works: {why}")

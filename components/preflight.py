@@ -1,6 +1,6 @@
-"""Questions to accounts before anything is created: what is asked for, and what was found.
+"""Checks of accounts before a deployment: what a check gets, and what it returns.
 
-Every question only reads. What an account does not tell is unknown, and stops nobody.
+Checks only read. A check that an account does not answer is unknown, and stops no deployment.
 """
 
 import shutil
@@ -13,18 +13,18 @@ import httpx
 from resources import Resource
 
 SECONDS = httpx.Timeout(15.0, connect=5.0)
-"""A question waits no longer; who does not answer in it is unknown."""
+"""Timeout of a request; without a response in time the result is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was looked for.
+    """The result of one check.
 
     Attributes:
-        name: What it is: the key of a setting, a variable, or a thing.
-        ok: False when a command of `./seamless` will fail without it; None when nobody could say.
-        found: What there is, in a few words.
-        remedy: The command, or the sentence, that fixes it; "" when it is ok.
+        name: What was checked: a config key, an environment variable or a part of the account.
+        ok: False if a command of `./seamless` would fail; None if the result is unknown.
+        found: The result in a few words.
+        remedy: The command or the sentence that fixes it; empty if it is ok.
     """
 
     name: str
@@ -34,14 +34,14 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Intent:
-    """What a stack is about to do, known without asking anybody.
+class StackContext:
+    """What a stack is about to deploy, known without an account.
 
     Attributes:
-        resources: Of its plan.
-        outputs: Of its plan; what only a deployment knows is no address.
-        config: Values that were set, by full key, secrets included.
-        existing: Outputs of the resources that are deployed, by URN.
+        resources: Resources of its plan.
+        outputs: Outputs of its plan; an output that only a deployment knows is a placeholder text.
+        config: Config values by full key, secrets included.
+        existing: Outputs of its deployed resources, by URN.
     """
 
     stack: str
@@ -56,7 +56,12 @@ class Intent:
         return f"pulumi config set {flag}{key} {example}".rstrip() + f" --stack {self.stack}"
 
     def named(self, type_: str, key: str) -> list[tuple[str, str]]:
-        """Logical and own name of what of a type would be made under a name that a person chose."""
+        """Logical name and configured name of each new resource with a configured name.
+
+        Args:
+            type_: Type of the resources.
+            key: Input that is the name.
+        """
         return [
             (resource.name, resource.inputs[key])
             for resource in self.resources
@@ -66,12 +71,12 @@ class Intent:
         ]
 
 
-Check = Callable[[Intent], Iterable[Finding]]
-"""Asks one account everything that matters for a stack."""
+Check = Callable[[StackContext], Iterable[Finding]]
+"""Checks one account for a stack."""
 
 
-def bucket_name(intent: Intent, endpoint: str, name: str) -> Finding:
-    """Ask an S3 API, as nobody in particular, whether a bucket's name is free."""
+def bucket_name(context: StackContext, endpoint: str, name: str) -> Finding:
+    """Check without credentials whether a bucket's name is free at an S3 API."""
     try:
         status = httpx.head(f"{endpoint}/{name}", timeout=SECONDS).status_code
     except httpx.HTTPError as error:
@@ -81,31 +86,31 @@ def bucket_name(intent: Intent, endpoint: str, name: str) -> Finding:
         return Finding(name="bucket_name", ok=None, found=found)
     if status == httpx.codes.NOT_FOUND:
         return Finding(name="bucket_name", ok=True, found=f"{name} is free")
-    made_up = intent.set_line("bucket_name", '""')
-    if status in (200, 301, 307, 403):  # there, elsewhere, or not for everybody
+    generated = context.set_line("bucket_name", '""')
+    if status in (200, 301, 307, 403):  # public, in another region, or private
         return Finding(
             name="bucket_name",
             ok=False,
-            found=f"Config bucket_name is {name!r}, but there is a bucket of this name already, "
-            "and no two may have the same",
-            remedy=f"Take another, or one that is made up: {made_up}",
+            found=f"Config bucket_name is {name!r}, but a bucket with this name exists, and a name "
+            "is unique",
+            remedy=f"Set another name, or let Pulumi generate one: {generated}",
         )
     found = f"unknown whether {name} is free: {endpoint} answered {status}"
     return Finding(name="bucket_name", ok=None, found=found)
 
 
 def on_path(name: str, program: str, why: str, install: str) -> Finding:
-    """Whether a program is on PATH.
+    """Check whether a program is on PATH.
 
     Args:
-        name: What people call it.
-        why: What it does for us, after "which".
-        install: Where to read how it is installed.
+        name: Its name for people.
+        why: Its purpose, as a clause after "which".
+        install: Address of its installation guide.
     """
     at = shutil.which(program)
     return Finding(
         name=name,
         ok=at is not None,
-        found=at or f"There is no {program} on PATH, which {why}",
+        found=at or f"{program} is not on PATH, which {why}",
         remedy="" if at else f"Install it: {install}",
     )

@@ -1,4 +1,4 @@
-"""What can be deployed: one file per variant, the same steps in the same order."""
+"""What can be deployed: one file per variant, with the same steps in the same order."""
 
 from importlib import import_module
 from types import ModuleType
@@ -14,8 +14,9 @@ def deploy(config: StackConfig) -> Outputs:
 
 
 def arrangement(name: str) -> ModuleType:
-    """The module of an arrangement: `deploy`, `FREE` and `PREFLIGHT`.
+    """The module of a variant: `deploy`, `FREE` and `PREFLIGHT`.
 
-    Imported by name, so that a stack does not load the SDK of the other variant's cloud.
+    Imported by name, so that a stack loads only the SDK of its own cloud. The SDKs of Kubernetes
+    and TLS are loaded in the inference mode `cluster` only (`stacks.ladder`).
     """
     return import_module(f"stacks.{name}")

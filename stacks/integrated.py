@@ -1,4 +1,4 @@
-"""integrated: the application at one cloud, DigitalOcean."""
+"""integrated: the application and its inference at DigitalOcean."""
 
 import pulumi
 
@@ -8,21 +8,20 @@ from components.digitalocean.functions import Functions
 from components.digitalocean.regions import DEFAULT, FUNCTIONS
 from components.digitalocean.store import Store
 from components.digitalocean.watching import Watching
-from components.kubernetes.inference import enable_autoscaling
 from stacks.config import KEYS, StackConfig
+from stacks.ladder import enable_autoscaling
 from stacks.ladder.integrated import endpoints
 from stacks.outputs import Outputs
 
 FREE = False
-"""What is deployed is billed, so `./seamless up` asks first."""
+"""The resources are billed, so `./seamless up` asks for confirmation."""
 
 PREFLIGHT = ("components.digitalocean.preflight", "components.model_list")
-"""Modules whose `ask` is asked before anything is created; loaded only for that."""
-
+"""Modules whose `check` runs before a deployment; loaded only then."""
 
 _NO_BUDGET = (
-    "monthly_budget_usd has no effect here: no API of DigitalOcean makes a billing alert. "
-    "Set it by hand: cloud.digitalocean.com/account/billing"
+    "monthly_budget_usd has no effect: DigitalOcean has no API for billing alerts. "
+    "Set one in the control panel: cloud.digitalocean.com/account/billing"
 )
 
 
@@ -57,14 +56,14 @@ def deploy(config: StackConfig) -> Outputs:
         rung=config.inference_mode,
         log_destinations=config.log_destinations,
     )
-    enable_autoscaling(inference, functions)
+    enable_autoscaling(config.inference_mode, inference, functions)
     Watching(
-        "watching",
+        "monitoring",
         title=title,
         production=config.production,
         page_url=functions.page_url,
         database=database.cluster,
-        resources=[store.urn_in_project, database.urn_in_project],
+        resources=[store.project_urn, database.project_urn],
         alert_email=config.alert_email,
     )
     return Outputs.of(

@@ -8,7 +8,7 @@ import pulumi
 from components.contracts import Inference
 from components.local.database import Database
 from components.local.functions import Functions
-from components.local.inference import StandIn
+from components.local.inference import LocalInference
 from components.local.server import PROJECT
 from components.local.store import Store
 from stacks.config import StackConfig
@@ -17,10 +17,10 @@ from stacks.errors import ConfigError
 from stacks.outputs import Outputs
 
 FREE = True
-"""Nothing here costs money, so `./seamless up` goes ahead without asking."""
+"""The resources cost nothing, so `./seamless up` asks for no confirmation."""
 
 PREFLIGHT = ()
-"""Nobody is asked before anything is created, since no account is used."""
+"""No checks: the variant uses no account."""
 
 
 def deploy(config: StackConfig) -> Outputs:
@@ -54,7 +54,9 @@ def _inference(config: StackConfig, folder: Path) -> Sequence[Inference]:
     if mode == "cluster":
         rule = "local has no GPU node pool: it has serverless and dedicated"
         raise ConfigError("inference_mode", "'cluster'", rule, "serverless")
-    if own := in_place_of_own(config):
-        return in_order(config, own)
-    fallback = StandIn("serverless", folder=folder, order=LAST) if config.falls_back else None
-    return in_order(config, StandIn(mode, folder=folder), fallback=fallback)
+    if configured := in_place_of_own(config):
+        return in_order(config, configured)
+    fallback = (
+        LocalInference("serverless", folder=folder, order=LAST) if config.falls_back else None
+    )
+    return in_order(config, LocalInference(mode, folder=folder), fallback=fallback)

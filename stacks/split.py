@@ -1,4 +1,4 @@
-"""split: the application at AWS, with an inference provider elsewhere."""
+"""split: the application at AWS, with inference from an external provider."""
 
 import pulumi
 
@@ -10,17 +10,17 @@ from components.aws.regions import DEFAULT, REGIONS
 from components.aws.store import Store
 from components.aws.watching import Watching
 from components.bundle import bundle
-from components.kubernetes.inference import enable_autoscaling
 from stacks.config import StackConfig
+from stacks.ladder import enable_autoscaling
 from stacks.ladder.split import endpoints
 from stacks.network import network_cidr
 from stacks.outputs import Outputs
 
 FREE = False
-"""Its parts cost money from the first hour, so `./seamless up` asks before it goes ahead."""
+"""The resources are billed, so `./seamless up` asks for confirmation."""
 
 PREFLIGHT = ("components.aws.preflight", "components.model_list")
-"""Modules whose `ask` is asked before anything is created; loaded only for that."""
+"""Modules whose `check` runs before a deployment; loaded only then."""
 
 
 def deploy(config: StackConfig) -> Outputs:
@@ -55,9 +55,9 @@ def deploy(config: StackConfig) -> Outputs:
         protect=protect,
         opts=aws,
     )
-    enable_autoscaling(inference, functions)
+    enable_autoscaling(config.inference_mode, inference, functions)
     Watching(
-        "watching",
+        "monitoring",
         arrivals=store.arrivals,
         functions=functions,
         database=database,

@@ -1,11 +1,11 @@
-"""What a stack of this project is about to do, for the questions to accounts."""
+"""The context of a stack of this project, for the checks of accounts."""
 
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from analysis.plan import Plan, make
-from components.preflight import Intent
+from components.preflight import StackContext
 from tools.workspace import project_name
 
 KEY = "key-that-nobody-may-read"
@@ -16,20 +16,20 @@ def _plan(stack: str, **overrides: str) -> Plan:
     return make(stack, overrides)
 
 
-def intent(
+def context(
     stack: str,
     overrides: Mapping[str, str] | None = None,
     *,
     config: Mapping[str, str] | None = None,
     existing: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Intent:
-    """Plan a stack with these values in the place of its own.
+) -> StackContext:
+    """Plan a stack with these config values, and return its context.
 
     Args:
         existing: Outputs of deployed resources by logical name.
     """
     planned, there = _plan(stack, **(overrides or {})), existing or {}
-    return Intent(
+    return StackContext(
         stack=stack,
         resources=planned.resources,
         outputs=planned.outputs,

@@ -34,7 +34,7 @@ NARROWED = {
 
 CLOUDS = {"split": "aws", "integrated": "digitalocean"}
 
-VANISHES = {"split": "watching-dead-letters", "integrated": "watching-check"}
+VANISHES = {"split": "monitoring-dead-letters", "integrated": "monitoring-check"}
 """What somebody deletes in the control panel."""
 
 REPLACES = (

@@ -5,7 +5,7 @@ from importlib import import_module
 from rich.console import Console
 from rich.markup import escape
 
-from components.preflight import Check, Finding, Intent
+from components.preflight import Check, Finding, StackContext
 from tools.workspace import CommandError, Workspace, arrangement_of
 
 
@@ -22,7 +22,7 @@ def look(workspace: Workspace) -> list[Finding]:
     from analysis import plan  # slow to import; not for a stack without an account
 
     planned = plan.make(stack)
-    intent = Intent(
+    context = StackContext(
         stack=stack,
         resources=planned.resources,
         outputs=planned.outputs,
@@ -31,8 +31,8 @@ def look(workspace: Workspace) -> list[Finding]:
             resource["urn"]: resource.get("outputs") or {} for resource in workspace.resources()
         },
     )
-    checks: list[Check] = [import_module(name).ask for name in modules]
-    return [finding for check in checks for finding in check(intent)]
+    checks: list[Check] = [import_module(name).check for name in modules]
+    return [finding for check in checks for finding in check(context)]
 
 
 def require(console: Console, workspace: Workspace) -> None:

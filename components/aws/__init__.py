@@ -1,1 +1,1 @@
-"""What the split arrangement is made of, at AWS."""
+"""Components of the split variant, at AWS."""

@@ -1,4 +1,4 @@
-"""What EKS runs for us in a cluster, and who it is to AWS."""
+"""EKS add-ons and their IAM roles."""
 
 import json
 from collections.abc import Sequence
@@ -11,26 +11,26 @@ from components.aws.iam import allow, policy
 from components.aws.roles import PODS, role
 
 AUTOSCALER = "cluster-autoscaler"
-"""Service account of the cluster autoscaler, in `kube-system`."""
+"""Service account of the cluster autoscaler in `kube-system`."""
 
 
 def network_add_ons(
     name: str, cluster: eks.Cluster, opts: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
-    """What nodes need before they are ready.
+    """Add-ons without which no node becomes ready.
 
-    The network plugin is allowed what it does itself, not by the nodes' role (EKS user guide,
-    create-node-role, 2024-12).
+    The network plugin has its own role, and the nodes' role has no network permissions (EKS user
+    guide, create-node-role, 2024-12).
     """
-    plugin, may = role(f"{name}-network", PODS, ["AmazonEKS_CNI_Policy"], opts)
+    plugin, permissions = role(f"{name}-network", PODS, ["AmazonEKS_CNI_Policy"], opts)
     return [
-        *may,
+        *permissions,
         _add_on(
             name,
             cluster,
             "vpc-cni",
             opts,
-            # Policies between pods are off unless the network plugin is told.
+            # The network plugin ignores network policies by default.
             configuration_values=json.dumps({"enableNetworkPolicy": "true"}),
             pod_identity_associations=[{"service_account": "aws-node", "role_arn": plugin.arn}],
         ),
@@ -45,17 +45,17 @@ def node_add_ons(
     nodes: Sequence[pulumi.Resource],
     opts: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
-    """What has no place to run before there is a node."""
-    storage, may = role(
+    """Add-ons whose pods need a node to run on."""
+    storage, permissions = role(
         f"{name}-storage",
         PODS,
         [f"service-role/Amazon{kind}CSIDriverPolicy" for kind in ("EFS", "EBS")],
         opts,
     )
-    # Its half that watches GPUs tolerates no taint unless told (chart of v1.7.0, 2026-08).
+    # The agent's GPU part tolerates no taint by default (chart of v1.7.0, 2026-08).
     everywhere = json.dumps({"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}})
     return [
-        *may,
+        *permissions,
         _add_on(name, cluster, "coredns", opts, after=nodes),
         _add_on(
             name,
@@ -75,7 +75,7 @@ def node_add_ons(
                 {"service_account": "efs-csi-controller-sa", "role_arn": storage.arn}
             ],
         ),
-        # Disks for what keeps its own data: EKS has no storage class that works without it.
+        # Persistent volumes: EKS has no working storage class without this driver.
         _add_on(
             name,
             cluster,
@@ -111,14 +111,14 @@ def _add_on(
 
 
 def autoscaler(name: str, cluster: eks.Cluster, opts: pulumi.ResourceOptions) -> None:
-    """The identity of the cluster autoscaler, which is a chart.
+    """The role of the cluster autoscaler, which a chart installs.
 
-    It may look at everything, and act on what EKS tags as the cluster's own: EKS does so with
-    every managed node group (EKS user guide, managed-node-groups, 2024-12). The actions are those
-    of the autoscaler's AWS README.
+    It may describe all resources, and change Auto Scaling groups with the cluster's tag, which EKS
+    sets on every managed node group (EKS user guide, managed-node-groups, 2024-12). The actions are
+    those of the autoscaler's AWS README.
     """
     identity, _ = role(f"{name}-autoscaler", PODS, [], opts)
-    look = allow(
+    describe = allow(
         "autoscaling:DescribeAutoScalingGroups",
         "autoscaling:DescribeAutoScalingInstances",
         "autoscaling:DescribeLaunchConfigurations",
@@ -132,13 +132,15 @@ def autoscaler(name: str, cluster: eks.Cluster, opts: pulumi.ResourceOptions) ->
         on=["*"],
     )
     owned = pulumi.Output.concat("aws:ResourceTag/k8s.io/cluster-autoscaler/", cluster.name)
-    act = allow(
+    resize = allow(
         "autoscaling:SetDesiredCapacity",
         "autoscaling:TerminateInstanceInAutoScalingGroup",
         on=["arn:aws:autoscaling:*:*:autoScalingGroup:*:autoScalingGroupName/*"],
         when={"StringEquals": owned.apply(lambda tag: {tag: "owned"})},
     )
-    iam.RolePolicy(f"{name}-autoscaler", role=identity.id, policy=policy([look, act]), opts=opts)
+    iam.RolePolicy(
+        f"{name}-autoscaler", role=identity.id, policy=policy([describe, resize]), opts=opts
+    )
     eks.PodIdentityAssociation(
         f"{name}-autoscaler",
         cluster_name=cluster.name,

@@ -1,4 +1,4 @@
-"""The database of the split arrangement: an RDS PostgreSQL instance that only functions reach."""
+"""The database of the split variant: an RDS PostgreSQL instance in the private subnets."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ from components.aws.secrets import Secret
 from components.generated import GeneratedSecret
 
 NAME = "summarizer"
-"""Of the database and of the application's role."""
+"""Name of the database and of the application's role."""
 
 MASTER = "postgres"
 
@@ -19,10 +19,15 @@ MASTER = "postgres"
 class Database(pulumi.ComponentResource):
     """A private, encrypted PostgreSQL (see `components.contracts.Database`).
 
-    It is an instance, not a Multi-AZ cluster, whose replicas may show what was never committed
-    (jepsen.io, 2025-04-29). RDS makes, keeps and rotates the master user's password; the
-    application has a role of its own, which owns the database and nothing else
-    (`functions.handlers.aws_database` makes it, since RDS does not).
+    Creates:
+    - an RDS PostgreSQL 17 instance with gp3 storage, backups and `rds.force_ssl`
+    - a subnet group and a parameter group
+    - a generated password of the application's role, as a secret
+
+    The instance is no Multi-AZ cluster, whose replicas may return rows that were never committed
+    (jepsen.io, 2025-04-29). RDS creates, stores and rotates the master user's password. The
+    application's role owns its database and nothing else; RDS has no API for roles, so
+    `functions.handlers.aws_database` creates it.
     """
 
     host: pulumi.Output[str]
@@ -30,13 +35,13 @@ class Database(pulumi.ComponentResource):
     name: pulumi.Output[str]
     user: pulumi.Output[str]
     password: pulumi.Output[str]
-    """Secret. Functions take it by `password_reference`."""
+    """Secret. Functions read it by `password_reference`."""
     password_reference: pulumi.Output[str]
-    """Where it lies, as ECS writes it."""
+    """Reference to the password, in the notation of ECS."""
     master: pulumi.Output[str]
-    """The role that makes roles."""
+    """Name of the master user."""
     master_password_reference: pulumi.Output[str]
-    """`ARN:KEY::` of the password that RDS keeps, as ECS writes it."""
+    """`ARN:KEY::` of the password that RDS stores, in the notation of ECS."""
     sslmode: Literal["disable", "require", "verify-full"] = "verify-full"
     identifier: pulumi.Output[str]
 
@@ -50,8 +55,8 @@ class Database(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        production: True takes the larger size in two zones, keeps backups for 14 days instead of
-            one, and leaves a snapshot behind when it is deleted.
+        production: True takes a db.t4g.small in two zones instead of a db.t4g.micro in one, keeps
+            backups for 14 days instead of one, and takes a final snapshot on deletion.
         protect: True refuses to delete the data, and keeps a deleted password for 30 days.
         """
         super().__init__("seamless:aws:Database", name, None, opts)
@@ -74,7 +79,7 @@ class Database(pulumi.ComponentResource):
             max_allocated_storage=100,
             storage_type="gp3",
             storage_encrypted=True,
-            ca_cert_identifier="rds-ca-rsa2048-g1",  # the functions trust it: handlers/aws_rds.pem
+            ca_cert_identifier="rds-ca-rsa2048-g1",  # in functions/handlers/aws_rds.pem
             db_name=NAME,
             port=5432,
             username=MASTER,
@@ -92,7 +97,7 @@ class Database(pulumi.ComponentResource):
             enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
             deletion_protection=protect,
             skip_final_snapshot=not production,
-            # A name that a second installation does not have as well.
+            # Unique in the account: the name of the parameter group has a random suffix.
             final_snapshot_identifier=pulumi.Output.concat(parameters.name, "-final")
             if production
             else None,
@@ -118,9 +123,9 @@ class Database(pulumi.ComponentResource):
         self.register_outputs({"host": self.host, "port": self.port, "name": self.name})
 
     def grant_password(self) -> Statement:
-        """May read the password of the application's role."""
+        """Allow reading the password of the application's role."""
         return self._secret.grant_read()
 
     def grant_master_password(self) -> Statement:
-        """May read the password of the master user."""
+        """Allow reading the password of the master user."""
         return allow("secretsmanager:GetSecretValue", on=[self._master_arn])

@@ -1,19 +1,26 @@
-"""The way into a cluster for the functions: a balancer inside the VPC."""
+"""The internal load balancer through which the functions reach a cluster."""
 
 import pulumi
-from pulumi_aws import autoscaling, ec2, lb, vpc
+from pulumi_aws import autoscaling, ec2, lb
 
 from components import contracts
 from components.aws.network import Network
+from components.aws.security_groups import allow_egress, allow_ingress
 
 NODE_PORT = 30443
 
 
-class Entrance(pulumi.ComponentResource):
-    """An internal Network Load Balancer that hands TCP on to the nodes, so TLS ends at the gateway.
+class LoadBalancer(pulumi.ComponentResource):
+    """An internal Network Load Balancer that forwards TCP to a node port; the gateway ends TLS.
 
-    A resource of ours rather than of a controller in the cluster: plans and policies see it, and
-    it goes with the stack.
+    Creates:
+    - a Network Load Balancer in the private subnets, with a listener on port 443
+    - a target group of the nodes, attached to their Auto Scaling group
+    - a security group: port 443 in from the functions, the node port out to the nodes
+    - a rule in the nodes' security group: the node port in from the load balancer
+
+    Pulumi creates it, and no controller in the cluster does. So plans and policies see it, and
+    destroying the stack deletes it.
     """
 
     facts: contracts.Entrance
@@ -31,41 +38,9 @@ class Entrance(pulumi.ComponentResource):
         node_group_name: Auto Scaling group of the nodes that the gateway runs on.
         nodes_group_id: Security group of the nodes.
         """
-        super().__init__("seamless:aws:Entrance", name, None, opts)
+        super().__init__("seamless:aws:LoadBalancer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        group = ec2.SecurityGroup(
-            name,
-            vpc_id=network.vpc_id,
-            description="The model's balancer: HTTPS in from the functions, out to the nodes.",
-            opts=child,
-        )
-        vpc.SecurityGroupIngressRule(
-            f"{name}-functions",
-            security_group_id=group.id,
-            referenced_security_group_id=network.functions_group_id,
-            ip_protocol="tcp",
-            from_port=443,
-            to_port=443,
-            opts=child,
-        )
-        vpc.SecurityGroupEgressRule(
-            f"{name}-out",
-            security_group_id=group.id,
-            referenced_security_group_id=nodes_group_id,
-            ip_protocol="tcp",
-            from_port=NODE_PORT,
-            to_port=NODE_PORT,
-            opts=child,
-        )
-        vpc.SecurityGroupIngressRule(
-            f"{name}-nodes",
-            security_group_id=nodes_group_id,
-            referenced_security_group_id=group.id,
-            ip_protocol="tcp",
-            from_port=NODE_PORT,
-            to_port=NODE_PORT,
-            opts=child,
-        )
+        group = self._security_group(name, network, nodes_group_id, child)
         balancer = lb.LoadBalancer(
             name,
             internal=True,
@@ -82,7 +57,7 @@ class Entrance(pulumi.ComponentResource):
             protocol="TCP",
             target_type="instance",
             preserve_client_ip="false",
-            # As long as an answer may still be on its way through a node that leaves.
+            # Long enough for an answer that is still in transit through a node being removed.
             deregistration_delay=150,
             health_check={"protocol": "TCP", "port": str(NODE_PORT), "interval": 10},
             opts=child,
@@ -93,7 +68,7 @@ class Entrance(pulumi.ComponentResource):
             port=443,
             protocol="TCP",
             default_actions=[{"type": "forward", "target_group_arn": target.arn}],
-            # A document may take long without a byte; the default cuts after 350 seconds.
+            # A slow answer may send no byte for minutes; the default timeout is 350 seconds.
             tcp_idle_timeout_seconds=900,
             opts=child,
         )
@@ -111,3 +86,31 @@ class Entrance(pulumi.ComponentResource):
             sources=[network.cidr],
         )
         self.register_outputs({"address": balancer.dns_name})
+
+    def _security_group(
+        self,
+        name: str,
+        network: Network,
+        nodes_group_id: pulumi.Input[str],
+        child: pulumi.ResourceOptions,
+    ) -> ec2.SecurityGroup:
+        group = ec2.SecurityGroup(
+            name,
+            vpc_id=network.vpc_id,
+            description="Load balancer of the model: HTTPS from the functions, to the nodes.",
+            opts=child,
+        )
+        allow_ingress(
+            f"{name}-functions",
+            group.id,
+            source_group_id=network.functions_group_id,
+            port=443,
+            opts=child,
+        )
+        allow_egress(
+            f"{name}-out", group.id, target_group_id=nodes_group_id, port=NODE_PORT, opts=child
+        )
+        allow_ingress(
+            f"{name}-nodes", nodes_group_id, source_group_id=group.id, port=NODE_PORT, opts=child
+        )
+        return group

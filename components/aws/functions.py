@@ -1,4 +1,4 @@
-"""The functions of the split arrangement: Lambdas from one bundle."""
+"""The functions of the split variant: Lambda functions from one bundle."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,19 @@ from components.aws.queue import WORKER_SECONDS
 from components.aws.secrets import Secret
 from components.aws.store import Store
 from components.bundle import Bundle
-from components.contracts import Inference, application_environment
+from components.contracts import ExternalInference, Inference, application_environment
 from components.generated import GeneratedSecret
 from functions.endpoint import Rung
 
 API_SECONDS = 29
-"""API Gateway gives up after 30 (docs.aws.amazon.com/apigateway, HTTP API quotas)."""
+"""API Gateway times out after 30 seconds (docs.aws.amazon.com/apigateway, HTTP API quotas)."""
 
 SWEEP_EVERY = "rate(5 minutes)"
 
 DOCUMENT_SECONDS = WORKER_SECONDS - 60
+
+WORKER_MEGABYTES = 2048
+"""Memory of the functions that read documents."""
 
 REQUEST_LOG = json.dumps(
     {
@@ -41,41 +44,49 @@ REQUEST_LOG = json.dumps(
         }.items()
     }
 )
-"""A line per request: no header and no query, so no token.
+"""Format of the access log: no header and no query string, so no token.
 
 Variables: docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
 """
 
-_REFERRED = frozenset({"API_TOKEN", "DATABASE_PASSWORD", "INFERENCE_API_KEYS"})
+_SECRETS = frozenset({"API_TOKEN", "DATABASE_PASSWORD", "INFERENCE_API_KEYS"})
 _UNUSED = frozenset({"STORE_ENDPOINT", "STORE_ACCESS_KEY_ID", "STORE_SECRET_ACCESS_KEY"})
-"""Of a bucket of AWS, that the functions reach by their roles."""
+"""Variables of an S3 bucket that functions access by their roles."""
 
 
 def environment(
-    told: Mapping[str, pulumi.Input[str]], references: Mapping[str, pulumi.Input[str]]
+    application: Mapping[str, pulumi.Input[str]], references: Mapping[str, pulumi.Input[str]]
 ) -> dict[str, pulumi.Input[str]]:
-    """What the application is told, with a reference in the place of every secret.
+    """The application's environment with each secret replaced by a reference to it.
 
     Raises:
-        ValueError: when a secret has no reference, or something else has one.
+        ValueError: `references` has other names than the secrets.
     """
-    if set(references) != _REFERRED:
-        raise ValueError(f"{sorted(references)} are referred to; it must be {sorted(_REFERRED)}.")
-    plain = {name: value for name, value in told.items() if name not in _REFERRED | _UNUSED}
+    if set(references) != _SECRETS:
+        raise ValueError(f"References {sorted(references)} must be {sorted(_SECRETS)}.")
+    plain = {name: value for name, value in application.items() if name not in _SECRETS | _UNUSED}
     return plain | {f"{name}_SECRET_ARN": value for name, value in references.items()}
 
 
 class Functions(pulumi.ComponentResource):
     """The application on Lambda (see `components.contracts.Functions`).
 
-    Each function has a role of its own that may do what its relations need and no more. Beside
-    the three there is `own`, which hands the database to the application's role.
+    Creates:
+    - the functions `api`, `summarize` and `sweep`, each with its own log group and role
+    - a function that makes the application's role the owner of the database, and its invocation
+    - an HTTP API with an access log in front of `api`
+    - an event source mapping from the queue of arrivals to `summarize`
+    - a rule that runs `sweep` every five minutes
+    - the API token and the inference keys as secrets
+    - a security group for inference endpoints on another port than 443, if there are any
+
+    Each role grants only what the function's own parts need.
     """
 
     page_url: pulumi.Output[str]
     api_token: pulumi.Output[str]
     names: dict[str, pulumi.Output[str]]
-    """Of the three functions at AWS, by what they do."""
+    """Lambda's names of `api`, `summarize` and `sweep`."""
 
     def __init__(
         self,
@@ -93,22 +104,16 @@ class Functions(pulumi.ComponentResource):
     ) -> None:
         """Args:
         code: The bundle for Lambda.
-        production: True keeps logs for 90 days instead of 14, and lets four times as many
-            documents be worked on at once.
-        protect: True keeps deleted secrets for 30 days instead of not at all.
+        production: True keeps logs for 90 days instead of 14, and processes 16 documents at the
+            same time instead of 4.
+        protect: True keeps deleted secrets for 30 days; False deletes them at once.
         """
         super().__init__("seamless:aws:Functions", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        self.api_token = GeneratedSecret(f"{name}-token", opts=child).value
-        recovery_days = 30 if protect else 0
-        token = Secret(
-            f"{name}-api-token",
-            value=self.api_token,
-            description="What callers of the API present",
-            recovery_days=recovery_days,
-            opts=child,
-        )
-        told = application_environment(
+        self._name, self._code, self._network = name, code, network
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._log_days = 90 if production else 14
+        self.api_token = GeneratedSecret(f"{name}-token", opts=self._child).value
+        variables = application_environment(
             arrangement="split",
             rung=rung,
             api_token=self.api_token,
@@ -116,73 +121,56 @@ class Functions(pulumi.ComponentResource):
             database=database,
             inference=inference,
         )
-        keys = Secret(
-            f"{name}-inference-key",
-            value=told["INFERENCE_API_KEYS"],
-            description="Keys of the inference endpoints",
-            recovery_days=recovery_days,
-            opts=child,
+        recovery_days = 30 if protect else 0
+        token = self._secret("api-token", "Token of the API", self.api_token, recovery_days)
+        keys = self._secret(
+            "inference-key",
+            "Keys of the inference endpoints",
+            variables["INFERENCE_API_KEYS"],
+            recovery_days,
         )
-        self._name, self._code, self._network = name, code, network
-        to_inference = [
-            # The rung's own comes first, and keeps its way whatever stands beside it.
-            network.way_to(
-                f"{name}-inference{f'-{each.name}' if place else ''}",
-                pulumi.Output.from_input(each.url),
-            )
-            for place, each in enumerate(inference)
-        ]
-        self._log_days = 90 if production else 14
-        self._environment = {
-            **environment(
-                told,
-                {
-                    "API_TOKEN": token.reference,
-                    "DATABASE_PASSWORD": database.password_reference,
-                    "INFERENCE_API_KEYS": keys.reference,
-                },
-            ),
+        references = {
+            "API_TOKEN": token.reference,
+            "DATABASE_PASSWORD": database.password_reference,
+            "INFERENCE_API_KEYS": keys.reference,
+        }
+        settings = {
+            **environment(variables, references),
             "DOCUMENT_DEADLINE_SECONDS": str(DOCUMENT_SECONDS),
         }
-        handed_over = self._hand_over(database)
-        secrets = [token.grant_read(), keys.grant_read(), database.grant_password()]
+        read_secrets = [token.grant_read(), keys.grant_read(), database.grant_password()]
+        database_ready = self._bootstrap(database)
+        # Only a configured endpoint can have another port: one that the stack creates serves HTTPS.
+        egress = network.egress_group_for(
+            f"{name}-inference", [e.url for e in inference if isinstance(e, ExternalInference)]
+        )
         api = self._function(
             "api",
             seconds=API_SECONDS,
             megabytes=1024,
-            may=[*store.grant_uploads(), store.arrivals.grant_send(), *secrets],
-            told={**self._environment, "ARRIVALS_URL": store.arrivals.url},
-            after=[handed_over],
+            grants=[*store.grant_uploads(), store.arrivals.grant_send(), *read_secrets],
+            variables={**settings, "ARRIVALS_URL": store.arrivals.url},
+            after=[database_ready],
         )
         summarize = self._function(
             "summarize",
             seconds=WORKER_SECONDS,
-            megabytes=2048,
-            may=[*store.grant_work(), store.arrivals.grant_receive(), *secrets],
-            told=self._environment,
-            reaches=to_inference,
-            after=[handed_over],
+            megabytes=WORKER_MEGABYTES,
+            grants=[*store.grant_work(), store.arrivals.grant_receive(), *read_secrets],
+            variables=settings,
+            security_groups=egress,
+            after=[database_ready],
         )
         sweep = self._function(
             "sweep",
             seconds=WORKER_SECONDS,
-            megabytes=2048,
-            may=[*store.grant_work(), *secrets],
-            told=self._environment,
-            reaches=to_inference,
-            after=[handed_over],
+            megabytes=WORKER_MEGABYTES,
+            grants=[*store.grant_work(), *read_secrets],
+            variables=settings,
+            security_groups=egress,
+            after=[database_ready],
         )
-        lambda_.EventSourceMapping(
-            f"{name}-arrivals",
-            event_source_arn=store.arrivals.arn,
-            function_name=summarize.arn,
-            batch_size=1,  # one document has the function's memory and time for itself
-            function_response_types=["ReportBatchItemFailures"],
-            scaling_config=lambda_.EventSourceMappingScalingConfigArgs(
-                maximum_concurrency=16 if production else 4
-            ),
-            opts=child,
-        )
+        self._consume(store, summarize, concurrency=16 if production else 4)
         self._schedule(sweep)
         origin = self._http(api)
         store.allow_uploads_from(origin)
@@ -190,71 +178,88 @@ class Functions(pulumi.ComponentResource):
         self.names = {"api": api.name, "summarize": summarize.name, "sweep": sweep.name}
         self.register_outputs({"page_url": self.page_url, "api_token": self.api_token})
 
+    def _secret(
+        self, name: str, description: str, value: pulumi.Input[str], recovery_days: int
+    ) -> Secret:
+        return Secret(
+            f"{self._name}-{name}",
+            value=value,
+            description=description,
+            recovery_days=recovery_days,
+            opts=self._child,
+        )
+
     def _function(
         self,
-        what: str,
+        name: str,
         *,
         seconds: int,
         megabytes: int,
-        may: Sequence[Statement],
-        told: Mapping[str, pulumi.Input[str]],
-        reaches: Sequence[pulumi.Input[str]] = (),
+        grants: Sequence[Statement],
+        variables: Mapping[str, pulumi.Input[str]],
+        security_groups: Sequence[pulumi.Input[str]] = (),
         after: Sequence[pulumi.Resource] = (),
         handler: str = "",
     ) -> lambda_.Function:
-        """A function with its log and its role.
+        """A function with its log group and its role.
 
         Args:
-            told: Its environment.
-            reaches: Security groups beside the one of all functions.
-            after: What must be there before it is called.
-            handler: Module and function in `functions.handlers`; the default is `aws` and its name.
+            grants: Statements of its role, beside those for its log and its network interface.
+            variables: Its environment.
+            security_groups: Groups beside the one that all functions share.
+            after: Resources that a call of the function needs.
+            handler: Dotted name; by default the one of this name in `functions.handlers.aws`.
         """
-        name, child = f"{self._name}-{what}", pulumi.ResourceOptions(parent=self)
-        logs = cloudwatch.LogGroup(f"{name}-logs", retention_in_days=self._log_days, opts=child)
-        role = iam.Role(
-            f"{name}-role", assume_role_policy=trust("lambda.amazonaws.com"), opts=child
+        full_name = f"{self._name}-{name}"
+        logs = cloudwatch.LogGroup(
+            f"{full_name}-logs", retention_in_days=self._log_days, opts=self._child
         )
-        write = allow(
+        role = iam.Role(
+            f"{full_name}-role", assume_role_policy=trust("lambda.amazonaws.com"), opts=self._child
+        )
+        write_log = allow(
             "logs:CreateLogStream",
             "logs:PutLogEvents",
             on=[pulumi.Output.concat(logs.arn, ":*")],
         )
-        allowed = iam.RolePolicy(
-            f"{name}-policy", role=role.id, policy=policy([write, _in_vpc(), *may]), opts=child
+        permissions = iam.RolePolicy(
+            f"{full_name}-policy",
+            role=role.id,
+            policy=policy([write_log, _network_interface(), *grants]),
+            opts=self._child,
         )
         return lambda_.Function(
-            name,
+            full_name,
             role=role.arn,
             runtime=self._code.runtime,
             architectures=["arm64"],
-            handler=f"functions.handlers.{handler or f'aws.{what}'}",
+            handler=handler or f"functions.handlers.aws.{name}",
             code=_archive(self._code),
             source_code_hash=self._code.key,
             timeout=seconds,
             memory_size=megabytes,
-            environment=lambda_.FunctionEnvironmentArgs(variables=dict(told)),
+            environment=lambda_.FunctionEnvironmentArgs(variables=dict(variables)),
             vpc_config=lambda_.FunctionVpcConfigArgs(
                 subnet_ids=self._network.private_subnet_ids,
-                security_group_ids=[self._network.functions_group_id, *reaches],
+                security_group_ids=[self._network.functions_group_id, *security_groups],
             ),
             logging_config=lambda_.FunctionLoggingConfigArgs(
                 log_format="JSON", application_log_level="INFO", log_group=logs.name
             ),
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[allowed, *self._network.way_out, *after]
+                parent=self, depends_on=[permissions, *self._network.egress_ready, *after]
             ),
         )
 
-    def _hand_over(self, database: Database) -> lambda_.Invocation:
-        """Have the database belong to the application's role, whenever its password is new."""
-        own = self._function(
-            "own",
-            handler="aws_database.handler",
+    def _bootstrap(self, database: Database) -> lambda_.Invocation:
+        """Make the application's role the owner of the database, after each new password."""
+        function = self._function(
+            "database-bootstrap",
+            handler="functions.handlers.aws_database.handler",
             seconds=60,
             megabytes=256,
-            may=[database.grant_password(), database.grant_master_password()],
-            told={
+            grants=[database.grant_password(), database.grant_master_password()],
+            variables={
                 "DATABASE_HOST": database.host,
                 "DATABASE_PORT": database.port.apply(lambda port: f"{int(port)}"),
                 "DATABASE_NAME": database.name,
@@ -266,16 +271,30 @@ class Functions(pulumi.ComponentResource):
             },
         )
         return lambda_.Invocation(
-            f"{self._name}-hand-over",
-            function_name=own.name,
+            f"{self._name}-database-bootstrap-run",
+            function_name=function.name,
             input="{}",
             triggers={"host": database.host, "password": database.password_reference},
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self._child,
+        )
+
+    def _consume(self, store: Store, summarize: lambda_.Function, *, concurrency: int) -> None:
+        """Call `summarize` for each message in the queue of arrivals."""
+        lambda_.EventSourceMapping(
+            f"{self._name}-arrivals",
+            event_source_arn=store.arrivals.arn,
+            function_name=summarize.arn,
+            batch_size=1,  # each document gets the memory and the timeout of a whole invocation
+            function_response_types=["ReportBatchItemFailures"],
+            scaling_config=lambda_.EventSourceMappingScalingConfigArgs(
+                maximum_concurrency=concurrency
+            ),
+            opts=self._child,
         )
 
     def _schedule(self, sweep: lambda_.Function) -> None:
-        """Have the sweep run, whatever events were missed."""
-        name, child = f"{self._name}-schedule", pulumi.ResourceOptions(parent=self)
+        """Run `sweep` on a schedule; it finds documents whose events were lost."""
+        name, child = f"{self._name}-schedule", self._child
         rule = cloudwatch.EventRule(name, schedule_expression=SWEEP_EVERY, opts=child)
         lambda_.Permission(
             f"{name}-permission",
@@ -288,10 +307,10 @@ class Functions(pulumi.ComponentResource):
         cloudwatch.EventTarget(f"{name}-target", rule=rule.name, arn=sweep.arn, opts=child)
 
     def _http(self, api: lambda_.Function) -> pulumi.Output[str]:
-        """Put an HTTP API in front of a function; return its scheme and host."""
-        name, child = f"{self._name}-http", pulumi.ResourceOptions(parent=self)
+        """Put an HTTP API in front of a function; return its origin, `https://HOST`."""
+        name, child = f"{self._name}-http", self._child
         gateway = apigatewayv2.Api(name, protocol_type="HTTP", opts=child)
-        requests = cloudwatch.LogGroup(
+        access_log = cloudwatch.LogGroup(
             f"{name}-requests", retention_in_days=self._log_days, opts=child
         )
         integration = apigatewayv2.Integration(
@@ -316,7 +335,7 @@ class Functions(pulumi.ComponentResource):
             name="$default",
             auto_deploy=True,
             access_log_settings=apigatewayv2.StageAccessLogSettingsArgs(
-                destination_arn=requests.arn, format=REQUEST_LOG
+                destination_arn=access_log.arn, format=REQUEST_LOG
             ),
             default_route_settings=apigatewayv2.StageDefaultRouteSettingsArgs(
                 throttling_rate_limit=20, throttling_burst_limit=40
@@ -335,8 +354,8 @@ class Functions(pulumi.ComponentResource):
         return origin
 
 
-def _in_vpc() -> Statement:
-    """May have a network interface, which IAM cannot narrow to one VPC at creation."""
+def _network_interface() -> Statement:
+    """Allow a network interface; IAM cannot restrict its creation to one VPC."""
     return allow(
         "ec2:CreateNetworkInterface",
         "ec2:DescribeNetworkInterfaces",
@@ -349,7 +368,7 @@ def _in_vpc() -> Statement:
 
 
 def _archive(code: Bundle) -> pulumi.Archive:
-    """The bundle, or its key where a plan has not built it: an engine reads what it is given."""
+    """The bundle; in a plan, which builds none, an archive with only its key."""
     if code.path:
         return pulumi.FileArchive(str(code.path))
     return pulumi.AssetArchive({"key": pulumi.StringAsset(code.key)})

@@ -1,8 +1,8 @@
-"""IAM documents as plain data: statements, the policies and the trust that they make up.
+"""IAM documents as plain data: statements, policies and trust policies.
 
-The AWS provider takes a document as data and makes it text itself (pulumi-aws,
-provider/resources.go: TransformJSONDocument). So where a preview does not know an ARN yet, that ARN
-alone is unknown, and the policies still read who may do what.
+The AWS provider converts a document from data to JSON (pulumi-aws, provider/resources.go:
+TransformJSONDocument). So an ARN that a preview does not know is the only unknown part of a
+document, and the policy pack can check the rest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 
 Statement = dict[str, Any]
-"""One statement of a policy, in IAM's own words; values may be outputs."""
+"""One statement of a policy, with IAM's keys; values may be outputs."""
 
 
 def allow(
@@ -30,16 +30,16 @@ def policy(statements: Sequence[Statement]) -> dict[str, Any]:
 
 
 def trust(service: str, *more: str) -> dict[str, Any]:
-    """The document that lets a service of AWS take on a role, and do `more` as it does."""
+    """A trust policy that lets an AWS service assume a role, with the further actions `more`."""
     actions = ["sts:AssumeRole", *more] if more else "sts:AssumeRole"
     return policy([{"Effect": "Allow", "Action": actions, "Principal": {"Service": service}}])
 
 
 def managed(name: str) -> str:
-    """ARN of a policy that AWS keeps."""
+    """ARN of a policy that AWS manages."""
     return f"arn:aws:iam::aws:policy/{name}"
 
 
 def account(arn: pulumi.Output[str]) -> pulumi.Output[str]:
-    """The account that a resource belongs to, by its ARN (S3's name none)."""
+    """The account id in a resource's ARN; ARNs of S3 buckets have none."""
     return arn.apply(lambda text: text.split(":")[4])

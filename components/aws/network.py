@@ -1,11 +1,15 @@
-"""The network of the split arrangement: a VPC over two zones, with one way out."""
+"""The network of the split variant: a VPC in two zones with one NAT gateway."""
+
+from collections.abc import Iterable
 
 import pulumi
-from pulumi_aws import cloudwatch, ec2, iam, vpc
+from pulumi_aws import cloudwatch, ec2, iam
 
-from components.aws.endpoint import cidr, port
+from components.aws.endpoint import cidr as address_range
+from components.aws.endpoint import port
 from components.aws.iam import allow, policy, trust
 from components.aws.regions import zones
+from components.aws.security_groups import allow_egress, allow_ingress
 from components.aws.subnets import subnets
 
 CIDR = "10.20.0.0/16"
@@ -14,23 +18,32 @@ _HTTPS, _POSTGRES = 443, 5432
 
 
 class Network(pulumi.ComponentResource):
-    """Private subnets for functions and database; the internet is reached through one NAT gateway.
+    """Private subnets for the functions and the database, with outgoing access by a NAT gateway.
 
-    The NAT gateway is what a function in a VPC needs to call an external API. It costs $0.045 an
-    hour, $32.85 a month, and $0.045 per GB (us-east-1; cloud-horizons.com, 2026-05-08, secondary).
-    Both zones share it: when its zone is down, so is the way out. S3 is reached through a gateway
-    endpoint, which is free (same source).
+    Creates:
+    - a VPC, whose default security group has no rules
+    - a private and a public subnet in each zone, with their route tables
+    - an internet gateway, and one NAT gateway with a fixed address
+    - a gateway endpoint for S3
+    - a security group of the functions and one of the database
+    - a flow log with its role, if `flow_logs` is True
+
+    A function in a VPC needs the NAT gateway to call an external API. It costs $0.045 an hour,
+    $32.85 a month, and $0.045 per GB (us-east-1; cloud-horizons.com, 2026-05-08, secondary). All
+    zones share it: an outage of its zone stops outgoing traffic of all functions. The gateway
+    endpoint for S3 is free (same source).
     """
 
     vpc_id: pulumi.Output[str]
     cidr: str
     private_subnet_ids: list[pulumi.Output[str]]
     functions_group_id: pulumi.Output[str]
-    """Security group of the functions: out to AWS by HTTPS, to the database, nothing in."""
+    """Security group of the functions: HTTPS out to any address, PostgreSQL out to the database,
+    nothing in."""
     database_group_id: pulumi.Output[str]
     """Security group of the database: PostgreSQL in from the functions, nothing out."""
-    way_out: list[pulumi.Resource]
-    """What must be there before a function can reach anything."""
+    egress_ready: list[pulumi.Resource]
+    """Routes and gateways; a function has outgoing access after they are created."""
 
     def __init__(
         self,
@@ -42,8 +55,8 @@ class Network(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        cidr: A range that `subnets.unusable` finds nothing wrong with.
-        flow_logs: True records who talked to whom, for 90 days.
+        cidr: A range for which `subnets.unusable` returns no rule.
+        flow_logs: True records the traffic, and keeps the records for 90 days.
         """
         super().__init__("seamless:aws:Network", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -56,7 +69,7 @@ class Network(pulumi.ComponentResource):
             opts=child,
         )
         self.vpc_id = self._vpc.id
-        # Without rules it is closed: AWS puts what names no group of its own into it.
+        # AWS puts a resource without a security group into this one; without rules it is closed.
         ec2.DefaultSecurityGroup(
             f"{name}-default-group", vpc_id=self._vpc.id, ingress=[], egress=[], opts=child
         )
@@ -66,26 +79,26 @@ class Network(pulumi.ComponentResource):
             self._flow_logs(name, child)
         self.register_outputs({"private_subnet_ids": self.private_subnet_ids})
 
-    def way_to(self, name: str, url: pulumi.Output[str]) -> pulumi.Output[str]:
-        """A security group that lets out to the host and port of a URL, and to nothing else."""
+    def egress_group_for(self, name: str, urls: Iterable[str]) -> list[pulumi.Output[str]]:
+        """A security group for URLs whose port is not 443; empty if there are none.
+
+        The functions' own group opens port 443 to every address, so most endpoints need no more.
+        The group has one rule for each address and port: AWS refuses equal rules in one group.
+        """
+        targets = {(address_range(url), port(url)) for url in urls if port(url) != _HTTPS}
+        if not targets:
+            return []
         child = pulumi.ResourceOptions(parent=self)
         group = ec2.SecurityGroup(
-            name, vpc_id=self._vpc.id, description="Out to one endpoint.", opts=child
+            name, vpc_id=self._vpc.id, description="Out to inference endpoints.", opts=child
         )
-        vpc.SecurityGroupEgressRule(
-            f"{name}-out",
-            security_group_id=group.id,
-            cidr_ipv4=url.apply(cidr),
-            ip_protocol="tcp",
-            from_port=url.apply(port),
-            to_port=url.apply(port),
-            opts=child,
-        )
-        group_id: pulumi.Output[str] = group.id
-        return group_id
+        for cidr, number in sorted(targets):
+            address = cidr.partition("/")[0].replace(".", "-")
+            allow_egress(f"{name}-{address}-{number}", group.id, cidr=cidr, port=number, opts=child)
+        return [group.id]
 
     def _subnets(self, name: str, region: str, cidr: str, child: pulumi.ResourceOptions) -> None:
-        self.way_out = []
+        self.egress_ready = []
         places = zones(region)
         ranges = subnets(cidr, len(places))
         internet = ec2.InternetGateway(f"{name}-internet", vpc_id=self._vpc.id, opts=child)
@@ -119,7 +132,7 @@ class Network(pulumi.ComponentResource):
             opts=child,
         )
         self.private_subnet_ids = [subnet.id for subnet in private]
-        self.way_out += [nat, s3]
+        self.egress_ready += [nat, s3]
 
     def _zone_subnets(
         self,
@@ -130,7 +143,7 @@ class Network(pulumi.ComponentResource):
         routes: ec2.RouteTable,
         child: pulumi.ResourceOptions,
     ) -> list[ec2.Subnet]:
-        made = []
+        created = []
         for place, block in zip(places, ranges, strict=True):
             label = f"{name}-{kind}-{place[-1]}"
             subnet = ec2.Subnet(
@@ -141,52 +154,42 @@ class Network(pulumi.ComponentResource):
                 map_public_ip_on_launch=False,
                 opts=child,
             )
-            self.way_out.append(
+            self.egress_ready.append(
                 ec2.RouteTableAssociation(
                     f"{label}-routes", subnet_id=subnet.id, route_table_id=routes.id, opts=child
                 )
             )
-            made.append(subnet)
-        return made
+            created.append(subnet)
+        return created
 
     def _groups(self, name: str, child: pulumi.ResourceOptions) -> None:
         functions = ec2.SecurityGroup(
             f"{name}-functions",
             vpc_id=self._vpc.id,
-            description="The functions: out to HTTPS and to the database.",
+            description="Functions: HTTPS and the database out.",
             opts=child,
         )
         database = ec2.SecurityGroup(
             f"{name}-database",
             vpc_id=self._vpc.id,
-            description="The database: PostgreSQL from the functions.",
+            description="Database: PostgreSQL in from the functions.",
             opts=child,
         )
-        vpc.SecurityGroupEgressRule(
-            f"{name}-functions-https",
-            security_group_id=functions.id,
-            cidr_ipv4="0.0.0.0/0",
-            ip_protocol="tcp",
-            from_port=_HTTPS,
-            to_port=_HTTPS,
-            opts=child,
+        allow_egress(
+            f"{name}-functions-https", functions.id, cidr="0.0.0.0/0", port=_HTTPS, opts=child
         )
-        vpc.SecurityGroupEgressRule(
+        allow_egress(
             f"{name}-functions-postgres",
-            security_group_id=functions.id,
-            referenced_security_group_id=database.id,
-            ip_protocol="tcp",
-            from_port=_POSTGRES,
-            to_port=_POSTGRES,
+            functions.id,
+            target_group_id=database.id,
+            port=_POSTGRES,
             opts=child,
         )
-        vpc.SecurityGroupIngressRule(
+        allow_ingress(
             f"{name}-database-postgres",
-            security_group_id=database.id,
-            referenced_security_group_id=functions.id,
-            ip_protocol="tcp",
-            from_port=_POSTGRES,
-            to_port=_POSTGRES,
+            database.id,
+            source_group_id=functions.id,
+            port=_POSTGRES,
             opts=child,
         )
         self.functions_group_id, self.database_group_id = functions.id, database.id

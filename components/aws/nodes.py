@@ -1,4 +1,4 @@
-"""A pool of EKS nodes: managed, repaired by itself, grown and shrunk by the cluster autoscaler."""
+"""A managed node group of EKS."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,27 +7,30 @@ import pulumi
 from pulumi_aws import autoscaling, ec2, eks
 
 POOL = "seamless.dev/pool"
-"""Our own label of a node pool."""
-
+"""Label of every node: the name of its pool."""
 
 UNHEALTHY_NODES = 2
-"""Above so many, repair stops (docs.aws.amazon.com/eks/latest/APIReference, NodeRepairConfig)."""
+"""Repair stops above it (docs.aws.amazon.com/eks/latest/APIReference, NodeRepairConfig)."""
 
 
-class NodePool(pulumi.ComponentResource):
-    """A managed node group with its launch template.
+class NodeGroup(pulumi.ComponentResource):
+    """A managed node group that repairs its nodes and that the cluster autoscaler resizes.
 
-    EKS tags the Auto Scaling group as one of its cluster for the cluster autoscaler to find, but
-    with none of the labels and taints, so nothing on the group says what a node of it could offer
-    while there is none. The autoscaler may ask EKS (`eks:DescribeNodegroup`); what our tags say
-    goes first, and needs no asking (EKS user guide, managed-node-groups and kubernetes-versions
-    1.24, 2024-12; the autoscaler's AWS README).
+    Creates:
+    - a launch template: encrypted disk, IMDSv2 with a hop limit of 1
+    - an EKS node group
+    - tags on its Auto Scaling group that describe a node to the cluster autoscaler
 
-    Machines of the P family that are sold by capacity block need another kind of group: not here.
+    EKS tags the Auto Scaling group with the cluster's name, but not with labels, taints and
+    resources, so an empty group does not describe its nodes. The autoscaler can call
+    `eks:DescribeNodegroup`; tags take precedence and need no call (EKS user guide,
+    managed-node-groups and kubernetes-versions 1.24, 2024-12; the autoscaler's AWS README).
+
+    Capacity blocks, by which machines of the P family are sold, are not supported.
     """
 
     group_name: pulumi.Output[str]
-    """Of the Auto Scaling group."""
+    """Name of the Auto Scaling group."""
 
     def __init__(
         self,
@@ -50,14 +53,14 @@ class NodePool(pulumi.ComponentResource):
     ) -> None:
         """Args:
         pool: Value of the label `POOL` on every node.
-        after: What must be there before a node can join.
-        taint: Key that keeps off pods which do not tolerate it.
-        labels: More labels of every node.
-        offers: What a node has beside CPU and memory: `{"nvidia.com/gpu": 1}`.
+        after: Resources that a node needs to join the cluster.
+        taint: Key of a taint that repels pods without a toleration.
+        labels: Further labels of every node.
+        offers: Extended resources of a node: `{"nvidia.com/gpu": 1}`.
         """
-        super().__init__("seamless:aws:NodePool", name, None, opts)
+        super().__init__("seamless:aws:NodeGroup", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        on_node = {POOL: pool, **(labels or {})}
+        node_labels = {POOL: pool, **(labels or {})}
         template = ec2.LaunchTemplate(
             name,
             update_default_version=True,
@@ -72,8 +75,8 @@ class NodePool(pulumi.ComponentResource):
                     },
                 }
             ],
-            # One hop: the node reads its credentials, a pod in its own network cannot. Those that
-            # must, the network's and the storage's, are in the node's network.
+            # One hop: the node reads its credentials, a pod in its own network cannot. The network
+            # plugin and the storage drivers run in the node's network.
             metadata_options={"http_tokens": "required", "http_put_response_hop_limit": 1},
             opts=child,
         )
@@ -84,7 +87,7 @@ class NodePool(pulumi.ComponentResource):
             subnet_ids=list(subnet_ids),
             instance_types=[instance_type],
             ami_type=ami_type,
-            # Nodes follow the cluster: an upgrade is one value.
+            # An upgrade of the cluster upgrades the nodes.
             version=cluster.version,
             launch_template={
                 "id": template.id,
@@ -95,17 +98,17 @@ class NodePool(pulumi.ComponentResource):
                 "max_size": maximum,
                 "desired_size": minimum,
             },
-            labels=on_node,
+            labels=node_labels,
             taints=[{"key": taint, "value": "present", "effect": "NO_SCHEDULE"}] if taint else [],
             update_config={"max_unavailable": 1},
             node_repair_config={
                 "enabled": True,
-                # One after the other, and a breaker: when more are ill at once, the cause is none
-                # that a new node mends, and a person should look first.
+                # One node at a time. If more nodes are unhealthy at once, a new node rarely fixes
+                # the cause, so repair stops.
                 "max_parallel_nodes_repaired_count": 1,
                 "max_unhealthy_node_threshold_count": UNHEALTHY_NODES,
             },
-            # The autoscaler owns the count.
+            # The autoscaler sets the number of nodes.
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=list(after),
@@ -115,7 +118,7 @@ class NodePool(pulumi.ComponentResource):
         self.group_name = group.resources.apply(
             lambda resources: resources[0].autoscaling_groups[0].name
         )
-        hints = {f"label/{key}": value for key, value in on_node.items()}
+        hints = {f"label/{key}": value for key, value in node_labels.items()}
         hints |= {f"resources/{key}": str(count) for key, count in (offers or {}).items()}
         if taint:
             hints[f"taint/{taint}"] = "present:NoSchedule"

@@ -1,4 +1,4 @@
-"""What an AWS account says before anything is created: who we are, where, and what we may."""
+"""Checks of an AWS account: credentials, region, permissions and names."""
 
 import os
 from collections import defaultdict
@@ -13,10 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[impor
 from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
 from components.aws.permissions import GLOBAL, NEEDS
-from components.preflight import Finding, Intent, bucket_name, on_path
+from components.preflight import Finding, StackContext, bucket_name, on_path
 
 HOME = "us-east-1"
-"""A region that every account has, so that questions about others can be asked there."""
+"""A region that is enabled in every account, for requests that concern no region or others."""
 
 _QUICK = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts": 2})
 
@@ -32,113 +32,116 @@ _REFUSED = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-"""What AWS answers to credentials that are wrong or over, rather than to what they may not do."""
+"""Error codes for invalid or expired credentials, in contrast to missing permissions."""
 
 _CREDENTIALS = (
-    "Say as whom: export AWS_PROFILE=…, or aws sso login; then aws sts get-caller-identity"
+    "Configure credentials: export AWS_PROFILE=…, or aws sso login; test them with: "
+    "aws sts get-caller-identity"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Denied:
-    """An action that the account does not allow; `conditions` decide where they are not empty."""
+    """An action that is not allowed, or that depends on `conditions` where they are not empty."""
 
     action: str
     resource: str
     conditions: tuple[str, ...] = ()
 
 
-def ask(intent: Intent) -> Iterator[Finding]:
-    """Ask who we are, whether the region is open, what we may, and whether a name is free."""
-    (region,) = (r.inputs["region"] for r in intent.resources if r.type == "pulumi:providers:aws")
-    yield from _names(intent, region)
-    yield from _range(intent)
-    yield from _client(intent)
+def check(context: StackContext) -> Iterator[Finding]:
+    """Check credentials, region, permissions, the network's range and the bucket's name."""
+    (region,) = (r.inputs["region"] for r in context.resources if r.type == "pulumi:providers:aws")
+    yield from _names(context, region)
+    yield from _range(context)
+    yield from _client(context)
     try:
         session = botocore.session.Session()
         caller = session.create_client("sts", HOME, config=_QUICK).get_caller_identity()
     except _NO_ANSWER as error:
-        yield _nobody(error)
+        yield _no_identity(error)
         return
     yield Finding(name="AWS credentials", ok=True, found=caller["Arn"])
     yield _region(session, region)
-    yield _permissions(session, caller, region, intent)
-    untold = {r.type for r in intent.resources if r.type.startswith("aws:")} - NEEDS.keys()
-    if untold:
-        found = f"unknown what creating needs of {', '.join(sorted(untold))}"
+    yield _permissions(session, caller, region, context)
+    unlisted = {r.type for r in context.resources if r.type.startswith("aws:")} - NEEDS.keys()
+    if unlisted:
+        found = f"unknown which permissions {', '.join(sorted(unlisted))} need"
         yield Finding(name="AWS permissions", ok=None, found=found)
 
 
-def _client(intent: Intent) -> Iterator[Finding]:
-    """What a cluster's kubeconfig calls for a token."""
-    if any(r.type == "aws:eks/cluster:Cluster" for r in intent.resources):
+def _client(context: StackContext) -> Iterator[Finding]:
+    """Check the program that a cluster's kubeconfig calls for tokens."""
+    if any(r.type == "aws:eks/cluster:Cluster" for r in context.resources):
         guide = "docs.aws.amazon.com/cli, getting-started-install"
-        yield on_path("AWS CLI", "aws", "gives out the cluster's tokens", guide)
+        yield on_path("AWS CLI", "aws", "issues the cluster's tokens", guide)
 
 
-def _names(intent: Intent, region: str) -> Iterator[Finding]:
+def _names(context: StackContext, region: str) -> Iterator[Finding]:
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    for _, name in intent.named("aws:s3/bucket:Bucket", "bucket"):
-        yield bucket_name(intent, endpoint or f"https://s3.{region}.amazonaws.com", name)
+    for _, name in context.named("aws:s3/bucket:Bucket", "bucket"):
+        yield bucket_name(context, endpoint or f"https://s3.{region}.amazonaws.com", name)
 
 
-def _range(intent: Intent) -> Iterator[Finding]:
-    """A network's range stays: another one is another network, where the database cannot go."""
-    for resource in intent.resources:
+def _range(context: StackContext) -> Iterator[Finding]:
+    """Refuse a new range for a deployed network: the database cannot move to a new network."""
+    for resource in context.resources:
         if resource.type == "aws:ec2/vpc:Vpc":
             wanted = resource.inputs["cidrBlock"]
-            there = intent.existing.get(resource.urn, {}).get("cidrBlock", wanted)
-            if there != wanted:
+            deployed = context.existing.get(resource.urn, {}).get("cidrBlock", wanted)
+            if deployed != wanted:
                 yield Finding(
                     name="network_cidr",
                     ok=False,
-                    found=f"Config network_cidr is {wanted!r}, but the network has {there} and the "
-                    "database cannot move to another one",
-                    remedy=intent.set_line("network_cidr", there),
+                    found=f"Config network_cidr is {wanted!r}, but the deployed network has "
+                    f"{deployed}, and its database cannot move to another network",
+                    remedy=context.set_line("network_cidr", deployed),
                 )
 
 
-def _nobody(error: Exception) -> Finding:
-    """Credentials that are missing or refused are an error; an AWS that is not reached is not."""
+def _no_identity(error: Exception) -> Finding:
+    """Missing and refused credentials are an error; an unreachable AWS is unknown."""
     if isinstance(error, _NOT_REACHED):
-        found = f"unknown: AWS did not answer ({type(error).__name__})"
+        found = f"unknown: AWS did not respond ({type(error).__name__})"
         return Finding(name="AWS credentials", ok=None, found=found)
     if isinstance(error, ClientError) and _code(error) not in _REFUSED:
         found = f"unknown: AWS answered {_code(error)}"
         return Finding(name="AWS credentials", ok=None, found=found)
-    said = _code(error) if isinstance(error, ClientError) else str(error).rstrip(".")
+    reason = _code(error) if isinstance(error, ClientError) else str(error).rstrip(".")
     return Finding(
         name="AWS credentials",
         ok=False,
-        found=f"AWS does not know who deploys: {said}",
+        found=f"There are no valid AWS credentials: {reason}",
         remedy=_CREDENTIALS,
     )
 
 
 def _region(session: Any, region: str) -> Finding:
     try:
-        (found,) = session.create_client("ec2", HOME, config=_QUICK).describe_regions(
+        (description,) = session.create_client("ec2", HOME, config=_QUICK).describe_regions(
             RegionNames=[region], AllRegions=True
         )["Regions"]
     except (*_NO_ANSWER, ValueError) as error:
         return Finding(
-            name="region", ok=None, found=f"unknown whether {region} is open: {_why(error)}"
+            name="region", ok=None, found=f"unknown whether {region} is enabled: {_why(error)}"
         )
-    if found["OptInStatus"] != "not-opted-in":
-        return Finding(name="region", ok=True, found=f"{region} is open to the account")
+    if description["OptInStatus"] != "not-opted-in":
+        return Finding(name="region", ok=True, found=f"{region} is enabled in the account")
     return Finding(
         name="region",
         ok=False,
-        found=f"Config region is {region!r}, but the account has not opened this region",
+        found=f"Config region is {region!r}, but this region is not enabled in the account",
         remedy=f"aws account enable-region --region-name {region}, and wait until it is enabled",
     )
 
 
-def _permissions(session: Any, caller: Mapping[str, str], region: str, intent: Intent) -> Finding:
+def _permissions(
+    session: Any, caller: Mapping[str, str], region: str, context: StackContext
+) -> Finding:
     name, iam = "AWS permissions", session.create_client("iam", HOME, config=_QUICK)
     if caller["Arn"].endswith(":root"):
-        return Finding(name=name, ok=True, found="the account's root may do everything")
-    needed = _needed(intent, region, caller["Account"])
+        return Finding(name=name, ok=True, found="the root user has all permissions")
+    needed = _needed(context, region, caller["Account"])
     try:
         principal = _principal(iam, caller["Arn"])
         left = _denied(iam, principal, needed, region)
@@ -149,8 +152,8 @@ def _permissions(session: Any, caller: Mapping[str, str], region: str, intent: I
         return Finding(
             name=name,
             ok=False,
-            found=f"{principal} may not do what the stack needs: {listed}",
-            remedy="Allow it in a policy of that identity, or deploy as another: "
+            found=f"{principal} lacks permissions that the stack needs: {listed}",
+            remedy="Allow them in a policy of that identity, or deploy with another one: "
             "export AWS_PROFILE=…",
         )
     if left:
@@ -158,13 +161,15 @@ def _permissions(session: Any, caller: Mapping[str, str], region: str, intent: I
             f"{each.action} ({', '.join(each.conditions)})" for each in left
         )
         return Finding(name=name, ok=None, found=found)
-    return Finding(name=name, ok=True, found=f"all {len(needed)} that creating needs are given")
+    return Finding(
+        name=name, ok=True, found=f"{principal} has all {len(needed)} actions that the stack needs"
+    )
 
 
-def _needed(intent: Intent, region: str, account: str) -> dict[str, str]:
+def _needed(context: StackContext, region: str, account: str) -> dict[str, str]:
     """Each action with the first resource that needs it."""
     needed: dict[str, str] = {}
-    for resource in intent.resources:
+    for resource in context.resources:
         permission = NEEDS.get(resource.type)
         for need in permission.needs if permission else ():
             arn = need.arn(region=region, account=account, name=resource.name)
@@ -174,22 +179,22 @@ def _needed(intent: Intent, region: str, account: str) -> dict[str, str]:
 
 
 def _principal(iam: Any, arn: str) -> str:
-    """The identity whose policies count: of an assumed role its role, whose ARN has a path."""
+    """ARN of the identity with the policies: for an assumed role, the role with its path."""
     kind, _, rest = arn.split(":", 5)[5].partition("/")
     if kind != "assumed-role":
         return arn
     role = rest.split("/")[0]
     try:
-        found: str = iam.get_role(RoleName=role)["Role"]["Arn"]
+        role_arn: str = iam.get_role(RoleName=role)["Role"]["Arn"]
     except ClientError:
         return f"arn:aws:iam::{arn.split(':')[4]}:role/{role}"
-    return found
+    return role_arn
 
 
 def _denied(iam: Any, principal: str, needed: Mapping[str, str], region: str) -> list[Denied]:
-    """What is not allowed, on no resource in particular and on the one that needs it.
+    """Actions that are allowed neither on all resources nor on the resource that needs them.
 
-    A policy for everything allows the first; only what it leaves is asked for one by one.
+    The first simulation asks for all actions on `*`, so only the rest needs one for each resource.
     """
     by_region = defaultdict(list)
     for action in needed:

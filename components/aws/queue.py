@@ -1,4 +1,4 @@
-"""The queue between the bucket and the worker: what arrived, and what nobody could take."""
+"""The queue between the bucket and the worker, and its dead-letter queue."""
 
 import pulumi
 from pulumi_aws import sqs
@@ -6,10 +6,10 @@ from pulumi_aws import sqs
 from components.aws.iam import Statement, account, allow, policy
 
 WORKER_SECONDS = 660
-"""Timeout of the worker: a document's deadline of 600 seconds, and a minute for what is around."""
+"""Timeout of the worker: a document's deadline of 600 seconds, and 60 seconds for start and end."""
 
 VISIBILITY_SECONDS = 6 * WORKER_SECONDS
-"""AWS asks for six times the worker's timeout.
+"""AWS recommends six times the worker's timeout.
 
 Source: docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html (read 2026-11-22).
 """
@@ -20,14 +20,19 @@ _DAY = 24 * 60 * 60
 
 
 class Queue(pulumi.ComponentResource):
-    """Messages of a bucket, and a dead-letter queue for those received too often."""
+    """The queue that a bucket notifies (SQS).
+
+    Creates:
+    - a queue that only the bucket may send to
+    - a dead-letter queue for messages that were received `MAX_RECEIVES` times
+    """
 
     arn: pulumi.Output[str]
     url: pulumi.Output[str]
     name: pulumi.Output[str]
     dead_letters_name: pulumi.Output[str]
     ready: pulumi.Resource
-    """What must be there before S3 may send."""
+    """The queue's policy; S3 may send after it is created."""
 
     def __init__(
         self,
@@ -87,11 +92,11 @@ class Queue(pulumi.ComponentResource):
         self.register_outputs({"arn": self.arn})
 
     def grant_send(self) -> Statement:
-        """May put a message into the queue, as the bucket does."""
+        """Allow sending a message, as the bucket does."""
         return allow("sqs:SendMessage", on=[self.arn])
 
     def grant_receive(self) -> Statement:
-        """May take messages and delete them, which Lambda does on the worker's behalf."""
+        """Allow receiving and deleting messages, which Lambda does for the worker."""
         return allow(
             "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", on=[self.arn]
         )

@@ -1,4 +1,4 @@
-"""Roles with the permissions that AWS keeps for a purpose."""
+"""IAM roles with policies that AWS manages."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,18 +9,21 @@ from pulumi_aws import iam
 from components.aws.iam import managed, trust
 
 PODS = trust("pods.eks.amazonaws.com", "sts:TagSession")
-"""Who takes on a role by EKS Pod Identity."""
+"""Trust policy of EKS Pod Identity."""
 
 
 def role(
-    name: str, who: dict[str, Any], policies: Sequence[str], opts: pulumi.ResourceOptions
+    name: str, trusted: dict[str, Any], policies: Sequence[str], opts: pulumi.ResourceOptions
 ) -> tuple[iam.Role, list[pulumi.Resource]]:
-    """A role, and what gives it its permissions: to wait for, and to outlive who has the role."""
-    made = iam.Role(name, assume_role_policy=who, opts=opts)
-    return made, [
+    """A role and the attachments of its policies.
+
+    What uses the role depends on the attachments, so that it never runs without permissions.
+    """
+    created = iam.Role(name, assume_role_policy=trusted, opts=opts)
+    return created, [
         iam.RolePolicyAttachment(
             f"{name}-{attached.rsplit('/')[-1].lower().replace('_', '-')}",
-            role=made.name,
+            role=created.name,
             policy_arn=managed(attached),
             opts=opts,
         )

@@ -1,4 +1,4 @@
-"""A secret in Secrets Manager, and how a function is told where it is."""
+"""A secret in Secrets Manager."""
 
 import pulumi
 from pulumi_aws import secretsmanager
@@ -7,10 +7,15 @@ from components.aws.iam import Statement, allow
 
 
 class Secret(pulumi.ComponentResource):
-    """A value that functions read by reference, so that it is in no function's configuration."""
+    """A value that functions read by reference; no function's configuration contains it.
+
+    Creates:
+    - a secret in Secrets Manager with one version
+    """
 
     reference: pulumi.Output[str]
-    """`ARN:KEY:STAGE:VERSION`, as ECS writes it. A new value changes it and restarts its users."""
+    """`ARN:KEY:STAGE:VERSION`, the notation of ECS. A new value changes it, and so updates the
+    functions that have it in their environment."""
 
     def __init__(
         self,
@@ -23,7 +28,8 @@ class Secret(pulumi.ComponentResource):
     ) -> None:
         """Args:
         value: Secret.
-        recovery_days: How long a deleted one can be brought back, 7 to 30; 0 is not at all.
+        recovery_days: Days in which a deleted secret can be restored, 7 to 30; 0 deletes it at
+            once.
         """
         super().__init__("seamless:aws:Secret", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -44,5 +50,5 @@ class Secret(pulumi.ComponentResource):
         self.register_outputs({"reference": self.reference})
 
     def grant_read(self) -> Statement:
-        """May read the value."""
+        """Allow reading the value."""
         return allow("secretsmanager:GetSecretValue", on=[self._arn])

@@ -1,4 +1,4 @@
-"""The object store of the split arrangement: a bucket that tells a queue what arrived."""
+"""The object store of the split variant: an S3 bucket that notifies a queue of uploads."""
 
 import pulumi
 from pulumi_aws import kms, s3
@@ -7,13 +7,20 @@ from components.aws.iam import Statement, allow, policy
 from components.aws.queue import Queue
 
 INCOMING, SUMMARIES = "incoming/", "summaries/"
-"""Keys of `functions.store`; only the first is announced, so that no summary calls the worker."""
+"""Key prefixes of `functions.store`. Only `incoming/` sends notifications: a summary must not call
+the worker."""
 
 
 class Store(pulumi.ComponentResource):
-    """A private, encrypted, versioned bucket (see `components.contracts.Store`).
+    """A private S3 bucket (see `components.contracts.Store`).
 
-    The functions reach it by their roles: there is no access key.
+    Creates:
+    - an S3 bucket with versioning, a lifecycle rule and a CORS rule for the page
+    - a KMS key that encrypts its objects
+    - a public access block, bucket owner enforcement, and a policy that denies requests without TLS
+    - a queue, and a notification to it for every object under `incoming/`
+
+    Functions access the bucket by their roles, without an access key.
     """
 
     url: pulumi.Output[str]
@@ -23,7 +30,7 @@ class Store(pulumi.ComponentResource):
     access_key_id: pulumi.Output[str]
     secret_access_key: pulumi.Output[str]
     arrivals: Queue
-    """Has a message for every object that is written under `incoming/`."""
+    """Receives a message for every object that is written under `incoming/`."""
 
     def __init__(
         self,
@@ -36,9 +43,10 @@ class Store(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        bucket: Its name, unique in the world; empty makes one up.
+        bucket: Name of the bucket, unique in all AWS accounts; empty generates one.
         production: True keeps replaced versions for 90 days instead of 7.
-        protect: True refuses to delete the documents and their key; False deletes them all.
+        protect: True refuses to delete the bucket and its key; False deletes all documents with the
+            stack.
         """
         super().__init__("seamless:aws:Store", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -54,8 +62,8 @@ class Store(pulumi.ComponentResource):
             f"{name}-bucket", bucket=bucket or None, force_destroy=not protect, opts=kept
         )
         self._name = name
-        self._close(child)
-        self._keep(90 if production else 7, child)
+        self._secure(child)
+        self._retain(90 if production else 7, child)
         self.arrivals = Queue(f"{name}-arrivals", bucket_arn=self._bucket.arn, opts=child)
         s3.BucketNotification(
             f"{name}-notification",
@@ -67,19 +75,19 @@ class Store(pulumi.ComponentResource):
                     filter_prefix=INCOMING,
                 )
             ],
-            # S3 tries the queue when it is told of it, so the queue must allow it by then.
+            # S3 sends a test message at once, so the queue's policy must exist.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.arrivals.ready]),
         )
-        nothing = pulumi.Output.from_input("")
+        empty = pulumi.Output.from_input("")
         self.bucket = self._bucket.bucket
         self.url = pulumi.Output.concat("s3://", self._bucket.bucket)
         self.region = pulumi.Output.from_input(region)
-        self.endpoint = self.access_key_id = nothing
+        self.endpoint = self.access_key_id = empty
         self.secret_access_key = pulumi.Output.secret("")
         self.register_outputs({"url": self.url, "bucket": self.bucket})
 
     def allow_uploads_from(self, origin: pulumi.Output[str]) -> None:
-        """Let the page at this origin send documents; no other page may."""
+        """Allow uploads from the page at this origin, and from no other page."""
         s3.BucketCorsConfiguration(
             f"{self._name}-cors",
             bucket=self._bucket.id,
@@ -95,16 +103,16 @@ class Store(pulumi.ComponentResource):
         )
 
     def grant_uploads(self) -> list[Statement]:
-        """May hand out uploads, and look whether they came."""
+        """Allow signing uploads and checking that they arrived."""
         return [
             allow("s3:PutObject", "s3:GetObject", on=[self._objects(INCOMING)]),
-            # Without it S3 says "forbidden" of an object that is not there.
+            # Without it S3 answers 403 instead of 404 for a missing object.
             allow("s3:ListBucket", on=[self._bucket.arn]),
             allow("kms:GenerateDataKey", on=[self._key.arn]),
         ]
 
     def grant_work(self) -> list[Statement]:
-        """May list and read documents and write summaries."""
+        """Allow listing and reading documents and writing summaries."""
         return [
             allow("s3:ListBucket", on=[self._bucket.arn]),
             allow("s3:GetObject", on=[self._objects(INCOMING)]),
@@ -115,8 +123,8 @@ class Store(pulumi.ComponentResource):
     def _objects(self, prefix: str) -> pulumi.Output[str]:
         return pulumi.Output.concat(self._bucket.arn, "/", prefix, "*")
 
-    def _close(self, child: pulumi.ResourceOptions) -> None:
-        """Encrypt by our key, take no other owner, show nothing to the world, insist on TLS."""
+    def _secure(self, child: pulumi.ResourceOptions) -> None:
+        """Encryption, bucket ownership, no public access, TLS only."""
         name, bucket = self._name, self._bucket
         s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption",
@@ -126,7 +134,7 @@ class Store(pulumi.ComponentResource):
                     apply_server_side_encryption_by_default=s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
                         sse_algorithm="aws:kms", kms_master_key_id=self._key.arn
                     ),
-                    bucket_key_enabled=True,  # else every object costs a call to KMS
+                    bucket_key_enabled=True,  # otherwise each object costs a call to KMS
                 )
             ],
             opts=child,
@@ -137,7 +145,7 @@ class Store(pulumi.ComponentResource):
             rule=s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
             opts=child,
         )
-        closed = s3.BucketPublicAccessBlock(
+        private = s3.BucketPublicAccessBlock(
             f"{name}-private",
             bucket=bucket.id,
             block_public_acls=True,
@@ -160,12 +168,12 @@ class Store(pulumi.ComponentResource):
                     }
                 ]
             ),
-            # S3 refuses two changes to a bucket's access at the same time.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[closed]),
+            # S3 refuses two concurrent changes of a bucket's access settings.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[private]),
         )
 
-    def _keep(self, noncurrent_days: int, child: pulumi.ResourceOptions) -> None:
-        """Keep what is replaced for a while, and nothing that was begun and left."""
+    def _retain(self, noncurrent_days: int, child: pulumi.ResourceOptions) -> None:
+        """Keep replaced versions for some days, and abort uploads that were not completed."""
         versioning = s3.BucketVersioning(
             f"{self._name}-versioning",
             bucket=self._bucket.id,

@@ -1,4 +1,4 @@
-"""The range of a VPC: what it may be, and how it is cut into subnets. Arithmetic only."""
+"""Address ranges of a VPC and its subnets. Creates nothing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 from itertools import islice
 
 _PRIVATE = tuple(IPv4Network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
-"""RFC 1918. In any other range the VPC would hide a part of the internet."""
+"""RFC 1918. A VPC in another range would hide a part of the internet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,17 +18,17 @@ class Subnets:
 
 
 def subnets(cidr: str, zone_count: int) -> Subnets:
-    """Cut a range into a private subnet of a quarter and a small public one for each zone.
+    """Split a range into a private subnet (a quarter of it) and a public one (/24) for each zone.
 
-    The public ones come out of the last quarter, 256 addresses each, so nothing overlaps.
+    The public ones are taken from the last quarter, so no two subnets overlap.
 
     Raises:
-        ValueError: when the range is no network, or is too small or too large for that.
+        ValueError: The range is no network, or is not between /16 and /20.
     """
     network = IPv4Network(cidr)
     if not 16 <= network.prefixlen <= 20 or not 1 <= zone_count <= 3:
         raise ValueError(
-            f"CIDR {cidr} over {zone_count} zones cannot be cut: "
+            f"CIDR {cidr} cannot be split over {zone_count} zones: "
             "give a range from /16 to /20 and 1 to 3 zones, such as 10.20.0.0/16 and 2."
         )
     *quarters, last = network.subnets(prefixlen_diff=2)
@@ -39,19 +39,19 @@ def subnets(cidr: str, zone_count: int) -> Subnets:
 
 
 def unusable(cidr: str) -> str:
-    """Return what is wrong with a range for a VPC, as a rule that it breaks; empty for nothing."""
+    """Return the first rule for a VPC's range that `cidr` breaks; empty if it breaks none."""
     network = _network(cidr)
     if network is None:
-        return "it must be a range of IPv4 addresses that begins where its length says"
+        return "it must be an IPv4 network without host bits, such as 10.20.0.0/16"
     if not any(network.subnet_of(private) for private in _PRIVATE):
         return f"it must lie in {', '.join(str(each) for each in _PRIVATE)}"
     if not 16 <= network.prefixlen <= 20:
-        return "it must be from /16, the most that AWS takes, to /20, the least that subnets fit in"
+        return "it must be from /16, the largest for AWS, to /20, the smallest for the subnets"
     return ""
 
 
 def overlapped(cidr: str, peers: Iterable[str]) -> str:
-    """Return the first of these ranges that a range overlaps; empty for none."""
+    """Return the first of the peers that overlaps `cidr`; empty if none does."""
     network = IPv4Network(cidr)
     return next((peer for peer in peers if network.overlaps(IPv4Network(peer))), "")
 
@@ -73,4 +73,4 @@ def _network(cidr: str) -> IPv4Network | None:
         network = IPv4Network(cidr)
     except ValueError:
         return None
-    return network if str(network) == cidr else None  # AWS takes no other form
+    return network if str(network) == cidr else None  # AWS accepts no other form

@@ -1,4 +1,4 @@
-"""Who hears of what: alarms, a dashboard and a budget."""
+"""Monitoring of the split variant: alarms, a dashboard and a budget."""
 
 import json
 import re
@@ -18,11 +18,13 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """When a metric is worth waking somebody.
+    """An alarm on a CloudWatch metric.
 
     Attributes:
-        above: The alarm is raised above this value, or below it where `below` is set.
-        minutes: For so long without a break.
+        above: The alarm is raised above this value; None if `below` is set.
+        below: The alarm is raised below this value.
+        minutes: Duration for which the threshold must be breached.
+        why: Description of the alarm: the cause, and what to do.
     """
 
     name: str
@@ -41,7 +43,7 @@ _DEAD = Rule(
     metric="ApproximateNumberOfMessagesVisible",
     statistic="Maximum",
     above=0,
-    why="Arrivals that the worker could not record five times; the sweep adopts their documents.",
+    why="The worker failed five times to record an arrival; the sweep processes its document.",
 )
 _OLD = Rule(
     name="oldest-arrival",
@@ -49,7 +51,7 @@ _OLD = Rule(
     metric="ApproximateAgeOfOldestMessage",
     statistic="Maximum",
     above=900,
-    why="Arrivals wait for more than 15 minutes: the worker does not keep up, or does not run.",
+    why="Arrivals wait for more than 15 minutes: the worker is too slow or does not run.",
 )
 _ERRORS = Rule(
     name="errors",
@@ -57,7 +59,7 @@ _ERRORS = Rule(
     metric="Errors",
     statistic="Sum",
     above=0,
-    why="The function raised, or ran out of time or memory; its log says which.",
+    why="The function raised an error, timed out or ran out of memory; see its log.",
 )
 _THROTTLES = Rule(
     name="throttles",
@@ -65,7 +67,7 @@ _THROTTLES = Rule(
     metric="Throttles",
     statistic="Sum",
     above=0,
-    why="The account's limit of concurrent Lambdas is reached; ask AWS for a higher quota.",
+    why="The account's concurrency limit of Lambda is reached; request a higher quota from AWS.",
 )
 _DATABASE = [
     Rule(
@@ -75,7 +77,7 @@ _DATABASE = [
         statistic="Average",
         above=80,
         minutes=15,
-        why="The database is busy for 15 minutes; take a larger instance if it lasts.",
+        why="CPU is above 80 % for 15 minutes; take a larger instance if it lasts.",
     ),
     Rule(
         name="database-storage",
@@ -83,7 +85,7 @@ _DATABASE = [
         metric="FreeStorageSpace",
         statistic="Minimum",
         below=4 * _GIB,
-        why="Less than 4 GiB are free; storage grows by itself up to 100 GiB.",
+        why="Less than 4 GiB are free; RDS extends the storage up to 100 GiB.",
     ),
     Rule(
         name="database-connections",
@@ -91,13 +93,20 @@ _DATABASE = [
         metric="DatabaseConnections",
         statistic="Maximum",
         above=80,
-        why="More connections than the smallest instance can bear; look for too many functions.",
+        why="More than 80 connections, near the smallest instance's limit; check the concurrency.",
     ),
 ]
 
 
 class Watching(pulumi.ComponentResource):
-    """A topic that alarms and the budget speak to, and that a person may listen to."""
+    """Alarms and a budget that notify a person.
+
+    Creates:
+    - alarms of the queue, the functions and the database
+    - a dashboard with their metrics
+    - a monthly budget of the account
+    - an SNS topic for all notifications, with a subscription by mail if `alert_email` is set
+    """
 
     def __init__(
         self,
@@ -113,14 +122,15 @@ class Watching(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        stack: Gives the dashboard its name, which AWS does not choose.
-        monthly_budget_usd: Of the whole account; 80 % spent, or all of it expected, is told.
-        alert_email: Who hears of it; empty is nobody. AWS asks that person to confirm.
+        stack: Part of the dashboard's name, which AWS does not generate.
+        monthly_budget_usd: For the whole account, in US dollars; a notification is sent when 80 %
+            are spent, or when the forecast exceeds it.
+        alert_email: Receives the notifications after confirming the subscription; empty for none.
         """
-        super().__init__("seamless:aws:Watching", name, None, opts)
+        super().__init__("seamless:aws:Monitoring", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         topic = sns.Topic(f"{name}-alarms", opts=child)
-        told = sns.TopicPolicy(
+        topic_policy = sns.TopicPolicy(
             f"{name}-alarms-policy",
             arn=topic.arn,
             policy=policy(
@@ -183,14 +193,14 @@ class Watching(pulumi.ComponentResource):
                 )
                 for kind, percent in (("ACTUAL", 80), ("FORECASTED", 100))
             ],
-            # A budget asks at once whether it may publish.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[told]),
+            # AWS Budgets checks its permission to publish when the budget is created.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[topic_policy]),
         )
         self.register_outputs({})
 
 
 def dashboard(region: str, rules: Sequence[Rule], dimensions: Sequence[Mapping[str, str]]) -> str:
-    """A dashboard's body as JSON: one graph per metric, four to a row of 24 columns."""
+    """A dashboard's body as JSON: one graph per metric, four in a row of 24 columns."""
     series: dict[tuple[str, str, str], list[list[str]]] = {}
     for rule, where in zip(rules, dimensions, strict=True):
         ((key, value),) = where.items()

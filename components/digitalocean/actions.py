@@ -1,6 +1,6 @@
-"""What is in a namespace, by HTTP: OpenWhisk's REST API at the namespace's own host.
+"""Client of OpenWhisk's REST API at a namespace's host: packages and actions.
 
-As DigitalOcean's own deployer uses it: digitalocean/functions-deployer, src/deploy.ts.
+DigitalOcean's deployer makes the same calls: digitalocean/functions-deployer, src/deploy.ts.
 """
 
 import time
@@ -31,31 +31,31 @@ class Actions:
         )
 
     def put_package(self, name: str) -> None:
-        """Make a package; one that is there stays."""
+        """Create a package; an existing one stays."""
         self._api.call(
             "PUT", f"/packages/{quote(name, safe='')}", body={}, query={"overwrite": "true"}
         )
 
     def package(self, name: str) -> Mapping[str, Any] | None:
         """One package, or None."""
-        found: Mapping[str, Any] | None = self._api.find(f"/packages/{quote(name, safe='')}")
-        return found
+        package: Mapping[str, Any] | None = self._api.find(f"/packages/{quote(name, safe='')}")
+        return package
 
     def put_action(self, name: str, action: Mapping[str, Any]) -> None:
-        """Make or replace an action, `package/name`."""
+        """Create or replace an action, `package/name`."""
         self._api.call("PUT", f"/actions/{quote(name)}", body=action, query={"overwrite": "true"})
 
     def action(self, name: str) -> Mapping[str, Any] | None:
         """One action without its code, or None."""
-        found: Mapping[str, Any] | None = self._api.find(
+        action: Mapping[str, Any] | None = self._api.find(
             f"/actions/{quote(name)}", query={"code": "false"}
         )
-        return found
+        return action
 
     def delete_action(self, name: str) -> None:
         """Delete an action."""
         self._api.remove(f"/actions/{quote(name)}")
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._api.close()

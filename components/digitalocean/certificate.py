@@ -1,4 +1,4 @@
-"""The certificate that a managed database's own is signed with, as a resource."""
+"""The CA certificate of a managed database, as a resource."""
 
 import base64
 from typing import Any
@@ -7,10 +7,11 @@ import pulumi
 from pulumi import dynamic
 
 from components.digitalocean.functions_api import FunctionsApi
+from components.dynamic_provider import DynamicProvider
 
 
-class _Provider(dynamic.ResourceProvider):
-    serialize_as_secret_always = False
+class _Provider(DynamicProvider):
+    inputs = replacing = ("cluster",)
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         return dynamic.CreateResult(props["cluster"], _outputs(props["cluster"]))
@@ -18,15 +19,11 @@ class _Provider(dynamic.ResourceProvider):
     def read(self, id_: str, _props: dict[str, Any]) -> dynamic.ReadResult:
         return dynamic.ReadResult(id_, _outputs(id_))
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        changed = olds["cluster"] != news["cluster"]
-        return dynamic.DiffResult(changes=changed, replaces=["cluster"] if changed else [])
-
 
 class Certificate(dynamic.Resource, module="digitalocean", name="Certificate"):
-    """What a client must trust to see that the database is the database: nothing is created.
+    """Reads the CA certificate by which a client verifies the database; creates nothing.
 
-    A resource and no invoke, so that a plan needs no account.
+    It is a resource and no invoke, so that a plan needs no account.
     """
 
     pem: pulumi.Output[str]

@@ -1,4 +1,4 @@
-"""The database of the integrated arrangement: Managed PostgreSQL."""
+"""The database of the integrated variant: Managed PostgreSQL."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from components.digitalocean.certificate import Certificate
 from components.digitalocean.owner import Owner
 
 VERSION = "18"
-"""Offered to new clusters: digitalocean/openapi at 7c1300c, databases/responses/options.yml."""
+"""Version of a new cluster: digitalocean/openapi at 7c1300c, databases/responses/options.yml."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """What a cluster is made of.
+    """Size of a cluster.
 
     Attributes:
         slug: DigitalOcean's name of a node's size.
         nodes: Primary and standby nodes together.
-        pool: Connections that the pool holds: 25 for each GiB of a node, less 3 that DigitalOcean
-            keeps, less a few for a person who looks.
+        pool: Connections in the pool: 25 for each GiB of a node, minus 3 that DigitalOcean
+            reserves, minus a few for administration.
     """
 
     slug: str
@@ -36,30 +36,34 @@ AVAILABLE = Size(slug="db-s-2vcpu-4gb", nodes=2, pool=90)
 
 
 class Database(pulumi.ComponentResource):
-    """A PostgreSQL cluster, a database, a role and a pool (see `components.contracts.Database`).
+    """Managed PostgreSQL (see `components.contracts.Database`).
 
-    A seam: its firewall knows droplets, clusters, apps, tags and addresses, but no functions, and
-    functions have no fixed address and no VPC. So it cannot be closed to all but the functions,
-    and an address rule for the whole internet would only hide that: there is none. What guards it
-    is TLS verified in full against the cluster's own authority, a role that owns one database, and
-    a generated password.
+    Creates:
+    - a PostgreSQL cluster
+    - a database and a role that owns it
+    - a connection pool in transaction mode
 
-    Backups are daily and point in time for seven days; there is nothing to set.
+    A seam: the cluster's firewall has rules for droplets, clusters, apps, tags and addresses, but
+    not for functions, which have no fixed address and no VPC. So no rule can admit the functions
+    alone, and a rule for all addresses would only hide that: there is no rule. TLS with full
+    verification, a role that owns one database and a generated password protect the database.
+
+    DigitalOcean makes daily backups with point-in-time recovery for seven days, without settings.
     """
 
     host: pulumi.Output[str]
     port: pulumi.Output[int]
     name: pulumi.Output[str]
-    """Of the pool, which is what a client connects to by a database's name."""
+    """Name of the pool; a client connects to it as to a database."""
     user: pulumi.Output[str]
     password: pulumi.Output[str]
     sslmode: Literal["disable", "require", "verify-full"] = "verify-full"
     certificate: pulumi.Output[str]
-    """PEM of the authority that signed the server's certificate; no system trusts it by itself."""
+    """PEM of the CA that signed the server's certificate; systems do not trust it by default."""
     cluster: pulumi.Output[str]
     """Id of the cluster."""
-    urn_in_project: pulumi.Output[str]
-    """What a project knows the cluster by."""
+    project_urn: pulumi.Output[str]
+    """URN of the cluster in DigitalOcean's projects."""
 
     def __init__(
         self,
@@ -72,9 +76,9 @@ class Database(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        region: Of the cluster.
-        tags: What its costs are sorted by.
-        production: True takes the larger size, and keeps a standby.
+        region: Region of the cluster.
+        tags: Tags of the cluster, by which costs are grouped.
+        production: True takes the larger size with a standby node.
         protect: True refuses to delete the data.
         """
         super().__init__("seamless:digitalocean:Database", name, None, opts)
@@ -132,7 +136,7 @@ class Database(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 additional_secret_outputs=["password", "uri", "private_uri"],
-                # Another size replaces a pool, and a cluster has a name once (docs/traps.md).
+                # Resizing replaces the pool; its name is unique in the cluster (docs/traps.md).
                 delete_before_replace=True,
             ),
         )
@@ -143,5 +147,5 @@ class Database(pulumi.ComponentResource):
         self.password = pulumi.Output.secret(role.password)
         self.certificate = certificate.pem
         self.cluster = cluster.id
-        self.urn_in_project = cluster.cluster_urn
+        self.project_urn = cluster.cluster_urn
         self.register_outputs({"host": self.host, "port": self.port, "name": self.name})

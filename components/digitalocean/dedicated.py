@@ -1,4 +1,4 @@
-"""The rung `dedicated` at DigitalOcean: a model on GPUs of our own that DigitalOcean runs.
+"""The inference mode `dedicated` of the integrated variant: Dedicated Inference.
 
 Arguments are those of the provider's own acceptance tests (terraform-provider-digitalocean v2.99.1,
 2026-08); the example in its documentation disagrees with the API's schema.
@@ -7,7 +7,7 @@ Arguments are those of the provider's own acceptance tests (terraform-provider-d
 import pulumi
 import pulumi_digitalocean as digitalocean
 
-from components.answering import Answering
+from components.answering import EndpointReady
 from components.gpu import Machine
 from components.regions import offering
 from functions.endpoint import Rung
@@ -16,12 +16,18 @@ REGIONS = offering("digitalocean", "dedicated-inference")
 
 
 class DedicatedInference(pulumi.ComponentResource):
-    """A Dedicated Inference endpoint with a token of its own, as the contract wants it.
+    """A Dedicated Inference endpoint (see `components.contracts.Inference`).
 
-    Public, since Functions have no VPC; its certificate is a public authority's, so there is no
-    authority to trust beside: `GET /v2/dedicated-inferences/{id}/ca` is for private endpoints.
-    Clients ask for the model by its repository, which is its slug, too. Billed by the GPU-hour
-    until it is destroyed, without a price per token, autoscaling or scale to zero.
+    Creates:
+    - a VPC
+    - a public endpoint with one model deployment
+    - an access token
+    - a resource that waits until the endpoint answers correctly
+
+    The endpoint is public, because Functions have no VPC. A public authority signs its certificate;
+    `GET /v2/dedicated-inferences/{id}/ca` is for private endpoints. The model's name in requests is
+    its Hugging Face repository. It is billed by the GPU-hour until it is destroyed: it has no
+    autoscaling and no scale to zero.
     """
 
     name: str = "dedicated"
@@ -46,11 +52,11 @@ class DedicatedInference(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        machine: What each replica runs on.
-        repository: Of the weights at Hugging Face, and the name that clients ask for.
-        context_tokens: Prompt and answer together fit in so many tokens.
-        replicas: That always run.
-        sizing: The arithmetic behind the choice of machines, for whoever reads the plan.
+        machine: Machine type of each replica.
+        repository: Hugging Face repository of the weights, and the model's name in requests.
+        context_tokens: Longest prompt and answer together.
+        replicas: Number of replicas.
+        sizing: Explanation of the choice of machines, shown in the plan.
         """
         super().__init__("seamless:digitalocean:DedicatedInference", name, {"sizing": sizing}, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -80,8 +86,8 @@ class DedicatedInference(pulumi.ComponentResource):
         token = digitalocean.DedicatedInferenceToken(
             name, dedicated_inference_id=endpoint.id, opts=child
         )
-        self.url = Answering(
-            f"{name}-answering",
+        self.url = EndpointReady(
+            f"{name}-ready",
             base_url=endpoint.public_endpoint_fqdn.apply(lambda host: f"https://{host}/v1"),
             model=repository,
             api_key=token.token,

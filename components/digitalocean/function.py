@@ -1,4 +1,4 @@
-"""One function at DigitalOcean, as a resource."""
+"""A function in a Functions namespace, as a resource."""
 
 import base64
 import re
@@ -13,21 +13,10 @@ from pulumi.runtime.rpc import UNKNOWN
 from components.bundle import TARGETS
 from components.digitalocean.functions_api import FunctionsApi
 from components.digitalocean.http import ApiError
+from components.dynamic_provider import DynamicProvider
 
 RUNTIME = TARGETS["digitalocean"].runtime
 
-_REPLACING = ("namespace", "package", "name")
-_INPUTS = (
-    *_REPLACING,
-    "kind",
-    "main",
-    "code_key",
-    "web",
-    "timeout_ms",
-    "memory_mb",
-    "logs_kb",
-    "environment",
-)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _LIMITS = {
     "timeout_ms": (100, 900_000),
@@ -37,20 +26,34 @@ _LIMITS = {
 """docs.digitalocean.com/products/functions/details/limits, 17 January 2025."""
 
 _CODE_KEY = "code-key"
-"""Annotation of ours: which bundle this is. Whoever deploys past us drops it, and is seen."""
+"""Annotation with the bundle's key. Another deployer drops it, which a refresh detects."""
 
 
-class _Provider(dynamic.ResourceProvider):
-    serialize_as_secret_always = False
+class _Provider(DynamicProvider):
+    replacing = ("namespace", "package", "name")
+    inputs = (
+        *replacing,
+        "kind",
+        "main",
+        "code_key",  # and not code_path, which differs from machine to machine
+        "web",
+        "timeout_ms",
+        "memory_mb",
+        "logs_kb",
+        "environment",
+    )
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
         failures = []
         if not _NAME.fullmatch(news["name"]):
-            rule = f"is {news['name']!r}, but must be a lower-case word of up to 63 letters"
+            rule = (
+                f"is {news['name']!r}, but must have at most 63 lower-case letters, digits and "
+                "hyphens, and start with a letter"
+            )
             failures.append(dynamic.CheckFailure("name", rule))
         for name, (low, high) in _LIMITS.items():
             if news[name] != UNKNOWN and not low <= news[name] <= high:
-                rule = f"is {int(news[name])}, but the platform takes {low} to {high}"
+                rule = f"is {int(news[name])}, but the limits are {low} to {high}"
                 failures.append(dynamic.CheckFailure(name, rule))
         return dynamic.CheckResult(news, failures)
 
@@ -71,18 +74,10 @@ class _Provider(dynamic.ResourceProvider):
             if api.namespace(props["namespace"]) is None:
                 return dynamic.ReadResult("", {})
             with api.actions(props["namespace"]) as actions:
-                found = actions.action(f"{props['package']}/{props['name']}")
-        if found is None:
+                action = actions.action(f"{props['package']}/{props['name']}")
+        if action is None:
             return dynamic.ReadResult("", {})
-        return dynamic.ReadResult(id_, {**_outputs(props), **_seen(found)})
-
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        replaces = [name for name in _REPLACING if olds.get(name) != news.get(name)]
-        return dynamic.DiffResult(
-            # Not the bundle's path: it is another on every machine.
-            changes=any(olds.get(name) != news.get(name) for name in _INPUTS),
-            replaces=replaces,
-        )
+        return dynamic.ReadResult(id_, {**_outputs(props), **_state(action)})
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         with FunctionsApi.open() as api, api.actions(news["namespace"]) as actions:
@@ -97,7 +92,7 @@ class _Provider(dynamic.ResourceProvider):
 
 
 class Function(dynamic.Resource, module="digitalocean", name="Function"):
-    """One function of a namespace's package."""
+    """A function in a package of a namespace."""
 
     def __init__(
         self,
@@ -118,11 +113,11 @@ class Function(dynamic.Resource, module="digitalocean", name="Function"):
     ) -> None:
         """Args:
         function: Its name in the package.
-        code_path: The zip, read when the function is made or changed; a plan has none.
-        code_key: Changes when the zip's content does.
+        code_path: The zip file, read on create and update; None in a plan.
+        code_key: Hash of the zip's content.
         main: The handler in the zip's `__main__.py`.
-        web: `raw` answers HTTP from anybody, `no` answers only who has a key.
-        timeout_ms: Of one call, its start included.
+        web: `raw` serves HTTP to everyone; `no` requires an access key.
+        timeout_ms: For one call, its cold start included.
         environment: Environment variables; values may be secret.
         """
         super().__init__(
@@ -149,12 +144,12 @@ class Function(dynamic.Resource, module="digitalocean", name="Function"):
 
 
 def _action(props: Mapping[str, Any]) -> dict[str, Any]:
-    """The body that OpenWhisk takes, with the annotations that DigitalOcean's deployer sets."""
+    """The action in OpenWhisk's form, with the annotations of DigitalOcean's deployer."""
     path = Path(props["code_path"])
     if not path.is_file():
         raise FileNotFoundError(
-            f"The function {props['name']!r} needs its bundle, but {path} is not there. "
-            "Run ./seamless up: it builds the bundle first."
+            f"The bundle of the function {props['name']!r} is missing: {path}. "
+            "Run ./seamless up, which builds it."
         )
     web = props["web"] == "raw"
     return {
@@ -183,8 +178,8 @@ def _action(props: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _seen(action: Mapping[str, Any]) -> dict[str, Any]:
-    """What the platform says it runs, in the words of our inputs."""
+def _state(action: Mapping[str, Any]) -> dict[str, Any]:
+    """The deployed action in the form of the inputs."""
     annotations = {item["key"]: item["value"] for item in action["annotations"]}
     raw = annotations.get("web-export") and annotations.get("raw-http")
     return {
@@ -201,4 +196,4 @@ def _seen(action: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _outputs(props: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: props[name] for name in (*_INPUTS, "code_path")}
+    return {name: props[name] for name in (*_Provider.inputs, "code_path")}

@@ -1,6 +1,7 @@
-"""The functions of the integrated arrangement: api, summarize and sweep in one namespace."""
+"""The functions of the integrated variant: api, summarize and sweep in one namespace."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pulumi
 
@@ -18,14 +19,21 @@ from functions.endpoint import Rung
 PACKAGE = "summarizer"
 
 SWEEP = "*/5 * * * *"
-"""Every five minutes: it is the net, and each run is billed."""
+"""Every five minutes; each run is billed."""
 
 
 class Functions(pulumi.ComponentResource):
-    """The application at DigitalOcean Functions (see `components.contracts.Functions`).
+    """The application on DigitalOcean Functions (see `components.contracts.Functions`).
 
-    The api answers HTTP itself and calls `summarize` without waiting. Nobody tries such a call
-    again, so the sweep, every five minutes, calls for what is still due.
+    Creates:
+    - a namespace with one package
+    - the functions `api`, `summarize` and `sweep`
+    - a trigger that runs `sweep` every five minutes
+    - an access key by which functions call `summarize`
+    - the API token
+
+    `api` serves HTTP and calls `summarize` without waiting. The platform does not repeat a failed
+    call, so `sweep` calls `summarize` again for documents that are not done.
     """
 
     page_url: pulumi.Output[str]
@@ -46,11 +54,11 @@ class Functions(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        label: Of the namespace, unique in the account.
+        label: Label of the namespace, unique in the account.
         region: One of `regions.FUNCTIONS`.
-        code: The zip of all three.
-        log_destinations: Secret. Who takes the functions' logs (`components.log_destinations`);
-            without it they stay at DigitalOcean, for three days.
+        code: The bundle for Functions.
+        log_destinations: Secret. Services that receive the functions' logs
+            (`components.log_destinations`); without it DigitalOcean keeps the logs for three days.
         """
         super().__init__("seamless:digitalocean:Functions", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -71,7 +79,7 @@ class Functions(pulumi.ComponentResource):
             "DATABASE_CERTIFICATE": database.certificate,
             **({"LOG_DESTINATIONS": log_destinations} if log_destinations else {}),
         }
-        may_invoke = {
+        calling = {
             **environment,
             "SUMMARIZE_URL": pulumi.Output.concat(
                 namespace.api_host,
@@ -82,46 +90,22 @@ class Functions(pulumi.ComponentResource):
             "SUMMARIZE_KEY": key.value,
         }
 
-        Function(
-            f"{name}-api",
-            namespace=namespace.id,
-            package=namespace.package,
-            function="api",
-            code_path=code.path,
-            code_key=code.key,
-            web="raw",
-            timeout_ms=30_000,
-            memory_mb=256,
-            environment=may_invoke,
-            opts=child,
-        )
-        Function(
-            f"{name}-summarize",
-            namespace=namespace.id,
-            package=namespace.package,
-            function="summarize",
-            code_path=code.path,
-            code_key=code.key,
-            web="no",
-            # One attempt has 600 seconds, and parsers need room beside the application.
-            timeout_ms=900_000,
-            memory_mb=1024,
-            environment=environment,
-            opts=child,
-        )
-        sweep = Function(
-            f"{name}-sweep",
-            namespace=namespace.id,
-            package=namespace.package,
-            function="sweep",
-            code_path=code.path,
-            code_key=code.key,
-            web="no",
-            timeout_ms=240_000,
-            memory_mb=256,
-            environment=may_invoke,
-            opts=child,
-        )
+        def function(kind: str, **settings: Any) -> Function:
+            return Function(
+                f"{name}-{kind}",
+                namespace=namespace.id,
+                package=namespace.package,
+                function=kind,
+                code_path=code.path,
+                code_key=code.key,
+                **settings,
+                opts=child,
+            )
+
+        function("api", web="raw", timeout_ms=30_000, memory_mb=256, environment=calling)
+        # One attempt may take 600 seconds, and parsers need memory beside the application.
+        function("summarize", web="no", timeout_ms=900_000, memory_mb=1024, environment=environment)
+        sweep = function("sweep", web="no", timeout_ms=240_000, memory_mb=256, environment=calling)
         Trigger(
             f"{name}-every-five-minutes",
             namespace=namespace.id,
@@ -130,8 +114,8 @@ class Functions(pulumi.ComponentResource):
             cron=SWEEP,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[sweep]),
         )
-        store.accept_uploads_from(namespace.api_host)
-        # The slash at the end makes the page's own links relative to the function.
+        store.allow_uploads_from(namespace.api_host)
+        # With the slash at the end, relative links of the page resolve to the function.
         self.page_url = pulumi.Output.concat(
             namespace.api_host, "/api/v1/web/", namespace.id, f"/{PACKAGE}/api/"
         )

@@ -1,4 +1,4 @@
-"""DigitalOcean's Functions by HTTP: namespaces, triggers and keys, and a database's authority.
+"""Client of DigitalOcean's API: Functions namespaces, triggers and keys, and a database's CA.
 
 `/v2/functions/namespaces` of the public API: digitalocean/openapi at 7c1300c, 2026-08-07.
 """
@@ -19,7 +19,7 @@ API = "https://api.digitalocean.com"
 
 @dataclass(frozen=True, kw_only=True)
 class NamespaceInfo:
-    """A namespace: where its functions are reached, and with which key."""
+    """A namespace with the host and the key of its functions."""
 
     id: str
     label: str
@@ -31,7 +31,7 @@ class NamespaceInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyInfo:
-    """A key of a namespace. `secret` is there only in the answer that created it."""
+    """An access key of a namespace. `secret` is set only in the response that created it."""
 
     id: str
     name: str
@@ -40,7 +40,7 @@ class KeyInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class TriggerInfo:
-    """A schedule on which a function is called."""
+    """A scheduled trigger of a function."""
 
     name: str
     function: str
@@ -49,30 +49,29 @@ class TriggerInfo:
 
 
 class MissingTokenError(RuntimeError):
-    """Nobody said as whom to call."""
+    """The environment has no token."""
 
     def __init__(self) -> None:
         super().__init__(
-            "DIGITALOCEAN_TOKEN is not set, but Functions are managed with it. "
-            "Make a token with the function scopes at cloud.digitalocean.com/account/api/tokens "
-            "and export DIGITALOCEAN_TOKEN."
+            "DIGITALOCEAN_TOKEN is not set. Create a token with the function scopes at "
+            "cloud.digitalocean.com/account/api/tokens, then: export DIGITALOCEAN_TOKEN=…"
         )
 
 
 def token() -> str:
-    """As whom to call.
+    """The API token in DIGITALOCEAN_TOKEN.
 
     Raises:
-        MissingTokenError: when the environment has no token.
+        MissingTokenError: It is not set.
     """
-    given = os.environ.get("DIGITALOCEAN_TOKEN", "")
-    if not given:
+    value = os.environ.get("DIGITALOCEAN_TOKEN", "")
+    if not value:
         raise MissingTokenError
-    return given
+    return value
 
 
 class FunctionsApi:
-    """Namespaces, and what belongs to one: triggers and keys."""
+    """Namespaces with their triggers and keys."""
 
     def __init__(
         self, token: str, *, base_url: str = API, sleep: Callable[[float], None] = time.sleep
@@ -83,10 +82,10 @@ class FunctionsApi:
     @classmethod
     @contextmanager
     def open(cls, *, sleep: Callable[[float], None] = time.sleep) -> Iterator["FunctionsApi"]:
-        """Connect as DIGITALOCEAN_TOKEN says, to DIGITALOCEAN_API_URL where that is set.
+        """A client with the token in DIGITALOCEAN_TOKEN, of DIGITALOCEAN_API_URL if that is set.
 
         Raises:
-            MissingTokenError: when the environment has no token.
+            MissingTokenError: DIGITALOCEAN_TOKEN is not set.
         """
         api = cls(token(), base_url=os.environ.get("DIGITALOCEAN_API_URL") or API, sleep=sleep)
         try:
@@ -95,48 +94,48 @@ class FunctionsApi:
             api.close()
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._api.close()
 
     # ------------------------------------------------------------ namespaces
 
     def create_namespace(self, *, label: str, region: str) -> NamespaceInfo:
-        """Make a namespace. A label is unique in its account.
+        """Create a namespace. A label is unique in its account.
 
         Raises:
-            ApiError: when there is one with this label, or the account has its ten.
+            ApiError: The label is taken, or the account has its limit of ten namespaces.
         """
         if self.find_namespace(label) is not None:
             raise ApiError(
                 f"A namespace with the label {label!r}",
                 status=409,
-                message="there is one already",
+                message="it exists already",
                 unsure=False,
             )
         try:
-            made = self._api.call(
+            created = self._api.call(
                 "POST", "/v2/functions/namespaces", body={"region": region, "label": label}
             )
         except ApiError as error:
-            # An answer that was lost may have made it, and nobody else had it just now.
-            found = self.find_namespace(label) if error.unsure else None
-            if found is None:
+            # A call whose response was lost may have created it: the label was free just before.
+            namespace = self.find_namespace(label) if error.unsure else None
+            if namespace is None:
                 raise
-            return found
-        return _namespace(made["namespace"])
+            return namespace
+        return _namespace(created["namespace"])
 
     def namespace(self, id_: str) -> NamespaceInfo | None:
         """One namespace with its key, or None."""
-        found = self._api.find(_path(id_))
-        return _namespace(found["namespace"]) if found else None
+        body = self._api.find(_path(id_))
+        return _namespace(body["namespace"]) if body else None
 
     def find_namespace(self, label: str) -> NamespaceInfo | None:
-        """The namespace that has this label, or None."""
+        """The namespace with this label, or None."""
         listed = self._api.call("GET", "/v2/functions/namespaces").get("namespaces") or []
         return next((_namespace(item) for item in listed if item["label"] == label), None)
 
     def delete_namespace(self, id_: str) -> None:
-        """Delete a namespace with all that is in it."""
+        """Delete a namespace with its functions, triggers and keys."""
         self._api.remove(_path(id_))
 
     # ------------------------------------------------------------ triggers
@@ -157,10 +156,10 @@ class FunctionsApi:
 
     def trigger(self, namespace: str, name: str) -> TriggerInfo | None:
         """One trigger, or None."""
-        found = self._api.find(_path(namespace, "triggers", name))
-        if not found:
+        body = self._api.find(_path(namespace, "triggers", name))
+        if not body:
             return None
-        item = found["trigger"]
+        item = body["trigger"]
         return TriggerInfo(
             name=item["name"],
             function=item["function"],
@@ -169,7 +168,7 @@ class FunctionsApi:
         )
 
     def update_trigger(self, namespace: str, name: str, *, cron: str) -> None:
-        """Change the schedule, and switch the trigger on."""
+        """Change the schedule and enable the trigger."""
         self._api.call(
             "PUT",
             _path(namespace, "triggers", name),
@@ -183,14 +182,14 @@ class FunctionsApi:
     # ------------------------------------------------------------ keys
 
     def create_key(self, namespace: str, name: str) -> KeyInfo:
-        """Make a key that does not expire; its secret is told this once."""
+        """Create a key that does not expire; only this response has its secret."""
         try:
-            made = self._api.call("POST", _path(namespace, "keys"), body={"name": name})
+            created = self._api.call("POST", _path(namespace, "keys"), body={"name": name})
         except ApiError as error:
-            if error.unsure:  # its secret is lost with the answer
+            if error.unsure:  # the secret was in the lost response
                 self._delete_keys(namespace, name)
             raise
-        return _key(made["access_key"])
+        return _key(created["access_key"])
 
     def key(self, namespace: str, id_: str) -> KeyInfo | None:
         """One key without its secret, or None."""
@@ -201,12 +200,12 @@ class FunctionsApi:
         self._api.call("PUT", _path(namespace, "keys", id_), body={"name": name})
 
     def delete_key(self, namespace: str, id_: str) -> None:
-        """Delete a key: what presents it is refused from now on."""
+        """Delete a key; calls with it are refused from now on."""
         self._api.remove(_path(namespace, "keys", id_))
 
     def _keys(self, namespace: str) -> list[KeyInfo]:
-        found = self._api.find(_path(namespace, "keys")) or {}
-        return [_key(item) for item in found.get("access_keys") or []]
+        body = self._api.find(_path(namespace, "keys")) or {}
+        return [_key(item) for item in body.get("access_keys") or []]
 
     def _delete_keys(self, namespace: str, name: str) -> None:
         for key in self._keys(namespace):
@@ -216,18 +215,18 @@ class FunctionsApi:
     # ------------------------------------------------------------ databases
 
     def database_ca(self, cluster: str) -> str:
-        """The certificate that signs a database cluster's, in base64."""
-        found = self._api.call("GET", f"/v2/databases/{quote(cluster, safe='')}/ca")
-        return str(found["ca"]["certificate"])
+        """The CA certificate of a database cluster, in base64."""
+        body = self._api.call("GET", f"/v2/databases/{quote(cluster, safe='')}/ca")
+        return str(body["ca"]["certificate"])
 
     # ------------------------------------------------------------ actions
 
     @contextmanager
     def actions(self, namespace: str) -> Iterator["Actions"]:
-        """The packages and actions of a namespace.
+        """A client for the packages and actions of a namespace.
 
         Raises:
-            ApiError: when there is no such namespace.
+            ApiError: The namespace does not exist.
         """
         info = _namespace(self._api.call("GET", _path(namespace))["namespace"])
         actions = Actions(info.api_host, info.uuid, info.key, sleep=self._sleep)

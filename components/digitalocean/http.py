@@ -1,4 +1,4 @@
-"""Calls of DigitalOcean's HTTP APIs: authenticated, tried again where safe, clear in error."""
+"""An HTTP client of DigitalOcean's APIs, with authentication, safe retries and clear errors."""
 
 import ssl
 import time
@@ -12,44 +12,44 @@ import httpx
 TRIES = 5
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 LONGEST_WAIT = 60.0
-"""Seconds that one `Retry-After` may hold us; the API's quota is per hour and per minute."""
+"""Longest pause before a retry in seconds; the API's quota is per hour and per minute."""
 
 _IDEMPOTENT = {"GET", "PUT", "DELETE"}
 
 _REMEDIES = {
     HTTPStatus.UNAUTHORIZED: "Check DIGITALOCEAN_TOKEN: it is wrong, expired or revoked.",
-    HTTPStatus.FORBIDDEN: "Give the token of DIGITALOCEAN_TOKEN the scope that this call needs.",
-    HTTPStatus.CONFLICT: "Another one has this name: remove it, or choose another name.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Make it smaller: a built function may have 48 MB.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "Mend the value that the answer names, or free what the "
-    "account's limit counts.",
+    HTTPStatus.FORBIDDEN: "Add the scope of this call to the token in DIGITALOCEAN_TOKEN.",
+    HTTPStatus.CONFLICT: "The name is taken: delete the other resource, or choose another name.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Reduce its size: a built function may have 48 MB.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Correct the value that the message names, or delete unused "
+    "resources if the account's limit is reached.",
     HTTPStatus.TOO_MANY_REQUESTS: "Wait a few minutes: the account's quota of calls is used up.",
 }
 
 
 class ApiError(Exception):
-    """A call that was refused, or that nobody answered.
+    """A call that failed.
 
     Attributes:
-        status: HTTP status; 0 when there was no answer.
-        unsure: True when the call may have had its effect all the same.
+        status: HTTP status; 0 if there was no response.
+        unsure: True if the call may have had its effect nevertheless.
     """
 
     def __init__(self, what: str, *, status: int, message: str, unsure: bool) -> None:
         remedy = _REMEDIES.get(
             HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.OK,
-            "Try again; status.digitalocean.com says whether something is down."
+            "Try again later; status.digitalocean.com lists outages."
             if unsure
-            else "Mend the value that the answer names.",
+            else "Correct the value that the message names.",
         )
-        answer = f"answered {status}: {message}" if status else f"was not answered: {message}"
+        answer = f"answered {status}: {message}" if status else f"got no response: {message}"
         super().__init__(f"{what} {answer}. {remedy}")
         self.status = status
         self.unsure = unsure
 
 
 class Caller:
-    """An API at one address, called as one account."""
+    """A client of one API with one account's credentials."""
 
     def __init__(
         self, base_url: str, auth: httpx.Auth, *, sleep: Callable[[float], None] = time.sleep
@@ -71,37 +71,35 @@ class Caller:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Any:
-        """Make the call; return the answer's JSON, or None where there is none.
+        """Make the call; return the response's JSON, or None for an empty response.
 
-        What is refused for its number (429) is tried again. So is what is lost or breaks on the
-        other side (5xx), when repeating it does no harm.
+        A call that had no effect (status 429, or no connection) is repeated. So is an idempotent
+        one that may have had an effect (status 5xx, or a lost response).
 
         Raises:
-            ApiError: for any answer above 399, and for none.
+            ApiError: The response is an error or missing, after `TRIES` attempts at most.
         """
-        what = f"{method} {path}"
-        for attempt in range(1, TRIES + 1):
+        what, attempt = f"{method} {path}", 0
+        while True:
+            attempt += 1
             try:
                 answer = self._client.request(method, path, json=body, params=query)
             except httpx.TransportError as error:
-                status, wait = 0, None
-                message = type(error).__name__
-                lost = not isinstance(error, httpx.ConnectError)
+                status, wait, message = 0, None, type(error).__name__
+                unsure = not isinstance(error, httpx.ConnectError)
+                retriable = True
             else:
                 if answer.is_success:
                     return answer.json() if answer.content else None
                 status, wait = answer.status_code, _retry_after(answer)
-                message, lost = _message(answer), answer.is_server_error
-            again = status == HTTPStatus.TOO_MANY_REQUESTS or (
-                (lost or status == 0) and (method in _IDEMPOTENT or not lost)
-            )
-            if not again or attempt == TRIES:
-                raise ApiError(what, status=status, message=message, unsure=lost)
+                message, unsure = _message(answer), answer.is_server_error
+                retriable = unsure or status == HTTPStatus.TOO_MANY_REQUESTS
+            if not retriable or (unsure and method not in _IDEMPOTENT) or attempt == TRIES:
+                raise ApiError(what, status=status, message=message, unsure=unsure)
             self._sleep(min(2.0 ** (attempt - 1) if wait is None else wait, LONGEST_WAIT))
-        raise AssertionError("unreachable")
 
     def find(self, path: str, *, query: Mapping[str, str] | None = None) -> Any:
-        """GET, with None for what is not there."""
+        """GET; None for status 404."""
         try:
             return self.call("GET", path, query=query)
         except ApiError as error:
@@ -110,7 +108,7 @@ class Caller:
             raise
 
     def remove(self, path: str) -> None:
-        """DELETE; what is gone already is fine."""
+        """DELETE; status 404 is no error."""
         try:
             self.call("DELETE", path)
         except ApiError as error:
@@ -118,7 +116,7 @@ class Caller:
                 raise
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._client.close()
 
 
@@ -136,7 +134,7 @@ class Bearer(httpx.Auth):
 
 @cache
 def _authorities() -> ssl.SSLContext:
-    """Who is trusted; read once, since it takes longer than a call."""
+    """The trusted authorities; reading them takes longer than a call, so it is done once."""
     return httpx.create_ssl_context()
 
 
@@ -146,7 +144,7 @@ def _retry_after(answer: httpx.Response) -> float | None:
 
 
 def _message(answer: httpx.Response) -> str:
-    """What the API says of an error: `message` at DigitalOcean's, `error` at OpenWhisk's."""
+    """An error response's text: `message` in DigitalOcean's API, `error` in OpenWhisk's."""
     try:
         body = answer.json()
     except ValueError:

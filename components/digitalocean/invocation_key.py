@@ -1,4 +1,4 @@
-"""A key with which a function calls another at DigitalOcean, as a resource."""
+"""An access key of a Functions namespace, as a resource."""
 
 from typing import Any
 
@@ -6,34 +6,27 @@ import pulumi
 from pulumi import dynamic
 
 from components.digitalocean.functions_api import FunctionsApi
+from components.dynamic_provider import DynamicProvider
 
-_INPUTS = ("namespace", "name")
 
-
-class _Provider(dynamic.ResourceProvider):
-    serialize_as_secret_always = False
+class _Provider(DynamicProvider):
+    inputs = ("namespace", "name")
+    replacing = ("namespace",)
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         with FunctionsApi.open() as api:
-            made = api.create_key(props["namespace"], props["name"])
+            key = api.create_key(props["namespace"], props["name"])
         return dynamic.CreateResult(
-            made.id,
-            {**{name: props[name] for name in _INPUTS}, "value": f"{made.id}:{made.secret}"},
+            key.id,
+            {**{name: props[name] for name in self.inputs}, "value": f"{key.id}:{key.secret}"},
         )
 
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
         with FunctionsApi.open() as api:
-            found = api.key(props["namespace"], id_)
-        if found is None:
+            key = api.key(props["namespace"], id_)
+        if key is None:
             return dynamic.ReadResult("", {})
-        return dynamic.ReadResult(id_, {**props, "name": found.name})
-
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        moved = olds.get("namespace") != news.get("namespace")
-        return dynamic.DiffResult(
-            changes=moved or olds.get("name") != news.get("name"),
-            replaces=["namespace"] if moved else [],
-        )
+        return dynamic.ReadResult(id_, {**props, "name": key.name})
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         with FunctionsApi.open() as api:
@@ -46,10 +39,13 @@ class _Provider(dynamic.ResourceProvider):
 
 
 class InvocationKey(dynamic.Resource, module="digitalocean", name="InvocationKey"):
-    """A key of a namespace that does not expire; replace it to rotate it."""
+    """An access key that does not expire, by which one function calls another.
+
+    Replacing it rotates the key.
+    """
 
     value: pulumi.Output[str]
-    """Secret. User and password of basic authentication, with a colon between them."""
+    """Secret. `USER:PASSWORD` for basic authentication."""
 
     def __init__(
         self,
@@ -59,7 +55,7 @@ class InvocationKey(dynamic.Resource, module="digitalocean", name="InvocationKey
         key: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Args: key: What the control panel shows it as."""
+        """Args: key: Its name in the control panel."""
         super().__init__(
             _Provider(),
             name,

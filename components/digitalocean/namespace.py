@@ -1,4 +1,4 @@
-"""A namespace of DigitalOcean Functions, as a resource."""
+"""A Functions namespace, as a resource."""
 
 from typing import Any
 
@@ -7,16 +7,15 @@ from pulumi import dynamic
 
 from components.digitalocean.functions_api import FunctionsApi, NamespaceInfo, token
 from components.digitalocean.regions import FUNCTIONS
+from components.dynamic_provider import DynamicProvider
 
-_INPUTS = ("label", "region", "package")
 
-
-class _Provider(dynamic.ResourceProvider):
-    # The class is pickled by name and holds nothing, so there is nothing to hide in it.
-    serialize_as_secret_always = False
+class _Provider(DynamicProvider):
+    inputs = replacing = ("label", "region", "package")
+    delete_before_replace = True  # a label is unique
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
-        token()  # in a preview already, not when half is deployed
+        token()  # fails in the preview, and not in the middle of a deployment
         failures = []
         if not news["label"]:
             failures.append(dynamic.CheckFailure("label", "must not be empty"))
@@ -27,32 +26,29 @@ class _Provider(dynamic.ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         with FunctionsApi.open() as api:
-            made = api.create_namespace(label=props["label"], region=props["region"])
+            created = api.create_namespace(label=props["label"], region=props["region"])
             try:
-                with api.actions(made.id) as actions:
+                with api.actions(created.id) as actions:
                     actions.put_package(props["package"])
             except BaseException:
-                api.delete_namespace(made.id)  # half a namespace is nobody's
+                api.delete_namespace(created.id)
                 raise
-        return dynamic.CreateResult(made.id, _outputs(made, props["package"]))
+        return dynamic.CreateResult(created.id, _outputs(created, props["package"]))
 
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
         with FunctionsApi.open() as api:
-            found = api.namespace(id_)
-            if found is None:
-                return dynamic.ReadResult("", {})  # tells the engine that it is gone
+            namespace = api.namespace(id_)
+            if namespace is None:
+                return dynamic.ReadResult("", {})  # an empty id: the resource does not exist
             with api.actions(id_) as actions:
-                there = actions.package(props["package"]) is not None
-        return dynamic.ReadResult(id_, _outputs(found, props["package"] if there else ""))
+                exists = actions.package(props["package"]) is not None
+        return dynamic.ReadResult(id_, _outputs(namespace, props["package"] if exists else ""))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        changed = [name for name in _INPUTS if olds.get(name) != news.get(name)]
-        mended = olds.get("package") == "" and changed == ["package"]
-        return dynamic.DiffResult(
-            changes=bool(changed),
-            replaces=[] if mended else changed,
-            delete_before_replace=True,  # a label is unique
-        )
+        diff = super().diff(_id, olds, news)
+        if olds.get("package") == "" and diff.replaces == ["package"]:
+            diff.replaces = []  # `update` creates the missing package again
+        return diff
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         with FunctionsApi.open() as api, api.actions(id_) as actions:
@@ -67,12 +63,11 @@ class _Provider(dynamic.ResourceProvider):
 class Namespace(dynamic.Resource, module="digitalocean", name="Namespace"):
     """A namespace with one package. Deleting it deletes every function in it.
 
-    Its own key stays at DigitalOcean: whoever changes its functions asks for it anew, so that it
-    is never in the state.
+    The namespace's own key is never in the state: each call reads it from the API.
     """
 
     api_host: pulumi.Output[str]
-    """URL of the host that its functions are reached at, without a slash at the end."""
+    """URL of the host that serves its functions, without a slash at the end."""
     label: pulumi.Output[str]
     package: pulumi.Output[str]
 
@@ -88,7 +83,7 @@ class Namespace(dynamic.Resource, module="digitalocean", name="Namespace"):
         """Args:
         label: Unique in the account.
         region: One of `regions.FUNCTIONS`.
-        package: Made in it; the default package cannot carry parameters.
+        package: Name of its package; the default package cannot have parameters.
         """
         super().__init__(
             _Provider(),

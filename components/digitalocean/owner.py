@@ -1,4 +1,4 @@
-"""Who owns a database, as a resource: DigitalOcean's API makes roles, but grants them nothing."""
+"""The owner of a database, as a resource: DigitalOcean's API creates roles without any grant."""
 
 import os
 import tempfile
@@ -9,16 +9,16 @@ import pulumi
 from psycopg import sql
 from pulumi import dynamic
 
-_INPUTS = ("host", "port", "database", "role")
+from components.dynamic_provider import DynamicProvider
 
 
-class _Provider(dynamic.ResourceProvider):
-    serialize_as_secret_always = False
+class _Provider(DynamicProvider):
+    inputs = replacing = ("host", "port", "database", "role")
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         role, database = sql.Identifier(props["role"]), sql.Identifier(props["database"])
         with _connect(props) as connection:
-            # Whoever hands a database on must be a member of the role that receives it.
+            # Only a member of the new owner's role may change the owner.
             connection.execute(sql.SQL("grant {} to current_user").format(role))
             connection.execute(sql.SQL("alter database {} owner to {}").format(database, role))
         return dynamic.CreateResult(f"{props['database']}/{props['role']}", dict(props))
@@ -31,18 +31,14 @@ class _Provider(dynamic.ResourceProvider):
             ).fetchone()
         return dynamic.ReadResult(id_ if row == (props["role"],) else "", dict(props))
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        replaces = [name for name in _INPUTS if olds.get(name) != news.get(name)]
-        return dynamic.DiffResult(changes=bool(replaces), replaces=replaces)
-
 
 class Owner(dynamic.Resource, module="digitalocean", name="DatabaseOwner"):
-    """Makes a role the owner of a database, so that it can bring its schema up to date.
+    """Makes a role the owner of a database, so that it can migrate its schema.
 
-    Since PostgreSQL 15 a role may not create tables in somebody else's database, and one made by
-    DigitalOcean's API owns none. Deleting this leaves the role the owner: role and database go.
+    Since PostgreSQL 15 a role may create tables only in a database that it owns, and a role from
+    DigitalOcean's API owns none. Deleting this resource changes nothing in the database.
 
-    The connection is verified in full unless PGSSLMODE says otherwise.
+    The connection uses `sslmode=verify-full`, unless PGSSLMODE is set.
     """
 
     role: pulumi.Output[str]
@@ -62,7 +58,7 @@ class Owner(dynamic.Resource, module="digitalocean", name="DatabaseOwner"):
     ) -> None:
         """Args:
         certificate: PEM of the authority that signed the server's certificate.
-        admin: The role that owns the database so far.
+        admin: The role that owns the database before.
         """
         super().__init__(
             _Provider(),
@@ -83,9 +79,9 @@ class Owner(dynamic.Resource, module="digitalocean", name="DatabaseOwner"):
 
 
 def _connect(props: dict[str, Any]) -> psycopg.Connection[Any]:
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as trusted:
-        trusted.write(props["certificate"])
-        trusted.flush()
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as authority:
+        authority.write(props["certificate"])
+        authority.flush()
         return psycopg.connect(
             host=props["host"],
             port=int(props["port"]),
@@ -93,7 +89,7 @@ def _connect(props: dict[str, Any]) -> psycopg.Connection[Any]:
             password=props["admin_password"],
             dbname=props["database"],
             sslmode=os.environ.get("PGSSLMODE", "verify-full"),
-            sslrootcert=trusted.name,
+            sslrootcert=authority.name,
             connect_timeout=10,
             autocommit=True,
         )

@@ -1,4 +1,4 @@
-"""The object store of the integrated arrangement: a Spaces bucket and a key that opens only it."""
+"""The object store of the integrated variant: a Spaces bucket with its own key."""
 
 from typing import Any
 
@@ -7,9 +7,14 @@ import pulumi_digitalocean as digitalocean
 
 
 class Store(pulumi.ComponentResource):
-    """A private, versioned bucket (see `components.contracts.Store`).
+    """A private Spaces bucket (see `components.contracts.Store`).
 
-    Spaces tells nobody of a new object: the upload-complete call and the sweep do instead.
+    Creates:
+    - a bucket with versioning, a lifecycle rule and a CORS rule for the page
+    - an access key for this bucket only
+
+    Spaces sends no notifications of new objects: the upload-complete call and the sweep replace
+    them.
     """
 
     url: pulumi.Output[str]
@@ -18,8 +23,8 @@ class Store(pulumi.ComponentResource):
     region: pulumi.Output[str]
     access_key_id: pulumi.Output[str]
     secret_access_key: pulumi.Output[str]
-    urn_in_project: pulumi.Output[str]
-    """What a project knows the bucket by."""
+    project_urn: pulumi.Output[str]
+    """URN of the bucket in DigitalOcean's projects."""
 
     def __init__(
         self,
@@ -32,20 +37,20 @@ class Store(pulumi.ComponentResource):
     ) -> None:
         """Args:
         region: A region with Spaces.
-        bucket: Its name, unique in the region; empty makes one up.
+        bucket: Name of the bucket, unique in the region; empty generates one.
         protect: True refuses to delete the bucket; False deletes it with its documents.
         """
         super().__init__("seamless:digitalocean:Store", name, None, opts)
         self._prefix = name
         spaces = digitalocean.SpacesBucket(
             f"{name}-bucket",
-            name=bucket or None,  # Pulumi makes one up that ends in seven random digits
+            name=bucket or None,  # Pulumi generates one with seven random digits at the end
             region=region,
             acl="private",
             versioning=digitalocean.SpacesBucketVersioningArgs(enabled=True),
             lifecycle_rules=[
                 digitalocean.SpacesBucketLifecycleRuleArgs(
-                    id="forget-what-was-replaced",
+                    id="expire-replaced-versions",
                     enabled=True,
                     noncurrent_version_expiration=(
                         digitalocean.SpacesBucketLifecycleRuleNoncurrentVersionExpirationArgs(
@@ -59,7 +64,7 @@ class Store(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=protect,
-                # The provider takes another name for an update, and makes no bucket of that name.
+                # The provider reports a new name as an update, but creates no bucket with it.
                 replace_on_changes=["name"],
             ),
         )
@@ -77,18 +82,18 @@ class Store(pulumi.ComponentResource):
         self.region = pulumi.Output.from_input(region)
         self.access_key_id = key.access_key
         self.secret_access_key = pulumi.Output.secret(key.secret_key)
-        self.urn_in_project = spaces.bucket_urn
+        self.project_urn = spaces.bucket_urn
         self.register_outputs({"url": self.url, "bucket": self.bucket})
 
-    def accept_uploads_from(self, page: pulumi.Input[str]) -> None:
-        """Let the browser of the page at this origin, and of no other, PUT what was signed."""
+    def allow_uploads_from(self, origin: pulumi.Input[str]) -> None:
+        """Allow uploads from the page at this origin, and from no other page."""
         digitalocean.SpacesBucketCorsConfiguration(
             f"{self._prefix}-cors",
             bucket=self.bucket,
             region=self.region,
             cors_rules=[
                 digitalocean.SpacesBucketCorsConfigurationCorsRuleArgs(
-                    allowed_origins=[page],
+                    allowed_origins=[origin],
                     allowed_methods=["PUT"],
                     allowed_headers=["content-type"],
                     max_age_seconds=3600,

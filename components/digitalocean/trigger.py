@@ -1,4 +1,4 @@
-"""A schedule that calls a function at DigitalOcean, as a resource."""
+"""A scheduled trigger of a function, as a resource."""
 
 import re
 from typing import Any
@@ -8,14 +8,15 @@ from pulumi import dynamic
 
 from components.digitalocean.functions_api import FunctionsApi
 from components.digitalocean.http import ApiError
+from components.dynamic_provider import DynamicProvider
 
-_REPLACING = ("namespace", "name", "function")
-_INPUTS = (*_REPLACING, "cron", "enabled")
 _CRON = re.compile(r"[\d*/,-]+( [\d*/,-]+){4}")
 
 
-class _Provider(dynamic.ResourceProvider):
-    serialize_as_secret_always = False
+class _Provider(DynamicProvider):
+    replacing = ("namespace", "name", "function")
+    inputs = (*replacing, "cron", "enabled")
+    delete_before_replace = True
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
         failures = []
@@ -39,18 +40,11 @@ class _Provider(dynamic.ResourceProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
         with FunctionsApi.open() as api:
-            found = api.trigger(props["namespace"], props["name"])
-        if found is None:
+            trigger = api.trigger(props["namespace"], props["name"])
+        if trigger is None:
             return dynamic.ReadResult("", {})
-        seen = {"function": found.function, "cron": found.cron, "enabled": found.enabled}
-        return dynamic.ReadResult(id_, {**_outputs(props), **seen})
-
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        return dynamic.DiffResult(
-            changes=any(olds.get(name) != news.get(name) for name in _INPUTS),
-            replaces=[name for name in _REPLACING if olds.get(name) != news.get(name)],
-            delete_before_replace=True,
-        )
+        state = {"function": trigger.function, "cron": trigger.cron, "enabled": trigger.enabled}
+        return dynamic.ReadResult(id_, {**_outputs(props), **state})
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         with FunctionsApi.open() as api:
@@ -95,4 +89,4 @@ class Trigger(dynamic.Resource, module="digitalocean", name="Trigger"):
 
 
 def _outputs(props: dict[str, Any]) -> dict[str, Any]:
-    return {name: props[name] for name in _INPUTS}
+    return {name: props[name] for name in _Provider.inputs}

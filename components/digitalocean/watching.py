@@ -1,4 +1,4 @@
-"""What watches the integrated arrangement, and the project that shows its parts together."""
+"""Monitoring of the integrated variant, and the project that groups its resources."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,18 @@ _DATABASE = {
     "memory": ("v1/dbaas/alerts/memory_utilization_alerts", 90),
     "disk": ("v1/dbaas/alerts/disk_utilization_alerts", 80),
 }
-"""Alert types of a database, and the percentage above which each is raised."""
+"""Alert types of a database with their thresholds in percent."""
 
 
 class Watching(pulumi.ComponentResource):
-    """An uptime check from three regions, and alerts by mail.
+    """An uptime check and alerts by mail.
 
-    A seam: the bill's alarm cannot be made by API; it is set in the control panel under Billing.
+    Creates:
+    - a project with the bucket and the database
+    - an uptime check of `/healthz` from three regions
+    - alerts of the check and of the database's CPU, memory and disk, if `alert_email` is set
+
+    A seam: DigitalOcean has no API for billing alerts. They are set in the control panel.
     """
 
     project: pulumi.Output[str]
@@ -35,12 +40,12 @@ class Watching(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        title: Of the project, unique in the account.
-        database: Id of the cluster.
-        resources: Their URNs in DigitalOcean's words.
-        alert_email: Who hears of alarms, an address that the account has confirmed. Empty: nobody.
+        title: Name of the project, unique in the account.
+        database: Id of the database cluster.
+        resources: URNs of the project's resources, as DigitalOcean writes them.
+        alert_email: Receives alerts; the account must have confirmed it. Empty for none.
         """
-        super().__init__("seamless:digitalocean:Watching", name, None, opts)
+        super().__init__("seamless:digitalocean:Monitoring", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         project = digitalocean.Project(
             f"{name}-project",

@@ -191,7 +191,7 @@ class ClusterInference(pulumi.ComponentResource):
 
 
 def enable_autoscaling(endpoints: Sequence[Inference], functions: Functions) -> None:
-    """Scale every model in a cluster by the application's queue; other endpoints stay as is."""
+    """Scale every endpoint in a cluster by the application's queue; others need nothing."""
     queue = Queue(
         url=pulumi.Output.concat(functions.page_url, "metrics"), token=functions.api_token
     )

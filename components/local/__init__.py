@@ -1,0 +1,1 @@
+"""Components of the local variant, on this machine."""

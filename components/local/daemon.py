@@ -1,4 +1,4 @@
-"""A program that keeps running on this machine after the command that started it is gone."""
+"""A background process on this machine, which runs on after the command that started it."""
 
 import json
 import os
@@ -17,18 +17,18 @@ STOP_SECONDS = 15.0
 
 
 _STARTED: list[subprocess.Popen[bytes]] = []
-"""Children of this process: Python warns when it forgets one that runs, as ours are meant to."""
+"""Children of this process. Python warns when a running child is garbage-collected."""
 
 
 class DaemonError(RuntimeError):
-    """A program did not start or stop; the message holds the end of its log."""
+    """A program did not start or stop; the message has the end of its log."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Daemon:
-    """A named program: in its folder `run/NAME.json` says who it is, `log/NAME.log` what it said.
+    """A named program with its process file `run/NAME.json` and its log `log/NAME.log`.
 
-    A process is known by its id and its start time together, because ids are used again.
+    The process file has the process id and the start time, because ids are reused.
     """
 
     folder: Path
@@ -37,7 +37,7 @@ class Daemon:
 
     @property
     def log(self) -> Path:
-        """What the program wrote to its standard output and error."""
+        """The program's standard output and error."""
         return self.folder / "log" / f"{self.name}.log"
 
     @property
@@ -45,7 +45,7 @@ class Daemon:
         return self.folder / "run" / f"{self.name}.json"
 
     def pid(self) -> int | None:
-        """The process id, or None when the program does not run."""
+        """The process id; None if the program does not run."""
         process = self._process()
         return process.pid if process else None
 
@@ -60,7 +60,7 @@ class Daemon:
         """Start the program, wait until it is ready, and return its process id.
 
         Raises:
-            DaemonError: when it ends, or is not ready within a minute; it is not left running.
+            DaemonError: It ended, or was not ready within a minute and has been stopped.
         """
         self.stop()
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -92,20 +92,20 @@ class Daemon:
         return process.pid
 
     def stop(self) -> None:
-        """Stop the program and everything that it started; one that does not run is fine."""
+        """Stop the program and its child processes; no error if it does not run."""
         process = self._process()
         if process:
             family = [process, *process.children(recursive=True)]
             process.send_signal(self.stop_signal)
-            for stubborn in _wait(family):
-                stubborn.kill()
+            for running in _wait(family):
+                running.kill()
             if _wait(family):
                 raise DaemonError(f"{self.name} (process {process.pid}) cannot be stopped.")
         _STARTED[:] = [child for child in _STARTED if child.poll() is None]
         self._identity.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Stop the program and remove what it left in the folder."""
+        """Stop the program and remove its files."""
         self.stop()
         self.log.unlink(missing_ok=True)
         remove_if_empty(self.log.parent, self._identity.parent, self.folder)
@@ -124,7 +124,7 @@ class Daemon:
 
 
 def _wait(family: Sequence[psutil.Process]) -> list[psutil.Process]:
-    """Wait for processes to end; return those that did not. A zombie has ended."""
+    """Wait for processes to end; return those that still run. A zombie counts as ended."""
     deadline = time.monotonic() + STOP_SECONDS
     alive = list(family)
     while True:
@@ -142,10 +142,10 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def choose_port(wanted: int, *, before: int = 0) -> int:
-    """Return a port of 127.0.0.1: the wanted one, or when that is 0 the one before or any free one.
+    """Return a port of 127.0.0.1: the wanted one; if that is 0, the previous one or any free one.
 
     Raises:
-        DaemonError: when the wanted port is taken.
+        DaemonError: The wanted port is in use.
     """
     for port in (wanted,) if wanted else (before, 0):
         with socket.socket() as probe:
@@ -163,13 +163,13 @@ def choose_port(wanted: int, *, before: int = 0) -> int:
 
 
 def remove_if_empty(*folders: Path) -> None:
-    """Remove those of these folders that exist and hold nothing, in this order."""
+    """Remove the folders that exist and are empty, in this order."""
     for folder in folders:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
 def plain_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """An environment with no more of the caller's than where programs and temporary files are."""
+    """A minimal environment: paths and locale of the caller, and `extra`."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
     return {name: os.environ[name] for name in kept if name in os.environ} | dict(extra)

@@ -1,4 +1,4 @@
-"""The database of the local arrangement: a real PostgreSQL in a folder."""
+"""The database of the local variant: PostgreSQL in a folder."""
 
 import shutil
 from pathlib import Path
@@ -7,33 +7,30 @@ from typing import Any, Literal
 import pulumi
 from pulumi import dynamic
 
+from components.dynamic_provider import DynamicProvider
 from components.generated import GeneratedSecret
 from components.local.daemon import remove_if_empty
 from components.local.postgres import Postgres
 
-_INPUTS = ("folder", "database", "admin_password", "password")
 
-
-class _Provider(dynamic.ResourceProvider):
-    serialize_as_secret_always = False
+class _Provider(DynamicProvider):
+    inputs = ("folder", "database", "admin_password", "password")
+    replacing = ("folder", "database")
+    delete_before_replace = True
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         return dynamic.CreateResult(props["folder"], _start(props))
 
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
         postgres = _postgres(props)
-        found = postgres.data.is_dir()
         return dynamic.ReadResult(
-            id_ if found else "", {**props, "pid": postgres.daemon.pid() or 0}
+            id_ if postgres.data.is_dir() else "", {**props, "pid": postgres.daemon.pid() or 0}
         )
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        replaces = [name for name in ("folder", "database") if olds[name] != news[name]]
-        changed = any(olds.get(name) != news.get(name) for name in _INPUTS)
-        dead = _postgres(olds).daemon.pid() is None
-        return dynamic.DiffResult(
-            changes=changed or dead, replaces=replaces, delete_before_replace=True
-        )
+        diff = super().diff(_id, olds, news)
+        diff.changes = diff.changes or _postgres(olds).daemon.pid() is None
+        return diff
 
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         return dynamic.UpdateResult(_start(news, port_before=int(olds["port"])))
@@ -48,7 +45,7 @@ class _Provider(dynamic.ResourceProvider):
 
 
 class PostgresServer(dynamic.Resource, module="local", name="PostgresServer"):
-    """A PostgreSQL server with a database and a role of one name. Deleting it deletes the data."""
+    """A PostgreSQL server with a database and a role. Deleting it deletes the data."""
 
     database: pulumi.Output[str]
     password: pulumi.Output[str]
@@ -82,7 +79,12 @@ class PostgresServer(dynamic.Resource, module="local", name="PostgresServer"):
 
 
 class Database(pulumi.ComponentResource):
-    """A PostgreSQL database on this machine (see `components.contracts.Database`)."""
+    """A PostgreSQL database on this machine (see `components.contracts.Database`).
+
+    Creates:
+    - a PostgreSQL server process with a database and a role that owns it
+    - the passwords of the administrator and of the role
+    """
 
     host: pulumi.Output[str]
     port: pulumi.Output[int]
@@ -100,7 +102,7 @@ class Database(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        folder: Where the data, the log and the process file lie.
+        folder: Folder for the data, the log and the process file.
         protect: True refuses to delete the data.
         """
         super().__init__("seamless:local:Database", name, None, opts)
@@ -133,5 +135,5 @@ def _start(props: dict[str, Any], *, port_before: int = 0) -> dict[str, Any]:
         name=props["database"],
         password=props["password"],
     )
-    inputs = {name: props[name] for name in _INPUTS}
+    inputs = {name: props[name] for name in _Provider.inputs}
     return {**inputs, "port": port, "pid": postgres.daemon.pid() or 0}

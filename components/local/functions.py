@@ -1,4 +1,4 @@
-"""The functions of the local arrangement: one process that hosts all three."""
+"""The functions of the local variant: one process that runs all three."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,12 @@ from functions.endpoint import Rung
 
 
 class Functions(pulumi.ComponentResource):
-    """The application on this machine (see `components.contracts.Functions`)."""
+    """The application on this machine (see `components.contracts.Functions`).
+
+    Creates:
+    - a process that serves the page and the API, and that runs `summarize` and `sweep`
+    - the API token
+    """
 
     page_url: pulumi.Output[str]
     api_token: pulumi.Output[str]
@@ -30,8 +35,8 @@ class Functions(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        folder: Where the process's log and process file lie.
-        port: Of the page and the API; 0 takes any free port and keeps it.
+        folder: Folder for the log and the process file.
+        port: Port of the page and the API; 0 takes a free port and keeps it.
         """
         super().__init__("seamless:local:Functions", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)

@@ -1,4 +1,4 @@
-"""The inference of the local arrangement: a stand-in that needs no weights, one server per rung."""
+"""The inference of the local variant: a server without weights for each inference mode."""
 
 from pathlib import Path
 
@@ -11,10 +11,14 @@ from functions.endpoint import Rung
 MODEL = "extractive-standin"
 
 
-class StandIn(pulumi.ComponentResource):
-    """An OpenAI-dialect server that picks sentences (see `components.contracts.Inference`).
+class LocalInference(pulumi.ComponentResource):
+    """An OpenAI-compatible server that selects sentences (see `components.contracts.Inference`).
 
-    It is honest about being no language model: its model name says so. Its tokens cost nothing.
+    Creates:
+    - a server process
+    - its API key
+
+    It runs no language model, and its model name says so. Its tokens cost nothing.
     """
 
     name: Rung
@@ -35,11 +39,11 @@ class StandIn(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        name: The rung that it stands in for.
-        folder: Where the server's log and process file lie.
-        order: Endpoints of a lower order are asked first.
+        name: The inference mode that it replaces.
+        folder: Folder for the log and the process file.
+        order: Requests go to endpoints of a lower order first.
         """
-        super().__init__("seamless:local:StandIn", name, None, opts)
+        super().__init__("seamless:local:LocalInference", name, None, opts)
         self.name = self.rung = name
         self.order = order
         child = pulumi.ResourceOptions(parent=self)

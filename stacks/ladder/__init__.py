@@ -1,1 +1,15 @@
-"""What answers on each rung of the inference ladder: one file per arrangement."""
+"""The inference endpoints of each variant: one file per variant."""
+
+from collections.abc import Sequence
+
+from components.contracts import Functions, Inference
+from functions.endpoint import Rung
+
+
+def enable_autoscaling(rung: Rung, endpoints: Sequence[Inference], functions: Functions) -> None:
+    """Scale a cluster's replicas by the application's queue; other endpoints scale themselves."""
+    if rung == "cluster":
+        # Imported here: the other inference modes must not load the SDK of Kubernetes.
+        from components.kubernetes import inference
+
+        inference.enable_autoscaling(endpoints, functions)

@@ -1,13 +1,11 @@
-"""integrated: a model of DigitalOcean's, one that it runs for us, or one on our GPU nodes."""
+"""integrated: serverless inference, Dedicated Inference, or vLLM on DOKS."""
 
 from collections.abc import Sequence
 
 from components.contracts import Inference
-from components.digitalocean.cluster import GPU_PLATFORM, REGIONS, SHARE_GIB, Cluster
 from components.digitalocean.dedicated import REGIONS as DEDICATED
 from components.digitalocean.dedicated import DedicatedInference
 from components.digitalocean.regions import DEFAULT
-from components.kubernetes.inference import ClusterInference
 from components.models import MODELS
 from stacks import gpu
 from stacks.config import StackConfig
@@ -16,18 +14,18 @@ from stacks.errors import ConfigError
 
 
 def endpoints(config: StackConfig, region: str, tags: Sequence[str]) -> Sequence[Inference]:
-    """The rung's endpoint, and those that answer beside it."""
+    """The endpoint of the inference mode, and the additional ones."""
     external = serverless(config)
-    own: Inference | None = external
+    primary: Inference | None = external
     if config.inference_mode == "dedicated":
-        own = _dedicated(config, region)
+        primary = _dedicated(config, region)
     elif config.inference_mode == "cluster":
-        own = _cluster(config, tags)
-    return in_order(config, own, fallback=external)
+        primary = _cluster(config, tags)
+    return in_order(config, primary, fallback=external)
 
 
 def _dedicated(config: StackConfig, region: str) -> Inference:
-    """A model on GPUs that DigitalOcean runs for us."""
+    """A Dedicated Inference endpoint."""
     if region not in DEDICATED:
         rule = f"DigitalOcean runs Dedicated Inference only in {', '.join(DEDICATED)}"
         raise ConfigError("region", repr(region), rule, DEFAULT)
@@ -45,7 +43,11 @@ def _dedicated(config: StackConfig, region: str) -> Inference:
 
 
 def _cluster(config: StackConfig, tags: Sequence[str]) -> Inference:
-    """A model on GPU nodes of our own, in a cluster that is reached over the internet."""
+    """A model in a DOKS cluster, which the functions reach over the internet."""
+    # Imported here: the other inference modes must not load the SDK of Kubernetes.
+    from components.digitalocean.cluster import GPU_PLATFORM, REGIONS, SHARE_GIB, Cluster
+    from components.kubernetes.inference import ClusterInference
+
     fit = gpu.fitting(config, "digitalocean")
     sharing = gpu.sharing(config, GPU_PLATFORM, fit)
     serving = gpu.serving(config, fit, sharing)

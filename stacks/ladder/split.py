@@ -1,13 +1,11 @@
-"""split: a provider's endpoint on the rungs that it has, a model of our own on the third."""
+"""split: a provider's serverless endpoint or deployment, or vLLM on EKS."""
 
 from collections.abc import Sequence
 
 import pulumi
 
-from components.aws.cluster import GPU_PLATFORM, Cluster
 from components.aws.network import Network
 from components.contracts import Inference
-from components.kubernetes.inference import ClusterInference
 from components.providers import PROVIDERS
 from stacks import gpu
 from stacks.config import StackConfig
@@ -18,19 +16,23 @@ from stacks.errors import ConfigError
 def endpoints(
     config: StackConfig, region: str, network: Network, aws: pulumi.ResourceOptions
 ) -> Sequence[Inference]:
-    """The rung's endpoint, and those that answer beside it."""
+    """The endpoint of the inference mode, and the additional ones."""
     if config.inference_mode == "cluster":
-        own = _cluster(config, region, network, aws)
-        return in_order(config, own, fallback=serverless(config))
+        primary = _cluster(config, region, network, aws)
+        return in_order(config, primary, fallback=serverless(config))
     if config.inference_mode == "dedicated" and provider(config):
-        _refuse_shared_deployment(config)
+        _require_own_deployment(config)
     return in_order(config, in_place_of_own(config))
 
 
 def _cluster(
     config: StackConfig, region: str, network: Network, aws: pulumi.ResourceOptions
 ) -> Inference:
-    """A model on GPU nodes of our own, in a cluster beside the functions."""
+    """A model in an EKS cluster in the VPC of the functions."""
+    # Imported here: the other inference modes must not load the SDK of Kubernetes.
+    from components.aws.cluster import GPU_PLATFORM, Cluster
+    from components.kubernetes.inference import ClusterInference
+
     fit = gpu.fitting(config, "aws")
     sharing = gpu.sharing(config, GPU_PLATFORM, fit)
     cluster = Cluster(
@@ -58,15 +60,19 @@ def _cluster(
     )
 
 
-def _refuse_shared_deployment(config: StackConfig) -> None:
-    """An own deployment is another model at the provider's URL, or has its own URL."""
+def _require_own_deployment(config: StackConfig) -> None:
+    """Refuse the provider's shared model: a dedicated deployment has its own model name or URL.
+
+    Raises:
+        ConfigError: `inference_model` or `inference_url` must be set.
+    """
     name, model = provider(config), config.inference_model
     row = PROVIDERS[name]
     if not row.deployment:
-        rule = f"a dedicated deployment at {name} is reached by a URL of its own"
+        rule = f"a dedicated deployment at {name} has its own URL"
         raise ConfigError("inference_url", "not set", rule, "https://HOST/v1")
     if model in ("", row.model):
-        rule = f"dedicated needs your own deployment, and {row.model} is shared by all customers"
+        rule = f"dedicated needs your own deployment, and {row.model} is shared"
         raise ConfigError(
             "inference_model", repr(model) if model else "not set", rule, row.deployment
         )

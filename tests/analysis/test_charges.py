@@ -27,7 +27,7 @@ def test_a_cluster_at_aws_is_billed_for_control_plane_nodes_and_balancer() -> No
     assert found["cluster", "control plane, standard support"] == (1, 0.10, "hour")
     assert found["cluster-system", "node"] == (2, 0.1008, "hour")
     assert found["cluster-gpu", "node"] == (1, machine("g6e.12xlarge").usd_hour, "hour")
-    assert found["cluster-entrance", "balancer, without what passes through it"][1] == 0.0225
+    assert found["cluster-load-balancer", "balancer, without what passes through it"][1] == 0.0225
     assert found["cluster-gpu", "disk of each node"] == (1, None, "month")
 
 

@@ -122,7 +122,7 @@ def test_the_urn_names_the_types_of_all_ancestors() -> None:
 
     (share,) = (r for r in plan.resources if r.type == "aws:efs/fileSystem:FileSystem")
 
-    above = f"urn:pulumi:split::{project_name()}::seamless:aws:Cluster$seamless:aws:Share"
+    above = f"urn:pulumi:split::{project_name()}::seamless:aws:Cluster$seamless:aws:FileSystem"
     assert share.urn == f"{above}$aws:efs/fileSystem:FileSystem::cluster-weights"
     assert share.parent == f"{above}::cluster-weights"
 

@@ -1,4 +1,4 @@
-"""An endpoint counts as answering when it copies the canary's code, and not before."""
+"""An endpoint is ready when its answer has the canary's code, and not before."""
 
 import json
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ KEY = "key-that-nobody-may-read"
 
 
 def completion(text: str) -> tuple[int, str]:
-    """A chat completion that says this."""
+    """A chat completion with this text."""
     return 200, json.dumps({"choices": [{"message": {"content": text}}]})
 
 
 RIGHT, WRONG, LOADING = completion(f"`{CODE}`"), completion("kestrel"), (503, "{}")
 
 
-def asked(*answers: tuple[int, str], patience: float = 60) -> int:
-    """Wait for an endpoint that answers so, the last for ever; how often it was asked."""
+def calls(*answers: tuple[int, str], patience: float = 60) -> int:
+    """Wait for an endpoint with these answers, the last repeated; return its number of calls."""
     heard: list[str] = []
     rest: Iterator[tuple[int, str]] = iter(answers)
 
@@ -35,33 +35,35 @@ def asked(*answers: tuple[int, str], patience: float = 60) -> int:
     return len(heard)
 
 
-def test_an_endpoint_that_knows_the_code_is_asked_once() -> None:
-    assert asked(RIGHT) == 1
+def test_an_endpoint_with_the_right_answer_is_called_once() -> None:
+    assert calls(RIGHT) == 1
 
 
 def test_a_model_that_is_being_loaded_is_waited_for() -> None:
-    assert asked(LOADING, (404, ""), (200, "{}"), (200, "soon"), WRONG, LOADING, WRONG, RIGHT) == 8
+    assert calls(LOADING, (404, ""), (200, "{}"), (200, "soon"), WRONG, LOADING, WRONG, RIGHT) == 8
 
 
 def test_two_wrong_answers_in_a_row_fail_at_once() -> None:
-    """Whatever patience is left: more time does not mend arithmetic."""
+    """Even if time is left: waiting does not fix a broken model."""
     with pytest.raises(NoAnswerError) as failed:
-        asked(LOADING, WRONG, WRONG, RIGHT)
+        calls(LOADING, WRONG, WRONG, RIGHT)
 
-    assert "answers for model a/model, but 2 times in a row without the code" in str(failed.value)
-    assert "The functions still use the endpoint from before" in str(failed.value)
+    assert "gave 2 wrong answers in a row for model a/model: they lack the code" in str(
+        failed.value
+    )
+    assert "The functions still use the previous endpoint" in str(failed.value)
     assert KEY not in str(failed.value)
 
 
-def test_silence_fails_when_patience_ends_and_says_what_came_last() -> None:
+def test_a_missing_answer_fails_after_the_longest_wait_and_names_the_last_response() -> None:
     with pytest.raises(NoAnswerError) as failed:
-        asked((404, "{}"), patience=0)
+        calls((404, "{}"), patience=0)
 
     assert "did not answer for model a/model within 0 seconds" in str(failed.value)
-    assert "the last was status 404" in str(failed.value)
+    assert "last response: status 404" in str(failed.value)
     assert KEY not in str(failed.value)
 
 
-def test_nobody_at_the_address_is_silence_too() -> None:
-    with pytest.raises(NoAnswerError, match="the last was ConnectError"):
+def test_an_unreachable_endpoint_fails_after_the_longest_wait() -> None:
+    with pytest.raises(NoAnswerError, match="last response: ConnectError"):
         wait_for_answer("http://127.0.0.1:9/v1", model="a/model", api_key=KEY, patience=0)

@@ -1,6 +1,6 @@
-"""A bucket's name that somebody has is found before anything is created; made-up names are free.
+"""The check of a bucket's name finds a taken name before a deployment.
 
-The S3 API is moto's, and a server that answers with one status.
+The S3 API is moto's, or a server that answers with one status.
 """
 
 import boto3  # type: ignore[import-untyped]
@@ -8,7 +8,7 @@ import pytest
 
 from analysis.plan import make
 from components.preflight import Finding, bucket_name
-from tests.intent import intent
+from tests.intent import context
 from tests.models import answering
 
 BUCKETS = {
@@ -25,7 +25,7 @@ def test_a_name_that_a_bucket_has_is_taken_and_another_is_free(s3: str) -> None:
         aws_access_key_id="a",
         aws_secret_access_key="b",
     ).create_bucket(Bucket="somebodys-documents")
-    wanted = intent("split")
+    wanted = context("split")
 
     assert bucket_name(wanted, s3, "nobodys-documents") == Finding(
         name="bucket_name", ok=True, found="nobodys-documents is free"
@@ -33,9 +33,9 @@ def test_a_name_that_a_bucket_has_is_taken_and_another_is_free(s3: str) -> None:
     assert bucket_name(wanted, s3, "somebodys-documents") == Finding(
         name="bucket_name",
         ok=False,
-        found="Config bucket_name is 'somebodys-documents', but there is a bucket of this name "
-        "already, and no two may have the same",
-        remedy="Take another, or one that is made up: "
+        found="Config bucket_name is 'somebodys-documents', but a bucket with this name exists, "
+        "and a name is unique",
+        remedy="Set another name, or let Pulumi generate one: "
         'pulumi config set bucket_name "" --stack split',
     )
 
@@ -45,11 +45,11 @@ def test_a_bucket_that_is_there_but_not_ours_is_taken_and_a_sick_api_is_unknown(
     status: int, ok: bool | None
 ) -> None:
     with answering(lambda *_: (status, "")) as url:
-        assert bucket_name(intent("split"), url, "documents").ok is ok
+        assert bucket_name(context("split"), url, "documents").ok is ok
 
 
 def test_an_api_that_does_not_answer_is_unknown() -> None:
-    assert bucket_name(intent("split"), "http://127.0.0.1:9", "documents") == Finding(
+    assert bucket_name(context("split"), "http://127.0.0.1:9", "documents") == Finding(
         name="bucket_name",
         ok=None,
         found="unknown whether documents is free: http://127.0.0.1:9 did not answer (ConnectError)",
@@ -58,23 +58,23 @@ def test_an_api_that_does_not_answer_is_unknown() -> None:
 
 @pytest.mark.parametrize("stack", BUCKETS)
 def test_a_bucket_without_a_chosen_name_gets_one_that_pulumi_makes_up(stack: str) -> None:
-    """Its logical name and seven random digits, so there is nothing to ask."""
+    """Its logical name with seven random digits, so no check is needed."""
     type_, key = BUCKETS[stack]
     (bucket,) = (r for r in make(stack).resources if r.type == type_)
 
     assert key not in bucket.inputs
-    assert intent(stack).named(type_, key) == []
+    assert context(stack).named(type_, key) == []
 
 
 @pytest.mark.parametrize("stack", BUCKETS)
 def test_only_a_name_that_the_stack_does_not_have_yet_is_asked_for(stack: str) -> None:
     type_, key = BUCKETS[stack]
 
-    fresh = intent(stack, {"bucket_name": "documents"})
-    again = intent(
+    fresh = context(stack, {"bucket_name": "documents"})
+    again = context(
         stack, {"bucket_name": "documents"}, existing={"store-bucket": {key: "documents"}}
     )
-    other = intent(stack, {"bucket_name": "documents"}, existing={"store-bucket": {key: "older"}})
+    other = context(stack, {"bucket_name": "documents"}, existing={"store-bucket": {key: "older"}})
 
     assert fresh.named(type_, key) == [("store-bucket", "documents")]
     assert again.named(type_, key) == []

@@ -1,15 +1,15 @@
-"""An endpoint's list of models shows a wrong key and a wrong model; what it does not show is said.
+"""The check of an endpoint's list of models finds a wrong key and a wrong model.
 
-The endpoint is a server on this machine that answers as OpenAI's list does.
+The endpoint is a server on this machine with OpenAI's list.
 """
 
 import json
 
 import pytest
 
-from components.model_list import ask
+from components.model_list import check
 from components.preflight import Finding
-from tests.intent import KEY, intent
+from tests.intent import KEY, context
 from tests.models import answering, serving
 from tools.workspace import project_name
 
@@ -17,10 +17,10 @@ MODELS = [f"acme/model-{size}b" for size in (7, 20, 70, 120, 235, 480)]
 
 
 def found(url: str, model: str = MODELS[0], key: str = KEY, **overrides: str) -> list[Finding]:
-    """What the endpoint says to the split stack."""
+    """Findings for the split stack."""
     return list(
-        ask(
-            intent(
+        check(
+            context(
                 "split",
                 {"inference_url": url, "inference_model": model, **overrides},
                 config={f"{project_name()}:inference_api_key": key} if key else {},
@@ -34,7 +34,7 @@ def test_a_key_that_is_taken_and_a_model_that_is_there_are_fine() -> None:
         findings = found(url)
 
     assert findings == [
-        Finding(name="inference_api_key", ok=True, found=f"{url} takes it"),
+        Finding(name="inference_api_key", ok=True, found=f"{url} accepts it"),
         Finding(name="inference_model", ok=True, found=f"{url} has acme/model-7b"),
     ]
 
@@ -49,19 +49,19 @@ def test_a_model_that_the_provider_lacks_is_named_with_the_five_closest() -> Non
     assert finding == Finding(
         name="inference_model",
         ok=False,
-        found=f"Config inference_model is 'acme/model-72b', but {url} has no such model; of its 6 "
-        f"the closest are {listed}",
+        found=f"Config inference_model is 'acme/model-72b', but {url} does not list it; the "
+        f"closest of its 6 are {listed}",
         remedy=f"pulumi config set inference_model {listed.split(', ')[0]} --stack split",
     )
 
 
 def test_a_model_that_one_account_has_for_itself_need_not_be_listed() -> None:
-    """A dedicated deployment is reached by a name of its own."""
+    """A dedicated deployment has its own name."""
     with serving(MODELS, KEY) as url:
         (_, finding) = found(url, "accounts/me/deployments/mine", inference_mode="dedicated")
 
     assert finding.ok is None
-    assert finding.found.startswith("unknown whether accounts/me/deployments/mine answers: ")
+    assert finding.found.startswith("unknown whether accounts/me/deployments/mine works: ")
 
 
 def test_a_tag_that_a_server_adds_by_itself_is_no_difference() -> None:
@@ -80,7 +80,7 @@ def test_a_key_that_is_refused_is_an_error_without_the_key() -> None:
             name="inference_api_key",
             ok=False,
             found=f"Config inference_api_key is [secret], but {url} refuses it (401): it is wrong, "
-            "expired, or another provider's",
+            "expired, or of another provider",
             remedy="pulumi config set --secret inference_api_key --stack split",
         )
     ]
@@ -103,8 +103,8 @@ def test_a_key_that_was_pasted_with_its_line_s_end_is_an_error_without_the_key()
 
     assert finding.ok is False
     assert finding.found == (
-        "Config inference_api_key has a character that no HTTP header may carry, such as a line's "
-        "end"
+        "Config inference_api_key has a character that is not allowed in an HTTP header, such as a "
+        "line break"
     )
 
 
@@ -113,7 +113,7 @@ def test_an_endpoint_that_does_not_answer_is_unknown() -> None:
         Finding(
             name="inference_model",
             ok=None,
-            found="unknown whether it answers: http://127.0.0.1:9/v1 did not answer (ConnectError)",
+            found="unknown whether it works: http://127.0.0.1:9/v1 did not answer (ConnectError)",
         )
     ]
 
@@ -135,7 +135,7 @@ def test_an_endpoint_without_a_list_of_models_is_unknown(status: int, body: str)
 
     said = f"{url}/v1/models answered {status} without a list of models"
     assert findings == [
-        Finding(name="inference_model", ok=None, found=f"unknown whether it answers: {said}")
+        Finding(name="inference_model", ok=None, found=f"unknown whether it works: {said}")
     ]
 
 
@@ -147,4 +147,4 @@ def test_a_bare_list_is_a_list_too() -> None:
 
 
 def test_an_intent_does_not_show_its_secrets() -> None:
-    assert KEY not in repr(intent("split"))
+    assert KEY not in repr(context("split"))

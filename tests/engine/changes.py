@@ -9,6 +9,7 @@ Steps = Mapping[str, set[str]]
 EVERYTHING = "(everything)"
 REGIONAL = "(everything that lies in a region)"
 TAGGED = "(everything with tags)"
+EGRESS_RULE = "(the egress rule of the inference endpoint, which has another port than 443)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +32,12 @@ class Change:
 
 NOTHING: Steps = {}
 FUNCTIONS: Steps = {"updated": {"functions-api", "functions-summarize", "functions-sweep"}}
-ELSEWHERE: Steps = {"updated": {*FUNCTIONS["updated"], "functions-inference-out"}}
-"""At AWS the functions reach their endpoint and nothing else."""
+ELSEWHERE: Steps = {
+    **FUNCTIONS,
+    "created": {"functions-inference-127-0-0-1-9"},
+    "deleted": {EGRESS_RULE},
+}
+"""At AWS an endpoint on another port than 443 has an egress rule of its own."""
 LOCAL: Steps = {
     "deleted": {EVERYTHING},
     "created": {
@@ -67,7 +72,7 @@ CHANGES: dict[str, Change] = {
                 *FUNCTIONS["updated"],
                 "database-cluster",
                 "store-bucket",
-                "watching-project",
+                "monitoring-project",
             },
         },
     ),
@@ -90,7 +95,7 @@ CHANGES: dict[str, Change] = {
         needs={"inference_model": "accounts/mine/deployments/one"},
         # Keys are told by the names of their endpoints, and the rung's own is called as the rung.
         split={**FUNCTIONS, "replaced": {"functions-inference-key-version"}},
-        integrated={**FUNCTIONS, "created": {"dedicated", "dedicated-answering"}},
+        integrated={**FUNCTIONS, "created": {"dedicated", "dedicated-ready"}},
     ),
     "inference_provider": Change(
         to="baseten",
@@ -119,10 +124,7 @@ CHANGES: dict[str, Change] = {
                 "context_tokens": "8192",
             }
         ],
-        split={
-            **FUNCTIONS,
-            "created": {"functions-inference-spare", "functions-inference-spare-out"},
-        },
+        split=FUNCTIONS,
         integrated=FUNCTIONS,
     ),
     "inference_endpoint_keys": Change(
@@ -163,10 +165,10 @@ CHANGES: dict[str, Change] = {
             "replaced": {REGIONAL, "store-bucket", "store-key", "database-instance"},
             "updated": {
                 "functions-api-policy",
-                "functions-own-policy",
+                "functions-database-bootstrap-policy",
                 "functions-summarize-policy",
                 "functions-sweep-policy",
-                "watching-budget",
+                "monitoring-budget",
             },
         },
         # The cluster moves with what it holds, the bucket does not.
@@ -181,7 +183,7 @@ CHANGES: dict[str, Change] = {
                 "store-bucket",
                 "store-cors",
             },
-            "updated": {"database-cluster", "store-key", "watching-check", "watching-project"},
+            "updated": {"database-cluster", "store-key", "monitoring-check", "monitoring-project"},
         },
     ),
     "bucket_name": Change(
@@ -208,29 +210,29 @@ CHANGES: dict[str, Change] = {
         },
         integrated={
             "replaced": {"store-bucket"},
-            "updated": {*FUNCTIONS["updated"], "store-cors", "store-key", "watching-project"},
+            "updated": {*FUNCTIONS["updated"], "store-cors", "store-key", "monitoring-project"},
         },
     ),
     "network_cidr": Change(
         to="10.30.0.0/16",
-        split="the network has 10.20.0.0/16 and the database cannot move to another one",
+        split="the deployed network has 10.20.0.0/16, and its database cannot move",
         integrated=NOTHING,
     ),
     "network_peers": Change(to="10.40.0.0/16", split=NOTHING, integrated=NOTHING),
     "monthly_budget_usd": Change(
         to="50",
-        split={"updated": {"watching-budget"}},
+        split={"updated": {"monitoring-budget"}},
         integrated=NOTHING,  # no API of DigitalOcean makes the alarm of a bill
     ),
     "alert_email": Change(
         to="you@example.com",
-        split={"created": {"watching-email"}},
+        split={"created": {"monitoring-email"}},
         integrated={
             "created": {
-                "watching-down",
-                "watching-database-cpu",
-                "watching-database-disk",
-                "watching-database-memory",
+                "monitoring-down",
+                "monitoring-database-cpu",
+                "monitoring-database-disk",
+                "monitoring-database-memory",
             }
         },
     ),

@@ -23,6 +23,7 @@ from tests.components.digitalocean import cloud as functions_api
 from tests.engine.changes import (
     APART,
     CHANGES,
+    EGRESS_RULE,
     EVERYTHING,
     PREVIEWS,
     REGIONAL,
@@ -77,7 +78,7 @@ SPLIT = Story(
     database="database-instance",
     stays="network-vpc",
     drifts=("store-arrivals-queue", "visibilityTimeoutSeconds", 30),
-    vanishes="watching-dead-letters",
+    vanishes="monitoring-dead-letters",
     protected=frozenset({"store-key", "store-bucket", "database-instance"}),
 )
 INTEGRATED = Story(
@@ -88,7 +89,7 @@ INTEGRATED = Story(
     database="database-cluster",
     stays="store-bucket",
     drifts=("database-cluster", "nodeCount", 2),
-    vanishes="watching-check",
+    vanishes="monitoring-check",
     protected=frozenset({"store-bucket", "database-cluster", "database-database"}),
     resized=frozenset({"database-pool"}),
 )
@@ -135,6 +136,11 @@ class Deployment:
                 if not resource["type"].startswith("pulumi:")  # the stack and its providers
             },
             REGIONAL: {item["name"] for item in cloud if "region" in item["outputs"]},
+            EGRESS_RULE: {
+                item["name"]
+                for item in cloud
+                if item["name"].startswith("functions-inference-127-0-0-1-")
+            },
             TAGGED: {item["name"] for item in cloud if "tagsAll" in item["outputs"]},
         }
         expected: dict[str, set[str]] = defaultdict(set)

@@ -124,7 +124,7 @@ def account(
     fresh = Account(world)
     kinds = {
         "databaseCluster:DatabaseCluster": "database-cluster",
-        "uptimeCheck:UptimeCheck": "watching-check",
+        "uptimeCheck:UptimeCheck": "monitoring-check",
         "spacesKey:SpacesKey": "store-bucket",
         "project:Project": "",
     }
@@ -175,8 +175,8 @@ def test_what_is_left_at_digitalocean_is_found_on_every_page(account: Account, b
         ),
         (f"tag stack:{MINE}", f"doctl compute tag delete stack:{MINE} --force"),
         (
-            f"uptime check {MINE}-watching-check",
-            f"doctl monitoring uptime delete id-of-{MINE}-watching-check",
+            f"uptime check {MINE}-monitoring-check",
+            f"doctl monitoring uptime delete id-of-{MINE}-monitoring-check",
         ),
     ]
     assert found[1].delete.startswith(f"aws s3 rb --force s3://{bucket} --endpoint-url http")

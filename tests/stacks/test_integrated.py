@@ -52,10 +52,10 @@ def test_an_address_for_alarms_adds_the_alarms_and_nothing_else() -> None:
     before, after = make("integrated"), make("integrated", {"alert_email": "you@example.com"})
 
     assert names(after) - names(before) == {
-        "watching-down",
-        "watching-database-cpu",
-        "watching-database-disk",
-        "watching-database-memory",
+        "monitoring-down",
+        "monitoring-database-cpu",
+        "monitoring-database-disk",
+        "monitoring-database-memory",
     }
     assert names(before) <= names(after)
 
@@ -105,9 +105,7 @@ def test_a_budget_that_somebody_sets_is_said_to_have_no_effect(
     make("integrated", {"monthly_budget_usd": "50"})
 
     assert silent == []
-    assert [m.partition(":")[0] for m in caplog.messages] == [
-        "monthly_budget_usd has no effect here"
-    ]
+    assert [m.partition(":")[0] for m in caplog.messages] == ["monthly_budget_usd has no effect"]
 
 
 @pytest.mark.parametrize(

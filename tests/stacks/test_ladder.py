@@ -37,7 +37,6 @@ POINTED = {
         "functions-summarize",
         "functions-sweep",
         "functions-inference-key-version",
-        "functions-inference-out",  # the way to the endpoint
     },
     "local": {"functions-host"},
 }
@@ -167,12 +166,29 @@ def test_what_a_cluster_may_have_beside_its_model_is_one_value_each() -> None:
     assert any("prometheus" in name for name in gone)
 
 
-def test_a_stack_loads_no_sdk_that_it_does_not_use() -> None:
+@pytest.mark.parametrize(
+    ("stack", "rung", "expected"),
+    [
+        ("local", "serverless", []),
+        ("integrated", "serverless", ["pulumi_digitalocean"]),
+        ("integrated", "dedicated", ["pulumi_digitalocean"]),
+        ("split", "serverless", ["pulumi_aws"]),
+    ],
+)
+def test_a_stack_loads_only_the_sdk_of_its_cloud(
+    stack: str, rung: str, expected: list[str]
+) -> None:
+    """The SDKs of Kubernetes and TLS are for clusters."""
     code = (
-        "import sys; from analysis.plan import make; make('local');"
-        "print(sorted(m for m in sys.modules if m.startswith('pulumi_')))"
+        "import sys; from analysis.plan import make;"
+        f"make({stack!r}, {{'inference_mode': {rung!r}}});"
+        "print(sorted(m for m in sys.modules if m.startswith('pulumi_') and '.' not in m))"
     )
     loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     )
-    assert loaded.stdout.strip() == "[]"
+    assert loaded.stdout.strip() == str(expected)

@@ -86,7 +86,7 @@ def test_an_endpoint_of_ones_own_takes_the_place_of_the_stand_in() -> None:
     )
 
     (host,) = (r for r in plan.resources if r.name == "functions-host")
-    assert not any("StandIn" in resource.type for resource in plan.resources)
+    assert not any("LocalInference" in resource.type for resource in plan.resources)
     assert plan.outputs["inference_url"] == "http://127.0.0.1:11434/v1"
     assert plan.outputs["inference_model"] == "llama3.2"
     assert host.inputs["environment"]["INFERENCE_API_KEYS"] == "[secret]"

@@ -62,8 +62,8 @@ def test_capitals_and_underscores_of_a_stack_get_where_they_are_taken(
     split = {r.name: r.inputs for r in make("split").resources}
 
     assert "stack:My_Stack" in integrated["database-cluster"]["tags"]
-    assert integrated["watching-project"]["name"] == f"{project_name()}-My_Stack"
-    assert split["watching-dashboard"]["dashboardName"] == f"{project_name()}-My_Stack"
+    assert integrated["monitoring-project"]["name"] == f"{project_name()}-My_Stack"
+    assert split["monitoring-dashboard"]["dashboardName"] == f"{project_name()}-My_Stack"
 
 
 @pytest.mark.parametrize("stack", ["integrated", "split"])

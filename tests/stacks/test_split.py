@@ -154,28 +154,67 @@ def test_a_region_moves_everything_that_names_one() -> None:
     assert inputs("network-private-b", region="eu-central-1")["availabilityZone"] == "eu-central-1b"
 
 
+def egress(planned: Plan) -> dict[str, tuple[str, int]]:
+    """Address and port of every egress rule to addresses, by name."""
+    return {
+        rule.name: (rule.inputs["cidrIpv4"], rule.inputs["fromPort"])
+        for rule in planned.resources
+        if rule.type.endswith("SecurityGroupEgressRule") and "cidrIpv4" in rule.inputs
+    }
+
+
 @pytest.mark.parametrize(
-    ("url", "address", "port"),
+    ("url", "rules"),
     [
-        ("https://api.example.com/v1", "0.0.0.0/0", 443),
-        ("http://10.20.3.4:8000/v1", "10.20.3.4/32", 8000),
+        ("https://api.example.com/v1", {}),
+        ("https://10.20.3.4/v1", {}),
+        (
+            "https://api.example.com:8443/v1",
+            {"functions-inference-0-0-0-0-8443": ("0.0.0.0/0", 8443)},
+        ),
+        (
+            "http://10.20.3.4:8000/v1",
+            {"functions-inference-10-20-3-4-8000": ("10.20.3.4/32", 8000)},
+        ),
     ],
 )
-def test_the_workers_reach_the_endpoint_that_the_settings_name(
-    url: str, address: str, port: int
+def test_an_endpoint_on_another_port_than_443_has_an_egress_rule(
+    url: str, rules: dict[str, tuple[str, int]]
 ) -> None:
-    """The api does not: its groups are those of every function."""
-    overrides = {"inference_url": url, "inference_model": "some-model"}
-    rule = inputs("functions-inference-out", **overrides)
+    """The group of all functions opens port 443 to every address."""
+    planned = plan(inference_url=url, inference_model="some-model")
 
-    assert (rule["cidrIpv4"], rule["fromPort"], rule["toPort"]) == (address, port, port)
-    groups = {
-        what: used(by_name(plan(**overrides))[f"functions-{what}"], "vpcConfig")
-        for what in _FUNCTIONS
-    }
+    assert egress(planned) == {"network-functions-https": ("0.0.0.0/0", 443), **rules}
+
+
+def test_only_the_workers_reach_an_endpoint_on_another_port() -> None:
+    planned = by_name(plan(inference_url="http://10.20.3.4:8000/v1", inference_model="some-model"))
+    groups = {what: used(planned[f"functions-{what}"], "vpcConfig") for what in _FUNCTIONS}
+
     assert "functions-inference" not in groups["api"]
     assert "functions-inference" in groups["summarize"]
     assert groups["summarize"] == groups["sweep"]
+
+
+def test_any_number_of_endpoints_needs_one_security_group() -> None:
+    """An interface takes five groups, so a group for each endpoint would limit their number."""
+    ports = [8001, 8002, 8003, 8004, 8005, 8005]
+    endpoints = [
+        {
+            "name": f"spare-{index}",
+            "url": f"http://10.20.3.4:{port}/v1",
+            "model": "some-model",
+            "context_tokens": 8192,
+        }
+        for index, port in enumerate(ports)
+    ]
+    planned = plan(inference_endpoints=json.dumps(endpoints))
+
+    assert len(egress(planned)) == 1 + len(set(ports))
+    assert names(planned) - names(plan()) == {
+        "functions-inference",
+        *(f"functions-inference-10-20-3-4-{port}" for port in ports),
+    }
 
 
 def test_the_log_of_requests_holds_no_header_and_no_query() -> None:
@@ -220,10 +259,10 @@ def test_a_bucket_name_of_ones_own_is_the_bucket_s() -> None:
 def test_an_address_hears_of_alarms() -> None:
     before, after = plan(), plan(alert_email="ops@example.com", monthly_budget_usd="50")
 
-    assert names(after) - names(before) == {"watching-email"}
-    email = by_name(after)["watching-email"]
+    assert names(after) - names(before) == {"monitoring-email"}
+    email = by_name(after)["monitoring-email"]
     assert (email.inputs["protocol"], email.inputs["endpoint"]) == ("email", "ops@example.com")
-    assert by_name(after)["watching-budget"].inputs["limitAmount"] == "50"
+    assert by_name(after)["monitoring-budget"].inputs["limitAmount"] == "50"
 
 
 def test_another_provider_changes_what_the_functions_are_told_and_nothing_else() -> None:
@@ -259,8 +298,8 @@ def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[
         (
             {"inference_mode": "dedicated"},
             r"Config inference_model is not set, but dedicated needs your own deployment, and "
-            r"accounts/fireworks/models/gpt-oss-120b is shared by all customers\. Set it: "
-            r"pulumi config set inference_model 'accounts/fireworks/models/gpt-oss-120b#"
+            r"accounts/fireworks/models/gpt-oss-120b is shared\. Set it: pulumi config set "
+            r"inference_model 'accounts/fireworks/models/gpt-oss-120b#"
             r"accounts/ACCOUNT/deployments/ID'",
         ),
         (
@@ -273,8 +312,8 @@ def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[
         ),
         (
             {"inference_mode": "dedicated", "inference_provider": "baseten"},
-            r"Config inference_url is not set, but a dedicated deployment at baseten is reached by "
-            r"a URL of its own\. Set it: pulumi config set inference_url https://HOST/v1",
+            r"Config inference_url is not set, but a dedicated deployment at baseten has its own "
+            r"URL\. Set it: pulumi config set inference_url https://HOST/v1",
         ),
         (
             {"inference_api_key": ""},
@@ -283,8 +322,8 @@ def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[
         ),
         (
             {"network_cidr": "10.20.0.1/16"},
-            r"Config network_cidr is '10\.20\.0\.1/16', but it must be a range of IPv4 addresses "
-            r"that begins where its length says\. Set it: pulumi config set network_cidr "
+            r"Config network_cidr is '10\.20\.0\.1/16', but it must be an IPv4 network without "
+            r"host bits, such as 10\.20\.0\.0/16\. Set it: pulumi config set network_cidr "
             r"10\.0\.0\.0/16",
         ),
         (
@@ -295,8 +334,8 @@ def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[
         ),
         (
             {"network_cidr": "10.20.0.0/24"},
-            r"Config network_cidr is '10\.20\.0\.0/24', but it must be from /16, the most that AWS "
-            r"takes, to /20, the least that subnets fit in\. "
+            r"Config network_cidr is '10\.20\.0\.0/24', but it must be from /16, the largest for "
+            r"AWS, to /20, the smallest for the subnets\. "
             r"Set it: pulumi config set network_cidr 10\.0\.0\.0/16",
         ),
         (

@@ -68,15 +68,15 @@ def test_what_is_lacking_is_told_together_before_the_engine_is_used(
 
     assert str(told.value) == (
         "Nothing was changed. The deployment would fail:\n"
-        "SPACES_ACCESS_KEY_ID is not set, but buckets are made with a key, not with the token. "
+        "SPACES_ACCESS_KEY_ID is not set, but a bucket needs a Spaces key. "
         "Make one with full access at cloud.digitalocean.com/spaces/access_keys, then: "
         "export SPACES_ACCESS_KEY_ID=…\n"
         "DIGITALOCEAN_TOKEN is [secret], but DigitalOcean refuses it (401): it is wrong, expired "
-        "or revoked. Make another at cloud.digitalocean.com/account/api/tokens, then: "
+        "or revoked. Create a token at cloud.digitalocean.com/account/api/tokens, then: "
         "export DIGITALOCEAN_TOKEN=…"
     )
     assert printed.get() == (
-        "? inference_model: unknown whether it answers: https://inference.do-ai.run/v1 did not "
+        "? inference_model: unknown whether it works: https://inference.do-ai.run/v1 did not "
         "answer (ConnectError)\n"
     )
     assert cloud.calls == ["GET /v2/account"]

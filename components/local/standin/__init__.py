@@ -1,5 +1,5 @@
-"""An inference endpoint without weights: the OpenAI dialect outside, extractive summaries inside.
+"""An OpenAI-compatible server without weights, which answers with extractive summaries.
 
-It lets the application run on a machine that has neither a GPU nor an account,
-and it says in its model name what it is.
+With it the application runs on a machine without a GPU and without an account. Its model name says
+that it is no language model.
 """

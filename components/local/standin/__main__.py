@@ -1,4 +1,4 @@
-"""Serve the stand-in: `STANDIN_API_KEY=… python -m components.local.standin --port 8080`."""
+"""Serve the model server: `STANDIN_API_KEY=… python -m components.local.standin --port 8080`."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT, then stop within two seconds with exit status 0."""
     parser = argparse.ArgumentParser(
         prog="python -m components.local.standin",
-        description="An OpenAI-dialect endpoint that answers with extractive summaries.",
+        description="An OpenAI-compatible endpoint that answers with extractive summaries.",
         epilog="Environment: STANDIN_API_KEY (required), STANDIN_MODEL, STANDIN_CONTEXT_TOKENS,"
         " STANDIN_REQUESTS_PER_MINUTE, STANDIN_MAX_CONCURRENCY, STANDIN_DELAY_SECONDS.",
     )
@@ -26,7 +26,7 @@ def main() -> None:
         settings = settings_from(os.environ)
     except ValueError as error:
         parser.error(str(error))
-    # uvicorn stops on the signal and then raises it again: the second time it is a clean exit.
+    # uvicorn stops on the signal and then raises it again; this handler makes that a clean exit.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         create_app(settings),
@@ -37,10 +37,14 @@ def main() -> None:
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
-    """Read the settings; raises ValueError that names the variable and the rule."""
+    """Read the settings from environment variables.
+
+    Raises:
+        ValueError: A variable breaks its rule; the message names both.
+    """
     key = environment.get("STANDIN_API_KEY", "")
     if not key:
-        raise ValueError("STANDIN_API_KEY is not set: put the key that callers must send there.")
+        raise ValueError("STANDIN_API_KEY is not set: set it to the key that callers must send.")
     defaults = Settings(api_key=key)
     per_minute = _number(environment, "STANDIN_REQUESTS_PER_MINUTE", least=1)
     concurrency = _number(environment, "STANDIN_MAX_CONCURRENCY", least=1)
@@ -57,7 +61,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
 
 
 def _number(environment: Mapping[str, str], name: str, *, least: int) -> int | None:
-    """Read a whole number; None where the variable is missing or empty."""
+    """Read an integer; None if the variable is missing or empty."""
     text = environment.get(name, "")
     if not text:
         return None

@@ -1,4 +1,4 @@
-"""The HTTP side of the stand-in: routes, keys and limits."""
+"""The HTTP API of the model server: routes, keys and limits."""
 
 import hmac
 import time
@@ -27,17 +27,17 @@ from components.local.standin.reply import Reply, finish
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What one stand-in offers, and to whom.
+    """Settings of one server.
 
     Attributes:
         api_key: The bearer key that callers must send. Never shown.
-        model: The one model id that it answers to.
-        context_tokens: Room for the prompt and the answer together.
-        requests_per_minute: Beyond it the answer is 429; None is no limit.
-        max_concurrency: Beyond so many at the same time the answer is 429; None is no limit.
-        delay_seconds: How long each answer takes at least, to stand in for a slow model.
-        replica: What it calls itself in the header `X-Replica`, as one of several behind a router;
-            empty sends none.
+        model: The only model id that it accepts.
+        context_tokens: Limit for the prompt and the answer together.
+        requests_per_minute: Further requests get status 429; None is no limit.
+        max_concurrency: Further concurrent requests get status 429; None is no limit.
+        delay_seconds: Shortest duration of an answer, to simulate a slow model.
+        replica: Value of the header `X-Replica`, for one of several behind a router; empty sends
+            none.
     """
 
     api_key: str = field(repr=False)
@@ -75,7 +75,7 @@ class _Server:
         self._bucket = None if per_minute is None else TokenBucket(per_minute, clock)
 
     async def health(self, request: Request) -> Response:
-        """Say that the server is up; needs no key."""
+        """Health check; needs no key."""
         return _json({"status": "ok", "model": self._settings.model})
 
     async def models(self, request: Request) -> Response:
@@ -90,7 +90,7 @@ class _Server:
         return _json(self._card())
 
     async def chat(self, request: Request) -> Response:
-        """Answer a conversation with a summary of what its last user message holds."""
+        """Answer with a summary of the last user message."""
         self._authorize(request)
         headers = self._spend_one()
         chat = parse(await request.body())
@@ -112,12 +112,12 @@ class _Server:
         )
 
     async def _work(self, question: str) -> str:
-        """Summarize in a thread, so that health checks are answered meanwhile."""
+        """Summarize in a thread, so that the server answers health checks meanwhile."""
         places = self._settings.max_concurrency
         if places is not None and self._running >= places:
             raise ApiError(
                 429,
-                f"All {places} places of this server are taken. Try again in 1 second.",
+                f"The limit of {places} concurrent requests is reached. Try again in 1 second.",
                 code="rate_limit_exceeded",
                 kind="requests",
                 headers={"Retry-After": "1"},
@@ -142,7 +142,7 @@ class _Server:
             )
 
     def _spend_one(self) -> dict[str, str]:
-        """Count a request against the limit, and return the headers that tell how it stands."""
+        """Count a request against the rate limit, and return its headers."""
         if self._bucket is None:
             return {}
         allowance = self._bucket.take()
@@ -167,7 +167,11 @@ class _Server:
             )
 
     def _room(self, prompt: int, *, wanted: int) -> int:
-        """Return how many tokens the answer may have, where `wanted` fit behind the prompt."""
+        """Return the most tokens that the answer may have; at least `wanted` must fit.
+
+        Raises:
+            ApiError: They do not fit.
+        """
         context = self._settings.context_tokens
         if prompt + wanted > context:
             raise ApiError(
@@ -190,7 +194,7 @@ class _Server:
 
 
 class _Named:
-    """Give every response an `x-request-id`, and the name of the replica that it is from."""
+    """Adds `x-request-id` and the name of the replica to every response."""
 
     def __init__(self, app: ASGIApp, replica: str) -> None:
         self._app = app
@@ -208,13 +212,13 @@ class _Named:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    """Answer any error with the dialect's error object."""
+    """Answer any error with OpenAI's error object."""
     refusal = error if isinstance(error, ApiError) else _in_dialect(request, error)
     return _json(refusal.body, status=refusal.status, headers=refusal.headers)
 
 
 def _in_dialect(request: Request, error: Exception) -> ApiError:
-    """Word Starlette's 404 and 405 as the dialect does, and a defect without its details."""
+    """Convert Starlette's 404 and 405 to OpenAI's format; hide the details of other errors."""
     if not isinstance(error, HTTPException):
         return ApiError(500, "The server had an error; its log has the cause.", kind="server_error")
     message, code = f"Invalid URL ({request.method} {request.url.path}).", "unknown_url"

@@ -1,8 +1,7 @@
-"""The OpenAI chat-completions dialect: what a request may hold, and how it is refused.
+"""The OpenAI chat completions API: the fields of a request, and its errors.
 
-Fields follow OpenAI's reference as its generated clients quote it, error objects what users of the
-API report in public issues (both looked up in November 2026).
-Fields that a stand-in has no use for are ignored, as unknown ones are.
+Fields follow OpenAI's reference as quoted in its generated clients, error objects follow public
+issues of the API's users (both read in November 2026). Unused and unknown fields are ignored.
 """
 
 import re
@@ -14,7 +13,7 @@ from msgspec import Meta, Struct
 
 from components.local.standin import tokens
 
-# What a chat template adds, by OpenAI's own counting recipe: per message, and to prime the reply.
+# Tokens that a chat template adds by OpenAI's counting recipe: per message, and for the reply.
 _TOKENS_PER_MESSAGE = 3
 _TOKENS_TO_PRIME = 3
 
@@ -40,7 +39,7 @@ class Message(Struct, frozen=True):
 
 
 class StreamOptions(Struct, frozen=True):
-    """Options that only a streamed answer has."""
+    """Options of a streamed answer."""
 
     include_usage: bool = False
 
@@ -72,23 +71,23 @@ class ChatRequest(Struct, frozen=True):
 
     @property
     def token_limit(self) -> int | None:
-        """The most tokens that the caller wants, by the newer or the older name."""
+        """The caller's limit of tokens, by the newer or the older name."""
         limits = [n for n in (self.max_completion_tokens, self.max_tokens) if n is not None]
         return min(limits, default=None)
 
     @property
     def stops(self) -> list[str]:
-        """The sequences that end the answer before they appear."""
+        """Sequences that end the answer; they are not part of it."""
         return [self.stop] if isinstance(self.stop, str) else list(self.stop or ())
 
     def count_tokens(self) -> int:
-        """Count what the messages cost, with the tokens that a chat template adds."""
+        """Count the tokens of the messages and of the chat template."""
         said = sum(_TOKENS_PER_MESSAGE + tokens.count(m.text) for m in self.messages)
         return said + _TOKENS_TO_PRIME
 
 
 class ApiError(Exception):
-    """A refusal, as the dialect words it."""
+    """An error in OpenAI's format."""
 
     def __init__(
         self,
@@ -110,7 +109,11 @@ class ApiError(Exception):
 
 
 def parse(body: bytes) -> ChatRequest:
-    """Read a request; raises `ApiError` that names the field at fault."""
+    """Read a request.
+
+    Raises:
+        ApiError: The request is invalid; names the field.
+    """
     try:
         request = msgspec.json.decode(body, type=ChatRequest)
     except msgspec.ValidationError as error:
@@ -119,7 +122,7 @@ def parse(body: bytes) -> ChatRequest:
         message = f"The body could not be parsed: {error}. Send one JSON object in UTF-8."
         raise ApiError(400, message) from None
     if request.n not in (None, 1):
-        message = f"'n' is {request.n}, but this server gives one choice only: leave it out."
+        message = f"'n' is {request.n}, but this server returns one choice only: leave it out."
         raise ApiError(400, message, param="n")
     if request.stream_options and not request.stream:
         message = "'stream_options' is only allowed when 'stream' is true."
@@ -128,7 +131,7 @@ def parse(body: bytes) -> ChatRequest:
 
 
 def _param(message: str) -> str | None:
-    """Find the field that a msgspec message is about, such as `messages[0].content`."""
+    """The field that a msgspec message names, such as `messages[0].content`."""
     path = re.search(r" - at `\$\.?(.*)`$", message)
     missing = re.search(r"missing required field `(\w+)`", message)
     return ".".join(found.group(1) for found in (path, missing) if found) or None

@@ -1,8 +1,8 @@
-"""Summarize by choosing sentences: every word of the answer stands in the document.
+"""Extractive summaries: every sentence of the answer is from the document.
 
-A sentence counts when many others speak of the same things (degree centrality over tf-idf vectors,
-as in LexRank), when it reads as finished prose, and when it stands early.
-Maximal marginal relevance keeps the chosen ones from repeating each other.
+A sentence has a high weight if many others share its terms (degree centrality over tf-idf vectors,
+as in LexRank), if it is finished prose, and if it is near the beginning.
+Maximal marginal relevance prevents repetition.
 """
 # ruff: noqa: RUF001  # full-width punctuation is meant
 
@@ -18,14 +18,14 @@ from components.local.standin.sentences import Sentence, split
 from components.local.standin.vectors import Vector, centrality, similarity, vectors
 
 NO_PROSE = "The text holds no prose that a summary could be taken from."
-"""The answer to tables, code, numbers and emptiness: nothing is made up."""
+"""The answer to tables, code, numbers and empty text; nothing is invented."""
 
 _MARK = re.compile(r"^<(/?)(document|summary)\b[^<>\n]*>[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Candidate:
-    """A sentence with what the choice needs: its part, its length and its weight."""
+    """A sentence with its part, its length, its weight and its vector."""
 
     text: str
     part: int
@@ -35,37 +35,37 @@ class _Candidate:
 
 
 def answer(message: str) -> str:
-    """Summarize what a user message marks as document or as partial summaries, else all of it."""
+    """Summarize the document or the partial summaries in a user message, or else all of it."""
     marks = list(_MARK.finditer(message))
     opened = [mark.end() for mark in marks if mark.groups() == ("", "document")]
     closed = [mark.start() for mark in marks if mark.groups() == ("/", "document")]
-    if opened and closed and opened[0] < closed[-1]:  # a document may itself hold such lines
+    if opened and closed and opened[0] < closed[-1]:  # a document may contain such lines
         return summarize(message[opened[0] : closed[-1]])
     parts = [
         message[mark.end() : end.start()]
         for mark, end in pairwise(marks)
         if mark.groups() == ("", "summary") and end.groups() == ("/", "summary")
     ]
-    told = [part for part in parts if part.strip() != NO_PROSE]  # a contents page, for example
-    return summarize(*(told if parts else [message]))
+    useful = [part for part in parts if part.strip() != NO_PROSE]  # a contents page, for example
+    return summarize(*(useful if parts else [message]))
 
 
 def summarize(*parts: str, max_sentences: int = 7, max_words: int = 150) -> str:
-    """Return the sentences that say most about `parts`, in their order, or `NO_PROSE`.
+    """Return the most representative sentences of `parts` in their order, or `NO_PROSE`.
 
-    Several parts are taken for summaries of consecutive parts: each gets its share.
-    Of a short text about every third sentence is chosen, three at least.
+    Several parts are summaries of consecutive parts of a document, and each gets its share.
+    From a short text about every third sentence is chosen, at least three.
     """
-    found = _candidates(parts)
-    if not found:
+    candidates = _candidates(parts)
+    if not candidates:
         return NO_PROSE
-    third = max(3, math.ceil(len(found) / 3))
+    third = max(3, math.ceil(len(candidates) / 3))
     limit = max_sentences if len(parts) > 1 else min(max_sentences, third)
-    return _join([candidate.text for candidate in _choose(found, limit, max_words)])
+    return _join([candidate.text for candidate in _choose(candidates, limit, max_words)])
 
 
 def _candidates(parts: Sequence[str]) -> list[_Candidate]:
-    """Weigh every sentence that reads as prose; fragments only where there is nothing else."""
+    """Weigh every sentence that is prose; use fragments only if there is no prose."""
     placed = [(part, sentence) for part, text in enumerate(parts) for sentence in split(text)]
     prose = _readable(placed) or _readable(
         [(part, replace(s, whole=True)) for part, s in placed if _only_words(s.text)]
@@ -98,41 +98,41 @@ def _readable(placed: list[tuple[int, Sentence]]) -> list[tuple[int, Sentence, f
 
 
 def _only_words(text: str) -> bool:
-    """Say whether an unfinished sentence is still a sentence: six words, and nothing but words."""
+    """True for an unfinished sentence of at least six words without other characters."""
     return words(text) >= 6 and all(c.isalpha() or c in " ,:'’-" for c in text)
 
 
-def _choose(found: list[_Candidate], limit: int, max_words: int) -> list[_Candidate]:
-    """Take the weightiest sentences that add something, from every part alike."""
+def _choose(candidates: list[_Candidate], limit: int, max_words: int) -> list[_Candidate]:
+    """Choose the sentences with the highest weight that add something, from all parts."""
     chosen: list[int] = []
     taken: Counter[int] = Counter()
-    overlap = [0.0] * len(found)
+    overlap = [0.0] * len(candidates)
     budget = float(max_words)
     least = 0.0
 
     def gain(i: int) -> float:
-        return found[i].weight * (1 - overlap[i])
+        return candidates[i].weight * (1 - overlap[i])
 
     while len(chosen) < limit:
-        fitting = [i for i, c in enumerate(found) if c.words <= budget and i not in chosen]
+        fitting = [i for i, c in enumerate(candidates) if c.words <= budget and i not in chosen]
         if not fitting:
             break
-        best = max(fitting, key=lambda i: gain(i) * 0.5 ** taken[found[i].part])
+        best = max(fitting, key=lambda i: gain(i) * 0.5 ** taken[candidates[i].part])
         if overlap[best] > 0.8 or (len(chosen) >= 3 and gain(best) < least):
             break
         least = least or gain(best) / 10
         chosen.append(best)
-        taken[found[best].part] += 1
-        budget -= found[best].words
+        taken[candidates[best].part] += 1
+        budget -= candidates[best].words
         overlap = [
-            max(known, similarity(c.vector, found[best].vector))
-            for known, c in zip(overlap, found, strict=True)
+            max(known, similarity(c.vector, candidates[best].vector))
+            for known, c in zip(overlap, candidates, strict=True)
         ]
-    return [found[i] for i in sorted(chosen)]
+    return [candidates[i] for i in sorted(chosen)]
 
 
 def _join(texts: list[str]) -> str:
-    """Write sentences after each other, and unfinished ones below each other."""
+    """Join sentences with spaces, and unfinished ones with line breaks."""
     joined = texts[0]
     for text in texts[1:]:
         last = joined[-1]

@@ -1,4 +1,4 @@
-"""Bound how many requests a minute are answered, the way hosted endpoints do."""
+"""A rate limit of requests per minute, as hosted endpoints have it."""
 
 import math
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Allowance:
-    """What one request found: let through or not, and what the headers say.
+    """The decision about one request, with the values of its headers.
 
     Attributes:
-        granted: The request may go on.
+        granted: True if the request is within the limit.
         limit: Requests per minute.
         remaining: Requests that could follow at once.
         retry_seconds: Until the next request would be granted.
@@ -24,7 +24,7 @@ class Allowance:
     reset_seconds: float
 
     def headers(self) -> dict[str, str]:
-        """Return the `x-ratelimit-*` headers, and `Retry-After` where the answer is no."""
+        """Return the `x-ratelimit-*` headers, and `Retry-After` if the request is not granted."""
         headers = {
             "x-ratelimit-limit-requests": str(self.limit),
             "x-ratelimit-remaining-requests": str(self.remaining),
@@ -46,12 +46,13 @@ class TokenBucket:
         self._read_at = clock()
 
     def take(self) -> Allowance:
-        """Take one request out, if there is one."""
+        """Count one request, if the bucket is not empty."""
         now = self._clock()
         per_second = self._limit / 60
         self._level = min(self._limit, self._level + (now - self._read_at) * per_second)
         self._read_at = now
-        granted = self._level >= 1 - 1e-9  # what was waited for exactly must not round to less
+        # The tolerance keeps rounding from refusing a caller that waited exactly long enough.
+        granted = self._level >= 1 - 1e-9
         if granted:
             self._level = max(0.0, self._level - 1)
         return Allowance(
@@ -64,5 +65,5 @@ class TokenBucket:
 
 
 def _duration(seconds: float) -> str:
-    """Write a duration as these headers do: 120ms, 8.571s."""
+    """Format a duration as in these headers: 120ms, 8.571s."""
     return f"{seconds * 1000:.0f}ms" if seconds < 1 else f"{round(seconds, 3):g}s"

@@ -1,4 +1,4 @@
-"""Judge how well a sentence reads on its own."""
+"""Rate how well a sentence reads without its context."""
 # ruff: noqa: RUF001  # full-width punctuation and Cyrillic letters are meant
 
 import re
@@ -98,7 +98,7 @@ _CYRILLIC = re.compile(r"[\u0400-\u052f]")
 
 
 def readability(sentence: Sentence) -> float:
-    """Say how well a sentence reads without its neighbours: 0 is not prose, about 1 is good."""
+    """Rate how well a sentence reads without its context: 0 is no prose, about 1 is good."""
     text = sentence.text
     length = words(text)
     if not sentence.whole or not 2 <= length <= 60 or len(text) > 600:
@@ -128,7 +128,7 @@ def words(text: str) -> float:
 
 
 def script(text: str) -> str:
-    """Name the writing that `text` is in, as far as a summary should not mix it."""
+    """The script of `text`, as far as a summary must not mix scripts."""
     for name, letters in (("cjk", _UNSPACED), ("cyrillic", _CYRILLIC)):
         if len(letters.findall(text)) > len(text) / 5:
             return name

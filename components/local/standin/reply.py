@@ -1,4 +1,4 @@
-"""An answer in the OpenAI dialect: at once, or as a stream of events."""
+"""A response in OpenAI's format: one object, or a stream of events."""
 
 import time
 import uuid
@@ -11,13 +11,13 @@ import msgspec
 from components.local.standin import tokens
 
 FINGERPRINT = "fp_extractive_standin"
-"""The `system_fingerprint` of every answer: whatever the model is called, no model answered."""
+"""The `system_fingerprint` of every answer; it says that no language model answered."""
 
 FinishReason = Literal["stop", "length"]
 
 
 def finish(text: str, *, stops: list[str], limit: int) -> tuple[str, FinishReason]:
-    """Cut `text` before a stop sequence or at `limit` tokens, and say whether it was the limit."""
+    """Cut `text` before a stop sequence or at `limit` tokens, and return the reason with it."""
     for stop in stops:
         text = text.split(stop, 1)[0]
     within = tokens.cut(text, limit)
@@ -42,7 +42,7 @@ class Reply:
         return self._envelope("chat.completion", [choice]) | {"usage": self._usage()}
 
     async def events(self, *, with_usage: bool) -> AsyncIterator[bytes]:
-        """Yield server-sent events: the role, a piece per token, the end, and maybe the usage."""
+        """Yield server-sent events: the role, a delta per token, the end, the usage if wanted."""
         pending = {"usage": None} if with_usage else {}
         deltas = [{"role": "assistant", "content": ""}]
         deltas += [{"content": piece} for piece in tokens.pieces(self.content)]

@@ -1,7 +1,7 @@
-"""Find the sentences of a text, and leave out what is not prose.
+"""Find the sentences of a text, and omit everything that is no prose.
 
-A text may come from a PDF, a web page, a manual or a Markdown file: lines are wrapped anywhere,
-and headings, page numbers, tables and code stand between the paragraphs.
+A text may be from a PDF, a web page, a manual or a Markdown file: lines are wrapped anywhere,
+and headings, page numbers, tables and code are between the paragraphs.
 """
 # ruff: noqa: RUF001  # full-width punctuation and Cyrillic letters are meant
 
@@ -66,9 +66,9 @@ class Sentence:
 
     Attributes:
         text: The words, with single spaces.
-        whole: It has its end, and, as far as one can see, its beginning.
+        whole: It has its end and, as far as the text shows, its beginning.
         opens: It is the first of its paragraph.
-        listed: It stands in a list.
+        listed: It is in a list.
     """
 
     text: str
@@ -105,7 +105,7 @@ def _sentences(block: _Paragraph) -> Iterator[Sentence]:
 
 
 def _ends(text: str, ending: re.Match[str]) -> bool:
-    """Say whether this punctuation ends a sentence, rather than an abbreviation or a number."""
+    """True if this punctuation ends a sentence, and not an abbreviation or a number."""
     mark = ending.group()[0]
     following = text[ending.end() : ending.end() + 40].lstrip()
     first = following.lstrip(_OPENERS)[:1]
@@ -167,19 +167,19 @@ def _one_line(block: list[str]) -> str:
 
 
 def _stops_short(line: str, following: str, width: int) -> bool:
-    """Say whether `line` ends its paragraph, or is a heading, though no blank line follows."""
+    """True if `line` ends its paragraph or is a heading, although no blank line follows."""
     if _SECTION.match(line) and not _FINISHED.search(line):
         return True
     return _columns(line) < 0.6 * width and not following[:1].islower() and line[-1] != ","
 
 
 def _columns(line: str) -> int:
-    """Return how wide `line` is in a fixed-width font, where an ideograph is as wide as two."""
+    """Return the width of `line` in a fixed-width font; an ideograph counts as two columns."""
     return len(line) + len(re.findall(f"[{CJK}]", line))
 
 
 def _usual_width(lines: list[str]) -> int:
-    """Return about how wide a full line is; where each paragraph is one line, 90."""
+    """Return the approximate width of a full line, 90 at most."""
     widths = sorted(_columns(line) for line in lines if line)
     return min(widths[len(widths) * 9 // 10], 90) if widths else 0
 

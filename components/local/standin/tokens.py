@@ -1,14 +1,14 @@
-"""Count and cut tokens about as a language model would, without any vocabulary.
+"""Count and cut tokens about as a language model does, without a vocabulary.
 
-The shares are those of the byte-pair encodings that served models use:
+The ratios are those of the byte-pair encodings of common models:
 about four characters of English per token, digits in threes, one token per CJK character.
 """
 
 import re
 from itertools import islice
 
-# Every alternative matches without looking past its own end, so a prefix that ends where a token
-# ends splits into the same tokens: what `cut` returns, `count` confirms.
+# No alternative looks past its own end, so a prefix that ends with a token splits into the same
+# tokens: `count` of a result of `cut` gives the requested number.
 _TOKEN = re.compile(
     r"""
       [ ]?[A-Za-z]{1,8}                                # most English words, with their space

@@ -1,4 +1,4 @@
-"""Compare sentences by the words they share."""
+"""Compare sentences by their common words."""
 # ruff: noqa: RUF001  # the typographic apostrophe is meant
 
 import math
@@ -19,15 +19,15 @@ def vectors(texts: Sequence[str]) -> list[Vector]:
     """Return the tf-idf vector of each text, where rare terms weigh more than common ones."""
     counted = [Counter(_terms(text)) for text in texts]
     spread = Counter(term for counts in counted for term in counts)
-    found = []
+    result = []
     for counts in counted:
         weights = {
             term: (1 + math.log(times)) * math.log(1 + len(texts) / spread[term])
             for term, times in counts.items()
         }
         norm = math.hypot(*weights.values()) or 1.0
-        found.append({term: weight / norm for term, weight in weights.items()})
-    return found
+        result.append({term: weight / norm for term, weight in weights.items()})
+    return result
 
 
 def centrality(of: Sequence[Vector]) -> list[float]:

@@ -1,4 +1,4 @@
-"""An EKS cluster is asked for as an engineer would: closed, encrypted, repaired and watched."""
+"""The inputs of an EKS cluster: private, encrypted, repaired and logged."""
 
 import json
 import re
@@ -26,8 +26,8 @@ TAG = "k8s.io/cluster-autoscaler/node-template"
 Planned = dict[tuple[str, str], Resource]
 
 
-class Watching(Monitor):
-    """Remembers what waits for what, beside what is asked for."""
+class RecordingMonitor(Monitor):
+    """Records the dependencies of each resource, beside its inputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,8 +41,8 @@ class Watching(Monitor):
         return super().RegisterResource(request)
 
 
-def observed(cidr: str = "10.20.0.0/16", **given: Any) -> Watching:
-    """What is asked for, and what the contract then says."""
+def observed(cidr: str = "10.20.0.0/16", **given: Any) -> RecordingMonitor:
+    """The planned resources of a cluster, with its attributes as outputs."""
     facts: dict[str, Any] = {
         "region": "us-east-1",
         "machine": machine("g6e.12xlarge"),
@@ -68,9 +68,9 @@ def observed(cidr: str = "10.20.0.0/16", **given: Any) -> Watching:
         pulumi.export("sources", made.entrance.sources)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("analysis.mock_engine.Monitor", Watching)
+        patch.setattr("analysis.mock_engine.Monitor", RecordingMonitor)
         monitor = observe(program, project="seamless", stack="test")
-    assert isinstance(monitor, Watching)
+    assert isinstance(monitor, RecordingMonitor)
     return monitor
 
 
@@ -79,12 +79,12 @@ def by_name(monitor: Monitor) -> Planned:
 
 
 @pytest.fixture(scope="module")
-def monitor() -> Watching:
+def monitor() -> RecordingMonitor:
     return observed()
 
 
 @pytest.fixture(scope="module")
-def dev(monitor: Watching) -> Planned:
+def dev(monitor: RecordingMonitor) -> Planned:
     return by_name(monitor)
 
 
@@ -132,7 +132,7 @@ def test_every_log_is_on_and_kept_for_a_while(dev: Planned, prod: Planned) -> No
     assert prod["LogGroup", "cluster-logs"].inputs["retentionInDays"] == 90
 
 
-def test_access_is_by_entries_and_support_never_becomes_the_dear_one(dev: Planned) -> None:
+def test_access_is_by_entries_and_extended_support_is_off(dev: Planned) -> None:
     made = dev["Cluster", "cluster"].inputs
 
     assert made["accessConfig"]["authenticationMode"] == "API"
@@ -181,7 +181,7 @@ def test_disks_are_encrypted_and_pods_get_no_credentials_of_the_node(
     assert (disk["ebs"]["encrypted"], disk["ebs"]["volumeType"]) == ("true", "gp3")
 
 
-def test_gpu_nodes_alone_are_tainted(dev: Planned, monitor: Watching) -> None:
+def test_gpu_nodes_alone_are_tainted(dev: Planned, monitor: RecordingMonitor) -> None:
     assert dev["NodeGroup", "cluster-gpu"].inputs["taints"] == [
         {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}
     ]
@@ -245,7 +245,7 @@ def test_policies_between_pods_are_enforced(dev: Planned) -> None:
     assert used(plugin, "podIdentityAssociations") == ["cluster-network"]
 
 
-def test_what_watches_gpus_runs_on_the_tainted_nodes(dev: Planned) -> None:
+def test_the_monitoring_agent_runs_on_the_tainted_nodes(dev: Planned) -> None:
     agent = dev["Addon", "cluster-eks-node-monitoring-agent"].inputs
 
     assert json.loads(agent["configurationValues"]) == {
@@ -253,10 +253,10 @@ def test_what_watches_gpus_runs_on_the_tainted_nodes(dev: Planned) -> None:
     }
 
 
-def test_the_cluster_has_its_permissions_logs_and_way_out_before_it_is_there(
-    monitor: Watching,
+def test_the_cluster_has_its_permissions_logs_and_egress_before_it_is_there(
+    monitor: RecordingMonitor,
 ) -> None:
-    """And so it has them until it is gone: without them EKS leaves things behind."""
+    """And so they are deleted after it: without them EKS leaves resources behind."""
     assert monitor.after["Cluster", "cluster"] >= {
         "cluster-control-amazoneksclusterpolicy",
         "cluster-logs",
@@ -265,7 +265,7 @@ def test_the_cluster_has_its_permissions_logs_and_way_out_before_it_is_there(
 
 
 @pytest.mark.parametrize("pool", ["system", "gpu"])
-def test_a_node_finds_a_network_when_it_joins(monitor: Watching, pool: str) -> None:
+def test_a_node_finds_a_network_when_it_joins(monitor: RecordingMonitor, pool: str) -> None:
     assert monitor.after["NodeGroup", f"cluster-{pool}"] >= {
         "cluster-eks-pod-identity-agent",
         "cluster-kube-proxy",
@@ -275,7 +275,7 @@ def test_a_node_finds_a_network_when_it_joins(monitor: Watching, pool: str) -> N
     }
 
 
-def test_what_is_in_the_cluster_goes_before_what_serves_it(monitor: Watching) -> None:
+def test_what_is_in_the_cluster_goes_before_what_serves_it(monitor: RecordingMonitor) -> None:
     assert monitor.after["kubernetes", "cluster"] >= {
         "cluster-aws-efs-csi-driver",
         "cluster-coredns",
@@ -285,11 +285,11 @@ def test_what_is_in_the_cluster_goes_before_what_serves_it(monitor: Watching) ->
     assert monitor.after["Addon", "cluster-coredns"] >= {"cluster-gpu", "cluster-system"}
 
 
-def test_everybody_is_one_user_to_the_weights(dev: Planned, monitor: Watching) -> None:
-    door = dev["AccessPoint", "cluster-weights"].inputs
+def test_every_client_is_one_user_of_the_weights(dev: Planned, monitor: RecordingMonitor) -> None:
+    access_point = dev["AccessPoint", "cluster-weights"].inputs
 
-    assert door["posixUser"] == {"uid": 2000, "gid": 2000}
-    assert door["rootDirectory"] == {
+    assert access_point["posixUser"] == {"uid": 2000, "gid": 2000}
+    assert access_point["rootDirectory"] == {
         "path": "/weights",
         "creationInfo": {"ownerUid": 2000, "ownerGid": 2000, "permissions": "0755"},
     }
@@ -297,9 +297,9 @@ def test_everybody_is_one_user_to_the_weights(dev: Planned, monitor: Watching) -
 
 
 def test_the_weights_are_encrypted_and_reached_from_the_nodes_alone(dev: Planned) -> None:
-    share = dev["FileSystem", "cluster-weights"].inputs
+    files = dev["FileSystem", "cluster-weights"].inputs
 
-    assert (share["encrypted"], share["throughputMode"]) == (True, "elastic")
+    assert (files["encrypted"], files["throughputMode"]) == (True, "elastic")
     (rule,) = [
         r for r in of_type(dev, "SecurityGroupIngressRule") if parent_name(r) == "cluster-weights"
     ]
@@ -309,16 +309,16 @@ def test_the_weights_are_encrypted_and_reached_from_the_nodes_alone(dev: Planned
     assert [used(mount, "securityGroups") for mount in mounts] == [["cluster-weights"]] * 2
 
 
-def test_the_balancer_is_inside_and_hands_tcp_on(dev: Planned, monitor: Watching) -> None:
-    balancer = dev["LoadBalancer", "cluster-entrance"].inputs
-    target = dev["TargetGroup", "cluster-entrance"].inputs
-    listener = dev["Listener", "cluster-entrance"].inputs
+def test_the_balancer_is_inside_and_hands_tcp_on(dev: Planned, monitor: RecordingMonitor) -> None:
+    balancer = dev["LoadBalancer", "cluster-load-balancer"].inputs
+    target = dev["TargetGroup", "cluster-load-balancer"].inputs
+    listener = dev["Listener", "cluster-load-balancer"].inputs
 
     assert (balancer["internal"], balancer["loadBalancerType"]) == (True, "network")
     assert (listener["port"], listener["protocol"]) == (443, "TCP")
     assert (target["port"], target["protocol"], target["targetType"]) == (30443, "TCP", "instance")
     assert target["healthCheck"] == {"protocol": "TCP", "port": "30443", "interval": 10}
-    attached = dev["Attachment", "cluster-entrance"]
+    attached = dev["Attachment", "cluster-load-balancer"]
     assert used(attached, "autoscalingGroupName") == ["cluster-system"]
     outputs = monitor.stack_outputs
     assert (outputs["service"], outputs["node_port"]) == ("NodePort", 30443)
@@ -333,25 +333,25 @@ def test_only_the_functions_reach_the_balancer_and_only_it_reaches_the_nodes_por
     dev: Planned,
 ) -> None:
     incoming, outgoing, nodes = (
-        dev["SecurityGroupIngressRule", "cluster-entrance-functions"],
-        dev["SecurityGroupEgressRule", "cluster-entrance-out"],
-        dev["SecurityGroupIngressRule", "cluster-entrance-nodes"],
+        dev["SecurityGroupIngressRule", "cluster-load-balancer-functions"],
+        dev["SecurityGroupEgressRule", "cluster-load-balancer-out"],
+        dev["SecurityGroupIngressRule", "cluster-load-balancer-nodes"],
     )
 
     assert {key: used(incoming, key) for key in incoming.uses} == {
         "referencedSecurityGroupId": ["network-functions"],
-        "securityGroupId": ["cluster-entrance"],
+        "securityGroupId": ["cluster-load-balancer"],
     }
     assert (incoming.inputs["fromPort"], incoming.inputs["toPort"]) == (443, 443)
     for rule in (outgoing, nodes):
         assert (rule.inputs["fromPort"], rule.inputs["toPort"]) == (30443, 30443)
         assert "cidrIpv4" not in rule.inputs
     assert used(outgoing, "referencedSecurityGroupId") == ["cluster"]
-    assert used(nodes, "referencedSecurityGroupId") == ["cluster-entrance"]
+    assert used(nodes, "referencedSecurityGroupId") == ["cluster-load-balancer"]
 
 
-def test_names_that_pulumi_makes_up_fit_where_they_go(dev: Planned) -> None:
-    """A balancer's name may have 32 characters, seven of them random behind a dash."""
+def test_generated_names_are_within_the_limits_of_length(dev: Planned) -> None:
+    """A load balancer's name may have 32 characters, eight of them Pulumi's suffix."""
     balancers = [r.name for kind in ("LoadBalancer", "TargetGroup") for r in of_type(dev, kind)]
     names = {name for _, name in dev}
 

@@ -1,4 +1,4 @@
-"""What a function must be let out to, by the URL of what it calls. No cloud."""
+"""Address and port of an endpoint's URL. No cloud."""
 
 import pytest
 

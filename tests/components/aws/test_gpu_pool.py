@@ -1,4 +1,4 @@
-"""Proves what a GPU pool at EKS says of its shares, and how its sick nodes are replaced."""
+"""The tags, labels and repair settings of the GPU node group."""
 
 from typing import Any
 
@@ -41,13 +41,15 @@ def asked(sharing: str, *, minimum: int = 0) -> Monitor:
 
 def nodes(monitor: Monitor) -> dict[str, Any]:
     (pool,) = [
-        r.inputs for r in monitor.planned if r.type.endswith(":NodeGroup") and "gpu" in r.name
+        r.inputs
+        for r in monitor.planned
+        if r.type == "aws:eks/nodeGroup:NodeGroup" and "gpu" in r.name
     ]
     return dict(pool)
 
 
 def hints(monitor: Monitor) -> dict[str, str]:
-    """What the cluster autoscaler reads of an empty group."""
+    """Tags that describe a node of an empty group to the cluster autoscaler."""
     tags = [r.inputs["tag"] for r in monitor.planned if r.type == "aws:autoscaling/tag:Tag"]
     return {tag["key"].removeprefix(HINT): tag["value"] for tag in tags}
 

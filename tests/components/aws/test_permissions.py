@@ -1,6 +1,6 @@
-"""What each function of the split variant may do at AWS, once every name is known.
+"""The IAM documents of the split variant, with all names known.
 
-The cloud is a mock that gives each resource an ARN of its own name. What AWS makes of the documents
+The cloud is a mock that gives each resource an ARN with its name. How AWS evaluates the documents
 is not shown here.
 """
 
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 
 class Cloud(mocks.MockMonitor):
-    """Answers every registration as if it were done, and remembers its inputs."""
+    """Answers every registration as if the resource were created, and records its inputs."""
 
     def __init__(self) -> None:
         super().__init__(None)  # type: ignore[arg-type]  # mocks answer what is answered here
@@ -56,7 +56,7 @@ class Cloud(mocks.MockMonitor):
 
 
 def known(type_: str, name: str) -> Json:
-    """What only AWS knows of a resource; more than any one has."""
+    """Outputs that AWS returns for a resource; a superset for all types."""
     service = type_.split(":")[1].split("/")[0]
     arn = f"arn:aws:{service}:us-east-1:{ACCOUNT}:{name}"
     return {
@@ -77,7 +77,7 @@ def known(type_: str, name: str) -> Json:
 
 @pytest.fixture(scope="module")
 def cloud() -> Cloud:
-    """All of the split arrangement, made once."""
+    """All resources of the split variant."""
     made = Cloud()
 
     async def run() -> None:
@@ -122,7 +122,7 @@ def _program() -> None:
         protect=False,
     )
     Watching(
-        "watching",
+        "monitoring",
         arrivals=store.arrivals,
         functions=functions,
         database=database,
@@ -142,7 +142,7 @@ def statements(cloud: Cloud, name: str, key: str = "policy") -> list[Json]:
 
 
 def allowed(cloud: Cloud, what: str) -> dict[str, set[str]]:
-    """What a function may do, action by action, and on what."""
+    """Resources that a function's role may access, by action."""
     may: dict[str, set[str]] = {}
     for statement in statements(cloud, f"functions-{what}-policy"):
         assert statement["Effect"] == "Allow"
@@ -223,18 +223,18 @@ def test_only_the_api_asks_the_worker_and_only_by_the_queue(cloud: Cloud) -> Non
 def test_only_one_function_reads_the_master_users_password_and_may_do_nothing_else(
     cloud: Cloud,
 ) -> None:
-    may = allowed(cloud, "own")
+    may = allowed(cloud, "database-bootstrap")
 
     assert set(may) == NETWORK | LOGS | SECRETS
     assert may["secretsmanager:GetSecretValue"] == {
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:rds",
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:database-role-secret",
     }
-    told = cloud.inputs["functions-own"]["environment"]["variables"]
+    told = cloud.inputs["functions-database-bootstrap"]["environment"]["variables"]
     assert told["MASTER_USER"] == "postgres"
     assert told["DATABASE_USER"] == "summarizer"
     assert (
-        cloud.inputs["functions-hand-over"]["triggers"]["password"]
+        cloud.inputs["functions-database-bootstrap-run"]["triggers"]["password"]
         == (told["DATABASE_PASSWORD_SECRET_ARN"])
     )
 
@@ -292,5 +292,5 @@ def test_a_function_is_told_where_its_secrets_lie(cloud: Cloud, what: str) -> No
 
 
 def test_a_secret_without_a_reference_is_refused() -> None:
-    with pytest.raises(ValueError, match="it must be"):
+    with pytest.raises(ValueError, match="must be"):
         environment({"API_TOKEN": "t"}, {"API_TOKEN": "arn"})

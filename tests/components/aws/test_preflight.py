@@ -1,7 +1,7 @@
-"""What AWS would refuse half-way is known before: who deploys, where, and what is allowed.
+"""Checks of an AWS account find a missing prerequisite before a deployment.
 
-The account is a server on this machine that speaks the Query API; identity and buckets are asked
-of moto as well. How AWS itself decides about policies is not shown here.
+The account is a server on this machine with the Query API; identity and buckets are checked with
+moto, too. How AWS itself evaluates policies is not shown here.
 """
 
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ import pytest
 
 from analysis.plan import make
 from components.aws.permissions import NEEDS
-from components.aws.preflight import ask
+from components.aws.preflight import check
 from components.preflight import Finding
 from tests.components.aws import account as accounts
 from tests.components.aws.account import Account
-from tests.intent import intent
+from tests.intent import context
 from tests.planned import planned
 
 DEPLOYER = "arn:aws:iam::123456789012:user/deployer"
 
 
 @pytest.fixture(autouse=True)
-def _nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whose machine this is does not matter."""
+def _no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests do not depend on the machine's own credentials."""
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
@@ -49,8 +49,8 @@ def _sign_in(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 
 def found(**overrides: str) -> dict[str, Finding]:
-    """What the account says to the split stack, by name."""
-    return {finding.name: finding for finding in ask(intent("split", overrides))}
+    """Findings for the split stack, by name."""
+    return {finding.name: finding for finding in check(context("split", overrides))}
 
 
 def test_an_account_that_allows_everything_is_asked_twice_about_permissions(
@@ -65,7 +65,7 @@ def test_an_account_that_allows_everything_is_asked_twice_about_permissions(
         "AWS permissions": True,
     }
     assert findings["AWS credentials"].found == DEPLOYER
-    assert findings["region"].found == "eu-central-1 is open to the account"
+    assert findings["region"].found == "eu-central-1 is enabled in the account"
     assert account.simulations == 2
 
 
@@ -77,29 +77,31 @@ def test_a_cluster_asks_for_the_aws_cli(
     if there:
         client.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    asked = intent("split", {})
+    asked = context("split", {})
     cluster = planned("aws:eks/cluster:Cluster", "cluster")
 
-    findings = {f.name: f for f in ask(replace(asked, resources=[*asked.resources, cluster]))}
+    findings = {f.name: f for f in check(replace(asked, resources=[*asked.resources, cluster]))}
 
     assert findings["AWS CLI"].ok is there
     if there:
         assert findings["AWS CLI"].found == str(client)
     else:
         assert findings["AWS CLI"].found == (
-            "There is no aws on PATH, which gives out the cluster's tokens"
+            "aws is not on PATH, which issues the cluster's tokens"
         )
         assert findings["AWS CLI"].remedy.startswith("Install it: ")
 
 
 def test_the_range_of_a_network_that_is_there_stays(account: Account) -> None:
     there = {"network-vpc": {"cidrBlock": "10.20.0.0/16"}}
-    moved = list(ask(intent("split", {"network_cidr": "10.30.0.0/16"}, existing=there)))
+    moved = list(check(context("split", {"network_cidr": "10.30.0.0/16"}, existing=there)))
     (refused,) = [f for f in moved if f.name == "network_cidr"]
     assert refused.ok is False
-    assert refused.found.startswith("Config network_cidr is '10.30.0.0/16', but the network has")
+    assert refused.found.startswith(
+        "Config network_cidr is '10.30.0.0/16', but the deployed network"
+    )
     assert refused.remedy == "pulumi config set network_cidr 10.20.0.0/16 --stack split"
-    assert not [f for f in ask(intent("split", existing=there)) if f.name == "network_cidr"]
+    assert not [f for f in check(context("split", existing=there)) if f.name == "network_cidr"]
 
 
 def test_a_permission_that_is_missing_is_named_with_whose_and_on_what(account: Account) -> None:
@@ -111,16 +113,17 @@ def test_a_permission_that_is_missing_is_named_with_whose_and_on_what(account: A
     assert found()["AWS permissions"] == Finding(
         name="AWS permissions",
         ok=False,
-        found=f"{DEPLOYER} may not do what the stack needs: "
-        "budgets:ModifyBudget on arn:aws:budgets::123456789012:budget/watching-budget-0000000, "
+        found=f"{DEPLOYER} lacks permissions that the stack needs: "
+        "budgets:ModifyBudget on arn:aws:budgets::123456789012:budget/monitoring-budget-0000000, "
         "lambda:CreateFunction on "
         "arn:aws:lambda:us-east-1:123456789012:function:functions-api-0000000",
-        remedy="Allow it in a policy of that identity, or deploy as another: export AWS_PROFILE=…",
+        remedy="Allow them in a policy of that identity, or deploy with another one: "
+        "export AWS_PROFILE=…",
     )
 
 
 def test_a_policy_for_our_resources_alone_is_enough(account: Account) -> None:
-    """What is not allowed on everything is asked for on the resource that needs it."""
+    """An action that is not allowed on `*` is simulated on the resource that needs it."""
     account.decides = lambda _, resource, __: (
         ("implicitDeny", "") if resource == "*" else ("allowed", "")
     )
@@ -167,7 +170,7 @@ def test_a_rule_about_regions_is_weighed_with_the_region_that_each_service_answe
 def test_of_an_assumed_role_the_role_s_policies_count(
     account: Account, refused: dict[str, str], principal: str
 ) -> None:
-    """By the ARN that IAM knows it by, where IAM tells it."""
+    """By the role's ARN, if IAM returns it."""
     account.arn = "arn:aws:sts::123456789012:assumed-role/Admin/me@example.com"
     account.role_path, account.refuses = "/aws-reserved/sso.amazonaws.com/", refused
 
@@ -179,7 +182,7 @@ def test_of_an_assumed_role_the_role_s_policies_count(
 def test_root_is_not_simulated(account: Account) -> None:
     account.arn = "arn:aws:iam::123456789012:root"
 
-    assert found()["AWS permissions"].found == "the account's root may do everything"
+    assert found()["AWS permissions"].found == "the root user has all permissions"
     assert account.simulations == 0
 
 
@@ -196,7 +199,7 @@ def test_an_account_that_does_not_tell_is_unknown(account: Account) -> None:
         "unknown: SimulatePrincipalPolicy answered AccessDenied"
     )
     assert findings["region"].found == (
-        "unknown whether us-east-1 is open: DescribeRegions answered UnauthorizedOperation"
+        "unknown whether us-east-1 is enabled: DescribeRegions answered UnauthorizedOperation"
     )
 
 
@@ -206,7 +209,7 @@ def test_a_region_that_the_account_has_not_opened_is_an_error(account: Account) 
     assert found(region="af-south-1")["region"] == Finding(
         name="region",
         ok=False,
-        found="Config region is 'af-south-1', but the account has not opened this region",
+        found="Config region is 'af-south-1', but this region is not enabled in the account",
         remedy="aws account enable-region --region-name af-south-1, and wait until it is enabled",
     )
 
@@ -218,9 +221,9 @@ def test_credentials_that_are_refused_are_an_error(account: Account) -> None:
         "AWS credentials": Finding(
             name="AWS credentials",
             ok=False,
-            found="AWS does not know who deploys: InvalidClientTokenId",
-            remedy="Say as whom: export AWS_PROFILE=…, or aws sso login; "
-            "then aws sts get-caller-identity",
+            found="There are no valid AWS credentials: InvalidClientTokenId",
+            remedy="Configure credentials: export AWS_PROFILE=…, or aws sso login; test them with: "
+            "aws sts get-caller-identity",
         )
     }
 
@@ -230,7 +233,7 @@ def test_credentials_that_are_missing_are_an_error() -> None:
 
     assert (finding.ok, finding.found) == (
         False,
-        "AWS does not know who deploys: Unable to locate credentials",
+        "There are no valid AWS credentials: Unable to locate credentials",
     )
 
 
@@ -250,13 +253,13 @@ def test_an_aws_that_is_not_reached_is_unknown(monkeypatch: pytest.MonkeyPatch) 
         "AWS credentials": Finding(
             name="AWS credentials",
             ok=None,
-            found="unknown: AWS did not answer (EndpointConnectionError)",
+            found="unknown: AWS did not respond (EndpointConnectionError)",
         )
     }
 
 
 def test_every_type_of_resource_in_the_stack_has_its_permissions_in_the_table() -> None:
-    """In `prod` with somebody who hears of alarms, on every rung that has types of its own."""
+    """In `prod` with an address for alarms, in each inference mode with its own types."""
     planned = [
         resource
         for rung in ("serverless", "cluster")
@@ -287,15 +290,15 @@ def test_a_type_that_is_not_in_the_table_is_said_to_be_unknown(
     known = {type_: row for type_, row in NEEDS.items() if type_ != "aws:kms/key:Key"}
     monkeypatch.setattr("components.aws.preflight.NEEDS", known)
 
-    *_, finding = ask(intent("split"))
+    *_, finding = check(context("split"))
 
-    assert (finding.ok, finding.found) == (None, "unknown what creating needs of aws:kms/key:Key")
+    assert (finding.ok, finding.found) == (None, "unknown which permissions aws:kms/key:Key need")
 
 
 def test_moto_knows_who_we_are_and_which_names_are_free(
     s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has no simulation, as an account may not allow one: that is unknown."""
+    """moto has no simulation, as an account may deny it: the result is unknown."""
     _sign_in(monkeypatch, s3)
 
     findings = found(bucket_name="nobody-has-this-name", region="eu-central-1")

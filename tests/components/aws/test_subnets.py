@@ -1,4 +1,4 @@
-"""The address plan is right for every range that it takes, and refuses the others. No cloud."""
+"""Subnets of a VPC's range, and the ranges that are refused. No cloud."""
 
 from ipaddress import IPv4Network
 from itertools import combinations
@@ -30,8 +30,8 @@ def test_a_private_subnet_is_a_quarter_and_a_public_one_has_256_addresses() -> N
 @pytest.mark.parametrize(
     ("cidr", "zones"), [("10.20.0.0/15", 2), ("10.20.0.0/21", 2), ("10.20.0.0/16", 4)]
 )
-def test_a_range_that_cannot_be_cut_is_refused(cidr: str, zones: int) -> None:
-    with pytest.raises(ValueError, match=f"CIDR {cidr} over {zones} zones cannot be cut: give"):
+def test_a_range_that_cannot_be_split_is_refused(cidr: str, zones: int) -> None:
+    with pytest.raises(ValueError, match=f"CIDR {cidr} cannot be split over {zones} zones: give"):
         subnets(cidr, zones)
 
 
@@ -40,7 +40,7 @@ def test_a_range_with_host_bits_is_refused() -> None:
         subnets("10.20.0.1/16", 2)
 
 
-def test_the_range_that_is_proposed_overlaps_nobody_s() -> None:
+def test_the_proposed_range_overlaps_no_peer() -> None:
     assert free([]) == "10.0.0.0/16"
     assert free(["10.0.0.0/15", "10.2.128.0/17"]) == "10.3.0.0/16"
     assert free(["10.0.0.0/8", "172.16.0.0/12"]) == "192.168.0.0/16"

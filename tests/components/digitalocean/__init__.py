@@ -1,1 +1,1 @@
-"""The resources of the integrated arrangement."""
+"""Tests of the components at DigitalOcean."""

@@ -110,7 +110,7 @@ class Cloud:
                 if authorization != f"Bearer {self.token}":
                     raise Refusal(401, "unauthorized", "Unable to authenticate you")
                 if "/".join(parts[1:]) in self.lists:
-                    return 200, self.lists["/".join(parts[1:])]
+                    return 200, self._page("/".join(parts[1:]), query)
                 return self._public(method, parts[1:], body)
             if parts[:4] == ["api", "v1", "namespaces", "_"]:
                 return self._openwhisk(
@@ -119,6 +119,16 @@ class Cloud:
         raise Refusal(404, "not_found", "The resource you were accessing could not be found.")
 
     # ------------------------------------------------------------ the public API
+
+    def _page(self, path: str, query: dict[str, str]) -> Json:
+        """A page of a list, with the URL of the next one; 20 rows unless more are requested."""
+        ((key, rows),) = self.lists[path].items()
+        if not isinstance(rows, list):
+            return self.lists[path]
+        size, page = min(int(query.get("per_page", 20)), 200), int(query.get("page", 1))
+        following = f"https://api.digitalocean.com/v2/{path}?page={page + 1}&per_page={size}"
+        links = {"pages": {"next": following}} if len(rows) > page * size else {}
+        return {key: rows[(page - 1) * size : page * size], "links": links}
 
     def _public(self, method: str, parts: list[str], body: Json) -> tuple[int, Json]:
         if parts[0] == "databases" and parts[2:] == ["ca"] and method == "GET":

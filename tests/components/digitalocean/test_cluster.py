@@ -1,4 +1,4 @@
-"""A DOKS cluster is asked for as a platform engineer would, and leaves to DOKS what DOKS does."""
+"""The inputs of a DOKS cluster, and the parts that DOKS manages itself."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ Planned = dict[str, Resource]
 
 
 def observed(stack: str = "test", **given: Any) -> Monitor:
-    """What is asked for, and what the contract then says."""
+    """The planned resources of a cluster, with its attributes as outputs."""
     facts: dict[str, Any] = {
         "region": "atl1",
         "machine": machine("gpu-mi300x1-192gb"),
@@ -85,8 +85,8 @@ def test_its_parts_have_ranges_of_their_own_in_its_network(dev: Planned) -> None
 
 
 @pytest.mark.parametrize("cidr", ["10.30.0.0/15", "10.30.0.0/21"])
-def test_a_range_that_cannot_be_cut_is_refused(cidr: str) -> None:
-    with pytest.raises(ValueError, match=f"network_cidr {cidr} cannot be cut: give a range from"):
+def test_a_range_that_cannot_be_split_is_refused(cidr: str) -> None:
+    with pytest.raises(ValueError, match=f"network_cidr {cidr} cannot be split: give a range from"):
         ranges(cidr)
 
 

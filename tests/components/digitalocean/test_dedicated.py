@@ -1,4 +1,4 @@
-"""The rung `dedicated` asks for what the provider's acceptance tests ask for, and keeps its keys.
+"""Dedicated Inference has the arguments of the provider's acceptance tests, and secret keys.
 
 Those tests: terraform-provider-digitalocean at 401992a (2026-08-06), dedicatedinference/
 resource_dedicated_inference_test.go and resource_dedicated_inference_token_test.go.
@@ -20,7 +20,7 @@ REPOSITORY = "Qwen/Qwen2.5-14B-Instruct"
 
 @pytest.fixture(scope="module")
 def monitor() -> Monitor:
-    """What is asked for, and what the contract then says."""
+    """The planned resources, with the attributes of the endpoint as outputs."""
 
     def program() -> None:
         made: Inference = DedicatedInference(
@@ -41,7 +41,7 @@ def monitor() -> Monitor:
 
 @pytest.fixture(scope="module")
 def planned(monitor: Monitor) -> dict[str, Resource]:
-    """By type."""
+    """The planned resources by type."""
     return {resource.type.split(":")[-1]: resource for resource in monitor.planned}
 
 

@@ -1,18 +1,18 @@
-"""What DigitalOcean would refuse half-way is known before: keys, token, scopes and taken names.
+"""Checks of a DigitalOcean account find a missing prerequisite before a deployment.
 
-The account is a server on this machine; how DigitalOcean weighs scopes is known from its
-specification only.
+The account is a server on this machine; the scopes of calls are those of DigitalOcean's
+specification.
 """
 
 from collections.abc import Iterator
 
 import pytest
 
-from components.digitalocean.preflight import KINDS, ask
+from components.digitalocean.preflight import KINDS, check
 from components.preflight import Finding
 from tests.components.digitalocean import cloud as clouds
 from tests.components.digitalocean.cloud import Cloud
-from tests.intent import intent
+from tests.intent import context
 from tools.workspace import project_name
 
 TITLE = f"{project_name()}-integrated"
@@ -23,7 +23,7 @@ TOKENS = "cloud.digitalocean.com/account/api/tokens"
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """An account without anything in it, and all keys."""
+    """An empty account, with all keys in the environment."""
     with clouds.running() as running:
         monkeypatch.setenv("DIGITALOCEAN_API_URL", running.url)
         monkeypatch.setenv("DIGITALOCEAN_TOKEN", running.token)
@@ -34,8 +34,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
 
 def lacking() -> list[Finding]:
-    """What the account lacks for the integrated stack."""
-    return [finding for finding in ask(intent("integrated")) if finding.ok is not True]
+    """Findings for the integrated stack that are not ok."""
+    return [finding for finding in check(context("integrated")) if finding.ok is not True]
 
 
 def test_an_account_with_everything_lacks_nothing_and_nothing_is_written(cloud: Cloud) -> None:
@@ -44,7 +44,7 @@ def test_an_account_with_everything_lacks_nothing_and_nothing_is_written(cloud: 
 
 
 def test_every_kind_of_the_table_is_asked_for_when_it_is_planned(cloud: Cloud) -> None:
-    list(ask(intent("integrated", {"alert_email": "you@example.com"})))
+    list(check(context("integrated", {"alert_email": "you@example.com"})))
 
     asked = {call.removeprefix("GET ") for call in cloud.calls}
     assert asked == {"/v2/account", *(kind.path for kind in KINDS.values())}
@@ -57,8 +57,8 @@ def test_a_token_that_is_missing_is_an_error(cloud: Cloud, monkeypatch: pytest.M
         Finding(
             name="DIGITALOCEAN_TOKEN",
             ok=False,
-            found="DIGITALOCEAN_TOKEN is not set, but everything is made with it",
-            remedy=f"Make one at {TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
+            found="DIGITALOCEAN_TOKEN is not set",
+            remedy=f"Create a token at {TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
         )
     ]
 
@@ -74,7 +74,7 @@ def test_a_token_that_is_refused_is_an_error_without_the_token(
             ok=False,
             found="DIGITALOCEAN_TOKEN is [secret], but DigitalOcean refuses it (401): it is wrong, "
             "expired or revoked",
-            remedy=f"Make another at {TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
+            remedy=f"Create a token at {TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
         )
     ]
 
@@ -86,9 +86,8 @@ def test_a_token_without_a_scope_is_an_error_that_names_the_scope(cloud: Cloud) 
         Finding(
             name="DIGITALOCEAN_TOKEN",
             ok=False,
-            found="DIGITALOCEAN_TOKEN has not the scope database:read, which GET /v2/databases "
-            "needs",
-            remedy=f"Make one with the scopes of docs/integrated.md at {TOKENS}, then: "
+            found="DIGITALOCEAN_TOKEN lacks the scope database:read, which GET /v2/databases needs",
+            remedy=f"Create a token with the scopes of docs/integrated.md at {TOKENS}, then: "
             "export DIGITALOCEAN_TOKEN=…",
         )
     ]
@@ -100,9 +99,7 @@ def test_an_account_that_is_locked_is_an_error(cloud: Cloud) -> None:
     (finding,) = lacking()
 
     assert finding.ok is False
-    assert finding.found == (
-        "The account of DIGITALOCEAN_TOKEN is locked, so it can make nothing: unpaid"
-    )
+    assert finding.found == ("The account of DIGITALOCEAN_TOKEN is locked: unpaid")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +122,7 @@ def test_a_spaces_key_that_is_missing_is_an_error(
         Finding(
             name="Spaces key",
             ok=False,
-            found=f"{said} not set, but buckets are made with a key, not with the token",
+            found=f"{said} not set, but a bucket needs a Spaces key",
             remedy="Make one with full access at cloud.digitalocean.com/spaces/access_keys, then: "
             f"export {' '.join(f'{variable}=…' for variable in missing)}",
         )
@@ -137,22 +134,30 @@ def test_a_name_that_the_account_has_already_is_an_error_unless_it_is_ours(cloud
     cloud.lists["projects"] = {"projects": [{"name": TITLE}]}
     ours = {
         "functions-namespace": {"label": TITLE},
-        "watching-project": {"name": TITLE},
+        "monitoring-project": {"name": TITLE},
     }
 
     assert [(finding.name, finding.found) for finding in lacking()] == [
         (
             "functions-namespace",
-            f"functions-namespace would have the label {TITLE!r}, but the account has "
-            "one already, and no two may have the same",
+            f"functions-namespace needs the label {TITLE!r}, but another resource of the account "
+            "has it, and it is unique",
         ),
         (
-            "watching-project",
-            f"watching-project would have the name {TITLE!r}, but the account has one "
-            "already, and no two may have the same",
+            "monitoring-project",
+            f"monitoring-project needs the name {TITLE!r}, but another resource of the account "
+            "has it, and it is unique",
         ),
     ]
-    assert all(f.ok for f in ask(intent("integrated", existing=ours)))
+    assert all(f.ok for f in check(context("integrated", existing=ours)))
+
+
+def test_a_name_on_the_second_page_of_a_list_is_taken_too(cloud: Cloud) -> None:
+    others = [{"name": f"project-{number}"} for number in range(200)]
+    cloud.lists["projects"] = {"projects": [*others, {"name": TITLE}]}
+
+    assert [finding.name for finding in lacking()] == ["monitoring-project"]
+    assert cloud.calls.count("GET /v2/projects") == 2
 
 
 def test_an_api_that_does_not_answer_is_unknown(
@@ -163,11 +168,11 @@ def test_an_api_that_does_not_answer_is_unknown(
     findings = lacking()
 
     assert {finding.ok for finding in findings} == {None}
-    assert findings[0].found == "unknown whether it is valid: was not answered (ConnectError)"
+    assert findings[0].found == "unknown whether it is valid: got no response (ConnectError)"
 
 
 def test_a_bucket_s_name_is_asked_for_where_the_bucket_will_be(cloud: Cloud) -> None:
-    findings = {f.name: f for f in ask(intent("integrated", {"bucket_name": "our-documents"}))}
+    findings = {f.name: f for f in check(context("integrated", {"bucket_name": "our-documents"}))}
 
     assert findings["bucket_name"].ok is None
     assert "http://127.0.0.1:9 did not answer" in findings["bucket_name"].found

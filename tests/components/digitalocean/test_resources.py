@@ -1,7 +1,7 @@
-"""Our dynamic resources of DigitalOcean Functions, without an engine, against the documented API.
+"""The dynamic resources of DigitalOcean Functions against the documented API, without an engine.
 
-What they make, change, see and delete; what they do when a call fails or its answer is lost; and
-what never gets into the state.
+Creation, update, refresh and deletion, failed calls and lost responses, and secrets that must not
+be in the state.
 """
 
 import base64
@@ -38,7 +38,7 @@ Props = dict[str, Any]
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """An account, and an environment that points to it. Nobody waits before a second try."""
+    """An account and its environment, without pauses before retries."""
     with clouds.running() as cloud:
         monkeypatch.setenv("DIGITALOCEAN_TOKEN", cloud.token)
         monkeypatch.setenv("DIGITALOCEAN_API_URL", cloud.url)
@@ -62,38 +62,38 @@ def code(tmp_path: Path) -> Path:
 
 
 def provider(module: Any) -> ResourceProvider:
-    """The provider of one of our modules."""
+    """The dynamic provider of a module."""
     fresh: ResourceProvider = module._Provider()
     return fresh
 
 
 def made(module: Any, inputs: Props) -> tuple[str, Props]:
-    """Create, as the engine does: id and outputs."""
+    """Id and outputs of `create`."""
     created = provider(module).create(inputs)
     assert created.outs is not None
     return created.id, dict(created.outs)
 
 
 def seen(module: Any, id_: str, props: Props) -> tuple[str | None, Props]:
-    """Read, as a refresh does."""
+    """Id and outputs of `read`, as in a refresh."""
     found = provider(module).read(id_, props)
     return found.id, dict(found.outs or {})
 
 
 def difference(module: Any, olds: Props, news: Props) -> tuple[bool | None, list[str]]:
-    """Whether anything changes, and what replaces."""
+    """Whether `diff` finds a change, and the properties that replace the resource."""
     found = provider(module).diff("id", olds, news)
     return found.changes, found.replaces or []
 
 
 def refused(module: Any, inputs: Props) -> dict[str, str]:
-    """What `check` has against the inputs."""
+    """Failures of `check`, by property."""
     failures = provider(module).check({}, inputs).failures or []
     return {failure.property: failure.reason for failure in failures}
 
 
 def inputs_of_a_function(space: str, code: Path, **changes: Any) -> Props:
-    """What the program asks for."""
+    """Inputs of the resource."""
     return {
         "namespace": space,
         "package": "summarizer",
@@ -112,7 +112,7 @@ def inputs_of_a_function(space: str, code: Path, **changes: Any) -> Props:
 
 
 def inputs_of_a_trigger(space: str, **changes: Any) -> Props:
-    """What the program asks for."""
+    """Inputs of the resource."""
     return {
         "namespace": space,
         "name": "sweep",
@@ -125,7 +125,7 @@ def inputs_of_a_trigger(space: str, **changes: Any) -> Props:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_pickled_provider_is_its_name_and_nothing_else(module: Any) -> None:
-    """So that no secret and no code lies in the state, and a changed provider is no change."""
+    """So the state has no secret and no code, and a changed provider is no change."""
     pickled = base64.b64decode(serialize_provider(provider(module)))
 
     assert module.__name__.encode() in pickled
@@ -140,7 +140,7 @@ def test_without_a_token_the_message_says_where_to_get_one(
 
     inputs = {"label": "a", "region": "tor1", "package": "summarizer"}
     for step in (refused, made):  # so that a preview says it already
-        with pytest.raises(MissingTokenError, match="and export DIGITALOCEAN_TOKEN"):
+        with pytest.raises(MissingTokenError, match="DIGITALOCEAN_TOKEN is not set"):
             step(namespace, inputs)
 
     assert cloud.calls == []
@@ -158,6 +158,17 @@ def test_a_wrong_token_is_refused_with_its_remedy_and_is_not_shown(
         "GET /v2/functions/namespaces answered 401: Unable to authenticate you. "
         "Check DIGITALOCEAN_TOKEN: it is wrong, expired or revoked."
     )
+
+
+def test_a_call_without_a_connection_is_repeated_whatever_its_method() -> None:
+    """It had no effect, so even a POST may be repeated."""
+    waited: list[float] = []
+    api = FunctionsApi("token", base_url="http://127.0.0.1:9", sleep=waited.append)
+
+    with closing(api), pytest.raises(ApiError, match="got no response: ConnectError"):
+        api.create_trigger("fn-1", name="sweep", function="a/b", cron="* * * * *")
+
+    assert waited == [1.0, 2.0, 4.0, 8.0]
 
 
 class TestNamespace:
@@ -188,7 +199,7 @@ class TestNamespace:
     ) -> None:
         made(namespace, self.INPUTS)
 
-        with pytest.raises(ApiError, match=r"'seamless-dev' answered 409: there is one already"):
+        with pytest.raises(ApiError, match=r"'seamless-dev' answered 409: it exists already"):
             made(namespace, self.INPUTS)
 
         assert len(cloud.namespaces) == 1
@@ -380,7 +391,7 @@ class TestFunction:
     ) -> None:
         cloud.fail("PUT .*/actions/summarizer/api", 0, after=True, times=TRIES)
 
-        with pytest.raises(ApiError, match="was not answered: RemoteProtocolError"):
+        with pytest.raises(ApiError, match="got no response: RemoteProtocolError"):
             made(function, inputs_of_a_function(space, code))
 
         assert cloud.namespaces[space].actions == {}
@@ -397,7 +408,9 @@ class TestFunction:
         provider(function).delete(id_, outputs)
 
     def test_a_bundle_that_is_not_there_is_named(self, cloud: Cloud, tmp_path: Path) -> None:
-        with pytest.raises(FileNotFoundError, match=r"'api' needs its bundle, but .*none\.zip is"):
+        with pytest.raises(
+            FileNotFoundError, match=r"The bundle of the function 'api' is missing: .*none\.zip"
+        ):
             made(function, inputs_of_a_function("fn-1", tmp_path / "none.zip"))
 
         assert cloud.calls == []
@@ -405,12 +418,13 @@ class TestFunction:
     @pytest.mark.parametrize(
         ("change", "reason"),
         [
-            ({"memory_mb": 2048}, "is 2048, but the platform takes 128 to 1024"),
-            ({"timeout_ms": 900_001}, "is 900001, but the platform takes 100 to 900000"),
-            ({"logs_kb": 512}, "is 512, but the platform takes 1 to 256"),
+            ({"memory_mb": 2048}, "is 2048, but the limits are 128 to 1024"),
+            ({"timeout_ms": 900_001}, "is 900001, but the limits are 100 to 900000"),
+            ({"logs_kb": 512}, "is 512, but the limits are 1 to 256"),
             (
                 {"name": "A b"},
-                "is 'A b', but must be a lower-case word of up to 63 letters",
+                "is 'A b', but must have at most 63 lower-case letters, digits and hyphens, and "
+                "start with a letter",
             ),
         ],
     )
@@ -534,10 +548,10 @@ class TestInvocationKey:
         assert cloud.namespaces[space].keys[id_]["name"] == "new"
 
     def test_a_create_whose_answer_is_lost_leaves_no_key(self, cloud: Cloud, space: str) -> None:
-        """Nobody knows its secret, so nobody could use it."""
+        """Its secret is lost, so it is useless."""
         cloud.fail("POST .*/keys", 0, after=True)
 
-        with pytest.raises(ApiError, match="was not answered"):
+        with pytest.raises(ApiError, match="got no response"):
             made(invocation_key, {"namespace": space, "name": "seamless-dev"})
 
         assert cloud.namespaces[space].keys == {}
@@ -564,7 +578,7 @@ def test_a_database_s_certificate_is_read_as_text(cloud: Cloud) -> None:
 def test_a_role_that_was_granted_nothing_becomes_the_owner_and_makes_its_tables(
     postgres: local.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As DigitalOcean leaves it: role and database are there, and belong to the administrator."""
+    """As at DigitalOcean: role and database exist, and the administrator owns the database."""
     monkeypatch.setenv("PGSSLMODE", "disable")
     admin: Props = {
         "host": "127.0.0.1",

@@ -1,4 +1,4 @@
-"""Programs that outlive the command that started them: known, stopped and cleared away."""
+"""Background programs: start, identification, stop and removal."""
 
 import json
 import os
@@ -18,7 +18,7 @@ SLEEPER = "import pathlib, time; pathlib.Path('ready').touch(); time.sleep(600)"
 
 
 def start(daemon: Daemon, program: str) -> int:
-    """Start a Python program that says it is ready by a file."""
+    """Start a Python program that writes a file when it is ready."""
     ready = daemon.folder / "ready"
     ready.unlink(missing_ok=True)
     daemon.folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def test_a_daemon_is_known_to_another_process_by_its_file(daemon: Daemon) -> Non
 def test_a_process_id_that_was_given_to_another_process_is_not_taken_for_ours(
     daemon: Daemon,
 ) -> None:
-    """Ids are used again, start times are not."""
+    """Process ids are reused."""
     start(daemon, SLEEPER)
     daemon.stop()
     stranger = {"pid": os.getpid(), "started": psutil.Process().create_time() - 100}
@@ -67,7 +67,7 @@ def test_a_program_that_ends_at_once_is_refused_with_the_end_of_its_log(daemon: 
 def test_stop_takes_the_children_too_and_a_program_that_does_not_listen(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SIGTERM first, SIGKILL for who stays."""
+    """SIGTERM first, then SIGKILL."""
     monkeypatch.setattr("components.local.daemon.STOP_SECONDS", 0.5)
     pid = start(
         daemon,
@@ -112,7 +112,7 @@ def test_remove_keeps_what_is_not_its_own(daemon: Daemon) -> None:
 def test_nothing_of_the_callers_environment_reaches_a_daemon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Least of all somebody's cloud keys."""
+    """Above all no cloud keys."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do not tell")
 
     environment = plain_environment({"A": "b"})

@@ -1,4 +1,4 @@
-"""The local dynamic resources without an engine: what they create, see, heal and delete."""
+"""The local dynamic resources without an engine: creation, refresh, repair and deletion."""
 
 import base64
 import os
@@ -14,7 +14,7 @@ import pytest
 from pulumi.dynamic import ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
 
-from components import generated
+from components import answering, generated
 from components.local import database, server, store
 from components.local.daemon import DaemonError
 from components.local.postgres import Postgres
@@ -22,14 +22,14 @@ from tests.local import until
 
 
 def provider(module: Any) -> ResourceProvider:
-    """The provider of one of our modules."""
+    """The dynamic provider of a module."""
     made: ResourceProvider = module._Provider()
     return made
 
 
-@pytest.mark.parametrize("module", [database, generated, server, store])
+@pytest.mark.parametrize("module", [answering, database, generated, server, store])
 def test_a_pickled_provider_is_its_name_and_nothing_else(module: Any) -> None:
-    """So that no secret and no code lies in the state, and a changed provider is no change."""
+    """So the state has no secret and no code, and a changed provider is no change."""
     pickled = base64.b64decode(serialize_provider(provider(module)))
 
     assert module.__name__.encode() in pickled
@@ -38,7 +38,7 @@ def test_a_pickled_provider_is_its_name_and_nothing_else(module: Any) -> None:
 
 
 def test_a_generated_secret_is_long_and_never_the_same() -> None:
-    """24 bytes of randomness are 32 characters, after a beginning."""
+    """24 random bytes are 32 characters, after the prefix."""
     values = {(provider(generated).create({"bytes": 24}).outs or {})["value"] for _ in range(20)}
 
     assert len(values) == 20
@@ -89,7 +89,7 @@ class TestPostgres:
 
     @pytest.fixture
     def inputs(self, tmp_path: Path) -> dict[str, Any]:
-        """What the program asks for."""
+        """Inputs of the resource."""
         return {
             "folder": str(tmp_path / "data"),
             "database": "summarizer",
@@ -148,7 +148,7 @@ class TestPostgres:
         monkeypatch.setattr("components.local.postgres._NAMESPACE", ["false"])
         with tempfile.TemporaryDirectory() as folder:
             server = Postgres(folder=Path(folder) / "data")
-            with pytest.raises(DaemonError, match="the user nobody cannot reach"):
+            with pytest.raises(DaemonError, match="the user nobody cannot access"):
                 server.start(password="secret")
             assert server.daemon.pid() is None
 

@@ -506,7 +506,7 @@ def test_settings_come_from_the_environment() -> None:
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({}, "STANDIN_API_KEY is not set: put the key that callers must send there."),
+        ({}, "STANDIN_API_KEY is not set: set it to the key that callers must send."),
         (
             {"STANDIN_API_KEY": KEY, "STANDIN_CONTEXT_TOKENS": "8k"},
             "STANDIN_CONTEXT_TOKENS is '8k': set a whole number of at least 1, or unset it.",

@@ -1,0 +1,46 @@
+"""Rules of security groups: one TCP port, between groups or to a range of addresses."""
+
+import pulumi
+from pulumi_aws import vpc
+
+
+def allow_ingress(
+    name: str,
+    group_id: pulumi.Input[str],
+    *,
+    source_group_id: pulumi.Input[str],
+    port: int,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Let members of the source group connect to a port of the group's members."""
+    vpc.SecurityGroupIngressRule(
+        name,
+        security_group_id=group_id,
+        referenced_security_group_id=source_group_id,
+        ip_protocol="tcp",
+        from_port=port,
+        to_port=port,
+        opts=opts,
+    )
+
+
+def allow_egress(
+    name: str,
+    group_id: pulumi.Input[str],
+    *,
+    target_group_id: pulumi.Input[str] | None = None,
+    cidr: str | None = None,
+    port: int,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Let the group's members connect to a port of another group's members, or of a CIDR."""
+    vpc.SecurityGroupEgressRule(
+        name,
+        security_group_id=group_id,
+        referenced_security_group_id=target_group_id,
+        cidr_ipv4=cidr,
+        ip_protocol="tcp",
+        from_port=port,
+        to_port=port,
+        opts=opts,
+    )
