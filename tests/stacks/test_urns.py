@@ -6,19 +6,15 @@ two are the user's. One that changes makes Pulumi delete a database and create a
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import yaml
 
-from analysis.plan import Plan, make
-from components.contracts import Rung
+from analysis.plan import Plan
 from policies.everywhere.stateful import STATEFUL
-from stacks.settings import SettingsError
+from tests.stacks.plans import CASES, plan
 
 FILE = Path(__file__).with_name("urns.yaml")
-STACKS = ("integrated", "local", "split")
-NEEDS = {("split", "dedicated"): {"inference_model": "accounts/mine/deployments/one"}}
 
 REMEDY = (
     "A stateful resource has another URN than in the last release, so an upgrade would delete it "
@@ -40,14 +36,8 @@ def urns(plan: Plan) -> Iterator[str]:
             yield f"{'$'.join(types)}::{resource.name}"
 
 
-@pytest.mark.parametrize("rung", get_args(Rung))
-@pytest.mark.parametrize("stack", STACKS)
-def test_what_holds_data_keeps_its_urn(stack: str, rung: str) -> None:
-    expected = yaml.safe_load(FILE.read_text())[stack].get(rung)
-    try:
-        planned = make(stack, {**NEEDS.get((stack, rung), {}), "inference": rung})
-    except SettingsError:
-        assert expected is None, f"{stack} offers no {rung} any more. {REMEDY}"
-        return
+@pytest.mark.parametrize(("stack", "mode"), CASES)
+def test_a_resource_that_holds_data_keeps_its_urn(stack: str, mode: str) -> None:
+    expected = yaml.safe_load(FILE.read_text())[stack][mode]
 
-    assert sorted(urns(planned)) == expected, REMEDY
+    assert sorted(urns(plan(stack, mode))) == expected, REMEDY
