@@ -224,7 +224,7 @@ def test(
         str,
         typer.Argument(
             metavar="[PART]",
-            help="unit, contract, cluster, engine, browser, workflow, live (costs money), or all.",
+            help="unit, contract, cluster, engine, browser, nightly, live (costs money), or all.",
         ),
     ] = "all",
 ) -> None:
