@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 
-from analysis.plan import Plan, make
+from analysis.plan import Plan, PlannedResource, make
 
 MODES = {
     "integrated": ("serverless", "dedicated", "cluster"),
@@ -29,3 +29,23 @@ def plan(stack: str, mode: str = "serverless") -> Plan:
 def names(planned: Plan) -> set[str]:
     """The logical names of a plan."""
     return {resource.name for resource in planned.resources}
+
+
+def by_urn(planned: Plan) -> dict[str, PlannedResource]:
+    """The resources by the end of their URN: `TYPE$TYPE::NAME`, the types from the outermost.
+
+    Of two components of one name, one inside the other as in the cluster mode, it has the outer.
+    """
+    components = {
+        r.name: r
+        for r in planned.resources
+        if r.type.startswith("seamless:") and r.parent != r.name
+    }
+    found = {}
+    for resource in planned.resources:
+        types, parent = [resource.type], resource.parent
+        while parent is not None:
+            types.insert(0, components[parent].type)
+            parent = components[parent].parent
+        found[f"{'$'.join(types)}::{resource.name}"] = resource
+    return found

@@ -1,18 +1,16 @@
-"""The URNs of what holds data stay from release to release: `tests/stacks/urns.yaml` lists them.
+"""Resources that hold data keep the URNs of `tests/stacks/urns.yaml` from release to release.
 
 A URN is made of the project, the stack, the types of all parents, the type and the name; the first
 two are the user's. One that changes makes Pulumi delete a database and create an empty one.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from analysis.plan import Plan
 from policies.everywhere.stateful import STATEFUL
-from tests.stacks.plans import CASES, plan
+from tests.stacks.plans import CASES, by_urn, plan
 
 FILE = Path(__file__).with_name("urns.yaml")
 
@@ -24,20 +22,9 @@ REMEDY = (
 )
 
 
-def urns(plan: Plan) -> Iterator[str]:
-    """What the stateful resources of a plan add to a URN: types from the outermost, then name."""
-    by_name = {resource.name: resource for resource in plan.resources}
-    for resource in plan.resources:
-        if resource.type in STATEFUL:
-            types, parent = [resource.type], resource.parent
-            while parent is not None:
-                types.insert(0, by_name[parent].type)
-                parent = by_name[parent].parent
-            yield f"{'$'.join(types)}::{resource.name}"
-
-
 @pytest.mark.parametrize(("stack", "mode"), CASES)
 def test_a_resource_that_holds_data_keeps_its_urn(stack: str, mode: str) -> None:
     expected = yaml.safe_load(FILE.read_text())[stack][mode]
 
-    assert sorted(urns(plan(stack, mode))) == expected, REMEDY
+    resources = by_urn(plan(stack, mode))
+    assert sorted(u for u, r in resources.items() if r.type in STATEFUL) == expected, REMEDY
