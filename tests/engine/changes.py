@@ -13,7 +13,7 @@ TAGGED = "(everything with tags)"
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """A value for a key, and the steps that a preview of each stack shows.
+    """A value for a key, and the steps of each stack: of an `up` for BY_A_MOVE, else of a preview.
 
     A text instead of steps is a part of the refusal.
     """
@@ -63,12 +63,7 @@ CHANGES: dict[str, Change] = {
         },
         integrated={
             "replaced": {"database-pool"},
-            "updated": {
-                *FUNCTIONS["updated"],
-                "database-cluster",
-                "store-bucket",
-                "watching-project",
-            },
+            "updated": {"database-cluster", "store-bucket", "watching-project"},
         },
     ),
     "protect": Change(

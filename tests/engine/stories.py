@@ -19,7 +19,7 @@ NOT_EXECUTED = {
     ("*", "./seamless down integrated*"): "it needs an account; test_clouds.py",
     ("*", "./seamless down split"): "it needs an account; test_clouds.py",
     ("docs/fork.md", "*"): "test_template.py, and tests/tools/test_fork.py in copies",
-    ("docs/new.md", "*"): "test_template.py does it, in a terminal that answers",
+    ("docs/new.md", "*"): "test_template.py, with `--yes` in the place of answers",
     ("docs/preview-in-ci.md", "*--against HEAD^1"): "tests/test_jobs.py runs it",
     ("docs/preview-in-ci.md", "*--against origin/main"): "README's line with another commit",
     ("docs/preview-in-ci.md", "*--all --json"): "the plans are those of README's line",
