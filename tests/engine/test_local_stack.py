@@ -179,7 +179,7 @@ def test_processes_that_died_are_drift_and_the_next_up_starts_them_again(
     dead = {name: clone.pid(name) for name in ("functions-host", "dedicated-server", "postgres")}
     for pid in dead.values():
         psutil.Process(pid).kill()
-        until(lambda pid=pid: None if runs(pid) else True)
+    until(lambda: None if any(runs(pid) for pid in dead.values()) else True)
 
     drifted = clone.run("preview", "--drift", expect=1)
     clone.run("up")
