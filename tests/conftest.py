@@ -1,6 +1,6 @@
-"""What tests share: one PostgreSQL server, one stand-in and one application for each process.
+"""Servers that the tests of a process share: PostgreSQL, the stand-in, the application, S3.
 
-A fork may delete an arrangement (docs/project.md): tests about it are skipped there.
+A fork may delete a variant (docs/project.md): tests about it are skipped there.
 """
 
 import gc
@@ -21,27 +21,26 @@ from tests.engine.clone import PROJECT
 # tests start would then compile the clouds' SDKs anew, which took half of the engine tests' time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-# pytest loads readline, which tells whatever it starts, such as another process of a run, how wide
-# a terminal is that is not there.
+# pytest loads readline, which sets the width of a terminal that no started process has.
 os.environ.pop("COLUMNS", None)
 
-# A wall clock tells nothing of a function where processes share the cores.
+# Where processes share the cores, wall time says nothing about a function.
 settings.register_profile("any clock", settings(), deadline=None)
 settings.load_profile("any clock")
 
-# The clouds' SDKs are half a million objects that stay: going over them at every 700 new ones took
-# a third of the time of the tests that make plans.
+# The clouds' SDKs are half a million lasting objects: a collection at every 700 new ones took a
+# third of the time of the tests that make plans.
 gc.set_threshold(50_000)
 
 GONE = {name for name in ("integrated", "split") if not (PROJECT / f"stacks/{name}.py").exists()}
-"""Arrangements that this fork has deleted."""
+"""Variants that this fork has deleted."""
 
 SAID = pytest.StashKey[list[str]]()
-"""What tests have to say beside that they pass: figures, tables."""
+"""Figures and tables that tests report at the end of the run."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Listen to the tests, also to those of other processes."""
+    """Collect the reports of the tests."""
     config.stash[SAID] = []
 
 
@@ -52,45 +51,45 @@ def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Tell the first process what was said in this one."""
+    """Send the reports of this process to the first one."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["said"] = session.config.stash[SAID]
 
 
 def pytest_testnodedown(node: WorkerController) -> None:
-    """Hear what was said in another process; one that crashed says nothing."""
+    """Add the reports of another process; one that crashed has none."""
     node.config.stash[SAID] += getattr(node, "workeroutput", {}).get("said", [])
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Print what was said."""
+    """Print the reports."""
     for text in config.stash[SAID]:
         terminalreporter.write_line(text)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> parallel.Stories:
-    """Keep stories together when processes share the run."""
+    """Keep tests that run in their order in one process."""
     return parallel.Stories(config, log)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with what takes longest when processes share the run."""
+    """Begin with the longest tests when processes share the run."""
     if hasattr(config, "workerinput"):
         parallel.sort(items)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup() -> Generator[None]:
-    """Skip a test whose fixtures are about an arrangement that is gone."""
+    """Skip a test whose fixtures need a variant that is deleted."""
     yield from _skipping_what_is_gone()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None]:
-    """Skip a test about an arrangement that is gone."""
+    """Skip a test that needs a variant that is deleted."""
     yield from _skipping_what_is_gone()
 
 

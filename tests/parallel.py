@@ -1,4 +1,4 @@
-"""What stays together when several processes share a run: the tests of a file, or of a story."""
+"""Which tests stay in one process of a parallel run: those of a file, or of one sequence."""
 
 import re
 
@@ -6,37 +6,32 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 PLACES = frozenset({"integrated", "split", "local", "lambda", "functions", "deployed"})
-"""Parameters of what takes long to set up: the tests of each are a story of their own."""
+"""Parameters of fixtures that take long to set up: the tests of each run in their order."""
 
 SHARED = re.compile(r"tests/contract/|tests/engine/\w+\.py")
-"""What such a parameter is shared in: a folder, a file."""
+"""Where tests share such a fixture: a folder, a file."""
 
-ALONE = ("tests/tools/test_fork.py",)
-"""Files of few tests, of which some take long, and none needs another."""
-
-LONGEST_FIRST = ("engine", "workflow", "browser")
-"""Marks of tests; whatever begins late is waited for at the end."""
+LONGEST_FIRST = ("engine", "browser")
+"""Marks of tests that begin first, since one that begins late prolongs the run."""
 
 
 class Stories(LoadScopeScheduling):
-    """Gives each process one story after the other."""
+    """Gives each process one sequence of tests after the other."""
 
     def _split_scope(self, nodeid: str) -> str:
         return story(nodeid)
 
 
 def story(nodeid: str) -> str:
-    """What a test is to run with, in order: one name for all of them."""
+    """The name of the sequence that a test belongs to."""
     file, _, test = nodeid.partition("::")
-    if file in ALONE:
-        return nodeid
     shared = SHARED.match(file)
     found = [word for word in re.split(r"[][-]", test) if word in PLACES]
     return f"{shared[0]}[{found[-1]}]" if shared and found else file
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """Put what takes longest first; the rest, and every story, keeps its order."""
+    """Put the longest tests first; every sequence keeps its order."""
 
     def rank(item: pytest.Item) -> int:
         ranks = [at for at, mark in enumerate(LONGEST_FIRST) if item.get_closest_marker(mark)]

@@ -1,4 +1,4 @@
-"""CI's jobs as GitHub's and GitLab's runners get them, without what is an action's."""
+"""The scripts of CI's jobs as GitHub's and GitLab's runners get them, without actions."""
 
 import re
 import subprocess
@@ -29,7 +29,7 @@ WORKFLOWS = {path.stem: load(path) for path in FILES}
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
-    """What one shell is given, with its variables."""
+    """The text and the variables of one shell."""
 
     shell: tuple[str, ...]
     text: str
@@ -63,7 +63,7 @@ def at_github(workflow: str, job: str, given: Mapping[str, str]) -> Iterator[Scr
     Args:
         workflow: The name of its file.
         job: Its name.
-        given: What expressions are worth.
+        given: The values of expressions.
     """
     for step in WORKFLOWS[workflow]["jobs"][job]["steps"]:
         if "run" in step and "== 'push'" not in step.get("if", ""):

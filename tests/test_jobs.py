@@ -1,7 +1,7 @@
-"""The scripts of CI's jobs, run in a clean clone as GitHub's and GitLab's runners would run them.
+"""The scripts of CI's jobs run in a clean clone as GitHub's and GitLab's runners run them.
 
-What an action does is not shown: what it would leave is there already, caches and credentials. The
-jobs with credentials deploy to simulated clouds.
+No action runs: the caches and the credentials that it would leave are there already. The jobs with
+credentials deploy to simulated clouds.
 """
 
 import os
@@ -23,26 +23,26 @@ from tests.history import commit, git
 from tests.runners import BASH, ROOT, Script, at_github, at_gitlab
 from tools.bootstrap import cache_folder
 
-pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]
 
 NARROWED = {
     "unit": "tests/functions/test_chunking.py",
     "engine": "tests/engine/test_local_stack.py -k second_up",
     "browser": "tests/browser/test_page.py -k empty_file",
 }
-"""What stands for a part of the tests."""
+"""A few tests that stand for a part of them."""
 
 CLOUDS = {"split": "aws", "integrated": "digitalocean"}
 
 VANISHES = {"split": "monitoring-dead-letters", "integrated": "monitoring-check"}
-"""What somebody deletes in the control panel."""
+"""A resource that is deleted in the control panel."""
 
 REPLACES = (
     "- **local serverless, local dedicated: `database-server` "
     "(`pulumi-python:dynamic/local:PostgresServer`) would be replaced: "
     "`database` `summarizer` → `other` (replaces).**"
 )
-"""What a reviewer is told of the change in the clone."""
+"""The line about the change in the clone."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def runner(clone: Path) -> dict[str, str]:
-    """The variables of a machine on which nobody has worked and nobody is logged in."""
+    """The variables of a fresh machine without a login."""
     theirs = ("PYTHONPATH", "VIRTUAL_ENV", "PYTEST_", "PULUMI_", "CI_", "GITHUB_", *ACCOUNTS)
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(theirs)},
@@ -76,7 +76,7 @@ def runner(clone: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def gitlab(clone: Path) -> dict[str, str]:
-    """What GitLab says of a merge request."""
+    """GitLab's variables of a merge request."""
     return {
         "CI_PROJECT_DIR": str(clone),
         "CI_BUILDS_DIR": str(clone.parent),
@@ -128,7 +128,7 @@ def test_the_scripts_of_a_job_without_credentials_run_in_a_clean_clone(
 
 @pytest.fixture
 def unconfigured(clone: Path) -> Iterator[None]:
-    """What a test sets for a stack is taken back."""
+    """Take back what a test sets for a stack."""
     yield
     git(clone, "checkout", "--quiet", "--", "stacks")
 

@@ -1,4 +1,4 @@
-"""What shares servers, or begins where another test ended, runs in one process and in its order."""
+"""Tests that share servers, or begin where another ended, run in one process in their order."""
 
 import pytest
 
@@ -16,8 +16,7 @@ from tests.parallel import story
         ("tests/engine/test_clouds.py::test_one[split-key]", "tests/engine/test_clouds.py[split]"),
         ("tests/engine/test_ladder.py::test_one[split]", "tests/engine/test_ladder.py[split]"),
         ("tests/engine/test_local_stack.py::test_one", "tests/engine/test_local_stack.py"),
-        ("tests/tools/test_fork.py::test_one[split]", "tests/tools/test_fork.py::test_one[split]"),
     ],
 )
-def test_a_story_has_one_name(nodeid: str, name: str) -> None:
+def test_tests_that_run_in_order_have_one_name(nodeid: str, name: str) -> None:
     assert story(nodeid) == name

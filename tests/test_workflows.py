@@ -21,7 +21,7 @@ PERMISSIONS = {
     ("ci", "check"): READ,
     ("ci", "test"): READ,
     ("ci", "plan"): READ,
-    ("forks", "forks"): READ,
+    ("nightly", "nightly"): READ,
     ("comment", "comment"): {"actions": "read", "contents": "read", "pull-requests": "write"},
     ("preview", "preview"): OIDC,
     ("deploy", "deploy"): OIDC,

@@ -221,7 +221,7 @@ def test(
         str,
         typer.Argument(
             metavar="PART",
-            help="all, unit, contract, engine, browser, workflow, cluster, forks or live (costs).",
+            help="all, unit, contract, engine, browser, nightly, cluster or live (costs money).",
         ),
     ] = "all",
 ) -> None:

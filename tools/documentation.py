@@ -26,7 +26,10 @@ REMOVABLE = {
         f"stacks/ladder/{name}.py",
         f"stacks/Pulumi.{name}.yaml",
         f"tests/stacks/test_{name}.py",
-        f"tests/stacks/{name}.yaml",
+        *(
+            f"tests/stacks/inventories/{name}-{mode}.yaml"
+            for mode in ("cluster", "dedicated", "serverless")
+        ),
         f"docs/{name}.md",
     )
     for name in ("integrated", "split")

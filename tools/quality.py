@@ -22,22 +22,24 @@ from tools.helm import HELM
 from tools.workspace import ROOT, CommandError
 
 PARTS = {
-    "all": ["-m", "not (cluster or forks)"],
-    "unit": ["-m", "not (engine or browser or cluster or workflow or forks)"],
+    "all": ["-m", "not (cluster or nightly)"],
+    "unit": ["-m", "not (engine or browser or cluster or nightly)"],
     "contract": ["tests/contract"],
     "cluster": ["-m", "cluster"],
     "engine": ["-m", "engine"],
     "browser": ["-m", "browser"],
-    "workflow": ["-m", "workflow"],
-    "forks": ["-m", "forks"],
+    "nightly": ["-m", "nightly"],
     "live": ["tests/live", "-m", "live", "-s"],
 }
 
-SHARED = {"all", "unit", "contract", "engine"}
-"""Parts that every core gets a share of; the others are one story, or show how long things take."""
+PARALLEL = {"all", "unit", "contract", "engine"}
+"""Parts that run in one process for each core; each of the others is a single sequence of tests."""
+
+SINGLE_PROCESS = {"-s", "--capture=no", "--pdb", "--trace"}
+"""Arguments of pytest that need one process, whose input and output they use."""
 
 MOST_PROCESSES = 8
-"""The longest story alone takes as long as all others in so many; each takes half a GB."""
+"""More would wait for the longest sequence of tests; each process takes half a GB."""
 
 
 def check(console: Console) -> int:
@@ -85,17 +87,17 @@ def _shown(command: Sequence[str]) -> str:
 def test(console: Console, part: str, arguments: Sequence[str]) -> int:
     """Get what a part of the tests needs, and run it; return pytest's status.
 
-    A part that nobody narrows, or wants to see otherwise, runs on every core.
+    Arguments go to pytest and keep the run parallel, but for those of SINGLE_PROCESS and `-n0`.
 
     Raises:
         CommandError: when there is no such part.
     """
     if part not in PARTS:
         raise CommandError(f"There is no part {part!r} of the tests. There are {', '.join(PARTS)}.")
-    if part in ("all", "engine", "forks", "live", "workflow"):
+    if part in ("all", "engine", "live", "nightly"):
         engine = ensure_engine(console.print)
         console.print(f"engine: Pulumi {engine.version} ({engine.source})")
-    if part in ("all", "browser", "forks"):
+    if part in ("all", "browser", "nightly"):
         browser = find_chromium() or ensure_chromium(console.print)
         console.print(f"browser: {browser}" if browser else "browser: none; its tests are skipped")
     if part == "cluster":
@@ -107,17 +109,18 @@ def test(console: Console, part: str, arguments: Sequence[str]) -> int:
         # `./seamless test live split` names an arrangement.
         places = {file.stem for file in (ROOT / "stacks").glob("[!_]*.py")}
         arguments = [f"--arrangement={a}" if a in places else a for a in arguments]
-    spread = _spread() if part in SHARED and not arguments else []
+    # A later -n of the arguments wins.
+    parallel = part in PARALLEL and SINGLE_PROCESS.isdisjoint(arguments)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *PARTS[part], *spread, *arguments],
+        [sys.executable, "-m", "pytest", *PARTS[part], *(_processes() * parallel), *arguments],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
     ).returncode
 
 
-def _spread() -> list[str]:
-    """What has pytest use the cores that this process may use: tests/parallel.py says how."""
-    may_use = getattr(os, "sched_getaffinity", None)  # not on macOS
-    cores = len(may_use(0)) if may_use else os.cpu_count() or 1
+def _processes() -> list[str]:
+    """Options that have pytest-xdist use the cores of this process; see tests/parallel.py."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return ["-n", str(min(cores, MOST_PROCESSES)), "--no-loadscope-reorder"] if cores > 1 else []

@@ -26,7 +26,7 @@ from pulumi_kubernetes.helm.v3 import Release
 from tests.clouds.small import Small
 
 pytestmark = [
-    pytest.mark.engine,
+    pytest.mark.nightly,  # deployments of the stacks use the same simulation every day
     # The SDK leaves tasks behind when the engine ends a program that runs in this process.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -25,7 +25,7 @@ with warnings.catch_warnings():
     import pulumi_digitalocean as digitalocean
 
 pytestmark = [
-    pytest.mark.engine,
+    pytest.mark.nightly,  # deployments of the stacks use the same simulation every day
     # The SDKs warn of parts of their own, which they import late.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     # The SDK leaves tasks behind when the engine ends a program that runs in this process.

@@ -8,7 +8,7 @@ from components.kubernetes.certificate import Certificate
 from tests.clouds.small import Small
 
 pytestmark = [
-    pytest.mark.engine,
+    pytest.mark.nightly,  # deployments of the stacks use the same simulation every day
     # The SDK leaves tasks behind when the engine ends a program that runs in this process, also
     # one of another test.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

@@ -14,9 +14,9 @@ EGRESS_RULE = "(the egress rule of the inference endpoint, which has another por
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """A value for a key, and what a preview of each stack says of it.
+    """A value for a key, and the steps of each stack: of an `up` for BY_A_MOVE, else of a preview.
 
-    A text instead of steps is what the refusal says.
+    A text instead of steps is a part of the refusal.
     """
 
     to: str | Sequence[Mapping[str, str]] | Mapping[str, str]
@@ -68,12 +68,7 @@ CHANGES: dict[str, Change] = {
         },
         integrated={
             "replaced": {"database-pool"},
-            "updated": {
-                *FUNCTIONS["updated"],
-                "database-cluster",
-                "store-bucket",
-                "monitoring-project",
-            },
+            "updated": {"database-cluster", "store-bucket", "monitoring-project"},
         },
     ),
     "protect": Change(
@@ -93,20 +88,20 @@ CHANGES: dict[str, Change] = {
     "inference_mode": Change(
         to="dedicated",
         needs={"inference_model": "accounts/mine/deployments/one"},
-        # Keys are told by the names of their endpoints, and the rung's own is called as the rung.
+        # Keys go by the names of their endpoints, and the mode's own endpoint is named as the mode.
         split={**FUNCTIONS, "replaced": {"functions-inference-key-version"}},
         integrated={**FUNCTIONS, "created": {"dedicated", "dedicated-ready"}},
     ),
     "inference_provider": Change(
         to="baseten",
         needs={"inference_url": "", "inference_model": ""},
-        split=ELSEWHERE,
+        split={**FUNCTIONS, "deleted": {EGRESS_RULE, "functions-inference"}},
         integrated=FUNCTIONS,
     ),
     "inference_url": Change(to="http://127.0.0.1:9/v1", split=ELSEWHERE, integrated=FUNCTIONS),
     "inference_model": Change(to="another/model", split=FUNCTIONS, integrated=FUNCTIONS),
     "inference_api_key": Change(
-        to="another-key-that-nobody-may-read",
+        to="another-key-of-a-test",
         secret=True,
         # Lambda reads it from Secrets Manager; its version is named so that functions start anew.
         split={**FUNCTIONS, "replaced": {"functions-inference-key-version"}},
@@ -134,7 +129,7 @@ CHANGES: dict[str, Change] = {
         split={**FUNCTIONS, "replaced": {"functions-inference-key-version"}},
         integrated=FUNCTIONS,
     ),
-    # Of rungs that these stacks are not on.
+    # Of modes that these stacks are not in.
     "fallback": Change(to="serverless", split=NOTHING, integrated=NOTHING),
     "gpu_model": Change(to="gpt-oss-20b", split=NOTHING, integrated=NOTHING),
     "gpu_type": Change(to="H200", split=NOTHING, integrated=NOTHING),
@@ -147,7 +142,7 @@ CHANGES: dict[str, Change] = {
     "gpu_device_group": Change(to="106", split=NOTHING, integrated=NOTHING),
     "gpu_model_revision": Change(to="a-commit", split=NOTHING, integrated=NOTHING),
     "hugging_face_token": Change(
-        to="token-that-nobody-may-read", secret=True, split=NOTHING, integrated=NOTHING
+        to="token-of-a-test", secret=True, split=NOTHING, integrated=NOTHING
     ),
     "kubernetes_version": Change(to="1.34", split=NOTHING, integrated=NOTHING),
     "cluster_region": Change(
@@ -237,7 +232,7 @@ CHANGES: dict[str, Change] = {
         },
     ),
     "log_destinations": Change(
-        to='[{"name": "logs", "logtail": {"token": "token-that-nobody-may-read"}}]',
+        to='[{"name": "logs", "logtail": {"token": "token-of-a-test"}}]',
         secret=True,
         split=NOTHING,
         integrated=FUNCTIONS,
@@ -246,29 +241,23 @@ CHANGES: dict[str, Change] = {
     "page_port": Change(to="8123", split=NOTHING, integrated=NOTHING),
 }
 
-APART = (
-    (
-        "monthly_budget_usd",
-        "alert_email",
-        "bucket_name",
-        *(key for key, row in CHANGES.items() if row.split == NOTHING == row.integrated),
-    ),
+ON_THE_ENGINE = (
+    # No resource is in two of these rows.
+    ("monthly_budget_usd", "alert_email", "bucket_name", "hugging_face_token"),
+    ("inference_endpoints", "inference_endpoint_keys"),  # refused without each other
+    ("inference_api_key",),
+    ("region",),
+    ("network_cidr",),
 )
-"""Keys that no resource has in common: one preview shows what each of them does."""
+"""Keys of which only an engine knows the steps, each with those that one preview shows with it.
 
-AT_ONCE = (
-    *APART,
-    # A key without its endpoint does nothing, and an endpoint without its key is refused.
-    ("inference_endpoints", "inference_endpoint_keys"),
-    # One variable of the functions says all of it; tests/stacks shows that each is a part of it.
-    (
-        "inference_model",
-        "inference_context_tokens",
-        "inference_input_usd_per_million",
-        "inference_output_usd_per_million",
-    ),
-)
-"""Keys that one preview is about."""
+A plan has no value of a secret, and does not know that a resource is replaced because another is.
+"""
 
-PREVIEWS = (*AT_ONCE, *((key,) for key in CHANGES if key not in {k for ks in AT_ONCE for k in ks}))
-"""Every key, in as few previews as tell what each of them does."""
+BY_A_MOVE = {"environment", "protect", "inference_mode"}
+"""Keys whose steps an `up` of test_clouds.py and test_ladder.py makes."""
+
+ON_THE_PLAN = [
+    key for key in CHANGES if key not in BY_A_MOVE | {k for keys in ON_THE_ENGINE for k in keys}
+]
+"""Keys whose steps a plan shows; tests/stacks/test_changes.py makes it."""

@@ -21,28 +21,25 @@ from tools.workspace import project_name
 PROJECT = Path(__file__).resolve().parents[2]
 
 NEW = "digest" if project_name() != "digest" else "notes"
-"""A name that this project does not have: it may be somebody's own, which has another."""
+"""A name that this project does not have; a renamed copy runs these tests, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clone:
-    """A copy of the project, and the commands that a person runs in it."""
+    """A copy of the project, and the commands that run in it."""
 
     root: Path
     stack: str
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
-    login: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Variables of a backend that somebody chose; none is the clone's own."""
-    checkpoints: bool = True
-    """False where no test cuts the engine off: it then writes the state once, at an update's end,
-    and not at each step, which takes most of its time where there are hundreds."""
+    checkpoints: bool = False
+    """True where a test kills the engine: it then writes the state at each step. Otherwise it
+    writes it once, at an update's end, which saves most of its time where there are hundreds."""
 
     def run(self, *command: str, expect: int = 0, seconds: float = 400) -> str:
         """Run `./seamless COMMAND`, check its status and return what it printed."""
         environment = {k: v for k, v in self.environment.items() if not k.startswith("PULUMI_")}
-        # A login of whoever runs the tests is nothing to us.
+        # Not the login of the person who runs the tests.
         environment |= {"PYTHONPATH": str(self.root), "PULUMI_HOME": str(self.root / "home")}
-        environment |= self.login
         if not self.checkpoints:
             environment |= {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
         done = subprocess.run(
@@ -116,6 +113,11 @@ class Clone:
                 found.append(process)
         return found
 
+    def kill(self) -> None:
+        """Kill every process of this clone."""
+        for process in self.processes():
+            process.kill()
+
     def documents(self) -> list[dict[str, Any]]:
         """The application's documents, newest first."""
         outputs = self.outputs()
@@ -137,7 +139,7 @@ class Clone:
 def clone(root: Path, stack: str, environment: Mapping[str, str] | None = None) -> Iterator[Clone]:
     """Copy what git knows of the project to a folder; no process of it is left at the end.
 
-    The one thing that is different is the table of inference providers, of whom none is asked.
+    Only the table of inference providers differs: no test may call one of them.
 
     Args:
         root: The folder to copy to.
@@ -158,8 +160,7 @@ def clone(root: Path, stack: str, environment: Mapping[str, str] | None = None) 
     try:
         yield copy
     finally:
-        for process in copy.processes():
-            process.kill()
+        copy.kill()
 
 
 def copy_files(root: Path) -> None:

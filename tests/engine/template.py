@@ -12,14 +12,16 @@ from tools.engine import ensure
 def new(template: Path, root: Path) -> str:
     """Make a project called NEW in an empty folder, and return what was printed.
 
-    Without a backend and without a network.
+    It uses no backend and no network, and no login of the person who runs the tests.
     """
+    engine = ensure(print)
+    others = {k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")}
     options = ("--name", NEW, "--generate-only", "--yes", "--offline")
     with tempfile.TemporaryDirectory() as home:
         done = subprocess.run(
-            [str(ensure(print).command), "new", str(template), *options],
+            [str(engine.command), "new", str(template), *options],
             cwd=root,
-            env=environment(Path(home)),
+            env=others | engine.environment(language_host=True) | {"PULUMI_HOME": home},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -27,10 +29,3 @@ def new(template: Path, root: Path) -> str:
         )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def environment(home: Path) -> dict[str, str]:
-    """This process's, with an engine, and without a login of whoever runs the tests."""
-    others = {k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")}
-    engine = ensure(print).environment(language_host=True)
-    return others | engine | {"PULUMI_HOME": str(home)}

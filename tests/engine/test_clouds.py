@@ -1,8 +1,8 @@
-"""Both cloud arrangements on a real Pulumi engine, at simulated clouds: from `up` to `down`.
+"""Both cloud variants on a real Pulumi engine, at simulated clouds: from `up` to `down`.
 
-The tests of one arrangement are one story and run in its order, on a copy of the project. What the
-clouds hold is compared with what the engine believes after every step that could part them. Nothing
-here leaves the machine, so what the real clouds think of these stacks is not shown.
+The tests of a variant run in their order, on one copy of the project. After every step that could
+make them differ, the resources of the cloud are compared with those of the state. Nothing leaves
+the machine: whether the real clouds accept these stacks is not shown.
 """
 
 import re
@@ -21,11 +21,11 @@ from tests.clouds import launch
 from tests.clouds.world import World
 from tests.components.digitalocean import cloud as functions_api
 from tests.engine.changes import (
-    APART,
+    BY_A_MOVE,
     CHANGES,
     EGRESS_RULE,
-    EVERYTHING,
-    PREVIEWS,
+    ON_THE_ENGINE,
+    ON_THE_PLAN,
     REGIONAL,
     TAGGED,
     Steps,
@@ -35,7 +35,7 @@ from tests.engine.clone import PROJECT, Clone, clone
 engine = pytest.mark.engine
 pytestmark = pytest.mark.timeout(600)
 
-INFERENCE_KEY = "key-that-nobody-may-read"
+INFERENCE_KEY = "key-of-a-test"
 ANOTHER_KEY = str(CHANGES["inference_api_key"].to)
 
 MODELS = ["a/model", "another/model"]
@@ -130,11 +130,6 @@ class Deployment:
         """What the rows of the table say of this stack, groups of resources by name."""
         cloud = self.world.resources().values()
         groups = {
-            EVERYTHING: {
-                name
-                for name, resource in self.clone.resources().items()
-                if not resource["type"].startswith("pulumi:")  # the stack and its providers
-            },
             REGIONAL: {item["name"] for item in cloud if "region" in item["outputs"]},
             EGRESS_RULE: {
                 item["name"]
@@ -239,12 +234,9 @@ def let_the_cluster_be(postgres: local.Server, world: World) -> None:
 
 
 @engine
-def test_a_preview_makes_nothing_and_up_asks_before_it_costs(deployment: Deployment) -> None:
-    """Everything would be created; without a yes it is not."""
-    printed = deployment.run("preview")
+def test_up_asks_before_it_makes_what_costs_money(deployment: Deployment) -> None:
     asked = deployment.clone.run("up", deployment.story.stack, expect=1)
 
-    assert f"{deployment.story.resources} to create" in printed
     assert "costs money" in asked
     assert deployment.in_cloud() == set()
 
@@ -291,12 +283,6 @@ def test_an_up_that_fails_in_the_middle_leaves_no_orphan_and_the_next_completes_
 
 
 @engine
-def test_a_second_up_changes_nothing(deployment: Deployment) -> None:
-    """Nothing is made anew or updated."""
-    assert f"{deployment.story.resources} unchanged" in deployment.run("up")
-
-
-@engine
 def test_the_outputs_are_complete_and_no_secret_lies_in_the_state(deployment: Deployment) -> None:
     """The key that was configured and the token that was generated are encrypted."""
     outputs = deployment.clone.outputs()
@@ -313,26 +299,29 @@ def test_the_outputs_are_complete_and_no_secret_lies_in_the_state(deployment: De
         assert [file for file in readable if file.stat().st_mode & 0o077] == []
 
 
-def test_every_config_value_is_expected_to_do_something_or_nothing() -> None:
-    """A new key needs a row; keys that are previewed at once may not hide one another."""
+def test_every_config_value_has_a_row_that_one_test_is_about() -> None:
     declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    tested = [*BY_A_MOVE, *ON_THE_PLAN, *(key for keys in ON_THE_ENGINE for key in keys)]
 
-    assert CHANGES.keys() == {key for key in declared if ":" not in key}
-    for stack in ("split", "integrated"):
-        for keys in APART:
-            touched = [
-                {name for names in getattr(CHANGES[key], stack).values() for name in names}
-                for key in keys
-            ]
-            assert not any(one & other for one, other in combinations(touched, 2))
+    assert sorted(tested) == sorted(CHANGES) == sorted(key for key in declared if ":" not in key)
+
+
+@pytest.mark.parametrize("stack", ["split", "integrated"])
+def test_no_two_keys_of_the_first_preview_touch_the_same_resource(stack: str) -> None:
+    touched = [
+        {name for names in getattr(CHANGES[key], stack).values() for name in names}
+        for key in ON_THE_ENGINE[0]
+    ]
+
+    assert not any(one & other for one, other in combinations(touched, 2))
 
 
 @engine
-@pytest.mark.parametrize("keys", PREVIEWS, ids=lambda keys: keys[0])
-def test_a_config_value_changes_what_it_should(
+@pytest.mark.parametrize("keys", ON_THE_ENGINE, ids=lambda keys: keys[0])
+def test_a_preview_shows_the_steps_of_a_config_value(
     deployment: Deployment, keys: tuple[str, ...]
 ) -> None:
-    """As a preview sees it; a value that a stack lacks is refused."""
+    """A value that the stack cannot have is refused."""
     seen, expected = deployment.would(*keys), deployment.should(*keys)
 
     if isinstance(expected, str):
@@ -342,8 +331,8 @@ def test_a_config_value_changes_what_it_should(
 
 
 @engine
-def test_a_refresh_sees_drift_and_the_next_up_mends_it(deployment: Deployment) -> None:
-    """Somebody changed one resource and deleted another in the control panel."""
+def test_a_refresh_sees_drift_and_the_next_up_corrects_it(deployment: Deployment) -> None:
+    """One resource was changed and another deleted in the control panel."""
     story = deployment.story
     name, output, wrong = story.drifts
     right = deployment.of(name)[output]
@@ -373,16 +362,20 @@ def test_an_update_that_fails_is_completed_by_the_next_up(deployment: Deployment
     story = deployment.story
     deployment.world.fail(story.database, "update", "the cloud is tired")
     deployment.clone.configure("environment", "prod")
+    expected = deployment.should("environment")
 
     failed = deployment.run("up", expect=1)
     agreed = deployment.agrees()
-    completed = steps(deployment.run("up"))
+    completed = deployment.run("up")
 
     assert "the cloud is tired" in failed
     assert agreed
-    assert story.database in completed["updated"]
-    assert completed.get("replaced", set()) == story.resized
+    assert story.database in steps(completed)["updated"]
     assert deployment.agrees()
+    first, second = steps(failed), steps(completed)
+    assert {
+        step: first.get(step, set()) | second.get(step, set()) for step in {*first, *second}
+    } == expected
 
 
 @engine

@@ -1,7 +1,6 @@
-"""The local stack on a real Pulumi engine: what a newcomer does, from the first `up` to `down`.
+"""The local stack on a real Pulumi engine, from the first `up` to `down`.
 
-The tests of this file are one story and run in its order, on a copy of the project with a state of
-its own.
+The tests of this file run in their order, on one copy of the project with a state of its own.
 """
 
 import json
@@ -22,7 +21,7 @@ from tests.local import runs, standin, until
 from tools.client import Client, ClientError
 from tools.workspace import project_name
 
-PEOPLE = 16
+CLIENTS = 16
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
@@ -111,16 +110,15 @@ def test_summarize_prints_json_for_scripts(clone: Clone, first_up: str) -> None:
     assert all(answer["summary"] for answer in answers)
 
 
-def test_the_rung_switch_replaces_neither_store_nor_database_nor_function(
+def test_a_change_of_the_mode_replaces_neither_store_nor_database_nor_functions(
     clone: Clone, first_up: str
 ) -> None:
-    """One config value: another server answers, everything else is where it was."""
     assert first_up
     _moves(clone, "serverless", "dedicated")
 
 
 def _moves(clone: Clone, before: str, after: str) -> None:
-    """The server of one rung comes, the other one's goes last, and all that holds data stays."""
+    """The server of one mode comes, that of the other goes last, and what holds data stays."""
     old, documents, url = clone.resources(), clone.documents(), clone.outputs()["page_url"]
     clone.run("pulumi", "config", "set", "inference_mode", after)
 
@@ -148,7 +146,7 @@ def _moves(clone: Clone, before: str, after: str) -> None:
 def test_any_endpoint_of_the_dialect_takes_the_place_of_the_stand_in(
     clone: Clone, first_up: str, tmp_path: Path
 ) -> None:
-    """Three values; a cost that nobody knows is shown as unknown. Afterwards all is as before."""
+    """Three values; an unknown cost is shown as unknown. Afterwards everything is as before."""
     assert first_up
     before = clone.config.read_text()
     with standin(tmp_path, "elsewhere") as endpoint:
@@ -171,51 +169,39 @@ def test_any_endpoint_of_the_dialect_takes_the_place_of_the_stand_in(
     assert clone.outputs()["inference_url"] != url
 
 
-@pytest.mark.parametrize("name", ["functions-host", "dedicated-server", "postgres"])
-def test_a_process_that_died_is_seen_by_preview_and_healed_by_the_next_up(
-    clone: Clone, first_up: str, name: str
+def test_processes_that_died_are_drift_and_the_next_up_starts_them_again(
+    clone: Clone, first_up: str
 ) -> None:
-    """Killed without warning; its port stays the same, so nothing else needs to change."""
+    """A nightly job asks for drift. Their ports stay the same, so that nothing else changes."""
     assert first_up
-    url, dead = clone.outputs()["page_url"], clone.pid(name)
-    psutil.Process(dead).kill()
-    until(lambda: True if not runs(dead) else None)
+    assert "13 unchanged" in clone.run("preview", "--drift")
+    url = clone.outputs()["page_url"]
+    dead = {name: clone.pid(name) for name in ("functions-host", "dedicated-server", "postgres")}
+    for pid in dead.values():
+        psutil.Process(pid).kill()
+    until(lambda: None if any(runs(pid) for pid in dead.values()) else True)
 
-    seen = clone.run("preview")
+    drifted = clone.run("preview", "--drift", expect=1)
     clone.run("up")
 
-    resource = "database-server" if name == "postgres" else name
-    assert resource in seen
-    assert runs(clone.pid(name))
-    assert clone.pid(name) != dead
+    assert "Stack local is not what its program asks for: 10 unchanged, 3 to update." in drifted
+    for name in ("functions-host", "dedicated-server", "database-server"):
+        assert name in drifted
+    for name, pid in dead.items():
+        assert clone.pid(name) != pid
+        assert runs(clone.pid(name))
     assert clone.outputs()["page_url"] == url
     assert clone.health()["database"] == "ok"
     assert "13 unchanged" in clone.run("preview")
 
 
-def test_drift_is_an_error_and_a_stack_that_is_what_it_should_be_has_none(
-    clone: Clone, first_up: str
-) -> None:
-    """What a nightly job asks; the engine looks at what is there before it answers."""
-    assert "13 unchanged" in clone.run("preview", "--drift")
-
-    dead = clone.pid("functions-host")
-    psutil.Process(dead).kill()
-    until(lambda: True if not runs(dead) else None)
-
-    drifted = clone.run("preview", "--drift", expect=1)
-    assert "Stack local has drifted: 12 unchanged, 1 to update." in drifted
-    clone.run("up")
-
-
 def test_a_plain_pulumi_up_works_on_the_same_stack(clone: Clone, first_up: str) -> None:
     """The engine's own CLI runs the program with its language host, and finds nothing to do."""
     assert first_up
-    assert "13 unchanged" in clone.run("pulumi", "preview", "--stack", "local")
     assert "13 unchanged" in clone.run("pulumi", "up", "--yes", "--stack", "local")
 
 
-def test_a_value_that_breaks_its_rule_is_refused_with_the_line_that_mends_it(
+def test_a_value_that_breaks_its_rule_is_refused_with_the_command_that_corrects_it(
     clone: Clone, first_up: str
 ) -> None:
     """Nothing is lost by it."""
@@ -239,9 +225,9 @@ def test_a_port_that_is_taken_is_named_and_the_application_comes_back(
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        clone.run("pulumi", "config", "set", "page_port", port, "--stack", "local")
+        clone.configure("page_port", port)
         printed = " ".join(clone.run("up", expect=1).split())
-    clone.run("pulumi", "config", "rm", "page_port", "--stack", "local")
+    clone.configure("page_port", None)
 
     clone.run("up")
 
@@ -303,34 +289,30 @@ def test_a_stack_that_another_command_holds_is_named_with_the_way_out(
     assert "13 unchanged" in clone.run("up")
 
 
-def test_the_same_value_leads_back_to_the_first_rung(clone: Clone, first_up: str) -> None:
-    """With whatever happened in between: the other direction of the one pair that local has."""
-    assert first_up
-    _moves(clone, "dedicated", "serverless")
-
-
 def test_a_move_loses_none_of_the_documents_that_are_in_flight(
     clone: Clone, first_up: str, tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    """Sixteen people hand in one document after the other while the rung changes under them."""
+    """Sixteen clients hand in one document after the other while the mode changes back."""
     assert first_up
-    clone.configure("inference_mode", "dedicated")
+    clone.configure("inference_mode", "serverless")
     outputs = clone.outputs()
 
     with (
         Client(outputs["page_url"], outputs["api_token"]) as client,
         ThreadPoolExecutor(1) as operator,
-        ThreadPoolExecutor(PEOPLE) as people,
+        ThreadPoolExecutor(CLIENTS) as clients,
     ):
+        handed_in = [clients.submit(_summarized, client, tmp_path / "before.txt")]
+        handed_in[0].result()
         moved = operator.submit(clone.run, "up")
-        handed_in: list[Future[Document]] = []
         waiting: set[Future[Document]] = set()
-        while not moved.done() or len(handed_in) < 100:
+        while not moved.done():
             file = tmp_path / f"{len(handed_in)}.txt"
-            handed_in.append(people.submit(_summarized, client, file))
+            handed_in.append(clients.submit(_summarized, client, file))
             waiting.add(handed_in[-1])
-            if len(waiting) >= PEOPLE:
+            if len(waiting) >= CLIENTS:
                 waiting = wait(waiting, return_when=FIRST_COMPLETED).not_done
+        handed_in.append(clients.submit(_summarized, client, tmp_path / "after.txt"))
         summaries = [document.result() for document in handed_in]
 
     assert "~ functions-host" in moved.result()
@@ -341,18 +323,18 @@ def test_a_move_loses_none_of_the_documents_that_are_in_flight(
         metrics = caller.get(f"{outputs['page_url']}metrics").text
     assert "seamless_documents_unfinished 0\n" in metrics
     assert 'seamless_documents{status="failed"}' not in metrics
-    say(f"Documents handed in during a move from rung to rung, by who answered: {dict(by_rung)}")
+    say(f"Documents handed in while the mode changed, by the mode that answered: {dict(by_rung)}")
 
 
 def _summarized(client: Client, file: Path) -> Document:
-    """Hand a document in and wait for its summary, as somebody who tries again."""
+    """Hand a document in and wait for its summary; try again while the application restarts."""
     file.write_text(f"The tower {file.stem} was built of granite. It has {file.stem} steps.")
 
     def patiently(call: Callable[[], Document | None]) -> Document:
         def tried() -> Document | None:
             try:
                 return call()
-            except ClientError:  # the application starts anew
+            except ClientError:
                 return None
 
         return until(tried, seconds=300)

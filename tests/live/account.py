@@ -1,10 +1,12 @@
 """An account at DigitalOcean on this machine, which lists what its simulated cloud holds.
 
-Forms of the lists are those of digitalocean/openapi at 7c1300c (2026-08-07); a page has two items,
-so that whoever reads only the first is found out.
+Forms of the lists are those of digitalocean/openapi at 7c1300c (2026-08-07). A page has two items,
+so that a test fails when only the first page is read.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 from tests.clouds.world import World
@@ -26,7 +28,7 @@ class Account(Cloud):
     Attributes:
         world: What exists beside the Functions.
         tags: Names of tags, which stay when what carried them is gone.
-        before: Called before a call, by `METHOD /path`.
+        before: Called once before a call, by a pattern of `METHOD /path`.
     """
 
     def __init__(self, world: World) -> None:
@@ -42,8 +44,9 @@ class Account(Cloud):
             Refusal: for all that is no success.
         """
         url = urlsplit(target)
-        if hook := self.before.pop(f"{method} {url.path}", None):
-            hook()
+        for pattern in list(self.before):
+            if re.fullmatch(pattern, f"{method} {url.path}"):
+                self.before.pop(pattern)()
         for item in self._items(_LISTS["/v2/databases"][1]):
             self.tags |= set(item.get("tags") or [])
         mine = url.path in _LISTS or url.path.startswith("/v2/tags")
@@ -60,6 +63,12 @@ class Account(Cloud):
                 key, token = _LISTS[url.path]
                 return 200, _page(key, self._items(token), page)
         return super().answer(method, target, authorization, body)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Change nothing at the Functions meanwhile."""
+        with self._lock:
+            yield
 
     def _items(self, token: str) -> list[Json]:
         return [

@@ -1,4 +1,4 @@
-"""What stands before a live deployment: its marker, its credentials, its name and its budget."""
+"""Checks before a live deployment: its marker, its credentials, its name and its budget."""
 
 import subprocess
 import sys
@@ -53,7 +53,7 @@ def collected(*arguments: str) -> str:
     return done.stdout
 
 
-def test_nothing_live_is_selected_unless_it_is_asked_for() -> None:
+def test_no_live_test_is_selected_without_its_marker() -> None:
     printed = collected("--collect-only", "-m", "not engine", "tests/live")
 
     assert "test_process.py" in printed
@@ -72,7 +72,9 @@ def test_nothing_live_is_selected_unless_it_is_asked_for() -> None:
         ("engine or live", True),
     ],
 )
-def test_only_an_expression_that_names_live_asks_for_it(expression: str, asks: bool) -> None:
+def test_only_a_marker_expression_that_names_live_selects_live_tests(
+    expression: str, asks: bool
+) -> None:
     assert asks_for_live(expression) is asks
 
 
@@ -90,7 +92,7 @@ def test_without_credentials_each_arrangement_is_skipped_with_the_variables_that
     )
 
 
-def test_credentials_are_complete_when_one_of_the_sets_is() -> None:
+def test_one_complete_set_of_credentials_is_enough() -> None:
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", INFERENCE_KEY: "c"}
     part = {"DIGITALOCEAN_TOKEN": "a", "SPACES_ACCESS_KEY_ID": "", INFERENCE_KEY: "c"}
 
@@ -102,7 +104,7 @@ def test_credentials_are_complete_when_one_of_the_sets_is() -> None:
     ]
 
 
-def test_a_name_says_when_it_was_made_and_is_found_in_any_text() -> None:
+def test_a_stack_name_holds_its_time_and_is_found_in_any_text() -> None:
     name = names.new(NOON)
 
     assert name.startswith("live-20261122t1200-")
@@ -115,7 +117,7 @@ def test_a_name_says_when_it_was_made_and_is_found_in_any_text() -> None:
 
 
 @pytest.mark.parametrize("arrangement", sorted(ACCOUNTS))
-def test_what_is_named_after_a_live_stack_keeps_to_the_shortest_limit(arrangement: str) -> None:
+def test_names_with_a_live_stack_in_them_keep_to_the_shortest_limit(arrangement: str) -> None:
     limited = [found for found in plan.make(arrangement).resources if found.type in LIMITS]
     lengths = [(found, len(f"{names.new()}-{found.name}-1234567")) for found in limited]
 
@@ -170,7 +172,7 @@ def test_a_type_or_size_without_a_price_is_unknown(unpriced: Resource) -> None:
     assert [charge.type for charge in found.unknown] == [unpriced.type]
 
 
-def test_a_price_of_one_region_says_nothing_of_another() -> None:
+def test_a_price_of_one_region_is_not_used_for_another() -> None:
     elsewhere = resource("pulumi:providers:aws", region="eu-central-1")
 
     found = budget.estimate([elsewhere, resource("aws:ec2/natGateway:NatGateway")], limit_hours=1)

@@ -1,17 +1,20 @@
-"""A live run that is killed in the middle leaves nothing that is not named, destroyed or both.
+"""A killed live run leaves only resources that the clean-up destroys or names.
 
-On the real engine at the simulated DigitalOcean; the contract is a stand-in that looks at what it
-is given. The kill takes everything at once, as an empty battery does: no handler runs, and the
-engine's lock and a half-made resource are left in the state. What a signal does, which leaves time
-to destroy, is in `test_process.py`.
+The real engine deploys to the simulated DigitalOcean; the contract is a stand-in that checks its
+inputs. The kill stops all processes at once, as a power failure does: no handler runs, and the
+engine's lock stays in the state. `test_process.py` tests signals, which leave time to destroy.
 """
 
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests import local
@@ -21,7 +24,6 @@ from tests.components.digitalocean import cloud as functions_api
 from tests.engine.clone import Clone, clone
 from tests.live.account import Account
 from tests.live.accounts import INFERENCE_KEY
-from tools.workspace import project_name
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(500)]
 
@@ -69,18 +71,28 @@ class Place:
         """Stacks that the engine has a state of."""
         return [file.name for file in self._states()]
 
-    def left(self) -> bool | None:
-        """True when something with the stack's tag exists, and the engine knows of all there is."""
-        known = "".join(file.read_text() for file in self._states())
-        there = [resource["id"] for resource in self.world.resources().values()]
-        tagged = any(tag.startswith("stack:") for tag in self.account.tags)
-        return (tagged and bool(there) and all(id_ in known for id_ in there)) or None
+    def kill(self) -> bool | None:
+        """Kill the run once the state lists all that exists; no cloud makes anything meanwhile."""
+        with self.world.change() as resources, self.account.paused():
+            known = "".join(file.read_text() for file in self._states())
+            made = [*(item["id"] for item in resources.values()), *self.account.namespaces]
+            if not all(id_ in known for id_ in made):
+                return None
+            while processes := self.clone.processes():
+                # Parents first, so that none of them sees a child end.
+                processes.sort(key=lambda process: process.create_time())
+                for number in (signal.SIGSTOP, signal.SIGKILL):
+                    for process in processes:
+                        with suppress(psutil.NoSuchProcess):
+                            process.send_signal(number)
+                psutil.wait_procs(processes, timeout=60)
+        return True
 
     def _states(self) -> Iterator[Path]:
         return (self.clone.root / ".seamless" / "state" / ".pulumi" / "stacks").rglob("*.json")
 
     def is_empty(self) -> None:
-        """Nothing is left anywhere."""
+        """Nothing is left in the clouds, in the state and in `stacks/`."""
         assert self.world.resources() == {}
         assert self.account.namespaces == {}
         assert [tag for tag in self.account.tags if tag.startswith("stack:")] == []
@@ -99,8 +111,9 @@ def place(
     account = Account(world)
     with (
         functions_api.running(account),
-        clone(folder / "clone", "integrated", environment) as copy,
+        clone(folder / "clone", "integrated", environment) as made,
     ):
+        copy = replace(made, checkpoints=True)
         environment |= {
             "COLUMNS": "250",
             "DIGITALOCEAN_API_URL": account.url,
@@ -132,50 +145,63 @@ def place(
         yield Place(clone=copy, world=world, account=account)
 
 
-def test_a_run_that_is_killed_leaves_what_it_made_and_says_where(place: Place) -> None:
-    """A part of the stack exists, the engine's lock is held by nobody."""
+ORPHAN = "an-id-that-no-state-has"
+
+
+def test_a_run_that_is_killed_leaves_its_resources_its_files_and_the_lock(place: Place) -> None:
+    """The cluster exists when its certificate is read, and the engine has recorded it."""
+    done = threading.Event()
 
     def die() -> None:
-        # Not before there is something to leave: what is independent is made in any order.
-        local.until(place.left)
-        for process in place.clone.processes():
-            process.kill()
+        local.until(place.kill, seconds=300)
+        (file,) = place.stack_files()
+        name = file.removeprefix("Pulumi.").removesuffix(".yaml")
+        with place.world.change() as resources:  # made, but the engine died before it knew
+            resources[ORPHAN] = {
+                "type": "digitalocean:index/uptimeCheck:UptimeCheck",
+                "name": "watching-check",
+                "id": ORPHAN,
+                "outputs": {"name": f"{name}-watching-check"},
+            }
+        done.set()
 
-    place.account.before["POST /v2/functions/namespaces"] = die
+    place.account.before["GET /v2/databases/[^/]+/ca"] = die
 
-    place.live(expect=-9)
+    place.live(expect=-signal.SIGKILL)
 
-    assert place.world.resources() != {}
+    assert done.wait(timeout=300)
+    types = {resource["type"] for resource in place.world.resources().values()}
+    assert "digitalocean:index/databaseCluster:DatabaseCluster" in types
     assert len(place.stack_files()) == 1
     assert len(place.states()) == 1
     assert list((place.clone.root / ".seamless" / "state" / ".pulumi" / "locks").rglob("*.json"))
 
 
-def test_cleaning_up_destroys_that_and_names_what_is_in_no_state(place: Place) -> None:
-    """The engine died while the namespace was made, so nobody but the cloud knows of it."""
+def test_cleaning_up_destroys_what_the_state_has_and_names_the_rest(place: Place) -> None:
     (killed,) = place.stack_files()
     name = killed.removeprefix("Pulumi.").removesuffix(".yaml")
-    (orphan,) = place.account.namespaces
 
     printed = place.live("--clean", "--settle=0", expect=1)
 
     assert f"{name}: its run was killed; destroying it" in printed
     assert f"deleted tag stack:{name}" in printed
-    assert f"{name} left functions namespace {project_name()}-{name}" in printed
-    assert f"doctl serverless namespaces delete {orphan} --force" in printed
-    assert place.world.resources() == {}
+    assert f"{name} left uptime check {name}-watching-check" in printed
+    assert f"doctl monitoring uptime delete {ORPHAN}" in printed
+    assert list(place.world.resources()) == [ORPHAN]
+    assert place.account.namespaces == {}
     assert place.states() == []
     assert place.stack_files() == [killed]
 
 
 def test_the_next_run_keeps_the_contract_and_leaves_nothing(place: Place) -> None:
-    """Neither in the cloud, nor at the Functions, nor in the state, nor in the stack files."""
-    place.account.namespaces.clear()  # as somebody did by the command that was printed
+    """Once the orphan is deleted by the command that was printed."""
+    with place.world.change() as resources:
+        del resources[ORPHAN]
 
     printed = place.live("--settle=0", expect=0)
 
     assert "clean-up: 1 killed runs destroyed; asked integrated" in printed
-    assert "2 passed, 1 skipped" in printed  # split, which nobody asked for
+    assert "2 passed, 1 skipped" in printed  # split, which was not named
     assert (place.clone.root / "contract-was-here").read_text().startswith("live-")
     place.is_empty()
     assert KEY not in printed

@@ -1,7 +1,8 @@
 """A command of a live run is stopped in order: by a signal, and when its time is over.
 
-The engine here is a program called `pulumi` that takes a moment to finish what it has begun. As the
-real one it listens to SIGINT also where that was ignored when it began, as it is below `nohup … &`.
+The engine here is a program called `pulumi` that goes on for a moment after SIGINT, so that one
+that is killed at once leaves no trace. As the real one it handles SIGINT also where that was
+ignored when it began, as below `nohup … &`.
 """
 
 import os
@@ -25,8 +26,9 @@ def finish(*_):
     raise SystemExit(1)
 
 signal.signal(signal.SIGINT, finish)
-with open(sys.argv[1] + ".pid", "w") as file:
+with open(sys.argv[1] + ".new", "w") as file:
     print(os.getpid(), file=file)
+os.rename(sys.argv[1] + ".new", sys.argv[1] + ".pid")
 while True:
     signal.pause()
 """
@@ -42,9 +44,17 @@ def engine(tmp_path: Path) -> list[str]:
     return [sys.executable, "-c", script]
 
 
-def test_what_takes_too_long_is_stopped_when_the_engine_has_finished(
-    engine: list[str], tmp_path: Path
+def test_a_command_that_takes_too_long_is_stopped_when_the_engine_has_finished(
+    engine: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its time is over as soon as the engine runs, however long that took."""
+
+    def expire(running: subprocess.Popen[str], _: str | None, timeout: float) -> None:
+        local.until(lambda: (tmp_path / "done.pid").exists() or None, seconds=100)
+        raise subprocess.TimeoutExpired(running.args, timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", expire)
+
     with pytest.raises(TimeoutError, match="took more than 1 s"):
         process.run(engine, seconds=1)
 
@@ -70,14 +80,14 @@ def test_a_signal_stops_the_engine_in_order_and_then_the_run(
                 process.run(engine)
         finally:
             messenger.wait()
-            os.kill(os.getpid(), number)  # the second one does not disturb what is destroyed
+            os.kill(os.getpid(), number)  # the second one does not stop the clean-up
             destroyed = True
 
     assert (tmp_path / "done").read_text() == "finished\n"
     assert destroyed
 
 
-def test_what_it_reads_comes_through_a_pipe_and_what_is_hidden_is_not_inherited(
+def test_input_comes_through_a_pipe_and_hidden_variables_are_not_inherited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HIDDEN", "key")
@@ -92,11 +102,11 @@ def test_what_it_reads_comes_through_a_pipe_and_what_is_hidden_is_not_inherited(
     assert (tmp_path / "out").read_text() == "secret None 1\n"
 
 
-def test_a_status_is_given_back() -> None:
+def test_the_status_of_a_command_is_returned() -> None:
     assert process.run([sys.executable, "-c", "raise SystemExit(3)"]) == 3
 
 
-def test_stopping_what_has_ended_is_fine() -> None:
+def test_stopping_a_process_that_has_ended_does_nothing() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
 

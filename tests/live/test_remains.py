@@ -1,4 +1,4 @@
-"""What live stacks left is found: by moto at AWS, by a local account at DigitalOcean."""
+"""Resources that live stacks left are found: at AWS in moto, at DigitalOcean in a local account."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -47,7 +47,7 @@ def bucket(client: Any) -> Iterator[str]:
     client("s3").delete_bucket(Bucket=name)
 
 
-def test_what_is_tagged_at_aws_is_found_with_the_command_that_deletes_it(
+def test_tagged_resources_at_aws_are_found_with_the_command_that_deletes_them(
     client: Any, bucket: str
 ) -> None:
     url = client("sqs").create_queue(QueueName=f"{MINE}-queue", tags=tags(MINE))["QueueUrl"]
@@ -61,7 +61,7 @@ def test_what_is_tagged_at_aws_is_found_with_the_command_that_deletes_it(
     ]
 
 
-def test_what_aws_cannot_list_by_tag_is_found_by_name(client: Any) -> None:
+def test_resources_that_aws_cannot_list_by_tag_are_found_by_name(client: Any) -> None:
     role, board = f"{MINE}-functions-api-role-1234567", f"{project_name()}-{MINE}"
     logs = f"/aws/rds/instance/{MINE}-database-instance-1234567/postgresql"
     client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
@@ -78,7 +78,7 @@ def test_what_aws_cannot_list_by_tag_is_found_by_name(client: Any) -> None:
     assert remains.of(MINE, aws.look) == []
 
 
-def test_a_key_that_waits_for_its_deletion_is_not_left(client: Any) -> None:
+def test_a_key_that_is_scheduled_for_deletion_is_not_reported(client: Any) -> None:
     pairs = [{"TagKey": key, "TagValue": value} for key, value in tags(MINE).items()]
     key = client("kms").create_key(Tags=pairs)["KeyMetadata"]
 
@@ -90,7 +90,7 @@ def test_a_key_that_waits_for_its_deletion_is_not_left(client: Any) -> None:
     assert remains.of(MINE, aws.look) == []
 
 
-def test_what_is_not_of_a_live_stack_is_nobodys_business(client: Any) -> None:
+def test_resources_of_other_stacks_and_projects_are_not_reported(client: Any) -> None:
     made = [
         client("sqs").create_queue(QueueName="a", tags=tags("split")),
         client("sqs").create_queue(QueueName="b", tags={**tags(MINE), "project": "another"}),
@@ -152,7 +152,9 @@ def account(
         yield fresh
 
 
-def test_what_is_left_at_digitalocean_is_found_on_every_page(account: Account, bucket: str) -> None:
+def test_resources_left_at_digitalocean_are_found_on_every_page(
+    account: Account, bucket: str
+) -> None:
     found = remains.of(MINE, digitalocean.look)
 
     assert [(remain.what, remain.delete) for remain in found] == [
@@ -183,14 +185,14 @@ def test_what_is_left_at_digitalocean_is_found_on_every_page(account: Account, b
     assert "secret" not in str(found)
 
 
-def test_only_the_stacks_own_tag_is_tidied(account: Account) -> None:
+def test_only_the_tag_of_the_stack_is_deleted(account: Account) -> None:
     tidied = digitalocean.tidy(MINE)
 
     assert tidied == [f"tag stack:{MINE}"]
     assert account.tags == {"app:seamless", "env:dev", "another"}
 
 
-def test_what_is_abandoned_is_old_and_has_no_file_here() -> None:
+def test_abandoned_resources_are_old_and_have_no_stack_file() -> None:
     left = [
         Remain(stack=stack, what="thing", delete="rm thing")
         for stack in (OTHER, names.new(), "live-20200102t0000-abcdef")
@@ -204,7 +206,7 @@ def test_what_is_abandoned_is_old_and_has_no_file_here() -> None:
     assert list(remains.lines(found)) == [f"{OTHER} left thing", "    rm thing"]
 
 
-def test_a_cloud_that_lists_the_dead_is_asked_again_until_it_does_not() -> None:
+def test_a_cloud_that_still_lists_deleted_resources_is_asked_again() -> None:
     thing = Remain(stack=MINE, what="thing", delete="rm thing")
     answers = iter([[thing], [thing], []])
 
@@ -212,7 +214,7 @@ def test_a_cloud_that_lists_the_dead_is_asked_again_until_it_does_not() -> None:
     assert next(answers, None) is None
 
 
-def test_what_stays_is_told_when_the_time_is_over() -> None:
+def test_resources_that_stay_are_reported_when_the_time_is_over() -> None:
     thing = Remain(stack=MINE, what="thing", delete="rm thing")
 
     assert remains.settled(MINE, lambda: [thing], seconds=0, pause=0) == [thing]

@@ -1,34 +1,17 @@
 """The integrated stack's plan: what it consists of, and what a config value changes."""
 
-from pathlib import Path
-
 import pytest
-import yaml
 
 from analysis.plan import make
 from resources import SECRET, Resource
 from stacks.errors import ConfigError
-from tests.stacks.test_local import inventory, missing, names
-from tools.workspace import project_name
-
-INVENTORY = Path(__file__).with_name("integrated.yaml")
-
-# Importing the SDK warns of its own old names.
+from tests.stacks.plans import names
 
 
 def planned(name: str, overrides: dict[str, str] | None = None) -> Resource:
     """One resource of the plan."""
     (found,) = (r for r in make("integrated", overrides).resources if r.name == name)
     return found
-
-
-def test_the_plan_meets_its_inventory() -> None:
-    """Every count, and the inputs that matter."""
-    expected = yaml.safe_load(INVENTORY.read_text().replace("PROJECT", project_name()))
-    actual = inventory(make("integrated"))
-
-    assert expected["counts"] == actual["counts"]
-    assert missing(expected, actual) == [], yaml.safe_dump(actual)
 
 
 def test_prod_protects_the_data_and_takes_two_nodes_and_changes_nothing_else_but_names() -> None:

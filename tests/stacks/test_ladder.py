@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from functools import cache
 from itertools import permutations
 
 import pytest
@@ -11,17 +10,10 @@ from analysis.plan import Plan, make
 from policies.everywhere.stateful import STATEFUL
 from resources import Resource
 from stacks.errors import ConfigError
+from tests.stacks.plans import MODES, plan
 from tools.workspace import ROOT
 
-RUNGS = {
-    "integrated": ("serverless", "dedicated", "cluster"),
-    "split": ("serverless", "dedicated", "cluster"),
-    "local": ("serverless", "dedicated"),
-}
-NEEDS = {("split", "dedicated"): {"inference_model": "accounts/mine/deployments/one"}}
-"""What a person must have set up before."""
-
-PAIRS = [(name, *pair) for name, rungs in RUNGS.items() for pair in permutations(rungs, 2)]
+PAIRS = [(name, *pair) for name, rungs in MODES.items() for pair in permutations(rungs, 2)]
 
 MODEL_WEIGHTS = {
     "aws:efs/fileSystem:FileSystem",
@@ -41,12 +33,6 @@ POINTED = {
     "local": {"functions-host"},
 }
 """What must change, since it is told of the endpoint."""
-
-
-@cache
-def plan(stack: str, rung: str) -> Plan:
-    """A stack on a rung."""
-    return make(stack, {**NEEDS.get((stack, rung), {}), "inference_mode": rung})
 
 
 def by_name(planned: Plan) -> dict[tuple[str, str], Resource]:
@@ -75,9 +61,9 @@ def test_a_move_changes_the_endpoint_and_who_is_pointed_at_it_and_nothing_else(
     }
 
 
-@pytest.mark.parametrize("stack", RUNGS)
+@pytest.mark.parametrize("stack", MODES)
 def test_the_outputs_name_the_rung_and_stay_the_same_otherwise(stack: str) -> None:
-    for rung in RUNGS[stack]:
+    for rung in MODES[stack]:
         assert plan(stack, rung).rung == rung
         assert plan(stack, rung).outputs.keys() == plan(stack, "serverless").outputs.keys()
 

@@ -1,60 +1,13 @@
 """The local stack's plan: what it consists of, and what a config value changes. No engine runs."""
 
 import json
-from collections import Counter
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from analysis.plan import Plan, make
+from analysis.plan import make
 from resources import name_of
 from stacks.errors import ConfigError
-from tests.planned import parent_name
-
-INVENTORY = Path(__file__).with_name("local.yaml")
-
-
-def inventory(plan: Plan) -> dict[str, Any]:
-    """A plan in the form of an inventory."""
-    return {
-        "counts": dict(Counter(resource.type for resource in plan.resources)),
-        "resources": {
-            r.name: {
-                "parent": parent_name(r),
-                "protect": r.protect,
-                "secret_inputs": r.secret_inputs,
-                "inputs": r.inputs,
-            }
-            for r in plan.resources
-        },
-        "outputs": plan.outputs,
-    }
-
-
-def missing(expected: Any, actual: Any, path: str = "") -> list[str]:
-    """Where a partial expectation is not met."""
-    if isinstance(expected, dict) and isinstance(actual, dict):
-        return [
-            problem
-            for key, value in expected.items()
-            for problem in missing(value, actual.get(key), f"{path}.{key}")
-        ]
-    return [] if expected == actual else [f"{path}: expected {expected!r}, is {actual!r}"]
-
-
-def names(plan: Plan) -> set[str]:
-    """The logical names of a plan."""
-    return {resource.name for resource in plan.resources}
-
-
-def test_the_plan_meets_its_inventory() -> None:
-    """Every count, and the inputs that matter."""
-    expected, actual = yaml.safe_load(INVENTORY.read_text()), inventory(make("local"))
-
-    assert expected["counts"] == actual["counts"]
-    assert missing(expected, actual) == [], yaml.safe_dump(actual)
+from tests.stacks.plans import names
 
 
 def test_the_rung_changes_the_inference_and_what_the_functions_are_told_and_nothing_else() -> None:

@@ -7,17 +7,16 @@ same is shown in `tests/contract`.
 import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analysis.plan import Plan, make
 from components import bundle as bundles
 from components.bundle import NOT_SHIPPED, PROJECT, TARGETS, sources
 from functions.settings import variable_names
 from stacks.outputs import Outputs
+from tests.stacks.plans import plan
 
 STACKS = ("local", "integrated", "split")
 
@@ -58,12 +57,6 @@ ADDED = {
     },
 }
 """What only this stack's functions are told, by role, with the reason."""
-
-
-@cache
-def plan(stack: str) -> Plan:
-    """The plan of a stack as it is checked in."""
-    return make(stack)
 
 
 def told(stack: str, role: str) -> Mapping[str, Any]:

@@ -6,20 +6,16 @@ That AWS takes these inputs is not shown here.
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from analysis.plan import Plan, make
 from functions.settings import variable_names
 from resources import UNKNOWN, Resource
 from stacks.errors import ConfigError
 from tests.planned import used
-from tests.stacks.test_local import inventory, missing, names
-
-INVENTORY = Path(__file__).with_name("split.yaml")
+from tests.stacks.plans import names
 
 
 @cache
@@ -29,20 +25,13 @@ def plan(**overrides: str) -> Plan:
 
 
 def by_name(planned: Plan) -> dict[str, Resource]:
-    """The resources of a plan; a name is unique here, whatever the type."""
+    """The resources of a plan by name, which is unique in the serverless mode."""
     return {resource.name: resource for resource in planned.resources}
 
 
 def inputs(name: str, **overrides: str) -> dict[str, Any]:
     """Inputs of one resource."""
     return by_name(plan(**overrides))[name].inputs
-
-
-def test_the_plan_meets_its_inventory() -> None:
-    expected, actual = yaml.safe_load(INVENTORY.read_text()), inventory(plan())
-
-    assert expected["counts"] == actual["counts"]
-    assert missing(expected, actual) == [], yaml.safe_dump(actual)
 
 
 def test_no_function_is_told_a_secret_but_each_where_it_lies() -> None:

@@ -1,0 +1,45 @@
+"""`./seamless test` runs pytest on every core, whatever else it is given."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+
+import pytest
+from rich.console import Console
+
+from tools import quality
+
+PROCESSES = ["-n", "3", "--no-loadscope-reorder"]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+    """The commands that start on a machine with three cores, without the program."""
+    commands: list[Sequence[str]] = []
+
+    def run(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command[1:])
+        return subprocess.CompletedProcess(command, 7)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    return commands
+
+
+@pytest.mark.parametrize("arguments", [[], ["-k", "ledger", "-q"], ["-x"], ["-n0"]])
+def test_arguments_keep_the_run_parallel(
+    started: list[Sequence[str]], arguments: list[str]
+) -> None:
+    """pytest-xdist takes the last `-n`, so that `-n0` uses one process."""
+    assert quality.test(Console(), "contract", arguments) == 7
+
+    assert started == [["-m", "pytest", "tests/contract", *PROCESSES, *arguments]]
+
+
+@pytest.mark.parametrize("argument", ["--pdb", "-s"])
+def test_an_argument_that_needs_the_terminal_uses_one_process(
+    started: list[Sequence[str]], argument: str
+) -> None:
+    quality.test(Console(), "contract", ["-x", argument])
+
+    assert started == [["-m", "pytest", "tests/contract", "-x", argument]]
