@@ -14,7 +14,7 @@ from pulumi.runtime.settings import configure, get_project, get_stack
 from pulumi.runtime.stack import run_in_stack
 
 from analysis import PlanError
-from resources import Resource, from_wire, make_urn
+from policies.resource import Resource, from_wire, make_urn
 
 
 class Monitor(mocks.MockMonitor):

@@ -14,11 +14,11 @@ from typing import Any
 import yaml
 
 from analysis import PlanError
-from analysis.charges import Charge, charges
+from analysis.cost import Charge, charges
 from analysis.mock_engine import observe
 from policies.catalogue import RULES
-from policies.verdict import Verdict, environment_of, judge
-from resources import SECRET, Resource
+from policies.evaluation import Violation, environment_of, evaluate
+from policies.resource import SECRET, Resource
 from stacks.config import endpoint_names
 from stacks.names import full_key
 
@@ -41,12 +41,12 @@ class Plan:
     """
 
     stack: str
-    arrangement: str
-    rung: str
+    variant: str
+    inference_mode: str
     resources: list[Resource]
     outputs: dict[str, Any]
     sizing: list[str] = field(default_factory=list)
-    policies: list[Verdict] = field(default_factory=list)
+    policies: list[Violation] = field(default_factory=list)
     seams: list[dict[str, Any]] = field(default_factory=list)
     cost: list[Charge] = field(default_factory=list)
 
@@ -77,12 +77,12 @@ def make(name: str, overrides: Mapping[str, str] | None = None) -> Plan:
     resources = sorted(monitor.planned, key=lambda r: (r.type, r.name))
     return Plan(
         stack=name,
-        arrangement=str(outputs.get("arrangement")),
-        rung=str(outputs.get("rung")),
+        variant=str(outputs.get("variant")),
+        inference_mode=str(outputs.get("inference_mode")),
         resources=resources,
         outputs=outputs,
         sizing=[str(r.inputs["sizing"]) for r in monitor.planned if "sizing" in r.inputs],
-        policies=judge(
+        policies=evaluate(
             RULES,
             monitor.planned,
             environment=environment_of(config, project),

@@ -4,7 +4,7 @@ from semantic_text_splitter import TextSplitter
 
 from benchmarks import corpus
 from benchmarks.measure import SEED, Result, Side, compare
-from functions.summarize import plan
+from functions.summary.summarize import plan
 
 CONTEXT_TOKENS = 8192
 

@@ -6,7 +6,7 @@ from docx import Document
 
 from benchmarks import corpus
 from benchmarks.measure import SEED, Result, Side, compare
-from functions.documents import read
+from functions.documents.extract import read
 
 
 def measure(*, size: int = 600, rounds: int = 9) -> list[Result]:

@@ -1,4 +1,4 @@
-"""A simulation of replicas that scale by the rules of `components.kubernetes.scaling`.
+"""A simulation of replicas that scale by the rules of `components.kubernetes.scheduling.autoscaling`.
 
 Kubernetes' autoscaler is modelled by its documentation: a poll every 15 seconds, a tolerance of a
 tenth, stabilization windows, limits per period. KEDA is modelled by its source: it starts and stops
@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from components.kubernetes import scaling
-from components.kubernetes.model_server import DRAIN_SECONDS, PRE_STOP_SECONDS
+from components.kubernetes.scheduling import autoscaling
+from components.kubernetes.serving.model_server import DRAIN_SECONDS, PRE_STOP_SECONDS
 
 SYNC_SECONDS = 15
 TOLERANCE = 0.1
@@ -244,7 +244,7 @@ class Fleet:
         if running or self._queue:
             self._active_at = self._now
         current = self._wanted
-        if self._policy.minimum == 0 and self._now % scaling.POLL_SECONDS == 0:
+        if self._policy.minimum == 0 and self._now % autoscaling.POLL_SECONDS == 0:
             self._wake_or_sleep(current, unfinished=running + len(self._queue))
             current = self._wanted
         if current:
@@ -256,7 +256,7 @@ class Fleet:
         """KEDA's part: between zero and one replica; above, Kubernetes decides."""
         if current == 0 and unfinished:
             self._start()
-        slept = self._now - self._active_at >= scaling.COOLDOWN_SECONDS
+        slept = self._now - self._active_at >= autoscaling.COOLDOWN_SECONDS
         if current and not unfinished and slept:
             for _ in range(current):
                 self._stop()
@@ -264,24 +264,26 @@ class Fleet:
     def _autoscale(self, current: int, running: int) -> None:
         waiting = len(self._queue)
         wanted = max(
-            _replicas(running + waiting, scaling.LOAD_SHARE * self._concurrency, current),
-            _replicas(waiting, scaling.WAITING_PER_REPLICA, current),
+            _replicas(running + waiting, autoscaling.LOAD_SHARE * self._concurrency, current),
+            _replicas(waiting, autoscaling.WAITING_PER_REPLICA, current),
         )
         wanted = min(max(wanted, self._policy.minimum, 1), self._policy.maximum)
         self._advice.append((self._now, wanted))
-        longest = max(scaling.SCALE_UP_SECONDS, scaling.SCALE_DOWN_SECONDS)
+        longest = max(autoscaling.SCALE_UP_SECONDS, autoscaling.SCALE_DOWN_SECONDS)
         while self._advice[0][0] < self._now - longest:
             self._advice.popleft()
-        up = min(self._advised(scaling.SCALE_UP_SECONDS))
-        down = max(self._advised(scaling.SCALE_DOWN_SECONDS))
+        up = min(self._advised(autoscaling.SCALE_UP_SECONDS))
+        down = max(self._advised(autoscaling.SCALE_DOWN_SECONDS))
         if up > current:
-            allowed = scaling.SCALE_UP_REPLICAS - self._changed(1, scaling.SCALE_UP_PERIOD_SECONDS)
+            allowed = autoscaling.SCALE_UP_REPLICAS - self._changed(
+                1, autoscaling.SCALE_UP_PERIOD_SECONDS
+            )
             for _ in range(min(up - current, allowed)):
                 self._start()
                 self._changes.append((self._now, 1))
         elif down < current:
-            allowed = scaling.SCALE_DOWN_REPLICAS - self._changed(
-                -1, scaling.SCALE_DOWN_PERIOD_SECONDS
+            allowed = autoscaling.SCALE_DOWN_REPLICAS - self._changed(
+                -1, autoscaling.SCALE_DOWN_PERIOD_SECONDS
             )
             for _ in range(min(current - down, allowed)):
                 self._stop()

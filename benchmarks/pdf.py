@@ -8,7 +8,7 @@ from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 
 from benchmarks import corpus
 from benchmarks.measure import SEED, Result, Side, compare
-from functions.documents import read
+from functions.documents.extract import read
 
 _LINES = 50
 _LINE_CHARACTERS = 80

@@ -15,8 +15,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measure import SEED, Result, UnequalWork
-from functions.summarize import FAN_IN, SummaryPlan, summarize
-from functions.usage import Summary, Usage
+from functions.inference.usage import Summary, Usage
+from functions.summary.summarize import FAN_IN, SummaryPlan, summarize
 
 MEDIAN_SECONDS = 0.2
 """Median latency of a call; the distribution is lognormal."""
@@ -58,7 +58,7 @@ class Simulated:
             await asyncio.sleep(call.seconds)
         usage = Usage(
             model="simulated",
-            rung="serverless",
+            inference_mode="serverless",
             endpoint="simulated",
             endpoints=["simulated"],
             replicas=[],

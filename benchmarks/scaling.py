@@ -15,7 +15,7 @@ from rich.table import Table
 
 from benchmarks.fleet import Fleet, Outcome, Policy, Request, Times
 from benchmarks.measure import SEED
-from components.kubernetes.model_server import DRAIN_SECONDS
+from components.kubernetes.serving.model_server import DRAIN_SECONDS
 
 DAY = 86_400
 CONCURRENCY = 16

@@ -13,8 +13,8 @@ import msgspec
 
 from benchmarks import corpus, endpoint
 from benchmarks.measure import SEED, Result, Side, compare
-from functions.endpoint import Endpoint
-from functions.inference import Router
+from functions.inference.endpoint import Endpoint
+from functions.inference.router import Router
 from functions.settings import Settings
 
 CONCURRENCY = 8
@@ -69,8 +69,8 @@ async def _complete_all(router: Router, users: list[str]) -> list[Answer]:
 
 def _settings(port: int) -> Settings:
     return Settings(
-        arrangement="local",
-        rung="serverless",
+        variant="local",
+        inference_mode="serverless",
         api_token="",
         store_url="",
         database_host="",
@@ -81,7 +81,7 @@ def _settings(port: int) -> Settings:
         inference_endpoints=(
             Endpoint(
                 name="fake",
-                rung="serverless",
+                inference_mode="serverless",
                 url=f"http://127.0.0.1:{port}/v1",
                 model="fake",
                 context_tokens=8192,

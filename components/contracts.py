@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 import pulumi
 
-from functions.endpoint import Endpoint, Rung
+from functions.inference.endpoint import Endpoint, InferenceMode
 
 
 class Store(Protocol):
@@ -66,7 +66,7 @@ class Database(Protocol):
 
 
 class Inference(Protocol):
-    """An OpenAI-compatible endpoint: the required fields of `functions.endpoint.Endpoint`.
+    """An OpenAI-compatible endpoint: the required fields of `functions.inference.endpoint.Endpoint`.
 
     A component that has another of its fields has an attribute of that name; else the field has
     its default.
@@ -76,7 +76,7 @@ class Inference(Protocol):
     def name(self) -> str: ...
 
     @property
-    def rung(self) -> Rung: ...
+    def inference_mode(self) -> InferenceMode: ...
 
     @property
     def url(self) -> pulumi.Input[str]: ...
@@ -170,8 +170,8 @@ class ExternalInference(Endpoint, frozen=True, kw_only=True):
 
 def application_environment(
     *,
-    arrangement: str,
-    rung: Rung,
+    variant: str,
+    inference_mode: InferenceMode,
     api_token: pulumi.Input[str],
     store: Store,
     database: Database,
@@ -182,8 +182,8 @@ def application_environment(
     The names are those that `functions.settings` reads; secrets stay secret.
     """
     return {
-        "ARRANGEMENT": arrangement,
-        "RUNG": rung,
+        "VARIANT": variant,
+        "INFERENCE_MODE": inference_mode,
         "API_TOKEN": api_token,
         "STORE_URL": store.url,
         "STORE_ENDPOINT": store.endpoint,

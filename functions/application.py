@@ -13,18 +13,25 @@ from uuid import UUID, uuid4, uuid5
 
 import msgspec
 
-from functions.canary import REQUEUED_PER_SWEEP, CanaryResult
-from functions.documents import MAX_DOCUMENT_BYTES
-from functions.endpoint import Endpoint
-from functions.entry import Entry
+from functions.documents.extract import MAX_DOCUMENT_BYTES
+from functions.documents.sandbox import read_isolated
 from functions.errors import Code, Failure
-from functions.inference import Router
-from functions.isolation import read_isolated
-from functions.ledger import DATABASE_ERRORS, MAX_LOST_LEASES, Ledger
+from functions.inference.canary import REQUEUED_PER_SWEEP, CanaryResult
+from functions.inference.endpoint import Endpoint
+from functions.inference.router import Router
+from functions.inference.usage import Summary
 from functions.settings import Settings
-from functions.store import INCOMING, SUMMARIES, SignedUpload, Store, StoredObject, open_store
-from functions.summarize import PROMPT_VERSION, CompletionClient, plan, summarize
-from functions.usage import Summary
+from functions.storage.entry import Entry
+from functions.storage.ledger import DATABASE_ERRORS, MAX_LOST_LEASES, Ledger
+from functions.storage.object_store import (
+    INCOMING,
+    SUMMARIES,
+    SignedUpload,
+    Store,
+    StoredObject,
+    open_store,
+)
+from functions.summary.summarize import PROMPT_VERSION, CompletionClient, plan, summarize
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +49,7 @@ _DATABASE_UNAVAILABLE = Failure(
 
 
 class ModelRouter(Protocol):
-    """Gives access to the models: see `functions.inference.Router`."""
+    """Gives access to the models: see `functions.inference.router.Router`."""
 
     def route(self, document_id: str, *, without: Collection[str] = ()) -> CompletionClient: ...
 
@@ -51,7 +58,7 @@ class ModelRouter(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Application:
-    """The parts of the application; `functions.api` serves its first methods by HTTP."""
+    """The parts of the application; `functions.api.routes` serves its first methods by HTTP."""
 
     settings: Settings
     store: Store

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from psycopg.conninfo import make_conninfo
 
-from functions.endpoint import Endpoint, Rung, bearer, read_endpoints, read_keys
+from functions.inference.endpoint import Endpoint, InferenceMode, bearer, read_endpoints, read_keys
 
 SECRET = {"secret": True}
 
@@ -26,8 +26,8 @@ class Settings:
     """The application's settings.
 
     Attributes:
-        arrangement: Variant of the deployment, for display only.
-        rung: Inference mode of the stack.
+        variant: Variant of the deployment, for display only.
+        inference_mode: Inference mode of the stack.
         api_token: Token that callers of the API send as `Authorization: Bearer`.
         store_url: `file:///folder` or `s3://bucket`.
         store_endpoint: S3 endpoint URL; empty for AWS.
@@ -40,7 +40,7 @@ class Settings:
         database_user: PostgreSQL role.
         database_password: Password of `database_user`.
         database_sslmode: libpq's sslmode; `verify-full` over any network.
-        inference_endpoints: JSON list of endpoints in order of preference, each with name, rung,
+        inference_endpoints: JSON list of endpoints in order of preference, each with name, inference_mode,
             url, model and context_tokens, and, where known, input_usd_per_million,
             output_usd_per_million, weight, order, ca and replicas_url.
         inference_api_keys: JSON object with the bearer key of each endpoint, by its name.
@@ -51,8 +51,8 @@ class Settings:
         sweep_interval_seconds: Time between two sweeps of the local host.
     """
 
-    arrangement: str
-    rung: Rung
+    variant: str
+    inference_mode: InferenceMode
     api_token: str = field(metadata={"secret": True, "read": bearer})
     store_url: str
     store_endpoint: str = ""

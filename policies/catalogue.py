@@ -12,9 +12,9 @@ from policies.aws import (
     permissions,
     visibility,
 )
+from policies.common import plain_secrets, protection
 from policies.digitalocean import bucket_access as spaces_access
 from policies.digitalocean import bucket_keys, database_firewall, database_transport, gpu_pool
-from policies.everywhere import plain_secrets, protection
 from policies.kubernetes import (
     drain,
     exposure,

@@ -9,10 +9,10 @@ from pulumi_policy import policy as engine_side
 from pulumi_policy.deserialize import serialize_properties
 
 from policies.catalogue import RULES
+from policies.evaluation import waived
+from policies.resource import Resource, from_wire
 from policies.rule import Rule, StackRule
-from policies.verdict import waived
 from policies.waivers import WAIVERS, find
-from resources import Resource, from_wire
 
 WAIVED = "-waived"
 """Suffix of the policy that reports a rule's waived violations: a policy has one level."""
@@ -87,11 +87,11 @@ def _policy(rule: Rule, *, waivers: bool) -> pulumi_policy.Policy:
 
 def _report(rule: Rule, resources: list[Resource], report: Report, *, waivers: bool) -> None:
     today = datetime.now(UTC).date()
-    for breach in rule.breaches(resources):
-        waiver = find(rule.id, breach.resource.name, today)
+    for violation in rule.violations(resources):
+        waiver = find(rule.id, violation.resource.name, today)
         if bool(waiver) == waivers:
-            message = waived(waiver, breach.message) if waiver else breach.message
-            report(f"{message}\n{rule.remedy}", breach.resource.urn)
+            message = waived(waiver, violation.message) if waiver else violation.message
+            report(f"{message}\n{rule.remedy}", violation.resource.urn)
 
 
 def _resource(

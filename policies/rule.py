@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from policies.resource import Hidden, Resource
 from policies.values import readable
-from resources import Hidden, Resource
 
 Severity = Literal["low", "medium", "high", "critical"]
 Enforcement = Literal["mandatory", "mandatory in prod", "mandatory in protected prod", "advisory"]
@@ -46,7 +46,7 @@ def _identities(resource: Resource) -> list[Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Breach:
+class ResourceViolation:
     """A resource that violates a rule. The message never contains the value of a secret."""
 
     resource: Resource
@@ -73,7 +73,7 @@ class Rule:
     remedy: str
     source: str
 
-    def breaches(self, resources: Sequence[Resource]) -> Iterator[Breach]:
+    def violations(self, resources: Sequence[Resource]) -> Iterator[ResourceViolation]:
         """Every violation among the resources of a stack."""
         raise NotImplementedError
 
@@ -90,21 +90,21 @@ class ResourceRule(Rule):
     applies: Callable[[str], bool]
     check: Callable[[Resource], Iterable[str]]
 
-    def breaches(self, resources: Sequence[Resource]) -> Iterator[Breach]:
+    def violations(self, resources: Sequence[Resource]) -> Iterator[ResourceViolation]:
         """Every violation among the resources of a stack."""
         for resource in resources:
             if self.applies(resource.type):
                 for message in self.check(resource):
-                    yield Breach(resource=resource, message=message)
+                    yield ResourceViolation(resource=resource, message=message)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackRule(Rule):
     """A rule about several resources. The engine applies it once all of them are known."""
 
-    check: Callable[[Sequence[Resource]], Iterable[Breach]]
+    check: Callable[[Sequence[Resource]], Iterable[ResourceViolation]]
 
-    def breaches(self, resources: Sequence[Resource]) -> Iterator[Breach]:
+    def violations(self, resources: Sequence[Resource]) -> Iterator[ResourceViolation]:
         """Every violation among the resources of a stack."""
         yield from self.check(resources)
 

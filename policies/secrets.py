@@ -14,7 +14,7 @@ _KNOWN = {
     "a GitLab token": r"\bglpat-[\w-]{20,}",
     "a Hugging Face token": r"\bhf_[A-Za-z]{30,}",
     "a Pulumi token": r"\bpul-[a-f0-9]{40}\b",
-    "a secret of this project": r"\bsmls_[\w-]{20,}",  # components/generated.py
+    "a secret of this project": r"\bsmls_[\w-]{20,}",  # components/generated_secret.py
     "a Slack token": r"\bxox[abprs]-[\w-]{10,}",
     "a Google API key": r"\bAIza[\w-]{35}\b",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",

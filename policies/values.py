@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from resources import Hidden
+from policies.resource import Hidden
 
 
 def readable(value: Any) -> str | None:

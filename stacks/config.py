@@ -17,10 +17,10 @@ import pulumi
 from msgspec import Meta, Struct
 from pulumi.runtime.config import is_config_secret
 
-from components.log_destinations import EXAMPLE, problem
-from components.models import MODELS
-from components.providers import PROVIDERS
-from functions.endpoint import BaseUrl, ContextTokens, Endpoint, Price, Rung
+from catalog.providers import PROVIDERS
+from components.digitalocean.log_destinations import EXAMPLE, problem
+from functions.inference.endpoint import BaseUrl, ContextTokens, Endpoint, InferenceMode, Price
+from sizing.models import MODELS
 from stacks import names
 from stacks.errors import ConfigError, StackNameError
 
@@ -54,7 +54,7 @@ class StackConfig(Struct, frozen=True, kw_only=True):
     protect: Annotated[bool | None, Meta(examples=["true"])] = None
     """true or false: refuse to delete documents, database and a cluster's weights. It changes no
     size. Empty: true in prod, false in dev."""
-    inference_mode: Rung = "serverless"
+    inference_mode: InferenceMode = "serverless"
     """Where inference runs: at a provider, on GPUs that a provider runs for us, or on a cluster of
     our own (not offered by local)."""
     inference_provider: Annotated[str, _one_of(PROVIDERS)] = ""
@@ -303,11 +303,11 @@ def _check(config: StackConfig, secrets: Mapping[str, Any]) -> None:
         raise ConfigError("gpu_minimum", str(config.gpu_minimum), rule, most)
     if (text := secrets.get("log_destinations")) and (wrong := problem(text)):
         raise ConfigError("log_destinations", "not valid", wrong, EXAMPLE, secret=True)
-    taken = list(get_args(Rung))
+    taken = list(get_args(InferenceMode))
     keys = secrets.get("inference_endpoint_keys")
     for place, endpoint in enumerate(config.inference_endpoints):
         if endpoint.name in taken:
-            rule = f"names are unique, and {', '.join(get_args(Rung))} are taken"
+            rule = f"names are unique, and {', '.join(get_args(InferenceMode))} are taken"
             key = f"inference_endpoints[{place}].name"
             raise ConfigError(key, repr(endpoint.name), rule, f"spare-{place + 1}")
         taken.append(endpoint.name)

@@ -4,8 +4,8 @@ import msgspec
 import pulumi
 from msgspec.structs import asdict, replace
 
+from catalog.providers import PROVIDERS
 from components.contracts import ExternalInference, Inference
-from components.providers import PROVIDERS
 from stacks.config import PROVIDER, StackConfig
 from stacks.errors import ConfigError
 
@@ -69,7 +69,7 @@ def in_place_of_own(config: StackConfig) -> ExternalInference | None:
     """The serverless endpoint as that of the inference mode, whichever it is."""
     found = serverless(config)
     mode = config.inference_mode
-    return None if found is None else replace(found, name=mode, rung=mode)
+    return None if found is None else replace(found, name=mode, inference_mode=mode)
 
 
 def in_order(

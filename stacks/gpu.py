@@ -1,12 +1,12 @@
 """The model on own GPUs, its machines, and how pods share them: the `gpu_*` keys of the config."""
 
-from components.gpu import machines
-from components.kubernetes import sharing as kinds
-from components.kubernetes.serving import ClusterOptions, ModelSpec
-from components.kubernetes.sharing import GpuPlatform, Sharing, SharingError
-from components.memory import Fit
-from components.models import MODELS
-from components.sizing import size
+from components.kubernetes.scheduling import gpu_sharing as kinds
+from components.kubernetes.scheduling.gpu_sharing import GpuPlatform, Sharing, SharingError
+from components.kubernetes.serving.model_spec import ClusterOptions, ModelSpec
+from sizing.machines import machines
+from sizing.memory import Fit
+from sizing.models import MODELS
+from sizing.right_sizing import size
 from stacks.config import StackConfig
 from stacks.errors import ConfigError
 

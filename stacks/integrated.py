@@ -2,21 +2,21 @@
 
 import pulumi
 
-from components.bundle import bundle
+from build.bundle import bundle
 from components.digitalocean.database import Database
 from components.digitalocean.functions import Functions
+from components.digitalocean.monitoring import Monitoring
+from components.digitalocean.object_store import Store
 from components.digitalocean.regions import DEFAULT, FUNCTIONS
-from components.digitalocean.store import Store
-from components.digitalocean.watching import Watching
 from stacks.config import KEYS, StackConfig
-from stacks.ladder import enable_autoscaling
-from stacks.ladder.integrated import endpoints
+from stacks.inference import enable_autoscaling
+from stacks.inference.integrated import endpoints
 from stacks.outputs import Outputs
 
 FREE = False
 """The resources are billed, so `./seamless up` asks for confirmation."""
 
-PREFLIGHT = ("components.digitalocean.preflight", "components.model_list")
+PREFLIGHT = ("preflight.digitalocean", "preflight.model_list")
 """Modules whose `check` runs before a deployment; loaded only then."""
 
 _NO_BUDGET = (
@@ -53,11 +53,11 @@ def deploy(config: StackConfig) -> Outputs:
         store=store,
         database=database,
         inference=inference,
-        rung=config.inference_mode,
+        inference_mode=config.inference_mode,
         log_destinations=config.log_destinations,
     )
     enable_autoscaling(config.inference_mode, inference, functions)
-    Watching(
+    Monitoring(
         "monitoring",
         title=title,
         production=config.production,

@@ -9,8 +9,8 @@ from components.contracts import Inference
 from components.local.database import Database
 from components.local.functions import Functions
 from components.local.inference import LocalInference
+from components.local.object_store import Store
 from components.local.server import PROJECT
-from components.local.store import Store
 from stacks.config import StackConfig
 from stacks.endpoints import LAST, in_order, in_place_of_own
 from stacks.errors import ConfigError
@@ -34,7 +34,7 @@ def deploy(config: StackConfig) -> Outputs:
         store=store,
         database=database,
         inference=inference,
-        rung=config.inference_mode,
+        inference_mode=config.inference_mode,
         folder=folder,
         port=config.page_port,
     )

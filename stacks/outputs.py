@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import pulumi
 
 from components.contracts import Database, Functions, Inference, Store
-from functions.endpoint import Rung
+from functions.inference.endpoint import InferenceMode
 from stacks.config import StackConfig
 
 
@@ -26,9 +26,9 @@ class Outputs:
     """Base URL of the first endpoint, ending in `/v1`."""
     inference_model: pulumi.Output[str]
     """Model name at the first endpoint."""
-    rung: Rung
+    inference_mode: InferenceMode
     """Inference mode."""
-    arrangement: str
+    variant: str
     """Variant: where the parts run."""
 
     @classmethod
@@ -49,8 +49,8 @@ class Outputs:
             database_host=database.host,
             inference_url=pulumi.Output.from_input(inference[0].url),
             inference_model=pulumi.Output.from_input(inference[0].model),
-            rung=config.inference_mode,
-            arrangement=config.variant,
+            inference_mode=config.inference_mode,
+            variant=config.variant,
         )
 
     def exports(self) -> dict[str, pulumi.Input[str]]:

@@ -2,24 +2,24 @@
 
 import pulumi
 
+from build.bundle import bundle
 from components.aws.database import Database
 from components.aws.functions import Functions
+from components.aws.monitoring import Monitoring
 from components.aws.network import Network
+from components.aws.object_store import Store
 from components.aws.provider import in_region
 from components.aws.regions import DEFAULT, REGIONS
-from components.aws.store import Store
-from components.aws.watching import Watching
-from components.bundle import bundle
 from stacks.config import StackConfig
-from stacks.ladder import enable_autoscaling
-from stacks.ladder.split import endpoints
+from stacks.inference import enable_autoscaling
+from stacks.inference.split import endpoints
 from stacks.network import network_cidr
 from stacks.outputs import Outputs
 
 FREE = False
 """The resources are billed, so `./seamless up` asks for confirmation."""
 
-PREFLIGHT = ("components.aws.preflight", "components.model_list")
+PREFLIGHT = ("preflight.aws", "preflight.model_list")
 """Modules whose `check` runs before a deployment; loaded only then."""
 
 
@@ -50,13 +50,13 @@ def deploy(config: StackConfig) -> Outputs:
         store=store,
         database=database,
         inference=inference,
-        rung=config.inference_mode,
+        inference_mode=config.inference_mode,
         production=production,
         protect=protect,
         opts=aws,
     )
     enable_autoscaling(config.inference_mode, inference, functions)
-    Watching(
+    Monitoring(
         "monitoring",
         arrivals=store.arrivals,
         functions=functions,

@@ -14,8 +14,8 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.workermanage import WorkerController
 
-from tests import local, parallel
-from tests.engine.clone import PROJECT
+from tests.support import local, parallel
+from tests.support.engine.clone import PROJECT
 
 # Container images often forbid Python to keep bytecode. Each of the hundreds of programs that these
 # tests start would then compile the clouds' SDKs anew, which took half of the engine tests' time.

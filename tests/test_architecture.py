@@ -32,7 +32,7 @@ FORBIDDEN = {
     "components/aws": ["components.digitalocean", "components.local"],
     "components/digitalocean": ["components.aws", "components.local"],
     "components/local": ["components.aws", "components.digitalocean"],
-    "components/local/standin": ["pulumi", "functions", "components.contracts"],
+    "components/local/model_server": ["pulumi", "functions", "components.contracts"],
     "stacks": ["analysis", "tools", "policies", "tests"],
     "analysis": ["components", "tools", "tests"],
     "policies": ["catalog", "components", "stacks", "tools", "tests"],
@@ -43,14 +43,14 @@ FORBIDDEN = {
 SHIPPED = ["catalog", "functions", "components", "stacks"]
 
 PROVIDED = {
-    ("functions/secrets_aws.py", "boto3"),
-    ("functions/queue_aws.py", "boto3"),
-    ("functions/queue_aws.py", "botocore"),
+    ("functions/handlers/aws_secrets.py", "boto3"),
+    ("functions/handlers/aws_queue.py", "boto3"),
+    ("functions/handlers/aws_queue.py", "botocore"),
 }
 """What a platform's runtime brings: by file, because nothing else may count on it."""
 
 PLACES = {"integrated", "split", "local", "aws", "digitalocean"}
-"""Names of arrangements and clouds."""
+"""Names of variants and clouds."""
 
 
 def sources(folder: str) -> list[Path]:
@@ -138,7 +138,7 @@ def test_what_is_shipped_imports_only_what_is_shipped_with_it(folder: str) -> No
 
 
 @pytest.mark.parametrize(
-    "module", ["components.local.standin.__main__", "functions.handlers.local"]
+    "module", ["components.local.model_server.__main__", "functions.handlers.local"]
 )
 def test_what_runs_beside_pulumi_runs_without_it(module: str) -> None:
     script = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"

@@ -10,14 +10,14 @@ import catalog
 from analysis.prices import PRICES
 from analysis.replacement import REPLACING
 from catalog import CatalogError, Row, Table
-from components.aws.permissions import NEEDS
-from components.gpu import GPUS, MACHINES
-from components.kubernetes.charts import CHARTS
-from components.kubernetes.images import IMAGES
-from components.models import MODELS
-from components.providers import PROVIDERS
-from components.regions import OFFERS
-from tools.sizing import PUBLISHED
+from catalog.providers import PROVIDERS
+from catalog.regions import OFFERS
+from components.kubernetes.base.charts import CHARTS
+from components.kubernetes.base.images import IMAGES
+from preflight.aws_permissions import NEEDS
+from sizing.machines import GPUS, MACHINES
+from sizing.models import MODELS
+from tools.docs.sizing import PUBLISHED
 
 TABLES: tuple[Table[Any], ...] = (
     *(CHARTS, GPUS, IMAGES, MACHINES, MODELS, NEEDS),

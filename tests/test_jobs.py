@@ -12,21 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from tests import local, models
-from tests.clouds import launch
-from tests.clouds.launch import ACCOUNTS
-from tests.clouds.world import World
-from tests.components.digitalocean import cloud as functions_api
-from tests.engine.clone import copy_files
 from tests.engine.test_clouds import INFERENCE_KEY, MODELS, let_the_cluster_be
-from tests.history import commit, git
-from tests.runners import BASH, ROOT, Script, at_github, at_gitlab
+from tests.support import inference_servers, local
+from tests.support.accounts import digitalocean as functions_api
+from tests.support.clouds import launch
+from tests.support.clouds.launch import ACCOUNTS
+from tests.support.clouds.world import World
+from tests.support.engine.clone import copy_files
+from tests.support.history import commit, git
+from tests.support.runners import BASH, ROOT, Script, at_github, at_gitlab
 from tools.bootstrap import cache_folder
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]
 
 NARROWED = {
-    "unit": "tests/functions/test_chunking.py",
+    "unit": "tests/functions/summary/test_chunking.py",
     "engine": "tests/engine/test_local_stack.py -k second_up",
     "browser": "tests/browser/test_page.py -k empty_file",
 }
@@ -152,7 +152,10 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
     simulated = launch.environment(world.folder).items() - os.environ.items()
     let_the_cluster_be(postgres, world)
     (tmp_path / "state").mkdir()
-    with functions_api.running() as api, models.serving(MODELS, INFERENCE_KEY) as inference:
+    with (
+        functions_api.running() as api,
+        inference_servers.serving(MODELS, INFERENCE_KEY) as inference,
+    ):
         secrets = {
             "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "passphrase-of-a-maintainer",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.parallel import story
+from tests.support.parallel import story
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,10 @@ from tests.parallel import story
         ("tests/contract/test_pipeline.py::test_two[local]", "tests/contract/[local]"),
         ("tests/contract/test_harness.py::test_three", "tests/contract/test_harness.py"),
         ("tests/engine/test_clouds.py::test_one[split-key]", "tests/engine/test_clouds.py[split]"),
-        ("tests/engine/test_ladder.py::test_one[split]", "tests/engine/test_ladder.py[split]"),
+        (
+            "tests/engine/test_inference_modes.py::test_one[split]",
+            "tests/engine/test_inference_modes.py[split]",
+        ),
         ("tests/engine/test_local_stack.py::test_one", "tests/engine/test_local_stack.py"),
     ],
 )

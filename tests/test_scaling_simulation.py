@@ -14,8 +14,8 @@ from rich.console import Console
 from benchmarks import scaling
 from benchmarks.fleet import SYNC_SECONDS, Fleet, Outcome, Policy, Request, Times
 from benchmarks.scaling import FIXED, FLOOR, POLICIES, TIMES, WARM, ZERO, simulate
-from components.kubernetes.model_server import DRAIN_SECONDS, PRE_STOP_SECONDS
-from components.kubernetes.scaling import POLL_SECONDS
+from components.kubernetes.scheduling.autoscaling import POLL_SECONDS
+from components.kubernetes.serving.model_server import DRAIN_SECONDS, PRE_STOP_SECONDS
 
 DRAIN = PRE_STOP_SECONDS + DRAIN_SECONDS
 HOUR = 3600

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer.main
 
-from tests.runners import FILES, GITLAB, ROOT, WORKFLOWS
+from tests.support.runners import FILES, GITLAB, ROOT, WORKFLOWS
 from tools.__main__ import app
 
 COMMANDS = typer.main.get_group(app).commands

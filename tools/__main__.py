@@ -39,25 +39,25 @@ DEVELOPERS = "For developers of this repository"
 @app.command()
 def up(stack: StackName = "local", yes: Yes = False) -> None:
     """Deploy a stack. Installs or builds a Pulumi engine if there is none."""
-    from tools import deploy
-    from tools.samples import summarize_samples
+    from tools.deploy import lifecycle
+    from tools.deploy.samples import summarize_samples
 
-    found = deploy.up(console, stack, yes=yes)
+    found = lifecycle.up(console, stack, yes=yes)
     page, token = found["page_url"], found["api_token"]
-    if deploy.is_free(stack):
+    if lifecycle.is_free(stack):
         summarize_samples(console, page, token)
     console.print(f"\nPage: [bold]{page}[/]")
     console.print(
-        f"Open it signed in: {deploy.write_sign_in(stack, page, token).as_uri()}", soft_wrap=True
+        f"Open it signed in: {lifecycle.write_sign_in(stack, page, token).as_uri()}", soft_wrap=True
     )
 
 
 @app.command()
 def down(stack: StackName = "local", yes: Yes = False) -> None:
     """Destroy a stack with its documents, after confirmation. Lists what remains."""
-    from tools import deploy
+    from tools.deploy import lifecycle
 
-    deploy.down(console, stack, yes=yes)
+    lifecycle.down(console, stack, yes=yes)
 
 
 @app.command()
@@ -68,9 +68,9 @@ def preview(
     ] = False,
 ) -> None:
     """Preview what `up` would change, with the real engine and the policies."""
-    from tools import deploy
+    from tools.deploy import lifecycle
 
-    deploy.preview(console, stack, drift=drift)
+    lifecycle.preview(console, stack, drift=drift)
 
 
 @app.command()
@@ -99,7 +99,7 @@ def plan(
     Exit code 0 even if a policy is violated; 1 with --all.
     """
     from analysis.render.terminal import tree
-    from tools import plans
+    from tools.ci import plans
     from tools.workspace import CommandError
 
     if against and not as_markdown:
@@ -126,10 +126,10 @@ def summarize(
     as_json: Json = False,
 ) -> None:
     """Upload files to the running application and print their summaries."""
-    from tools import deploy
-    from tools.samples import summarize_files
+    from tools.deploy import lifecycle
+    from tools.deploy.samples import summarize_files
 
-    found = deploy.outputs(stack)
+    found = lifecycle.outputs(stack)
     page, token = found["page_url"][0], found["api_token"][0]
     if not summarize_files(console, page, token, files, as_json=as_json):
         raise typer.Exit(1)
@@ -138,11 +138,11 @@ def summarize(
 @app.command()
 def outputs(stack: StackName = "local", as_json: Json = False) -> None:
     """Print the stack's outputs. Secrets are hidden; --json includes them."""
-    from tools import deploy
+    from tools.deploy import lifecycle
 
-    found = deploy.outputs(stack)
+    found = lifecycle.outputs(stack)
     if as_json:
-        print(deploy.as_json(found))
+        print(lifecycle.as_json(found))
         return
     table = Table(box=None, show_header=False)
     for name, (value, secret) in sorted(found.items()):
@@ -162,7 +162,7 @@ def doctor(
 
     findings = examine()
     if stack:
-        from tools import preflight
+        from tools.deploy import preflight
         from tools.workspace import create_workspace
 
         findings += preflight.look(create_workspace(stack, _progress))
@@ -190,7 +190,7 @@ def pulumi(context: typer.Context) -> None:
     The stack is that of --stack or PULUMI_STACK, default `local`. `config` also works on a stack
     that was never deployed.
     """
-    from tools.engine import ensure
+    from tools.engine.installation import ensure
     from tools.workspace import ROOT, create_workspace, engine_environment, stack_names
 
     stack = _stack_of(context.args)
@@ -206,7 +206,7 @@ def pulumi(context: typer.Context) -> None:
 @app.command(rich_help_panel=DEVELOPERS)
 def check() -> None:
     """Check format, lint, types, workflows and generated documentation."""
-    from tools import quality
+    from tools.ci import quality
 
     raise typer.Exit(quality.check(console))
 
@@ -226,7 +226,7 @@ def test(
     ] = "all",
 ) -> None:
     """Run the tests. Arguments after PART go to pytest."""
-    from tools import quality
+    from tools.ci import quality
 
     raise typer.Exit(quality.test(console, part, context.args))
 
@@ -245,9 +245,9 @@ def bench(
 @app.command(rich_help_panel=DEVELOPERS)
 def docs() -> None:
     """Generate the reference parts of the documentation."""
-    from tools import documentation
+    from tools.docs import generate
 
-    for path in documentation.write():
+    for path in generate.write():
         console.print(f"wrote {path}")
 
 
@@ -277,7 +277,7 @@ def comment(
     commit: Annotated[str, typer.Option(metavar="SHA", help="Commit that was planned.")],
 ) -> None:
     """Create or update the pull-request comment with the plan. Needs GITHUB_TOKEN."""
-    from tools import comment as commenting
+    from tools.ci import comment as commenting
 
     console.print(commenting.put(file, repository=repository, head=head, commit=commit))
 
@@ -303,8 +303,8 @@ def main() -> None:
     gc.set_threshold(50_000)
     from analysis import PlanError
     from stacks.errors import ConfigError
-    from tools.client import ClientError
-    from tools.engine import EngineError
+    from tools.deploy.client import ClientError
+    from tools.engine.installation import EngineError
     from tools.workspace import CommandError
 
     try:

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from components.preflight import Finding
-from tools import bootstrap, chromium, engine, engine_build
+from preflight.checks import Finding
+from tools import bootstrap
+from tools.engine import build, installation
+from tools.programs import chromium
 
 FREE_BYTES = 2 * 10**9
 """Free space for a deployment with its documents, if the engine is installed."""
@@ -24,7 +26,7 @@ __all__ = ["Finding", "examine"]
 
 def examine() -> list[Finding]:
     """Check the prerequisites of every command. Changes nothing and needs no network."""
-    there = engine.find()
+    there = installation.find()
     looks: list[Callable[[], Finding]] = [
         _python,
         _git,
@@ -71,13 +73,13 @@ def _venv() -> Finding:
     )
 
 
-def _engine(there: engine.Engine | None) -> Finding:
+def _engine(there: installation.Engine | None) -> Finding:
     name = "Pulumi engine"
     if there:
         words = {"path": "from PATH", "installer": "from the vendor", "build": "built here"}
         found = f"{there.version}, {words[there.source]}, at {there.command}"
         return Finding(name=name, ok=True, found=found)
-    go = engine_build.go_on_path()
+    go = build.go_on_path()
     maker = f"with the Go at {go}" if go else "with Go from PyPI"
     return Finding(
         name=name,

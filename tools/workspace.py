@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 from pulumi import automation
 
-from stacks import arrangement
+from stacks import variant
 from stacks.errors import ConfigError
 from stacks.names import full_key
-from tools.engine import Engine, ensure
+from tools.engine.installation import Engine, ensure
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".seamless"
@@ -88,9 +88,9 @@ def stack_config(stack: str) -> dict[str, object]:
     return {full_key(project_name(), key): value for key, value in config.items()}
 
 
-def arrangement_of(stack: str) -> ModuleType:
+def variant_of(stack: str) -> ModuleType:
     """The module of the variant that a stack's file names."""
-    return arrangement(str(stack_config(stack).get(f"{project_name()}:variant", "local")))
+    return variant(str(stack_config(stack).get(f"{project_name()}:variant", "local")))
 
 
 def create_workspace(stack: str, report: Callable[[str], None]) -> Workspace:

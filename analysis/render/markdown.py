@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.charges import Charge, changed, total
-from analysis.difference import ABSENT, Change, Input
+from analysis.cost import Charge, changed, total
+from analysis.diff import ABSENT, Change, Input
 from analysis.plan import Plan
-from policies.verdict import Verdict
-from resources import name_of
+from policies.evaluation import Violation
+from policies.resource import name_of
 
 _LONGEST = 60
 """Characters of a value that are shown."""
@@ -34,7 +34,7 @@ class Refusal:
     """An inference mode that a stack does not offer, and the reason."""
 
     stack: str
-    rung: str
+    inference_mode: str
     reason: str
 
 
@@ -51,10 +51,10 @@ def render(
         groups.setdefault(f"{section.plan.stack}\0{_body(section, against)}", []).append(section)
     for key, group in groups.items():
         stack, _, body = key.partition("\0")
-        rungs = ", ".join(section.plan.rung for section in group)
-        parts.append(f"### {stack}: {rungs}\n\n{body}")
+        inference_modes = ", ".join(section.plan.inference_mode for section in group)
+        parts.append(f"### {stack}: {inference_modes}\n\n{body}")
     if refusals:
-        rows = [[code(r.stack), code(r.rung), _text(r.reason)] for r in refusals]
+        rows = [[code(r.stack), code(r.inference_mode), _text(r.reason)] for r in refusals]
         parts.append("### Not offered\n\n" + table(["stack", "inference mode", "reason"], rows))
     return "\n\n".join(parts) + "\n"
 
@@ -81,7 +81,9 @@ def _losses(sections: Sequence[Section]) -> list[str]:
                 line = f"{code(change.name)} ({code(change.type)}) would be {change.kind}"
                 line += f": {_inputs(change)}" if change.inputs else ""
                 line += "; it is protected, so `up` refuses" if change.protect else ""
-                lines.setdefault(line, []).append(f"{section.plan.stack} {section.plan.rung}")
+                lines.setdefault(line, []).append(
+                    f"{section.plan.stack} {section.plan.inference_mode}"
+                )
     if not lines:
         return []
     shown = [f"- **{', '.join(where)}: {line}.**" for line, where in lines.items()]
@@ -97,13 +99,13 @@ def _body(section: Section, against: str) -> str:
         f"{len(mandatory)} mandatory, {len(advisory)} advisory."
     ]
     if mandatory:
-        parts.append(f"**`up` refuses this:**\n\n{_verdicts(mandatory)}")
+        parts.append(f"**`up` refuses this:**\n\n{_violations(mandatory)}")
     parts += _cost(section)
     if section.changes is not None:
         parts += _changes(section.changes, against)
     if advisory:
         summary = f"<summary>{_count(len(advisory), 'advisory violation')}</summary>"
-        parts.append(f"<details>{summary}\n\n{_verdicts(advisory)}\n\n</details>")
+        parts.append(f"<details>{summary}\n\n{_violations(advisory)}\n\n</details>")
     return "\n\n".join(parts)
 
 
@@ -199,10 +201,10 @@ def _value(value: Any) -> str:
     return code(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…") if text else "empty"
 
 
-def _verdicts(verdicts: Sequence[Verdict]) -> str:
+def _violations(violations: Sequence[Violation]) -> str:
     rows = [
         [v.id, v.severity, code(name_of(v.resource)), _text(v.message), _text(v.remedy)]
-        for v in verdicts
+        for v in violations
     ]
     return table(["rule", "severity", "resource", "what is wrong", "remedy"], rows)
 

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.tree import Tree
 
-from analysis.charges import Charge, total
+from analysis.cost import Charge, total
 from analysis.plan import Plan
 from analysis.prices import HOURS
-from policies.verdict import Verdict
-from resources import Resource, name_of
+from policies.evaluation import Violation
+from policies.resource import Resource, name_of
 
 
 def tree(plan: Plan) -> Tree:
     """Policy violations, sizing and cost, then each resource below its parent, then the outputs."""
-    top = Tree(f"[bold]{plan.stack}[/]: {plan.arrangement}, {plan.rung}")
+    top = Tree(f"[bold]{plan.stack}[/]: {plan.variant}, {plan.inference_mode}")
     _add_policies(top.add("policies"), plan.policies)
     for arithmetic in plan.sizing:
         top.add("sizing").add(escape(arithmetic))
@@ -67,7 +67,7 @@ def _add_resources(
         _add_resources(node, children, resource.urn)
 
 
-def _add_policies(branch: Tree, violations: Sequence[Verdict]) -> None:
+def _add_policies(branch: Tree, violations: Sequence[Violation]) -> None:
     if not violations:
         branch.add("[green]no violations[/]")
     for violation in violations:

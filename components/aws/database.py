@@ -8,7 +8,7 @@ from pulumi_aws import rds
 from components.aws.iam import Statement, allow
 from components.aws.network import Network
 from components.aws.secrets import Secret
-from components.generated import GeneratedSecret
+from components.generated_secret import GeneratedSecret
 
 NAME = "summarizer"
 """Name of the database and of the application's role."""
@@ -27,7 +27,7 @@ class Database(pulumi.ComponentResource):
     The instance is no Multi-AZ cluster, whose replicas may return rows that were never committed
     (jepsen.io, 2025-04-29). RDS creates, stores and rotates the master user's password. The
     application's role owns its database and nothing else; RDS has no API for roles, so
-    `functions.handlers.aws_database` creates it.
+    `functions.handlers.aws_database_bootstrap` creates it.
     """
 
     host: pulumi.Output[str]

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 import pulumi
 from pulumi_aws import apigatewayv2, cloudwatch, iam, lambda_
 
+from build.bundle import Bundle
 from components.aws.database import Database
 from components.aws.iam import Statement, allow, policy, trust
 from components.aws.network import Network
+from components.aws.object_store import Store
 from components.aws.queue import WORKER_SECONDS
 from components.aws.secrets import Secret
-from components.aws.store import Store
-from components.bundle import Bundle
 from components.contracts import ExternalInference, Inference, application_environment
-from components.generated import GeneratedSecret
-from functions.endpoint import Rung
+from components.generated_secret import GeneratedSecret
+from functions.inference.endpoint import InferenceMode
 
 API_SECONDS = 29
 """API Gateway times out after 30 seconds (docs.aws.amazon.com/apigateway, HTTP API quotas)."""
@@ -97,7 +97,7 @@ class Functions(pulumi.ComponentResource):
         store: Store,
         database: Database,
         inference: Sequence[Inference],
-        rung: Rung,
+        inference_mode: InferenceMode,
         production: bool,
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
@@ -114,8 +114,8 @@ class Functions(pulumi.ComponentResource):
         self._log_days = 90 if production else 14
         self.api_token = GeneratedSecret(f"{name}-token", opts=self._child).value
         variables = application_environment(
-            arrangement="split",
-            rung=rung,
+            variant="split",
+            inference_mode=inference_mode,
             api_token=self.api_token,
             store=store,
             database=database,
@@ -255,7 +255,7 @@ class Functions(pulumi.ComponentResource):
         """Make the application's role the owner of the database, after each new password."""
         function = self._function(
             "database-bootstrap",
-            handler="functions.handlers.aws_database.handler",
+            handler="functions.handlers.aws_database_bootstrap.handler",
             seconds=60,
             megabytes=256,
             grants=[database.grant_password(), database.grant_master_password()],

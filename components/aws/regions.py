@@ -1,6 +1,6 @@
 """The AWS regions where the split variant can run."""
 
-from components.regions import offering
+from catalog.regions import offering
 
 DEFAULT = "us-east-1"
 

@@ -12,11 +12,11 @@ import pulumi
 import pulumi_digitalocean as digitalocean
 import pulumi_kubernetes as kubernetes
 
+from catalog.regions import offering
 from components.contracts import Entrance
-from components.gpu import Machine, gpu
-from components.kubernetes.kubeconfig import kubeconfig
-from components.kubernetes.sharing import GpuPlatform, Sharing
-from components.regions import offering
+from components.kubernetes.base.kubeconfig import kubeconfig
+from components.kubernetes.scheduling.gpu_sharing import GpuPlatform, Sharing
+from sizing.machines import Machine, gpu
 
 REGIONS = offering("digitalocean", "gpu-cluster")
 """Regions with GPUs and Network File Storage. None has Functions, which reach the cluster over the

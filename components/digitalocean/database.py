@@ -7,8 +7,8 @@ from typing import Literal
 import pulumi
 import pulumi_digitalocean as digitalocean
 
-from components.digitalocean.certificate import Certificate
-from components.digitalocean.owner import Owner
+from components.digitalocean.functions_api.certificate import Certificate
+from components.digitalocean.functions_api.database_owner import Owner
 
 VERSION = "18"
 """Version of a new cluster: digitalocean/openapi at 7c1300c, databases/responses/options.yml."""

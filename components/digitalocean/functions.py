@@ -5,16 +5,16 @@ from typing import Any
 
 import pulumi
 
-from components.bundle import Bundle
+from build.bundle import Bundle
 from components.contracts import Inference, application_environment
 from components.digitalocean.database import Database
-from components.digitalocean.function import Function
-from components.digitalocean.invocation_key import InvocationKey
-from components.digitalocean.namespace import Namespace
-from components.digitalocean.store import Store
-from components.digitalocean.trigger import Trigger
-from components.generated import GeneratedSecret
-from functions.endpoint import Rung
+from components.digitalocean.functions_api.function import Function
+from components.digitalocean.functions_api.invocation_key import InvocationKey
+from components.digitalocean.functions_api.namespace import Namespace
+from components.digitalocean.functions_api.trigger import Trigger
+from components.digitalocean.object_store import Store
+from components.generated_secret import GeneratedSecret
+from functions.inference.endpoint import InferenceMode
 
 PACKAGE = "summarizer"
 
@@ -49,7 +49,7 @@ class Functions(pulumi.ComponentResource):
         store: Store,
         database: Database,
         inference: Sequence[Inference],
-        rung: Rung,
+        inference_mode: InferenceMode,
         log_destinations: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -58,7 +58,7 @@ class Functions(pulumi.ComponentResource):
         region: One of `regions.FUNCTIONS`.
         code: The bundle for Functions.
         log_destinations: Secret. Services that receive the functions' logs
-            (`components.log_destinations`); without it DigitalOcean keeps the logs for three days.
+            (`components.digitalocean.log_destinations`); without it DigitalOcean keeps the logs for three days.
         """
         super().__init__("seamless:digitalocean:Functions", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -69,8 +69,8 @@ class Functions(pulumi.ComponentResource):
         key = InvocationKey(f"{name}-key", namespace=namespace.id, key=label, opts=child)
         environment = {
             **application_environment(
-                arrangement="integrated",
-                rung=rung,
+                variant="integrated",
+                inference_mode=inference_mode,
                 api_token=self.api_token,
                 store=store,
                 database=database,

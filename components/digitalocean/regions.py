@@ -1,6 +1,6 @@
 """Where DigitalOcean offers what the application needs."""
 
-from components.regions import offering
+from catalog.regions import offering
 
 DEFAULT = "tor1"
 """The only region with both Functions and Dedicated Inference: no inference mode needs a move."""

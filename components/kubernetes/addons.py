@@ -10,13 +10,13 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.contracts import Cluster
-from components.generated import GeneratedSecret
-from components.kubernetes.charts import CHARTS
-from components.kubernetes.devices import gpu_placement
-from components.kubernetes.pods import Manifest
-from components.kubernetes.release import helm_release
-from components.kubernetes.sharing import Sharing
-from components.kubernetes.space import Level, pod_security
+from components.generated_secret import GeneratedSecret
+from components.kubernetes.base.charts import CHARTS
+from components.kubernetes.base.gpu_requests import gpu_placement
+from components.kubernetes.base.helm_release import helm_release
+from components.kubernetes.base.namespace import Level, pod_security
+from components.kubernetes.base.pods import Manifest
+from components.kubernetes.scheduling.gpu_sharing import Sharing
 
 MONITORING, KEDA, GPU_SYSTEM, GROUPS = "monitoring", "keda", "gpu-system", "lws-system"
 LEVELS: Mapping[str, Level] = {

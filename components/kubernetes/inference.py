@@ -5,22 +5,22 @@ from collections.abc import Sequence
 import pulumi
 
 from components.contracts import Cluster, Functions, Inference
-from components.generated import GeneratedSecret
-from components.kubernetes import router
+from components.generated_secret import GeneratedSecret
 from components.kubernetes.addons import AddOns
-from components.kubernetes.canary import SmokeTest
-from components.kubernetes.examiner import REPLICA_MONITOR, ReplicaMonitor
-from components.kubernetes.gateway import GATEWAY, Gateway
-from components.kubernetes.headroom import Headroom
-from components.kubernetes.model_server import LEADER, PORT, SERVING, ModelServer
-from components.kubernetes.notebooks import Notebooks
-from components.kubernetes.scaling import Autoscaling, Queue
-from components.kubernetes.serving import DEFAULT_OPTIONS, ClusterOptions, ModelSpec
-from components.kubernetes.sharing import Sharing
-from components.kubernetes.space import IsolatedNamespace
-from components.kubernetes.watching import Monitoring
-from components.kubernetes.weights import Weights
-from functions.endpoint import Rung
+from components.kubernetes.base.namespace import IsolatedNamespace
+from components.kubernetes.monitoring.monitoring import Monitoring
+from components.kubernetes.monitoring.replica_monitor import REPLICA_MONITOR, ReplicaMonitor
+from components.kubernetes.scheduling.autoscaling import Autoscaling, Queue
+from components.kubernetes.scheduling.gpu_sharing import Sharing
+from components.kubernetes.scheduling.headroom import Headroom
+from components.kubernetes.scheduling.notebooks import Notebooks
+from components.kubernetes.serving import router
+from components.kubernetes.serving.gateway import GATEWAY, Gateway
+from components.kubernetes.serving.model_server import LEADER, PORT, SERVING, ModelServer
+from components.kubernetes.serving.model_spec import DEFAULT_OPTIONS, ClusterOptions, ModelSpec
+from components.kubernetes.serving.smoke_test import SmokeTest
+from components.kubernetes.serving.weights import Weights
+from functions.inference.endpoint import InferenceMode
 
 
 class ClusterInference(pulumi.ComponentResource):
@@ -32,7 +32,7 @@ class ClusterInference(pulumi.ComponentResource):
     """
 
     name: str = "cluster"
-    rung: Rung = "cluster"
+    inference_mode: InferenceMode = "cluster"
     url: pulumi.Output[str]
     model: pulumi.Output[str]
     api_key: pulumi.Output[str]

@@ -8,9 +8,9 @@ import pulumi
 from pulumi import dynamic
 
 from components.dynamic_provider import DynamicProvider
-from components.generated import GeneratedSecret
-from components.local.daemon import remove_if_empty
+from components.generated_secret import GeneratedSecret
 from components.local.postgres import Postgres
+from components.local.process import remove_if_empty
 
 
 class _Provider(DynamicProvider):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pulumi
 
 from components.contracts import Database, Inference, Store, application_environment
-from components.generated import GeneratedSecret
+from components.generated_secret import GeneratedSecret
 from components.local.server import PROJECT, Server
-from functions.endpoint import Rung
+from functions.inference.endpoint import InferenceMode
 
 
 class Functions(pulumi.ComponentResource):
@@ -29,7 +29,7 @@ class Functions(pulumi.ComponentResource):
         store: Store,
         database: Database,
         inference: Sequence[Inference],
-        rung: Rung,
+        inference_mode: InferenceMode,
         folder: Path,
         port: int,
         opts: pulumi.ResourceOptions | None = None,
@@ -47,8 +47,8 @@ class Functions(pulumi.ComponentResource):
             folder=folder,
             port=port,
             environment=application_environment(
-                arrangement="local",
-                rung=rung,
+                variant="local",
+                inference_mode=inference_mode,
                 api_token=self.api_token,
                 store=store,
                 database=database,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pulumi
 
-from components.generated import GeneratedSecret
+from components.generated_secret import GeneratedSecret
 from components.local.server import PROJECT, Server
-from functions.endpoint import Rung
+from functions.inference.endpoint import InferenceMode
 
 MODEL = "extractive-standin"
 
@@ -21,8 +21,8 @@ class LocalInference(pulumi.ComponentResource):
     It runs no language model, and its model name says so. Its tokens cost nothing.
     """
 
-    name: Rung
-    rung: Rung
+    name: InferenceMode
+    inference_mode: InferenceMode
     url: pulumi.Output[str]
     model: pulumi.Output[str]
     api_key: pulumi.Output[str]
@@ -32,7 +32,7 @@ class LocalInference(pulumi.ComponentResource):
 
     def __init__(
         self,
-        name: Rung,
+        name: InferenceMode,
         *,
         folder: Path,
         order: int = 0,
@@ -44,13 +44,13 @@ class LocalInference(pulumi.ComponentResource):
         order: Requests go to endpoints of a lower order first.
         """
         super().__init__("seamless:local:LocalInference", name, None, opts)
-        self.name = self.rung = name
+        self.name = self.inference_mode = name
         self.order = order
         child = pulumi.ResourceOptions(parent=self)
         self.api_key = GeneratedSecret(f"{name}-key", opts=child).value
         server = Server(
             f"{name}-server",
-            module="components.local.standin",
+            module="components.local.model_server",
             folder=folder,
             environment={
                 "STANDIN_API_KEY": self.api_key,

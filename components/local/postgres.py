@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from components.local.daemon import Daemon, DaemonError, choose_port, plain_environment
+from components.local.process import Daemon, DaemonError, choose_port, plain_environment
 
 VERSION = 18
 ADMINISTRATOR = "postgres"

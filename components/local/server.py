@@ -13,7 +13,7 @@ import pulumi
 from pulumi import dynamic
 
 from components.dynamic_provider import DynamicProvider
-from components.local.daemon import Daemon, choose_port, plain_environment
+from components.local.process import Daemon, choose_port, plain_environment
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Scope
 
-from functions.api_errors import error_body, status_of
+from functions.api.errors import error_body, status_of
 from functions.errors import Failure
 
 _TEXT = ("text/", "application/json", "application/javascript")

@@ -18,16 +18,16 @@ from uuid import UUID
 
 from starlette.applications import Starlette
 
-from functions.api import create_api
-from functions.api_errors import DATABASE_UNAVAILABLE
+from functions.api.errors import DATABASE_UNAVAILABLE
+from functions.api.routes import create_api
 from functions.application import Application, open_application
 from functions.handlers import asgi
-from functions.handlers.authorities import trust
 from functions.handlers.aws_http import HttpEvent, HttpResult, to_request, to_result
-from functions.ledger import DATABASE_ERRORS
-from functions.queue_aws import QueueError, Send, sender
-from functions.secrets_aws import Read, resolve, secrets_manager
+from functions.handlers.aws_queue import QueueError, Send, sender
+from functions.handlers.aws_secrets import Read, resolve, secrets_manager
+from functions.handlers.ca_bundle import trust
 from functions.settings import Settings
+from functions.storage.ledger import DATABASE_ERRORS
 
 log = logging.getLogger(__name__)
 logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -18,14 +18,14 @@ import httpx
 import msgspec
 from starlette.types import ASGIApp
 
-from functions.api import create_api
-from functions.api_errors import DATABASE_UNAVAILABLE
+from functions.api.errors import DATABASE_UNAVAILABLE
+from functions.api.routes import create_api
 from functions.application import Application, open_application
 from functions.errors import Code, Failure
 from functions.handlers import asgi
-from functions.handlers.authorities import trust
-from functions.ledger import DATABASE_ERRORS
+from functions.handlers.ca_bundle import trust
 from functions.settings import Settings
+from functions.storage.ledger import DATABASE_ERRORS
 
 log = logging.getLogger(__name__)
 

@@ -18,13 +18,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from functions.api import create_api, read_body
+from functions.api.routes import create_api, read_body
 from functions.application import Application, open_application
-from functions.documents import MAX_DOCUMENT_BYTES
+from functions.documents.extract import MAX_DOCUMENT_BYTES
 from functions.errors import Code, Failure
-from functions.ledger import DATABASE_ERRORS
 from functions.settings import Settings
-from functions.store import FolderSigner
+from functions.storage.ledger import DATABASE_ERRORS
+from functions.storage.object_store import FolderSigner
 
 log = logging.getLogger(__name__)
 

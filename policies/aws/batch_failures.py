@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from policies.resource import Resource
 from policies.rule import ResourceRule, one_of
 from policies.values import is_undecided, listed
-from resources import Resource
 
 _WANTED = "ReportBatchItemFailures"
 

@@ -2,22 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 
-from policies.rule import Breach, StackRule, may_refer
-from resources import Hidden, Resource
+from policies.resource import Hidden, Resource
+from policies.rule import ResourceViolation, StackRule, may_refer
 
 BUCKETS = frozenset({"aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2"})
 _BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 _SWITCHES = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 
 
-def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
+def _check(resources: Sequence[Resource]) -> Iterator[ResourceViolation]:
     blocks = [resource for resource in resources if resource.type == _BLOCK]
     for bucket in resources:
         if bucket.type not in BUCKETS:
             continue
         own = [block for block in blocks if may_refer(block, "bucket", bucket)]
         if not own:
-            yield Breach(resource=bucket, message="The bucket has no public access block.")
+            yield ResourceViolation(
+                resource=bucket, message="The bucket has no public access block."
+            )
         for block in own:
             off = [
                 switch
@@ -26,7 +28,7 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
                 and not isinstance(block.inputs.get(switch), Hidden)
             ]
             if off:
-                yield Breach(
+                yield ResourceViolation(
                     resource=bucket,
                     message=f"Public access block {block.name} does not set {', '.join(off)}.",
                 )

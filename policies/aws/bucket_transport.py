@@ -5,23 +5,25 @@ from typing import Any
 
 from policies.aws.bucket_access import BUCKETS
 from policies.aws.documents import conditions, is_everybody, statements
-from policies.rule import Breach, StackRule, may_refer
+from policies.resource import Hidden, Resource
+from policies.rule import ResourceViolation, StackRule, may_refer
 from policies.values import is_undecided, listed, mapped
-from resources import Hidden, Resource
 
 _POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 
 
-def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
+def _check(resources: Sequence[Resource]) -> Iterator[ResourceViolation]:
     policies = [resource for resource in resources if resource.type == _POLICY]
     for bucket in resources:
         if bucket.type not in BUCKETS:
             continue
         own = [policy for policy in policies if may_refer(policy, "bucket", bucket)]
         if not own:
-            yield Breach(resource=bucket, message="It has no bucket policy, so it accepts HTTP.")
+            yield ResourceViolation(
+                resource=bucket, message="It has no bucket policy, so it accepts HTTP."
+            )
         elif not any(_refuses_plain_http(policy.inputs.get("policy")) for policy in own):
-            yield Breach(
+            yield ResourceViolation(
                 resource=bucket, message=f"Bucket policy {own[0].name} does not deny HTTP."
             )
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from policies.resource import Resource
 from policies.rule import ResourceRule, one_of
-from resources import Resource
 
 
 def _check(instance: Resource) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from policies.resource import Hidden, Resource
 from policies.rule import ResourceRule, one_of
-from resources import Hidden, Resource
 
 
 def _check(database: Resource) -> Iterator[str]:

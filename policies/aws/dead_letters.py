@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from policies.rule import Breach, StackRule, may_name, may_refer
+from policies.resource import Hidden, Resource
+from policies.rule import ResourceViolation, StackRule, may_name, may_refer
 from policies.values import mapped
-from resources import Hidden, Resource
 
 QUEUE = "aws:sqs/queue:Queue"
 _TO_DEAD_LETTERS = ("redrivePolicy", "deadLetterConfig")
@@ -14,27 +14,27 @@ _TO_DEAD_LETTERS = ("redrivePolicy", "deadLetterConfig")
 _TRIES = range(5, 11)
 
 
-def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
+def _check(resources: Sequence[Resource]) -> Iterator[ResourceViolation]:
     queues = [resource for resource in resources if resource.type == QUEUE]
     for queue in queues:
         holder, policy = _redrive_policy(queue, resources)
         if policy is None:
             if not _holds_dead_letters(queue, resources):
                 message = "The queue has no dead-letter queue."
-                yield Breach(resource=queue, message=message)
+                yield ResourceViolation(resource=queue, message=message)
         elif isinstance(policy, Hidden):
             made_from = holder.uses.get("redrivePolicy")
             if made_from and not {q.urn for q in queues if q is not queue} & set(made_from):
                 message = "Its dead-letter queue is not another queue of this stack."
-                yield Breach(resource=queue, message=message)
+                yield ResourceViolation(resource=queue, message=message)
         else:
             target, tries = policy.get("deadLetterTargetArn"), policy.get("maxReceiveCount")
             if not any(may_name(target, other) for other in queues if other is not queue):
                 message = f"Its dead-letter queue {target} is not another queue of this stack."
-                yield Breach(resource=queue, message=message)
+                yield ResourceViolation(resource=queue, message=message)
             if str(tries) not in map(str, _TRIES):
                 message = f"maxReceiveCount is {tries}: it must be {_TRIES[0]} to {_TRIES[-1]}."
-                yield Breach(resource=queue, message=message)
+                yield ResourceViolation(resource=queue, message=message)
 
 
 def _redrive_policy(queue: Resource, resources: Sequence[Resource]) -> tuple[Resource, Any]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from policies.resource import SECRET, Resource
 from policies.rule import ResourceRule, one_of
 from policies.secrets import is_reference, kind_of_secret, names_secret
 from policies.values import mapped, readable
-from resources import SECRET, Resource
 
 
 def _check(function: Resource) -> Iterator[str]:

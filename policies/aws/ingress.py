@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
+from policies.resource import Resource
 from policies.rule import ResourceRule, one_of
 from policies.values import listed, mapped
-from resources import Resource
 
 _PORTS = {22: "SSH", 3389: "remote desktop", 5432: "PostgreSQL"}
 _RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"

@@ -5,9 +5,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from policies.aws.documents import conditions, statements
+from policies.resource import Resource
 from policies.rule import ResourceRule, one_of
 from policies.values import listed, mapped
-from resources import Resource
 
 _KEY = "aws:iam/accessKey:AccessKey"
 _ROLE = "aws:iam/role:Role"

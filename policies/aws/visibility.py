@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 
 from policies.aws.dead_letters import QUEUE
-from policies.rule import Breach, StackRule, refers
-from resources import Resource
+from policies.resource import Resource
+from policies.rule import ResourceViolation, StackRule, refers
 
 FUNCTION = "aws:lambda/function:Function"
 MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
@@ -14,7 +14,7 @@ _DEFAULT_VISIBILITY, _DEFAULT_TIMEOUT = 30, 3
 """AWS's defaults, in seconds."""
 
 
-def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
+def _check(resources: Sequence[Resource]) -> Iterator[ResourceViolation]:
     mappings = [resource for resource in resources if resource.type == MAPPING]
     queues = [resource for resource in resources if resource.type == QUEUE]
     functions = [resource for resource in resources if resource.type == FUNCTION]
@@ -25,7 +25,7 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
             if not isinstance(visible, int | float) or not isinstance(timeout, int | float):
                 continue  # unknown until deployed
             if visible < _FACTOR * timeout:
-                yield Breach(
+                yield ResourceViolation(
                     resource=queue,
                     message=f"visibilityTimeoutSeconds is {visible:g}, less than {_FACTOR} times "
                     f"the timeout of {timeout:g} s of function {function.name}.",

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from policies.resource import Resource
 from policies.rule import ResourceRule, one_of
 from policies.values import listed, mapped, readable
-from resources import Resource
 
 
 def _check(key: Resource) -> Iterator[str]:

@@ -2,23 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 
-from policies.rule import Breach, StackRule, may_refer
+from policies.resource import Hidden, Resource
+from policies.rule import ResourceViolation, StackRule, may_refer
 from policies.values import listed, mapped
-from resources import Hidden, Resource
 
 _CLUSTER = "digitalocean:index/databaseCluster:DatabaseCluster"
 _FIREWALL = "digitalocean:index/databaseFirewall:DatabaseFirewall"
 _ANYWHERE = ("0.0.0.0/0", "::/0")
 
 
-def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
+def _check(resources: Sequence[Resource]) -> Iterator[ResourceViolation]:
     firewalls = [resource for resource in resources if resource.type == _FIREWALL]
     for cluster in resources:
         if cluster.type != _CLUSTER:
             continue
         own = [firewall for firewall in firewalls if may_refer(firewall, "clusterId", cluster)]
         if not own:
-            yield Breach(
+            yield ResourceViolation(
                 resource=cluster,
                 message="It has no firewall: any address can connect.",
             )
@@ -26,11 +26,13 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
             rules = firewall.inputs.get("rules")
             values = [mapped(rule).get("value") for rule in listed(rules)]
             if any(value in _ANYWHERE for value in values):
-                yield Breach(
+                yield ResourceViolation(
                     resource=cluster, message=f"Firewall {firewall.name} admits every address."
                 )
             elif not values and not isinstance(rules, Hidden):
-                yield Breach(resource=cluster, message=f"Firewall {firewall.name} is empty.")
+                yield ResourceViolation(
+                    resource=cluster, message=f"Firewall {firewall.name} is empty."
+                )
 
 
 RULE = StackRule(

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from policies.resource import Resource
 from policies.rule import ResourceRule
 from policies.values import leaves, readable
-from resources import Resource
 
 _URLS = ("DATABASE_URL", "DATABASE_DSN")
 _MODE = "DATABASE_SSLMODE"
@@ -21,12 +21,14 @@ def _check(resource: Resource) -> Iterator[str]:
             if url := readable(variables.get(name)):
                 query = parse_qs(urlsplit(url).query)
                 mode = query.get("sslmode", [None])[0]
-                yield from _verdict(f"sslmode of {name}", mode, authority or "sslrootcert" in query)
+                yield from _violation(
+                    f"sslmode of {name}", mode, authority or "sslrootcert" in query
+                )
         if "DATABASE_HOST" in variables or _MODE in variables:
-            yield from _verdict(_MODE, variables.get(_MODE), authority)
+            yield from _violation(_MODE, variables.get(_MODE), authority)
 
 
-def _verdict(what: str, mode: Any, authority: bool) -> Iterator[str]:
+def _violation(what: str, mode: Any, authority: bool) -> Iterator[str]:
     if mode is None:
         yield f"{what} is not set, so the server is not verified."
     elif readable(mode) and mode != "verify-full" and not (mode == "require" and authority):

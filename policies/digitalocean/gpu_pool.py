@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from policies.resource import Hidden, Resource
 from policies.rule import ResourceRule, one_of
 from policies.values import mapped, readable
-from resources import Hidden, Resource
 
 SPILLS_OVER = "seamless.dev/spills-over-to"
 """Label of a pool: the inference mode that takes over while the pool is unavailable."""

@@ -10,9 +10,9 @@ from policies.kubernetes.pods import (
     pod_specs,
     serves_vllm,
 )
+from policies.resource import Hidden, Resource
 from policies.rule import ResourceRule
 from policies.values import is_undecided, mapped
-from resources import Hidden, Resource
 
 _DEFAULT_GRACE = 30
 """Kubernetes' default for terminationGracePeriodSeconds."""

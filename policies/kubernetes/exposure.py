@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from policies.kubernetes.pods import containers, makes_pods, pod_specs, serves_vllm
-from policies.rule import Breach, StackRule
+from policies.resource import Hidden, Resource
+from policies.rule import ResourceViolation, StackRule
 from policies.values import mapped
-from resources import Hidden, Resource
 
 _SERVICE = "kubernetes:core/v1:Service"
 _OUTSIDE = ("LoadBalancer", "NodePort")
 
 
-def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
+def _check(resources: Sequence[Resource]) -> Iterator[ResourceViolation]:
     labels = [found for resource in resources for found in _vllm_labels(resource)]
     for service in resources:
         if service.type != _SERVICE:
@@ -21,7 +21,7 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
         kind, selector = spec.get("type"), spec.get("selector")
         if kind in _OUTSIDE and any(_selects(selector, some) for some in labels):
             message = f"A {kind} exposes vLLM, whose key protects only /v1."
-            yield Breach(resource=service, message=message)
+            yield ResourceViolation(resource=service, message=message)
 
 
 def _vllm_labels(resource: Resource) -> Iterator[Mapping[str, Any]]:

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from policies.kubernetes.pods import makes_pods
-from policies.rule import Breach, StackRule
+from policies.resource import UNKNOWN, Hidden, Resource
+from policies.rule import ResourceViolation, StackRule
 from policies.values import listed, mapped
-from resources import UNKNOWN, Hidden, Resource
 
 _POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 _BOTH = ("Ingress", "Egress")
 
 
-def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
+def _check(resources: Sequence[Resource]) -> Iterator[ResourceViolation]:
     closing = [r for r in resources if r.type == _POLICY and _may_close(r)]
     for resource in resources:
         if makes_pods(resource.type) and not any(_same_place(resource, c) for c in closing):
@@ -22,7 +22,7 @@ def _check(resources: Sequence[Resource]) -> Iterator[Breach]:
                 if place
                 else "Its namespace has no default-deny NetworkPolicy."
             )
-            yield Breach(resource=resource, message=message)
+            yield ResourceViolation(resource=resource, message=message)
 
 
 def _may_close(policy: Resource) -> bool:

@@ -12,9 +12,9 @@ from policies.kubernetes.pods import (
     serves_vllm,
     words,
 )
+from policies.resource import UNKNOWN, Hidden, Resource
 from policies.rule import ResourceRule
 from policies.values import is_undecided, listed, mapped
-from resources import UNKNOWN, Hidden, Resource
 
 
 def _check(resource: Resource) -> Iterator[str]:

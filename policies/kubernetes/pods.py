@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from policies.resource import Resource
 from policies.values import listed, mapped, readable
-from resources import Resource
 
 _TEMPLATES: dict[str, tuple[tuple[str, ...], ...]] = {
     "core/v1:Pod": (("spec",),),

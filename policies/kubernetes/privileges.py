@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from policies.kubernetes.pods import containers, makes_pods, named, pod_specs
+from policies.resource import Resource
 from policies.rule import ResourceRule
 from policies.values import mapped
-from resources import Resource
 
 
 def _check(resource: Resource) -> Iterator[str]:

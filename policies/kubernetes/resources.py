@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from policies.kubernetes.pods import containers, makes_pods, named, pod_specs
+from policies.resource import Hidden, Resource
 from policies.rule import ResourceRule
 from policies.values import mapped
-from resources import Hidden, Resource
 
 _GPUS = ("nvidia.com/", "amd.com/")
 

@@ -12,7 +12,7 @@ from rich.tree import Tree
 from analysis import PlanError
 from analysis.plan import make, parse_overrides
 from analysis.render.terminal import tree
-from resources import SECRET, UNKNOWN, Resource
+from policies.resource import SECRET, UNKNOWN, Resource
 from tools.workspace import project_name
 
 
@@ -22,8 +22,8 @@ def test_a_plan_is_json_with_every_key_that_it_promises() -> None:
 
     assert plan.keys() == {
         "stack",
-        "arrangement",
-        "rung",
+        "variant",
+        "inference_mode",
         "sizing",
         "resources",
         "outputs",
@@ -32,7 +32,7 @@ def test_a_plan_is_json_with_every_key_that_it_promises() -> None:
         "cost",
     }
     assert plan["seams"] == plan["cost"] == []
-    assert {key for verdict in plan["policies"] for key in verdict} == {
+    assert {key for violation in plan["policies"] for key in violation} == {
         "id",
         "severity",
         "enforcement",
@@ -89,9 +89,9 @@ def test_a_stack_that_does_not_exist_is_refused() -> None:
 def test_a_key_that_the_project_does_not_have_is_refused() -> None:
     """The message lists those that there are."""
     with pytest.raises(
-        PlanError, match=r"--config rung: there is no such key\. There are variant, "
+        PlanError, match=r"--config inference_mode: there is no such key\. There are variant, "
     ):
-        make("local", {"rung": "dedicated"})
+        make("local", {"inference_mode": "dedicated"})
 
 
 def test_an_override_is_a_key_and_a_value() -> None:
@@ -102,11 +102,12 @@ def test_an_override_is_a_key_and_a_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stack", "rung"), [("local", "serverless"), ("split", "cluster"), ("integrated", "cluster")]
+    ("stack", "inference_mode"),
+    [("local", "serverless"), ("split", "cluster"), ("integrated", "cluster")],
 )
-def test_the_tree_shows_every_resource_below_its_parent(stack: str, rung: str) -> None:
+def test_the_tree_shows_every_resource_below_its_parent(stack: str, inference_mode: str) -> None:
     """Also where a component and its children have one name."""
-    plan = make(stack, {"inference_mode": rung})
+    plan = make(stack, {"inference_mode": inference_mode})
     by_urn = {resource.urn: resource for resource in plan.resources}
     expected = Counter(_path(resource, by_urn) for resource in plan.resources)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.local import Application
-from tools import chromium
+from tests.support.local import Application
+from tools.programs import chromium
 
 Open = Callable[..., Page]
 """Opens the page in a browser profile of its own; takes Playwright's context options."""

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.browser.conftest import Open
-from tests.functions import files
-from tests.local import Application
+from tests.support.functions import files
+from tests.support.local import Application
 
 pytestmark = pytest.mark.browser
 

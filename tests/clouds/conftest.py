@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.clouds import launch
-from tests.clouds.small import Small
-from tests.local import until
+from tests.support.clouds import launch
+from tests.support.clouds.small import Small
+from tests.support.local import until
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components.aws import cluster as eks
+from components.aws.cluster import eks
 from components.aws.network import Network
 from components.digitalocean import cluster as doks
-from components.gpu import gpu, machine
-from components.kubernetes.sharing import shared
-from tests.clouds.small import Small
+from components.kubernetes.scheduling.gpu_sharing import shared
+from sizing.machines import gpu, machine
+from tests.support.clouds.small import Small
 
 pytestmark = [
     pytest.mark.nightly,  # deployments of the stacks use the same simulation every day

@@ -23,7 +23,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.helm.v3 import Release
 
-from tests.clouds.small import Small
+from tests.support.clouds.small import Small
 
 pytestmark = [
     pytest.mark.nightly,  # deployments of the stacks use the same simulation every day

@@ -14,10 +14,10 @@ import pulumi_aws as aws
 import pytest
 from pulumi.automation.errors import CommandError
 
-from tests.clouds.aws import KINDS as AWS
-from tests.clouds.digitalocean import KINDS as DIGITALOCEAN
-from tests.clouds.schema import UnknownTypeError, schema
-from tests.clouds.small import Small
+from tests.support.clouds.aws import KINDS as AWS
+from tests.support.clouds.digitalocean import KINDS as DIGITALOCEAN
+from tests.support.clouds.schema import UnknownTypeError, schema
+from tests.support.clouds.small import Small
 
 with warnings.catch_warnings():
     # It warns of deprecated functions of its own as soon as it is imported.
@@ -205,7 +205,10 @@ def test_a_type_without_a_row_is_named(small: Small) -> None:
 
     said = small.refused(program)
 
-    assert "aws:sfn/activity:Activity is not simulated: add a row to tests/clouds/aws.py" in said
+    assert (
+        "aws:sfn/activity:Activity is not simulated: add a row to tests/support/clouds/aws.py"
+        in said
+    )
 
 
 @pytest.mark.parametrize("what", ["jobs", "aws:sqs/queue:Queue"])

@@ -4,8 +4,8 @@ import pulumi
 import pytest
 from cryptography import x509
 
-from components.kubernetes.certificate import Certificate
-from tests.clouds.small import Small
+from components.kubernetes.serving.certificate import Certificate
+from tests.support.clouds.small import Small
 
 pytestmark = [
     pytest.mark.nightly,  # deployments of the stacks use the same simulation every day

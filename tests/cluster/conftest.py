@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster.control_plane import Api, running
-from tests.cluster.parts import there
-from tests.local import until
-from tools import cluster_parts
-from tools.control_plane import CONTROL_PLANE
-from tools.helm import HELM
+from tests.support.cluster.control_plane import Api, running
+from tests.support.cluster.parts import there
+from tests.support.local import until
+from tools.programs import cluster_parts
+from tools.programs.control_plane import CONTROL_PLANE
+from tools.programs.helm import HELM
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Proves that charts know every value that we give them, and that what they make is admitted.
 
-Charts that no Go module holds are not here; `tools/cluster_parts.py` says which.
+Charts that no Go module holds are not here; `tools/programs/cluster_parts.py` says which.
 """
 
 from functools import cache
@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from components.kubernetes.addons import LEVELS
-from components.kubernetes.charts import CHARTS
-from tests.cluster.charts import defaults, rendered, unknown
-from tests.cluster.control_plane import Api
-from tests.cluster.deployed import FIRST, admit, templates
+from components.kubernetes.base.charts import CHARTS
 from tests.components.kubernetes.test_addons import BARE, OWN, planned, releases, sharing
+from tests.support.cluster.charts import defaults, rendered, unknown
+from tests.support.cluster.control_plane import Api
+from tests.support.cluster.deployed import FIRST, admit, templates
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 

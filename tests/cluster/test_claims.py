@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from components.gpu import gpu
-from components.kubernetes.sharing import shared
-from tests.cluster.charts import rendered
-from tests.cluster.control_plane import Api
-from tests.cluster.deployed import deploy
+from components.kubernetes.scheduling.gpu_sharing import shared
+from sizing.machines import gpu
 from tests.cluster.test_admission import node, pods
-from tests.components.kubernetes.cluster import OWN, model
-from tests.local import until
+from tests.support.accounts.kubernetes import OWN, model
+from tests.support.cluster.charts import rendered
+from tests.support.cluster.control_plane import Api
+from tests.support.cluster.deployed import deploy
+from tests.support.local import until
 
 pytestmark = pytest.mark.cluster
 

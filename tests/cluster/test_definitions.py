@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.control_plane import Api, RefusedError
-from tests.components.kubernetes import test_scaling, test_watching
-from tests.components.kubernetes.cluster import SMALL, WIDE, manifest, model, objects
+from tests.components.kubernetes import test_monitoring, test_scaling
+from tests.support.accounts.kubernetes import SMALL, WIDE, manifest, model, objects
+from tests.support.cluster.control_plane import Api, RefusedError
 
 pytestmark = pytest.mark.cluster
 
@@ -26,7 +26,7 @@ def defined(api: Api) -> Api:
 def ours() -> dict[str, Body]:
     """One of each kind, the scaling to zero with all its triggers."""
     wide = objects(lambda: model("wide", WIDE))
-    asked = [*test_scaling.planned(test_scaling.ASLEEP), *test_watching.planned()]
+    asked = [*test_scaling.planned(test_scaling.ASLEEP), *test_monitoring.planned()]
     asked += [r for r in wide if r.inputs.get("kind") == GROUP]
     kinds = ("ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule", GROUP)
     found = {r.inputs["kind"]: manifest(r) for r in asked if r.inputs.get("kind") in kinds}

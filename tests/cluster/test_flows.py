@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.control_plane import Api, RefusedError
-from tests.cluster.deployed import deploy
 from tests.cluster.test_admission import node, pods
-from tests.components.kubernetes.cluster import SMALL, model
-from tests.local import until
+from tests.support.accounts.kubernetes import SMALL, model
+from tests.support.cluster.control_plane import Api, RefusedError
+from tests.support.cluster.deployed import deploy
+from tests.support.local import until
 
 pytestmark = pytest.mark.cluster
 

@@ -10,12 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from components.kubernetes.gateway import HEALTH_PORT, PORT, configuration
-from tests.certificates import self_signed
-from tests.cluster.control_plane import free_ports
-from tests.cluster.parts import there
-from tests.local import until
-from tools import cluster_parts
+from components.kubernetes.serving.gateway import HEALTH_PORT, PORT, configuration
+from tests.support.certificates import self_signed
+from tests.support.cluster.control_plane import free_ports
+from tests.support.cluster.parts import there
+from tests.support.local import until
+from tools.programs import cluster_parts
 
 pytestmark = pytest.mark.cluster
 

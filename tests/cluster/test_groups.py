@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from components.kubernetes.model_server import LEADER
-from tests.cluster.charts import rendered
-from tests.cluster.control_plane import Api, RefusedError
-from tests.cluster.deployed import deploy
-from tests.cluster.groups import controlling
-from tests.cluster.parts import there
+from components.kubernetes.serving.model_server import LEADER
 from tests.cluster.test_admission import node
 from tests.cluster.test_flows import serving
-from tests.components.kubernetes.cluster import WIDE, model
-from tests.local import until
-from tools.groups import GROUPS
+from tests.support.accounts.kubernetes import WIDE, model
+from tests.support.cluster.charts import rendered
+from tests.support.cluster.control_plane import Api, RefusedError
+from tests.support.cluster.deployed import deploy
+from tests.support.cluster.groups import controlling
+from tests.support.cluster.parts import there
+from tests.support.local import until
+from tools.programs.groups import GROUPS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 

@@ -5,18 +5,13 @@ from typing import Any
 
 import pytest
 
-from components.kubernetes.headroom import Headroom
-from components.kubernetes.space import IsolatedNamespace
-from tests.cluster.control_plane import Api
-from tests.cluster.deployed import deploy
+from components.kubernetes.base.namespace import IsolatedNamespace
+from components.kubernetes.scheduling.headroom import Headroom
 from tests.cluster.test_admission import GPU, pods
-from tests.components.kubernetes.cluster import (
-    SMALL,
-    DescribedCluster,
-    described,
-    model,
-)
-from tests.local import until
+from tests.support.accounts.kubernetes import SMALL, DescribedCluster, described, model
+from tests.support.cluster.control_plane import Api
+from tests.support.cluster.deployed import deploy
+from tests.support.local import until
 
 pytestmark = pytest.mark.cluster
 

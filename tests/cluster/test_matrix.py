@@ -11,16 +11,16 @@ from itertools import product
 import pytest
 from msgspec import structs
 
-from components.aws.cluster import GPU_PLATFORM as EKS
+from components.aws.cluster.eks import GPU_PLATFORM as EKS
 from components.digitalocean.cluster import GPU_PLATFORM as DOKS
-from components.gpu import gpu, machines
 from components.kubernetes.inference import ClusterInference
+from sizing.machines import gpu, machines
 from stacks import gpu as stack_gpu
 from stacks.config import StackConfig
 from stacks.errors import ConfigError
-from tests.cluster.control_plane import Api
-from tests.cluster.deployed import admit, bodies, templates
-from tests.components.kubernetes.cluster import WIDE, described, model, objects
+from tests.support.accounts.kubernetes import WIDE, described, model, objects
+from tests.support.cluster.control_plane import Api
+from tests.support.cluster.deployed import admit, bodies, templates
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 

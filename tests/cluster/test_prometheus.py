@@ -7,16 +7,21 @@ from typing import Any
 import pytest
 import yaml
 
-from components.kubernetes.pods import Manifest
-from components.kubernetes.rules import GPU_ALERTS, RECORDS, group, server_alerts
-from components.kubernetes.scaling import load_triggers
-from tests.cluster import prometheus, vllm
-from tests.cluster.parts import there
-from tests.cluster.prometheus import Prometheus, promtool
-from tests.cluster.vllm import Replica
-from tests.components.kubernetes.cluster import SMALL
-from tests.local import until
-from tools import cluster_parts
+from components.kubernetes.base.pods import Manifest
+from components.kubernetes.monitoring.prometheus_rules import (
+    GPU_ALERTS,
+    RECORDS,
+    group,
+    server_alerts,
+)
+from components.kubernetes.scheduling.autoscaling import load_triggers
+from tests.support.accounts.kubernetes import SMALL
+from tests.support.cluster import prometheus, vllm
+from tests.support.cluster.parts import there
+from tests.support.cluster.prometheus import Prometheus, promtool
+from tests.support.cluster.vllm import Replica
+from tests.support.local import until
+from tools.programs import cluster_parts
 
 pytestmark = pytest.mark.cluster
 

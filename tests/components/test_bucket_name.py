@@ -7,9 +7,9 @@ import boto3  # type: ignore[import-untyped]
 import pytest
 
 from analysis.plan import make
-from components.preflight import Finding, bucket_name
-from tests.intent import context
-from tests.models import answering
+from preflight.checks import Finding, bucket_name
+from tests.support.inference_servers import answering
+from tests.support.preflight_context import context
 
 BUCKETS = {
     "split": ("aws:s3/bucket:Bucket", "bucket"),

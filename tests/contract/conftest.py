@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests import local
-from tests.contract.application import Application, Caller, Host
-from tests.contract.deployed import deployed
-from tests.contract.functions_host import functions_host
-from tests.contract.lambda_host import lambda_host
-from tests.contract.local_host import local_host
-from tests.contract.model import Model, modelled
-from tests.contract.table import Results
+from tests.support import local
+from tests.support.contract.application import Application, Caller, Host
+from tests.support.contract.model import Model, modelled
+from tests.support.contract.table import Results
+from tests.support.hosts.deployed import deployed
+from tests.support.hosts.functions_host import functions_host
+from tests.support.hosts.lambda_host import lambda_host
+from tests.support.hosts.local_host import local_host
 
 DEPLOYED = "deployed"
 

@@ -5,9 +5,9 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from tests.contract.application import Caller, Document, sql
-from tests.contract.functions_host import ACTIONS, MAX_PAYLOAD_BYTES, WEB, FunctionsHost
-from tests.contract.model import SILENCE
+from tests.support.contract.application import Caller, Document, sql
+from tests.support.contract.model import SILENCE
+from tests.support.hosts.functions_host import ACTIONS, MAX_PAYLOAD_BYTES, WEB, FunctionsHost
 
 HOSTS = ["functions"]
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 import pytest
 
-from tests.contract.deployed import deployed
-from tests.contract.table import Results
+from tests.support.contract.table import Results
+from tests.support.hosts.deployed import deployed
 
 
 def test_a_deployed_application_is_known_by_its_outputs(tmp_path: Path) -> None:

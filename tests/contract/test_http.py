@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from functions import __version__
-from functions.api import MAX_BODY_BYTES, PAGE, PAGE_SIZE
-from functions.documents import MAX_DOCUMENT_BYTES
+from functions.api.routes import MAX_BODY_BYTES, PAGE, PAGE_SIZE
+from functions.documents.extract import MAX_DOCUMENT_BYTES
 from functions.errors import Code
-from functions.summarize import PROMPT_VERSION
-from tests.contract.application import Application, Caller, Document
+from functions.summary.summarize import PROMPT_VERSION
+from tests.support.contract.application import Application, Caller, Document
 
 HOSTS = ["local", "lambda", "functions", "deployed"]
 
@@ -47,8 +47,8 @@ def test_health_is_open_and_tells_versions(caller: Caller) -> None:
     health = answer.json()
     assert (answer.status_code, health["status"], health["database"]) == (200, "ok", "ok")
     assert (health["version"], health["prompt_version"]) == (__version__, PROMPT_VERSION)
-    assert health["arrangement"]
-    assert health["rung"]
+    assert health["variant"]
+    assert health["inference_mode"]
     assert health["model"]
 
 
@@ -75,7 +75,7 @@ def test_an_upload_becomes_a_summary(caller: Caller) -> None:
     assert (done["name"], done["size"]) == (document.name, len(document.data))
     assert (done["kind"], done["progress"]) == ("text", {"done": 1, "total": 1})
     assert done["model"]
-    assert done["rung"] == caller.nobody.get("healthz").json()["rung"]
+    assert done["inference_mode"] == caller.nobody.get("healthz").json()["inference_mode"]
     assert done["usage"]["prompt_tokens"] > 0
     assert done["usage"]["completion_tokens"] > 0
 

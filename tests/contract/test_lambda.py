@@ -5,12 +5,12 @@ from uuid import UUID
 import pytest
 
 from components.aws.queue import MAX_RECEIVES
-from tests import local
-from tests.contract.application import Caller, Document, sql
-from tests.contract.event_source import failures
-from tests.contract.lambda_host import LambdaHost
-from tests.contract.model import SILENCE
-from tests.contract.notification import TEST_EVENT
+from tests.support import local
+from tests.support.contract.application import Caller, Document, sql
+from tests.support.contract.model import SILENCE
+from tests.support.hosts.event_source import failures
+from tests.support.hosts.lambda_host import LambdaHost
+from tests.support.hosts.notification import TEST_EVENT
 
 HOSTS = ["lambda"]
 

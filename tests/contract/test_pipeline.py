@@ -4,9 +4,9 @@ Nobody waits for a lease, a back-off or a visibility timeout: they are moved.
 """
 
 from functions.errors import Code
-from tests import local
-from tests.contract.application import Caller, Document, Host, sql
-from tests.contract.model import SILENCE
+from tests.support import local
+from tests.support.contract.application import Caller, Document, Host, sql
+from tests.support.contract.model import SILENCE
 
 HOSTS = ["local", "lambda", "functions"]
 

@@ -16,11 +16,11 @@ import pytest
 import yaml
 
 from stacks.outputs import Outputs
-from tests import local, models
-from tests.clouds import launch
-from tests.clouds.world import World
-from tests.components.digitalocean import cloud as functions_api
-from tests.engine.changes import (
+from tests.support import inference_servers, local
+from tests.support.accounts import digitalocean as functions_api
+from tests.support.clouds import launch
+from tests.support.clouds.world import World
+from tests.support.engine.changes import (
     BY_A_MOVE,
     CHANGES,
     EGRESS_RULE,
@@ -30,7 +30,7 @@ from tests.engine.changes import (
     TAGGED,
     Steps,
 )
-from tests.engine.clone import PROJECT, Clone, clone
+from tests.support.engine.clone import PROJECT, Clone, clone
 
 engine = pytest.mark.engine
 pytestmark = pytest.mark.timeout(600)
@@ -45,7 +45,7 @@ _STEP = re.compile(r"^  ([+~±-]) (\S+) +(\S+) +(?:would be )?(created|updated|d
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """What is particular about an arrangement.
+    """What is particular about a variant.
 
     Attributes:
         resources: How many there are, the stack itself included.
@@ -97,7 +97,7 @@ INTEGRATED = Story(
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """An arrangement in a copy of the project, and the cloud that it is deployed to."""
+    """A variant in a copy of the project, and the cloud that it is deployed to."""
 
     story: Story
     clone: Clone
@@ -199,7 +199,7 @@ def deployment(
     environment = launch.environment(world.folder)
     with (
         functions_api.running() as api,
-        models.serving(MODELS, INFERENCE_KEY, ANOTHER_KEY) as inference,
+        inference_servers.serving(MODELS, INFERENCE_KEY, ANOTHER_KEY) as inference,
         clone(folder / "clone", story.stack, environment) as copy,
     ):
         environment |= {
@@ -288,7 +288,7 @@ def test_the_outputs_are_complete_and_no_secret_lies_in_the_state(deployment: De
     outputs = deployment.clone.outputs()
 
     assert set(outputs) == {field.name for field in fields(Outputs)}
-    assert outputs["arrangement"] == deployment.story.stack
+    assert outputs["variant"] == deployment.story.stack
     for secret in (INFERENCE_KEY, outputs["api_token"]):
         readable = [
             file

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from tests import documents
 from tests.conftest import GONE
-from tests.documents import PAGES, Line
-from tests.engine import clone as clones
-from tests.engine.clone import PROJECT, Clone
-from tests.engine.stories import KEY, NOT_EXECUTED, SET_TOGETHER, STORIES, Ran, plans
-from tests.history import commit, git
+from tests.support import documents
+from tests.support.documents import PAGES, Line
+from tests.support.engine import clone as clones
+from tests.support.engine.clone import PROJECT, Clone
+from tests.support.engine.scenarios import KEY, NOT_EXECUTED, SET_TOGETHER, STORIES, Ran, plans
+from tests.support.history import commit, git
 
 pytestmark = [
     pytest.mark.timeout(1200),

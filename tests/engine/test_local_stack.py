@@ -14,11 +14,11 @@ import httpx
 import psutil
 import pytest
 
-from functions.schema import Document
-from tests.engine import clone as clones
-from tests.engine.clone import Clone
-from tests.local import runs, standin, until
-from tools.client import Client, ClientError
+from functions.api.schema import Document
+from tests.support.engine import clone as clones
+from tests.support.engine.clone import Clone
+from tests.support.local import runs, standin, until
+from tools.deploy.client import Client, ClientError
 from tools.workspace import project_name
 
 CLIENTS = 16
@@ -136,11 +136,11 @@ def _moves(clone: Clone, before: str, after: str) -> None:
         # Secrets are encrypted anew each time; the process is the same one.
         assert new[name]["created"] == old[name]["created"]
         assert new[name]["outputs"].get("pid") == old[name]["outputs"].get("pid")
-    assert clone.health()["rung"] == after
+    assert clone.health()["inference_mode"] == after
     assert clone.outputs()["page_url"] == url
     assert clone.documents() == documents
     (answer,) = json.loads(clone.run("summarize", "--json", str(clone.root / "CHANGELOG.md")))
-    assert (answer["status"], answer["rung"]) == ("done", after)
+    assert (answer["status"], answer["inference_mode"]) == ("done", after)
 
 
 def test_any_endpoint_of_the_dialect_takes_the_place_of_the_stand_in(
@@ -317,13 +317,15 @@ def test_a_move_loses_none_of_the_documents_that_are_in_flight(
 
     assert "~ functions-host" in moved.result()
     assert {document.status for document in summaries} == {"done"}
-    by_rung = Counter(document.rung for document in summaries)
-    assert by_rung.keys() == {"serverless", "dedicated"}
+    by_inference_mode = Counter(document.inference_mode for document in summaries)
+    assert by_inference_mode.keys() == {"serverless", "dedicated"}
     with httpx.Client(headers={"Authorization": f"Bearer {outputs['api_token']}"}) as caller:
         metrics = caller.get(f"{outputs['page_url']}metrics").text
     assert "seamless_documents_unfinished 0\n" in metrics
     assert 'seamless_documents{status="failed"}' not in metrics
-    say(f"Documents handed in while the mode changed, by the mode that answered: {dict(by_rung)}")
+    say(
+        f"Documents handed in while the mode changed, by the mode that answered: {dict(by_inference_mode)}"
+    )
 
 
 def _summarized(client: Client, file: Path) -> Document:

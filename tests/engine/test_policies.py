@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.clouds import launch
-from tests.clouds.world import World
-from tests.engine.clone import Clone, clone
+from tests.support.clouds import launch
+from tests.support.clouds.world import World
+from tests.support.engine.clone import Clone, clone
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
@@ -74,7 +74,7 @@ def test_a_split_stack_with_three_faults_is_refused_by_plan_and_up(tmp_path: Pat
     with clone(tmp_path / "clone", "split", environment) as copy:
         _spoil(
             copy,
-            "components/aws/store.py",
+            "components/aws/object_store.py",
             "block_public_policy=True",
             "block_public_policy=False",
         )

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.engine.clone import NEW, PROJECT, Clone, clone
-from tests.engine.template import new
+from tests.support.engine.clone import NEW, PROJECT, Clone, clone
+from tests.support.engine.template import new
 
 OURS = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
 

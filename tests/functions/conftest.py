@@ -11,11 +11,11 @@ import psycopg
 import pytest
 
 from functions.application import Application
-from functions.ledger import Ledger
 from functions.settings import Settings
-from functions.store import open_store
-from tests import local
-from tests.functions.fakes import Model
+from functions.storage.ledger import Ledger
+from functions.storage.object_store import open_store
+from tests.support import local
+from tests.support.functions.fakes import Model
 
 Sql = Callable[..., list[tuple[Any, ...]]]
 

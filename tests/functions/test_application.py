@@ -18,14 +18,14 @@ import psycopg
 import pytest
 
 from functions.application import LEASE_SLACK, Application
-from functions.documents import MAX_DOCUMENT_BYTES
-from functions.entry import Entry
+from functions.documents.extract import MAX_DOCUMENT_BYTES
 from functions.errors import Code, Failure
-from functions.ledger import Ledger
-from functions.store import open_store
-from functions.summarize import PROMPT_VERSION
+from functions.storage.entry import Entry
+from functions.storage.ledger import Ledger
+from functions.storage.object_store import open_store
+from functions.summary.summarize import PROMPT_VERSION
 from tests.functions.conftest import Sql
-from tests.functions.fakes import SUMMARY, Model, summary
+from tests.support.functions.fakes import SUMMARY, Model, summary
 
 pytestmark = pytest.mark.anyio
 
@@ -140,7 +140,7 @@ async def test_the_summary_lies_in_the_store_too(core: Application) -> None:
         "kind": "text",
         "summary": SUMMARY,
         "model": "some-model-2026",
-        "rung": "serverless",
+        "inference_mode": "serverless",
         "endpoint": "serverless",
         "endpoints": ["serverless"],
         "replicas": [],

@@ -13,7 +13,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from components.contracts import ExternalInference, application_environment
-from functions.endpoint import Endpoint
+from functions.inference.endpoint import Endpoint
 from functions.settings import Settings, SettingsError, variable_names
 
 KNOBS = {
@@ -23,11 +23,11 @@ KNOBS = {
     "DOCUMENT_DEADLINE_SECONDS",
     "SWEEP_INTERVAL_SECONDS",
 }
-"""What no component sets: their defaults hold in every arrangement."""
+"""What no component sets: their defaults hold in every variant."""
 
 LEAST = {
-    "ARRANGEMENT": "split",
-    "RUNG": "serverless",
+    "VARIANT": "split",
+    "INFERENCE_MODE": "serverless",
     "API_TOKEN": "token-8f1c",
     "STORE_URL": "s3://documents",
     "DATABASE_HOST": "db.example",
@@ -35,7 +35,7 @@ LEAST = {
     "DATABASE_NAME": "ledger",
     "DATABASE_USER": "app",
     "DATABASE_PASSWORD": "password-77aa",
-    "INFERENCE_ENDPOINTS": '[{"name": "dedicated", "rung": "dedicated", "model": "some-model", '
+    "INFERENCE_ENDPOINTS": '[{"name": "dedicated", "inference mode": "dedicated", "model": "some-model", '
     '"url": "https://inference.example/v1", "context_tokens": 8192}]',
     "INFERENCE_API_KEYS": '{"dedicated": "key-51d0"}',
 }
@@ -46,8 +46,8 @@ def test_what_has_no_default_is_enough() -> None:
     settings = Settings.read(LEAST)
 
     assert settings == Settings(
-        arrangement="split",
-        rung="serverless",
+        variant="split",
+        inference_mode="serverless",
         api_token="token-8f1c",
         store_url="s3://documents",
         store_endpoint="",
@@ -63,7 +63,7 @@ def test_what_has_no_default_is_enough() -> None:
         inference_endpoints=(
             Endpoint(
                 name="dedicated",
-                rung="dedicated",
+                inference_mode="dedicated",
                 url="https://inference.example/v1",
                 model="some-model",
                 context_tokens=8192,
@@ -110,7 +110,7 @@ def test_all_problems_are_named_at_once() -> None:
         Settings.read(
             {
                 **LEAST,
-                "RUNG": "gpu",
+                "INFERENCE_MODE": "gpu",
                 "DATABASE_PORT": "54x2",
                 "DATABASE_SSLMODE": "prefer",
                 "INFERENCE_CONCURRENCY": "0",
@@ -120,7 +120,7 @@ def test_all_problems_are_named_at_once() -> None:
         )
 
     assert _problems(refused.value) == [
-        "RUNG='gpu': must be one of serverless, dedicated, cluster",
+        "INFERENCE_MODE='gpu': must be one of serverless, dedicated, cluster",
         "STORE_URL is not set",
         "DATABASE_PORT='54x2': must be a whole number, more than 0",
         "DATABASE_SSLMODE='prefer': must be one of disable, require, verify-full",
@@ -219,8 +219,8 @@ async def test_every_setting_is_what_the_component_said() -> None:
     environment = await _environment()
 
     assert Settings.read(environment) == Settings(
-        arrangement="integrated",
-        rung="dedicated",
+        variant="integrated",
+        inference_mode="dedicated",
         api_token="token",
         store_url="s3://bucket",
         store_endpoint="https://store.example",
@@ -236,7 +236,7 @@ async def test_every_setting_is_what_the_component_said() -> None:
         inference_endpoints=(
             Endpoint(
                 name="dedicated",
-                rung="dedicated",
+                inference_mode="dedicated",
                 url="https://inference.example/v1",
                 model="some-model",
                 context_tokens=32_768,
@@ -248,7 +248,7 @@ async def test_every_setting_is_what_the_component_said() -> None:
             ),
             Endpoint(
                 name="spare",
-                rung="serverless",
+                inference_mode="serverless",
                 url="https://spare.example/v1",
                 model="spare-model",
                 context_tokens=8192,
@@ -315,8 +315,8 @@ def _variables() -> Mapping[str, pulumi.Input[str]]:
         return pulumi.Output.from_input(value)
 
     return application_environment(
-        arrangement="integrated",
-        rung="dedicated",
+        variant="integrated",
+        inference_mode="dedicated",
         api_token=out("token"),
         store=Store(
             url=out("s3://bucket"),
@@ -338,7 +338,7 @@ def _variables() -> Mapping[str, pulumi.Input[str]]:
         inference=[
             ExternalInference(
                 name="dedicated",
-                rung="dedicated",
+                inference_mode="dedicated",
                 url="https://inference.example/v1",
                 model="some-model",
                 api_key=out("key"),
@@ -351,7 +351,7 @@ def _variables() -> Mapping[str, pulumi.Input[str]]:
             ),
             ExternalInference(
                 name="spare",
-                rung="serverless",
+                inference_mode="serverless",
                 url="https://spare.example/v1",
                 model="spare-model",
                 api_key=pulumi.Output.secret("spare-key"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.accounts import ACCOUNTS
+from tests.support.live.accounts import ACCOUNTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,8 +14,8 @@ class Options:
     """What a person decides about a live run.
 
     Attributes:
-        arrangements: Which are deployed.
-        budget: US dollars that one arrangement may cost.
+        variants: Which are deployed.
+        budget: US dollars that one variant may cost.
         hours: After which it is destroyed, whatever it does.
         accept_unknown: True goes ahead although a price is unknown.
         clean: True only cleans up.
@@ -24,7 +24,7 @@ class Options:
         contract: The tests that a deployment has to pass, given `--outputs FILE`.
     """
 
-    arrangements: tuple[str, ...]
+    variants: tuple[str, ...]
     budget: float
     hours: float
     accept_unknown: bool
@@ -38,13 +38,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a live run."""
     group = parser.getgroup("live", "deploy to real clouds (./seamless test live)")
     group.addoption(
-        "--arrangement",
+        "--variant",
         action="append",
         choices=sorted(ACCOUNTS),
         help="deploy this one; all of which the credentials are there when not given",
     )
     group.addoption(
-        "--budget", type=float, default=6.0, metavar="USD", help="for one arrangement (%(default)s)"
+        "--budget", type=float, default=6.0, metavar="USD", help="for one variant (%(default)s)"
     )
     group.addoption("--hours", type=float, default=1.5, help="until it is destroyed (%(default)s)")
     group.addoption(
@@ -92,7 +92,7 @@ def asks_for_live(expression: str) -> bool:
 def options(pytestconfig: pytest.Config) -> Options:
     """What the command line says."""
     return Options(
-        arrangements=tuple(pytestconfig.getoption("--arrangement") or sorted(ACCOUNTS)),
+        variants=tuple(pytestconfig.getoption("--variant") or sorted(ACCOUNTS)),
         budget=pytestconfig.getoption("--budget"),
         hours=pytestconfig.getoption("--hours"),
         accept_unknown=pytestconfig.getoption("--accept-unknown-prices"),

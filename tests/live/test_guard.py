@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from analysis import plan
-from resources import Resource
-from tests.live import budget, names
-from tests.live.accounts import ACCOUNTS, INFERENCE_KEY
-from tests.live.budget import OverBudgetError
+from policies.resource import Resource
 from tests.live.conftest import asks_for_live
-from tests.planned import planned
+from tests.support.live import budget, names
+from tests.support.live.accounts import ACCOUNTS, INFERENCE_KEY
+from tests.support.live.budget import OverBudgetError
+from tests.support.planned import planned
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = {
@@ -78,7 +78,7 @@ def test_only_a_marker_expression_that_names_live_selects_live_tests(
     assert asks_for_live(expression) is asks
 
 
-def test_without_credentials_each_arrangement_is_skipped_with_the_variables_that_it_needs() -> None:
+def test_without_credentials_each_variant_is_skipped_with_the_variables_that_it_needs() -> None:
     printed = collected("tests/live", "-m", "live")
 
     assert "3 skipped" in printed
@@ -116,9 +116,9 @@ def test_a_stack_name_holds_its_time_and_is_found_in_any_text() -> None:
         names.age("split")
 
 
-@pytest.mark.parametrize("arrangement", sorted(ACCOUNTS))
-def test_names_with_a_live_stack_in_them_keep_to_the_shortest_limit(arrangement: str) -> None:
-    limited = [found for found in plan.make(arrangement).resources if found.type in LIMITS]
+@pytest.mark.parametrize("variant", sorted(ACCOUNTS))
+def test_names_with_a_live_stack_in_them_keep_to_the_shortest_limit(variant: str) -> None:
+    limited = [found for found in plan.make(variant).resources if found.type in LIMITS]
     lengths = [(found, len(f"{names.new()}-{found.name}-1234567")) for found in limited]
 
     assert len(limited) >= 2
@@ -202,7 +202,7 @@ def test_an_unknown_price_is_refused_until_it_is_accepted() -> None:
     assert "unknown: x, aws:cloudwatch/dashboard:Dashboard" in str(refused.value)
 
 
-def test_both_arrangements_fit_the_default_budget_and_only_a_dashboard_has_no_price() -> None:
+def test_both_variants_fit_the_default_budget_and_only_a_dashboard_has_no_price() -> None:
     estimates = {
         name: budget.estimate(plan.make(name).resources, limit_hours=1.5) for name in ACCOUNTS
     }

@@ -17,13 +17,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import local
-from tests.clouds import launch
-from tests.clouds.world import World
-from tests.components.digitalocean import cloud as functions_api
-from tests.engine.clone import Clone, clone
-from tests.live.account import Account
-from tests.live.accounts import INFERENCE_KEY
+from tests.support import local
+from tests.support.accounts import digitalocean as functions_api
+from tests.support.accounts.digitalocean_lists import Account
+from tests.support.clouds import launch
+from tests.support.clouds.world import World
+from tests.support.engine.clone import Clone, clone
+from tests.support.live.accounts import INFERENCE_KEY
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(500)]
 
@@ -37,7 +37,7 @@ def test_what_is_deployed_can_be_reached(request):
     outputs = json.loads(file.read_text())
     assert file.stat().st_mode & 0o777 == 0o600
     assert outputs["bucket"].startswith("live-")
-    assert outputs["arrangement"] == "integrated"
+    assert outputs["variant"] == "integrated"
     assert "{INFERENCE_KEY}" not in os.environ
     pathlib.Path("contract-was-here").write_text(outputs["bucket"])
 """

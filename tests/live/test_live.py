@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from analysis import plan
-from tests.live import budget, names, process, remains, stack
-from tests.live.accounts import ACCOUNTS, INFERENCE_KEY, Account
 from tests.live.conftest import Options
-from tests.live.stack import LiveStack
+from tests.support.live import budget, names, process, remains, stack
+from tests.support.live.accounts import ACCOUNTS, INFERENCE_KEY, Account
+from tests.support.live.stack import LiveStack
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(0)]
 
@@ -46,20 +46,20 @@ def test_nothing_is_left_of_runs_that_were_killed(options: Options) -> None:
     assert left == [], "\n".join(["Nobody's, so delete it by hand:", *left])
 
 
-@pytest.mark.parametrize("arrangement", sorted(ACCOUNTS))
-def test_an_arrangement_deploys_keeps_its_contract_and_leaves_nothing(
-    arrangement: str, options: Options, tmp_path: Path
+@pytest.mark.parametrize("variant", sorted(ACCOUNTS))
+def test_an_variant_deploys_keeps_its_contract_and_leaves_nothing(
+    variant: str, options: Options, tmp_path: Path
 ) -> None:
     """From `up` to `down` in a real account, within a budget and a time."""
-    if options.clean or arrangement not in options.arrangements:
+    if options.clean or variant not in options.variants:
         pytest.skip("not asked for")
-    account = ACCOUNTS[arrangement]
+    account = ACCOUNTS[variant]
     if missing := account.missing(os.environ):
-        pytest.skip(f"{arrangement} needs {'; '.join(missing)}")
+        pytest.skip(f"{variant} needs {'; '.join(missing)}")
     fresh = LiveStack(name=names.new())
     deadline = time.monotonic() + options.hours * 3600
     with fresh.held(), process.stoppable():
-        fresh.write(arrangement)
+        fresh.write(variant)
         try:
             _check_budget(fresh.name, options)
         except BaseException:
@@ -110,7 +110,7 @@ def _destroyed_dead(found: LiveStack, options: Options) -> bool:
     with found.held() as mine, process.stoppable():
         if not mine:
             return False
-        account = ACCOUNTS[found.arrangement]
+        account = ACCOUNTS[found.variant]
         lacks = account.missing(os.environ, inference=False)
         assert lacks == [], f"{found.name} was left by a killed run; to destroy it, set {lacks}"
         print(f"\n{found.name}: its run was killed; destroying it")

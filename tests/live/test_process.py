@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import local
-from tests.live import process
+from tests.support import local
+from tests.support.live import process
 
 PULUMI = f"""#!{sys.executable} -IS
 import os, signal, sys, time

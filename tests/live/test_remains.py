@@ -8,11 +8,11 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
-from tests.clouds.world import World
-from tests.components.digitalocean import cloud as functions_api
-from tests.live import aws, digitalocean, names, remains
-from tests.live.account import Account
-from tests.live.remains import Remain
+from tests.support.accounts import digitalocean as functions_api
+from tests.support.accounts.digitalocean_lists import Account
+from tests.support.clouds.world import World
+from tests.support.live import aws, digitalocean, names, remains
+from tests.support.live.remains import Remain
 from tools.workspace import project_name
 
 MINE, OTHER = "live-20261122t1200-abcdef", "live-20200101t0000-abcdef"

@@ -16,10 +16,10 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from policies.catalogue import RULES
-from policies.verdict import Environment, is_mandatory
+from policies.evaluation import Environment, is_mandatory
 from policies.waivers import WAIVERS
-from tests.planned import planned
-from tools.violations import pack_options
+from tests.support.planned import planned
+from tools.deploy.policy_pack import pack_options
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECRET = {rpc._special_sig_key: rpc._special_secret_sig, "value": "tulips-in-may"}
@@ -59,7 +59,7 @@ def _analyze(pack: Any, token: str, props: dict[str, Any]) -> list[tuple[str, st
 
 
 def test_the_engine_learns_of_every_rule(pack: Any) -> None:
-    """With its level, its severity and its remedy; waived breaches have a policy that advises."""
+    """With its level, its severity and its remedy; waived violations have a policy that advises."""
     info = pack.GetAnalyzerInfo(Empty())
 
     told = {policy.name: policy for policy in info.policies}

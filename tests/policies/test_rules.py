@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from policies.catalogue import RULES
+from policies.resource import SECRET, UNKNOWN
 from policies.rule import Rule
-from resources import SECRET, UNKNOWN
-from tests.policies.cases import Case, cases
+from tests.support.policy_cases import Case, cases
 
 CASES = list(cases())
 BY_ID = {rule.id: rule for rule in RULES}
@@ -25,10 +25,10 @@ PROJECT = Path(__file__).resolve().parents[2]
     "case", CASES, ids=lambda case: f"{case.rule}: {case.kind} {case.why}".strip()
 )
 def test_a_rule_finds_what_its_table_says(case: Case) -> None:
-    """Every breach with its message, and nothing else."""
-    found = [(b.resource.name, b.message) for b in BY_ID[case.rule].breaches(case.resources)]
+    """Every violation with its message, and nothing else."""
+    found = [(b.resource.name, b.message) for b in BY_ID[case.rule].violations(case.resources)]
 
-    assert found == list(case.breaches.items())
+    assert found == list(case.violations.items())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.rule} {case.kind} {case.why}")
@@ -40,10 +40,10 @@ def test_no_value_whatever_it_is_makes_a_rule_fail_and_no_unknown_breaks_it(case
                 changed = [*case.resources]
                 changed[index] = replace(resource, inputs=inputs)
 
-                found = list(BY_ID[case.rule].breaches(changed))
+                found = list(BY_ID[case.rule].violations(changed))
 
                 if value is UNKNOWN:
-                    assert {breach.resource.name for breach in found} <= set(case.breaches)
+                    assert {violation.resource.name for violation in found} <= set(case.violations)
 
 
 @pytest.mark.parametrize("rule", BY_ID)
@@ -52,8 +52,8 @@ def test_every_rule_has_a_case_of_each_kind(rule: str) -> None:
     own = [case for case in CASES if case.rule == rule]
 
     assert {case.kind for case in own} == {"pass", "fail", "unknown", "absent"}
-    assert all(case.breaches for case in own if case.kind == "fail")
-    assert not any(case.breaches for case in own if case.kind in ("pass", "unknown"))
+    assert all(case.violations for case in own if case.kind == "fail")
+    assert not any(case.violations for case in own if case.kind in ("pass", "unknown"))
 
 
 def test_the_rules_are_those_whose_breach_hurts_most() -> None:

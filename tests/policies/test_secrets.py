@@ -8,7 +8,7 @@ import certifi
 import pytest
 from pulumi.dynamic import ResourceProvider
 
-from components import generated
+from components import generated_secret
 from policies.secrets import kind_of_secret, names_secret
 
 
@@ -82,7 +82,7 @@ def test_nearly_every_random_secret_is_found() -> None:
 
 
 def test_every_secret_that_this_project_makes_is_found_by_its_beginning() -> None:
-    provider: ResourceProvider = generated._Provider()
+    provider: ResourceProvider = generated_secret._Provider()
     made = provider.create({"bytes": 16}).outs or {}
 
     assert kind_of_secret("value", made["value"]) == "a secret of this project"

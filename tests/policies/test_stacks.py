@@ -8,17 +8,17 @@ import pytest
 
 from analysis.plan import Plan, make
 from policies.catalogue import RULES
-from policies.verdict import judge
-from resources import SECRET, UNKNOWN
+from policies.evaluation import evaluate
+from policies.resource import SECRET, UNKNOWN
 
 # The clouds' SDKs warn of their own old names when they are imported.
 pytestmark = pytest.mark.filterwarnings("ignore:(aws|digitalocean)[.]:DeprecationWarning")
 
 TODAY = date(2026, 11, 22)
-ARRANGEMENTS = ["local", "integrated", "split"]
+VARIANTS = ["local", "integrated", "split"]
 
 
-@pytest.mark.parametrize("name", ARRANGEMENTS)
+@pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize(
     ("config", "protected"),
     [
@@ -40,12 +40,12 @@ def test_our_own_stacks_break_no_rule_that_nobody_waived(
 
 
 def _changed(plan: Plan, name: str, **inputs: Any) -> list[tuple[str, str, str]]:
-    """The mandatory verdicts on a plan with other inputs of one resource."""
+    """The mandatory violations on a plan with other inputs of one resource."""
     assert name in {resource.name for resource in plan.resources}
     resources = [
         replace(r, inputs={**r.inputs, **inputs}) if r.name == name else r for r in plan.resources
     ]
-    found = judge(RULES, resources, environment="dev", today=TODAY)
+    found = evaluate(RULES, resources, environment="dev", today=TODAY)
     return [(v.id, v.resource, v.remedy) for v in found if v.enforcement == "mandatory"]
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pulumi.runtime import rpc
 
+from policies.resource import SECRET, UNKNOWN, from_wire
 from policies.rule import may_name, names
 from policies.values import listed, mapped
-from resources import SECRET, UNKNOWN, from_wire
-from tests.planned import planned
+from tests.support.planned import planned
 
 WIRE_SECRET = {rpc._special_sig_key: rpc._special_secret_sig, "value": "tulip"}
 ASSET = {rpc._special_sig_key: rpc._special_asset_sig, "path": "code.zip"}

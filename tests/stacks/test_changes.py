@@ -11,9 +11,9 @@ from functools import cache
 import pytest
 
 from analysis.plan import Plan, make
-from resources import Resource
-from tests.engine.changes import CHANGES, EGRESS_RULE, EVERYTHING, ON_THE_PLAN
-from tests.stacks.plans import by_urn
+from policies.resource import Resource
+from tests.support.engine.changes import CHANGES, EGRESS_RULE, EVERYTHING, ON_THE_PLAN
+from tests.support.plans import by_urn
 
 BASE = {"inference_url": "http://127.0.0.1:8/v1", "inference_model": "a/model"}
 """Config of the stacks before the change."""

@@ -170,14 +170,14 @@ WRONG = [
         "Set it: pulumi config set --path 'inference_endpoints[0].weight' 1",
     ),
     (
-        listed({"rung": "gpu"}),
-        "inference_endpoints[0].rung is 'gpu', but it must be one of cluster, dedicated, "
+        listed({"inference_mode": "gpu"}),
+        "inference_endpoints[0].inference_mode is 'gpu', but it must be one of cluster, dedicated, "
         "serverless. "
-        "Set it: pulumi config set --path 'inference_endpoints[0].rung' serverless",
+        "Set it: pulumi config set --path 'inference_endpoints[0].inference_mode' serverless",
     ),
     (
         listed({"api_key": "key-51d0"}),
-        "inference_endpoints[0].api_key is set, but an endpoint has only name, rung, url, model, "
+        "inference_endpoints[0].api_key is set, but an endpoint has only name, inference_mode, url, model, "
         "context_tokens, input_usd_per_million, output_usd_per_million, weight, order, ca, "
         "replicas_url. Remove it: pulumi config rm --path 'inference_endpoints[0].api_key'",
     ),

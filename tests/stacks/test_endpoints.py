@@ -1,4 +1,4 @@
-"""Endpoints beside the rung's own: what the functions are told, in order, and what is refused."""
+"""Endpoints beside the inference mode's own: what the functions are told, in order, and what is refused."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ def listed(*changes: dict[str, Any]) -> dict[str, str]:
 def told(stack: str, overrides: dict[str, str] | None = None) -> list[dict[str, Any]]:
     """The endpoints that the application is told of; that of a stand-in has no URL before it runs.
 
-    So the stand-in of the local arrangement is replaced by an endpoint of one's own.
+    So the stand-in of the local variant is replaced by an endpoint of one's own.
     """
     own = {"inference_url": "http://127.0.0.1:9/v1", "inference_model": "m"}
     resources = make(stack, (own if stack == "local" else {}) | (overrides or {})).resources
@@ -39,13 +39,13 @@ def told(stack: str, overrides: dict[str, str] | None = None) -> list[dict[str, 
 
 @pytest.fixture
 def order(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, dict[str, str]], list[str]]:
-    """Says name, rung and order of each endpoint that the functions of a stack are related to."""
+    """Says name, inference mode and order of each endpoint that the functions of a stack are related to."""
 
     def ask(stack: str, overrides: dict[str, str]) -> list[str]:
         seen: list[str] = []
 
         def environment(*, inference: Sequence[Inference], **others: Any) -> Any:
-            seen.extend(f"{each.name} {each.rung} {each.order}" for each in inference)
+            seen.extend(f"{each.name} {each.inference_mode} {each.order}" for each in inference)
             return application_environment(inference=inference, **others)
 
         module = {"local": "local", "split": "aws"}[stack]
@@ -60,13 +60,15 @@ Order = Callable[[str, dict[str, str]], list[str]]
 
 
 @pytest.mark.parametrize("stack", ["local", "split", "integrated"])
-def test_an_endpoint_of_ones_own_follows_the_rungs_own_in_every_arrangement(stack: str) -> None:
+def test_an_endpoint_of_ones_own_follows_the_inference_modes_own_in_every_variant(
+    stack: str,
+) -> None:
     own, spare = told(stack, listed({}))
 
     assert (own["name"], own["order"]) == ("serverless", 0)
     assert spare == {
         "name": "spare",
-        "rung": "serverless",
+        "inference_mode": "serverless",
         "url": "https://spare.example/v1",
         "model": "spare-model",
         "context_tokens": 32_768,
@@ -96,14 +98,14 @@ def test_another_endpoint_changes_the_environment_of_the_functions_and_nothing_e
         ("local", "functions-host"),
     ],
 )
-def test_the_keys_are_secret_in_every_arrangement(stack: str, name: str) -> None:
+def test_the_keys_are_secret_in_every_variant(stack: str, name: str) -> None:
     (holder,) = (r for r in make(stack, listed({})).resources if r.name == name)
 
     assert {"environment.INFERENCE_API_KEYS", "secretString"} & set(holder.secret_inputs)
     assert "environment.INFERENCE_ENDPOINTS" not in holder.secret_inputs
 
 
-def test_order_weight_rung_and_prices_are_the_persons() -> None:
+def test_order_weight_inference_mode_and_prices_are_the_persons() -> None:
     own, first, last = told(
         "split",
         listed(
@@ -112,14 +114,14 @@ def test_order_weight_rung_and_prices_are_the_persons() -> None:
                 "name": "first",
                 "order": 0,
                 "weight": 0,
-                "rung": "cluster",
+                "inference_mode": "cluster",
                 "input_usd_per_million": "0.5",
             },
         ),
     )
 
     assert [each["order"] for each in (own, first, last)] == [0, 0, 7]
-    assert (first["name"], first["weight"], first["rung"]) == ("first", 0, "cluster")
+    assert (first["name"], first["weight"], first["inference_mode"]) == ("first", 0, "cluster")
     assert first["input_usd_per_million"] == 0.5
     assert "output_usd_per_million" not in first
     assert last["name"] == "last"
@@ -146,15 +148,17 @@ def test_a_dedicated_endpoint_falls_back_on_the_serverless_one_after_all_others(
     ]
 
 
-def test_without_a_fallback_only_the_rungs_own_answers(order: Order) -> None:
+def test_without_a_fallback_only_the_inference_modes_own_answers(order: Order) -> None:
     assert order("local", {"inference_mode": "dedicated"}) == ["dedicated dedicated 0"]
 
 
-def test_a_serverless_rung_is_its_own_fallback(order: Order) -> None:
+def test_a_serverless_inference_mode_is_its_own_fallback(order: Order) -> None:
     assert order("local", {"fallback": "serverless"}) == ["serverless serverless 0"]
 
 
-def test_an_endpoint_in_the_place_of_the_rungs_own_has_the_rungs_name(order: Order) -> None:
+def test_an_endpoint_in_the_place_of_the_inference_modes_own_has_the_inference_modes_name(
+    order: Order,
+) -> None:
     overrides = {"inference_mode": "dedicated", "inference_model": "a-deployment"}
 
     assert order("split", overrides) == ["dedicated dedicated 0"]

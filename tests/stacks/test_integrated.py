@@ -3,9 +3,9 @@
 import pytest
 
 from analysis.plan import make
-from resources import SECRET, Resource
+from policies.resource import SECRET, Resource
 from stacks.errors import ConfigError
-from tests.stacks.plans import names
+from tests.support.plans import names
 
 
 def planned(name: str, overrides: dict[str, str] | None = None) -> Resource:

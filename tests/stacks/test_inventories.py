@@ -6,7 +6,7 @@ After an intended change: `python -m tests.stacks.inventories` writes the counts
 import pytest
 
 from tests.stacks.inventories import FOLDER, inventory, load, missing, path
-from tests.stacks.plans import CASES, plan
+from tests.support.plans import CASES, plan
 
 
 @pytest.mark.parametrize(("stack", "mode"), CASES)

@@ -5,12 +5,14 @@ import json
 import pytest
 
 from analysis.plan import make
-from resources import name_of
+from policies.resource import name_of
 from stacks.errors import ConfigError
-from tests.stacks.plans import names
+from tests.support.plans import names
 
 
-def test_the_rung_changes_the_inference_and_what_the_functions_are_told_and_nothing_else() -> None:
+def test_the_inference_mode_changes_the_inference_and_what_the_functions_are_told_and_nothing_else() -> (
+    None
+):
     """Store, database and the functions' own identity stay what they are."""
     before, after = make("local"), make("local", {"inference_mode": "dedicated"})
 
@@ -21,7 +23,7 @@ def test_the_rung_changes_the_inference_and_what_the_functions_are_told_and_noth
     new = {r.name: r for r in after.resources if r.name in shared}
     assert {name for name in shared if old[name] != new[name]} == {"functions-host"}
     told = new["functions-host"].inputs["environment"]
-    assert told == {**old["functions-host"].inputs["environment"], "RUNG": "dedicated"}
+    assert told == {**old["functions-host"].inputs["environment"], "INFERENCE_MODE": "dedicated"}
 
 
 def test_an_endpoint_of_ones_own_takes_the_place_of_the_stand_in() -> None:

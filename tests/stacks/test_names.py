@@ -38,7 +38,7 @@ def test_a_name_of_a_stack_that_a_cloud_would_refuse_breaks_a_rule(name: str, ru
 
 
 @pytest.mark.parametrize("stack", ["integrated", "split", "local"])
-def test_every_arrangement_refuses_it_before_anything_is_planned(
+def test_every_variant_refuses_it_before_anything_is_planned(
     stack: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pulumi, "get_stack", lambda: "my.stack")

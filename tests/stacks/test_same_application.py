@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from components import bundle as bundles
-from components.bundle import NOT_SHIPPED, PROJECT, TARGETS, sources
+from build import bundle as bundles
+from build.bundle import NOT_SHIPPED, PROJECT, TARGETS, sources
 from functions.settings import variable_names
 from stacks.outputs import Outputs
-from tests.stacks.plans import plan
+from tests.support.plans import plan
 
 STACKS = ("local", "integrated", "split")
 

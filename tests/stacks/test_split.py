@@ -12,10 +12,10 @@ import pytest
 
 from analysis.plan import Plan, make
 from functions.settings import variable_names
-from resources import UNKNOWN, Resource
+from policies.resource import UNKNOWN, Resource
 from stacks.errors import ConfigError
-from tests.planned import used
-from tests.stacks.plans import names
+from tests.support.planned import used
+from tests.support.plans import names
 
 
 @cache
@@ -272,7 +272,7 @@ def test_another_provider_changes_what_the_functions_are_told_and_nothing_else()
 def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[str, str]) -> None:
     planned = make("split", {"inference_mode": "dedicated", **overrides})
 
-    assert planned.rung == "dedicated"
+    assert planned.inference_mode == "dedicated"
     assert planned.outputs["inference_model"] == overrides["inference_model"]
 
 

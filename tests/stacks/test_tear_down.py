@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from analysis.plan import make
-from resources import Resource
-from tests.engine.clone import PROJECT
+from policies.resource import Resource
+from tests.support.engine.clone import PROJECT
 
 PAGE = (PROJECT / "docs" / "tear-down.md").read_text()
 ON = [("local", "serverless"), ("integrated", "cluster"), ("split", "cluster")]
@@ -35,13 +35,13 @@ def _named(stack: str, column: int) -> set[str]:
     return set(re.findall(r"`([\w-]+)`", row[column]))
 
 
-def _plan(stack: str, rung: str, **config: str) -> dict[tuple[str, str], Resource]:
-    planned = make(stack, {"inference_mode": rung, **config}).resources
+def _plan(stack: str, inference_mode: str, **config: str) -> dict[tuple[str, str], Resource]:
+    planned = make(stack, {"inference_mode": inference_mode, **config}).resources
     return {(resource.type, resource.name): resource for resource in planned}
 
 
-def _protected(stack: str, rung: str, **config: str) -> set[str]:
-    return {r.name for r in _plan(stack, rung, **config).values() if r.protect}
+def _protected(stack: str, inference_mode: str, **config: str) -> set[str]:
+    return {r.name for r in _plan(stack, inference_mode, **config).values() if r.protect}
 
 
 @pytest.mark.parametrize("stack", ["local", "integrated", "split"])
@@ -57,12 +57,12 @@ def test_the_page_names_what_prod_protects_of_a_cluster(stack: str) -> None:
     assert _protected(stack, "cluster", environment="dev", protect="true") == found
 
 
-@pytest.mark.parametrize(("stack", "rung"), ON)
+@pytest.mark.parametrize(("stack", "inference_mode"), ON)
 def test_protect_is_one_value_that_changes_no_size_and_nothing_that_is_kept(
-    stack: str, rung: str
+    stack: str, inference_mode: str
 ) -> None:
-    before = _plan(stack, rung, environment="prod")
-    after = _plan(stack, rung, environment="prod", protect="false")
+    before = _plan(stack, inference_mode, environment="prod")
+    after = _plan(stack, inference_mode, environment="prod", protect="false")
 
     assert before.keys() == after.keys()
     assert [name for (_, name), resource in after.items() if resource.protect] == []

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from policies.everywhere.stateful import STATEFUL
-from tests.stacks.plans import CASES, plan
+from policies.common.stateful import STATEFUL
+from tests.support.plans import CASES, plan
 
 FILE = Path(__file__).with_name("urns.yaml")
 

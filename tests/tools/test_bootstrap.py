@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.fakes import program
+from tests.support.engine.fakes import program
 from tools import bootstrap
 
 SYSTEM = "/usr/bin:/bin"

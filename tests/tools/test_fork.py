@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.clone import NEW, PROJECT, copy_files
-from tests.engine.template import new
-from tests.history import commit
-from tools.documentation import REMOVABLE
+from tests.support.engine.clone import NEW, PROJECT, copy_files
+from tests.support.engine.template import new
+from tests.support.history import commit
+from tools.docs.generate import REMOVABLE
 
 HERE = [name for name in REMOVABLE if (PROJECT / "stacks" / f"{name}.py").exists()]
-"""Arrangements that this fork has not deleted."""
+"""Variants that this fork has not deleted."""
 
 
 def fork(root: Path, gone: str) -> None:

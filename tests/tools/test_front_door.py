@@ -56,7 +56,10 @@ def test_every_command_has_help(name: str) -> None:
     [
         (["plan", "moon"], "There is no stack 'moon'"),
         (["up", "moon"], f"There is no stack 'moon'. Stacks: {', '.join(stack_names())}."),
-        (["plan", "--config", "rung=x"], "--config rung: there is no such key."),
+        (
+            ["plan", "--config", "inference_mode=x"],
+            "--config inference_mode: there is no such key.",
+        ),
         (
             ["plan", "--config", "inference_mode=cluster"],
             "pulumi config set inference_mode serverless",

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import go_sources
-from tools.engine_build import StepError
-from tools.go_sources import GoSource, get, kept
+from tools.engine import go_sources
+from tools.engine.build import StepError
+from tools.engine.go_sources import GoSource, get, kept
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Plans of all stacks and rungs, and what they are compared with: a file or a commit."""
+"""Plans of all stacks and inference_modes, and what they are compared with: a file or a commit."""
 
 import json
 from collections.abc import Callable
@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from analysis.plan import Plan
-from policies.verdict import Verdict
-from resources import Resource
-from tests.history import commit
-from tests.planned import planned
-from tools import plans
+from policies.evaluation import Violation
+from policies.resource import Resource
+from tests.support.history import commit
+from tests.support.planned import planned
+from tools.ci import plans
 from tools.workspace import CommandError, stack_names
 
 FOLDER = planned("pulumi-python:dynamic/local:Folder", "store-folder", path="/data")
 
 
 def plan(stack: str = "local", *resources: Resource) -> Plan:
-    """A plan on the first rung."""
+    """A plan on the first inference mode."""
     return Plan(
-        stack=stack, arrangement=stack, rung="serverless", resources=[*resources], outputs={}
+        stack=stack, variant=stack, inference_mode="serverless", resources=[*resources], outputs={}
     )
 
 
@@ -37,16 +37,20 @@ def file(tmp_path: Path) -> Callable[..., str]:
     return write
 
 
-def test_every_stack_is_planned_on_every_rung_or_refused_with_a_reason() -> None:
-    """None is passed over; each rung that is not offered says what to set instead."""
+def test_every_stack_is_planned_on_every_inference_mode_or_refused_with_a_reason() -> None:
+    """None is passed over; each inference mode that is not offered says what to set instead."""
     made, refused = plans.make_all([])
 
-    combinations = {(plan.stack, plan.rung) for plan in made} | {(r.stack, r.rung) for r in refused}
+    combinations = {(plan.stack, plan.inference_mode) for plan in made} | {
+        (r.stack, r.inference_mode) for r in refused
+    }
     assert combinations == {
-        (stack, rung) for stack in stack_names() for rung in ("serverless", "dedicated", "cluster")
+        (stack, inference_mode)
+        for stack in stack_names()
+        for inference_mode in ("serverless", "dedicated", "cluster")
     }
     assert {plan.stack for plan in made} == set(stack_names())
-    assert ("local", "cluster") in {(refusal.stack, refusal.rung) for refusal in refused}
+    assert ("local", "cluster") in {(refusal.stack, refusal.inference_mode) for refusal in refused}
     assert all("pulumi config set " in refusal.reason for refusal in refused)
 
 
@@ -89,7 +93,9 @@ def test_a_plan_of_an_older_version_is_refused_with_a_remedy(tmp_path: Path) -> 
     """Its resources have no URN, so they cannot be matched."""
     path = tmp_path / "old.json"
     row = {"type": "a:b:C", "name": "c", "parent": None}
-    path.write_text(json.dumps({"stack": "local", "rung": "serverless", "resources": [row]}))
+    path.write_text(
+        json.dumps({"stack": "local", "inference_mode": "serverless", "resources": [row]})
+    )
 
     with pytest.raises(CommandError, match=r"has no URNs.*\./seamless plan STACK --json > FILE"):
         plans.as_markdown([plan()], [], [], against=str(path))
@@ -116,7 +122,7 @@ def test_a_commit_without_our_program_is_refused(
 
 def test_only_a_mandatory_verdict_breaks_the_build() -> None:
     """Advice does not."""
-    verdict = Verdict(
+    violation = Violation(
         id="X-01",
         severity="high",
         enforcement="advisory",
@@ -125,8 +131,8 @@ def test_only_a_mandatory_verdict_breaks_the_build() -> None:
         remedy="Do otherwise.",
     )
     advised, refused = plan(), plan()
-    advised.policies.append(verdict)
-    refused.policies.append(Verdict(**{**vars(verdict), "enforcement": "mandatory"}))
+    advised.policies.append(violation)
+    refused.policies.append(Violation(**{**vars(violation), "enforcement": "mandatory"}))
 
     assert not plans.breaks_a_mandatory_rule([advised])
     assert plans.breaks_a_mandatory_rule([advised, refused])

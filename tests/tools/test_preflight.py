@@ -12,12 +12,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from tests.components.digitalocean import cloud as clouds
-from tests.components.digitalocean.cloud import Cloud
 from tests.conftest import GONE
-from tests.intent import KEY
-from tools import deploy, doctor, preflight, workspace
+from tests.support.accounts import digitalocean as clouds
+from tests.support.accounts.digitalocean import Cloud
+from tests.support.preflight_context import KEY
+from tools import doctor, workspace
 from tools.__main__ import app
+from tools.deploy import lifecycle, preflight
 from tools.workspace import CommandError, project_name
 
 WRONG = "token-that-nobody-may-read"
@@ -32,7 +33,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         monkeypatch.delenv("SPACES_ACCESS_KEY_ID", raising=False)
         monkeypatch.setenv("SPACES_SECRET_ACCESS_KEY", "of-a-test")
         monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-        for module in (deploy, workspace):
+        for module in (lifecycle, workspace):
             monkeypatch.setattr(module, "create_workspace", lambda stack, _: Fake(stack))
         yield running
 
@@ -53,8 +54,8 @@ class Fake:
 
 
 COMMANDS: dict[str, Callable[[Console], object]] = {
-    "up": lambda console: deploy.up(console, "integrated", yes=True),
-    "preview": lambda console: deploy.preview(console, "integrated"),
+    "up": lambda console: lifecycle.up(console, "integrated", yes=True),
+    "preview": lambda console: lifecycle.preview(console, "integrated"),
 }
 
 

@@ -6,14 +6,14 @@ import pytest
 from pulumi.automation.events import DiagnosticEvent, EngineEvent
 from rich.console import Console
 
-from tools.progress import Progress, readable
+from tools.deploy.progress import Progress, readable
 
 TRACEBACK = """Exception calling application: Traceback (most recent call last):
   File "dynamic/__main__.py", line 94, in wrapper
     return fn(self, request, context)
   File "components/local/server.py", line 70, in create
     raise DaemonError("x")
-components.local.daemon.DaemonError: host ended with status 1. The end of host.log:
+components.local.process.DaemonError: host ended with status 1. The end of host.log:
 Traceback (most recent call last):
   File "x.py", line 1, in <module>
 ValueError: DATABASE_HOST is not set

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
-from tools import quality
+from tools.ci import quality
 
 PROCESSES = ["-n", "3", "--no-loadscope-reorder"]
 

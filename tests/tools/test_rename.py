@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.engine.clone import NEW, PROJECT, clone
+from tests.support.engine.clone import NEW, PROJECT, clone
 from tools.rename import broken_by, rename
 from tools.workspace import CommandError, project_name
 
@@ -99,11 +99,11 @@ def test_every_stack_of_a_renamed_copy_is_planned_under_its_name(tmp_path: Path)
         for stack in ("integrated", "split", "local"):
             if (tmp_path / "stacks" / f"Pulumi.{stack}.yaml").exists():
                 (planned,) = [json.loads(copy.run("plan", stack, "--json"))]
-                assert planned["arrangement"] == stack
+                assert planned["variant"] == stack
                 inputs = json.dumps([resource["inputs"] for resource in planned["resources"]])
                 assert f"{project_name()}-{stack}" not in inputs
                 assert f":{project_name()}" not in inputs
-        stale = "from tools.documentation import stale; print(stale())"
+        stale = "from tools.docs.generate import stale; print(stale())"
         done = subprocess.run(
             [sys.executable, "-P", "-c", stale],
             cwd=tmp_path,

@@ -10,14 +10,14 @@ import pytest
 
 from analysis.mock_engine import Monitor, observe
 from components import contracts
-from components.aws.cluster import GPU_PLATFORM, Cluster
+from components.aws.cluster.eks import GPU_PLATFORM, Cluster
 from components.aws.network import Network
-from components.gpu import gpu, machine
-from components.kubernetes.sharing import shared
+from components.kubernetes.scheduling.gpu_sharing import shared
 from policies.catalogue import RULES
-from policies.verdict import judge
-from resources import Resource
-from tests.planned import parent_name, used
+from policies.evaluation import evaluate
+from policies.resource import Resource
+from sizing.machines import gpu, machine
+from tests.support.planned import parent_name, used
 
 TODAY = date(2026, 11, 22)
 
@@ -361,4 +361,4 @@ def test_generated_names_are_within_the_limits_of_length(dev: Planned) -> None:
 
 
 def test_every_rule_holds_in_prod(prod: Planned) -> None:
-    assert judge(RULES, prod.values(), environment="prod", today=TODAY) == []
+    assert evaluate(RULES, prod.values(), environment="prod", today=TODAY) == []

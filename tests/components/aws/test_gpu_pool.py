@@ -7,10 +7,10 @@ import pytest
 
 from analysis.mock_engine import Monitor, observe
 from components import contracts
-from components.aws.cluster import GPU_PLATFORM, Cluster
+from components.aws.cluster.eks import GPU_PLATFORM, Cluster
 from components.aws.network import Network
-from components.gpu import gpu, machine
-from components.kubernetes.sharing import shared
+from components.kubernetes.scheduling.gpu_sharing import shared
+from sizing.machines import gpu, machine
 
 HINT = "k8s.io/cluster-autoscaler/node-template/"
 

@@ -16,13 +16,13 @@ from analysis.mock_engine import Monitor, observe
 from components import contracts
 from components.digitalocean import cluster, regions
 from components.digitalocean.cluster import Cluster, ranges
-from components.gpu import gpu, machine
-from components.kubernetes.kubeconfig import kubeconfig
-from components.kubernetes.sharing import shared
+from components.kubernetes.base.kubeconfig import kubeconfig
+from components.kubernetes.scheduling.gpu_sharing import shared
 from policies.catalogue import RULES
-from policies.verdict import judge
-from resources import Resource
-from tests.planned import used
+from policies.evaluation import evaluate
+from policies.resource import Resource
+from sizing.machines import gpu, machine
+from tests.support.planned import used
 
 TODAY = date(2026, 11, 22)
 
@@ -221,7 +221,7 @@ def test_prod_keeps_the_weights(dev: Planned, prod: Planned) -> None:
     ids=["spills over", "two nodes"],
 )
 def test_every_rule_holds_in_prod(monitor: Callable[[], Monitor]) -> None:
-    assert judge(RULES, monitor().planned, environment="prod", today=TODAY) == []
+    assert evaluate(RULES, monitor().planned, environment="prod", today=TODAY) == []
 
 
 def test_no_region_has_both_functions_and_gpus_with_shares() -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from analysis.mock_engine import Monitor, observe
 from components.contracts import Inference
-from components.digitalocean import dedicated, regions
-from components.digitalocean.dedicated import DedicatedInference
-from components.gpu import machine
-from resources import SECRET, Resource
-from tests.planned import used
+from components.digitalocean import dedicated_inference, regions
+from components.digitalocean.dedicated_inference import DedicatedInference
+from policies.resource import SECRET, Resource
+from sizing.machines import machine
+from tests.support.planned import used
 
 REPOSITORY = "Qwen/Qwen2.5-14B-Instruct"
 
@@ -80,4 +80,6 @@ def test_its_keys_are_secret(monitor: Monitor, planned: dict[str, Resource]) -> 
 
 
 def test_one_region_has_both_functions_and_dedicated_inference() -> None:
-    assert set(dedicated.REGIONS) & set(regions.FUNCTIONS) == {regions.DEFAULT} == {"tor1"}
+    assert (
+        set(dedicated_inference.REGIONS) & set(regions.FUNCTIONS) == {regions.DEFAULT} == {"tor1"}
+    )

@@ -17,21 +17,21 @@ import pytest
 from pulumi.dynamic import ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
 
-from components.digitalocean import (
+from components.digitalocean.functions_api import (
     certificate,
+    database_owner,
     function,
     invocation_key,
     namespace,
-    owner,
     trigger,
 )
-from components.digitalocean.functions_api import FunctionsApi, MissingTokenError
-from components.digitalocean.http import TRIES, ApiError
-from tests import local
-from tests.components.digitalocean import cloud as clouds
-from tests.components.digitalocean.cloud import Cloud
+from components.digitalocean.functions_api.client import FunctionsApi, MissingTokenError
+from components.digitalocean.functions_api.http import TRIES, ApiError
+from tests.support import local
+from tests.support.accounts import digitalocean as clouds
+from tests.support.accounts.digitalocean import Cloud
 
-MODULES = [certificate, function, invocation_key, namespace, owner, trigger]
+MODULES = [certificate, function, invocation_key, namespace, database_owner, trigger]
 
 Props = dict[str, Any]
 
@@ -42,7 +42,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     with clouds.running() as cloud:
         monkeypatch.setenv("DIGITALOCEAN_TOKEN", cloud.token)
         monkeypatch.setenv("DIGITALOCEAN_API_URL", cloud.url)
-        monkeypatch.setattr("components.digitalocean.http.LONGEST_WAIT", 0.0)
+        monkeypatch.setattr("components.digitalocean.functions_api.http.LONGEST_WAIT", 0.0)
         yield cloud
 
 
@@ -106,7 +106,7 @@ def inputs_of_a_function(space: str, code: Path, **changes: Any) -> Props:
         "timeout_ms": 30_000,
         "memory_mb": 256,
         "logs_kb": 64,
-        "environment": {"API_TOKEN": "token-of-a-test", "RUNG": "serverless"},
+        "environment": {"API_TOKEN": "token-of-a-test", "INFERENCE_MODE": "serverless"},
         **changes,
     }
 
@@ -234,7 +234,7 @@ class TestNamespace:
         cloud.fail("GET /v2/functions/namespaces", 429, headers={"Retry-After": "7"}, times=2)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("components.digitalocean.http.LONGEST_WAIT", 60.0)
+            patch.setattr("components.digitalocean.functions_api.http.LONGEST_WAIT", 60.0)
             api = FunctionsApi(cloud.token, base_url=cloud.url, sleep=waited.append)
             with closing(api):
                 assert api.find_namespace("nobody") is None
@@ -290,7 +290,7 @@ class TestFunction:
         assert action["limits"] == {"timeout": 30_000, "memory": 256, "logs": 64}
         assert action["parameters"] == [
             {"key": "API_TOKEN", "value": "token-of-a-test", "init": True},
-            {"key": "RUNG", "value": "serverless", "init": True},
+            {"key": "INFERENCE_MODE", "value": "serverless", "init": True},
         ]
         assert {a["key"]: a["value"] for a in action["annotations"]} == {
             "final": True,
@@ -322,7 +322,7 @@ class TestFunction:
             ({"code_key": "another"}, []),
             ({"memory_mb": 512}, []),
             ({"timeout_ms": 60_000}, []),
-            ({"environment": {"RUNG": "dedicated"}}, []),
+            ({"environment": {"INFERENCE_MODE": "dedicated"}}, []),
             ({"web": "no"}, []),
             ({"name": "another"}, ["name"]),
             ({"namespace": "fn-2"}, ["namespace"]),
@@ -602,7 +602,7 @@ def test_a_role_that_was_granted_nothing_becomes_the_owner_and_makes_its_tables(
         connection.execute("create table mine ()")
 
     id_, outputs = made(
-        owner,
+        database_owner,
         {
             "host": "127.0.0.1",
             "port": postgres.port,
@@ -616,7 +616,7 @@ def test_a_role_that_was_granted_nothing_becomes_the_owner_and_makes_its_tables(
 
     with psycopg.connect(**role) as connection:
         connection.execute("create table mine ()")
-    assert seen(owner, id_, outputs) == (id_, outputs)
+    assert seen(database_owner, id_, outputs) == (id_, outputs)
     with psycopg.connect(**admin, dbname="postgres", autocommit=True) as connection:
         connection.execute("alter database handed_on owner to postgres")
-    assert seen(owner, id_, outputs) == ("", outputs)
+    assert seen(database_owner, id_, outputs) == ("", outputs)

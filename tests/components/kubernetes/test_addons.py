@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from components.gpu import gpu
 from components.kubernetes.addons import AddOns
-from components.kubernetes.charts import CHARTS
-from components.kubernetes.sharing import GpuPlatform, Sharing, shared
+from components.kubernetes.base.charts import CHARTS
+from components.kubernetes.scheduling.gpu_sharing import GpuPlatform, Sharing, shared
 from policies.catalogue import RULES
-from policies.verdict import judge
-from resources import SECRET, Resource
-from tests.components.kubernetes.cluster import described, objects
+from policies.evaluation import evaluate
+from policies.resource import SECRET, Resource
+from sizing.machines import gpu
+from tests.support.accounts.kubernetes import described, objects
 
 OWN = GpuPlatform(product="own", configurable_plugin=True, partitions=False)
 MANAGED = GpuPlatform(product="managed", configurable_plugin=False, partitions=True)
@@ -144,7 +144,7 @@ def test_grafana_s_password_is_generated_and_not_among_the_values() -> None:
 
 def test_no_policy_is_violated() -> None:
     resources = planned(sharing(OWN), BARE, groups=True)
-    assert judge(RULES, resources, environment="prod", today=date(2026, 11, 22)) == []
+    assert evaluate(RULES, resources, environment="prod", today=date(2026, 11, 22)) == []
 
 
 def test_the_autoscaler_has_the_platform_s_values_and_removes_gpu_nodes() -> None:

@@ -10,16 +10,16 @@ import kubernetes_validate
 import pytest
 
 from components.contracts import Entrance
-from components.kubernetes import gateway, model_server
-from components.kubernetes.examiner import REPLICA_MONITOR
-from components.kubernetes.images import GATEWAY, ROUTER, VLLM, VLLM_ROCM
-from components.kubernetes.inside import replica
-from components.kubernetes.serving import ModelSpec
-from functions.question import CODE
+from components.kubernetes.base.images import GATEWAY, ROUTER, VLLM, VLLM_ROCM
+from components.kubernetes.monitoring.replica_monitor import REPLICA_MONITOR
+from components.kubernetes.programs import replica
+from components.kubernetes.serving import gateway, model_server
+from components.kubernetes.serving.model_spec import ModelSpec
+from functions.inference.canary_prompt import CODE
 from policies.catalogue import RULES
-from policies.verdict import judge
-from resources import SECRET, Resource, name_of
-from tests.components.kubernetes.cluster import SMALL, WIDE, manifest, model, objects
+from policies.evaluation import evaluate
+from policies.resource import SECRET, Resource, name_of
+from tests.support.accounts.kubernetes import SMALL, WIDE, manifest, model, objects
 
 KUBERNETES = "1.36"
 SPECS = pytest.mark.parametrize(
@@ -81,12 +81,12 @@ def test_every_object_of_kubernetes_own_is_valid(spec: ModelSpec) -> None:
 
 @SPECS
 def test_no_policy_is_violated(spec: ModelSpec) -> None:
-    found = judge(RULES, planned(spec), environment="prod", today=date(2026, 11, 22))
+    found = evaluate(RULES, planned(spec), environment="prod", today=date(2026, 11, 22))
     assert [(v.id, name_of(v.resource), v.message) for v in found] == []
 
 
 def test_weights_without_a_pinned_revision_violate_a_policy() -> None:
-    found = judge(
+    found = evaluate(
         RULES, planned(replace(SMALL, revision=None)), environment="dev", today=date(2026, 11, 22)
     )
     assert [(v.id, name_of(v.resource)) for v in found] == [("K8S-21", "model-weights-download")]

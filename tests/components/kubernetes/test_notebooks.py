@@ -5,12 +5,13 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from components.gpu import gpu
-from components.kubernetes import headroom, model_server, notebooks
-from components.kubernetes.notebooks import Notebooks
-from components.kubernetes.sharing import GpuPlatform, Sharing, shared
-from resources import SECRET, Resource
-from tests.components.kubernetes.cluster import described, manifest, objects
+from components.kubernetes.scheduling import headroom, notebooks
+from components.kubernetes.scheduling.gpu_sharing import GpuPlatform, Sharing, shared
+from components.kubernetes.scheduling.notebooks import Notebooks
+from components.kubernetes.serving import model_server
+from policies.resource import SECRET, Resource
+from sizing.machines import gpu
+from tests.support.accounts.kubernetes import described, manifest, objects
 
 OWN = GpuPlatform(product="own", configurable_plugin=True, partitions=False)
 SLICED = shared(OWN, gpu("l40s"), "time-slicing:4", minimum_nodes=0)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from components.kubernetes.inside.replica import Replica
+from components.kubernetes.programs.replica import Replica
 
 
 async def _stream() -> AsyncIterator[str]:

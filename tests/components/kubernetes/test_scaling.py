@@ -7,15 +7,15 @@ import kubernetes_validate
 import pulumi
 import pytest
 
-from components.kubernetes.gateway import GATEWAY
-from components.kubernetes.headroom import Headroom
-from components.kubernetes.model_server import PRIORITY, ModelServer
-from components.kubernetes.scaling import Autoscaling, Queue
-from components.kubernetes.serving import ModelSpec
-from components.kubernetes.space import IsolatedNamespace
-from components.kubernetes.weights import Weights
-from resources import SECRET, Resource
-from tests.components.kubernetes.cluster import SMALL, WIDE, described, manifest, objects
+from components.kubernetes.base.namespace import IsolatedNamespace
+from components.kubernetes.scheduling.autoscaling import Autoscaling, Queue
+from components.kubernetes.scheduling.headroom import Headroom
+from components.kubernetes.serving.gateway import GATEWAY
+from components.kubernetes.serving.model_server import PRIORITY, ModelServer
+from components.kubernetes.serving.model_spec import ModelSpec
+from components.kubernetes.serving.weights import Weights
+from policies.resource import SECRET, Resource
+from tests.support.accounts.kubernetes import SMALL, WIDE, described, manifest, objects
 
 QUEUE = Queue(url="https://app.example/metrics", token="t0ken")
 ASLEEP = replace(SMALL, minimum=0, maximum=3)

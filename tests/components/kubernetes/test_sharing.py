@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from components.aws.cluster import GPU_PLATFORM as EKS
+from components.aws.cluster.eks import GPU_PLATFORM as EKS
 from components.digitalocean.cluster import GPU_PLATFORM as DOKS
-from components.gpu import GPUS, MACHINES, Gpu, gpu
-from components.kubernetes.charts import CHARTS
-from components.kubernetes.sharing import GpuPlatform, Sharing, SharingError, shared
+from components.kubernetes.base.charts import CHARTS
+from components.kubernetes.scheduling.gpu_sharing import (
+    GpuPlatform,
+    Sharing,
+    SharingError,
+    shared,
+)
+from sizing.machines import GPUS, MACHINES, Gpu, gpu
 
 PLATFORMS = {"aws": EKS, "digitalocean": DOKS}
 

@@ -1,1 +1,1 @@
-"""Tests of the local arrangement."""
+"""Tests of the local variant."""

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.local.standin.extractive import NO_PROSE, answer, summarize
-from components.local.standin.sentences import split
+from components.local.model_server.extractive import NO_PROSE, answer, summarize
+from components.local.model_server.sentences import split
 
 REPORT = """\
 Copyright 2026 The Harbour Office. All rights reserved.

@@ -14,11 +14,11 @@ import pytest
 from pulumi.dynamic import ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
 
-from components import answering, generated
-from components.local import database, server, store
-from components.local.daemon import DaemonError
+from components import endpoint_ready, generated_secret
+from components.local import database, object_store, server
 from components.local.postgres import Postgres
-from tests.local import until
+from components.local.process import DaemonError
+from tests.support.local import until
 
 
 def provider(module: Any) -> ResourceProvider:
@@ -27,7 +27,9 @@ def provider(module: Any) -> ResourceProvider:
     return made
 
 
-@pytest.mark.parametrize("module", [answering, database, generated, server, store])
+@pytest.mark.parametrize(
+    "module", [endpoint_ready, database, generated_secret, server, object_store]
+)
 def test_a_pickled_provider_is_its_name_and_nothing_else(module: Any) -> None:
     """So the state has no secret and no code, and a changed provider is no change."""
     pickled = base64.b64decode(serialize_provider(provider(module)))
@@ -39,7 +41,9 @@ def test_a_pickled_provider_is_its_name_and_nothing_else(module: Any) -> None:
 
 def test_a_generated_secret_is_long_and_never_the_same() -> None:
     """24 random bytes are 32 characters, after the prefix."""
-    values = {(provider(generated).create({"bytes": 24}).outs or {})["value"] for _ in range(20)}
+    values = {
+        (provider(generated_secret).create({"bytes": 24}).outs or {})["value"] for _ in range(20)
+    }
 
     assert len(values) == 20
     assert {value[:5] for value in values} == {"smls_"}
@@ -48,7 +52,7 @@ def test_a_generated_secret_is_long_and_never_the_same() -> None:
 
 def test_a_folder_that_was_removed_by_hand_is_seen_and_made_again(tmp_path: Path) -> None:
     """By `diff`, so that a plain `up` heals it, and by `read`, so that a refresh sees it."""
-    folders, path = provider(store), tmp_path / "a" / "documents"
+    folders, path = provider(object_store), tmp_path / "a" / "documents"
     inputs = {"path": str(path)}
     created = folders.create(inputs)
     assert folders.diff(created.id, inputs, inputs).changes is False
@@ -64,7 +68,7 @@ def test_a_folder_that_was_removed_by_hand_is_seen_and_made_again(tmp_path: Path
 
 def test_a_folder_that_moves_is_replaced(tmp_path: Path) -> None:
     """The engine then says so before it happens."""
-    changed = provider(store).diff(
+    changed = provider(object_store).diff(
         str(tmp_path), {"path": str(tmp_path)}, {"path": str(tmp_path / "b")}
     )
 
@@ -73,7 +77,7 @@ def test_a_folder_that_moves_is_replaced(tmp_path: Path) -> None:
 
 def test_deleting_a_folder_twice_is_fine(tmp_path: Path) -> None:
     """The second `down` after one that was cut off."""
-    folders, path = provider(store), tmp_path / "data" / "documents"
+    folders, path = provider(object_store), tmp_path / "data" / "documents"
     folders.create({"path": str(path)})
     (path / "incoming").mkdir()
     (path / "incoming" / "letter.txt").write_text("Dear Sir")
@@ -179,7 +183,7 @@ def test_a_server_keeps_its_port_when_it_is_healed_and_restarts_when_its_code_ch
     servers = provider(server)
     inputs = {
         "name": "standin",
-        "module": "components.local.standin",
+        "module": "components.local.model_server",
         "folder": str(tmp_path / "data"),
         "environment": {"STANDIN_API_KEY": "k"},
         "wanted_port": 0,

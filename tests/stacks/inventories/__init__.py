@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from analysis.plan import Plan
-from tests.planned import parent_name
+from tests.support.planned import parent_name
 from tools.workspace import project_name
 
 FOLDER = Path(__file__).parent

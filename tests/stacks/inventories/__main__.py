@@ -5,7 +5,7 @@ import re
 import yaml
 
 from tests.stacks.inventories import counts, path
-from tests.stacks.plans import CASES, plan
+from tests.support.plans import CASES, plan
 
 for stack, mode in CASES:
     file = path(stack, mode)

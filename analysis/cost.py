@@ -1,0 +1,195 @@
+"""The cost of a plan without usage: one line for each billed part of a resource."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any
+
+from analysis.prices import (
+    AWS_REGION,
+    COUNTS,
+    HOURS,
+    NODE_GROUP,
+    NODE_POOL,
+    PRICES,
+    SERVICE,
+    SIZES,
+    Price,
+)
+from policies.resource import Resource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charge:
+    """One billed part of a planned resource.
+
+    Attributes:
+        resource: URN.
+        type: Pulumi's type token.
+        part: What is billed; empty if the price table has no row for the type.
+        count: Number of units.
+        usd: US dollars for one unit; None is unknown, or paid by use.
+        per: `hour`, `month`, `use` (nothing without usage), or empty like `part`.
+        source: Source and date of the price; empty if there is none.
+    """
+
+    resource: str
+    type: str
+    part: str = ""
+    count: int = 1
+    usd: float | None = None
+    per: str = ""
+    source: str = ""
+
+    @property
+    def unknown(self) -> bool:
+        """True if it may cost something without usage, and its price is unknown."""
+        return self.usd is None and self.per != "use"
+
+    @property
+    def usd_month(self) -> float | None:
+        """US dollars for a month of 730 hours; None is unknown, or paid by use."""
+        if self.usd is None:
+            return None
+        return self.count * self.usd * (HOURS if self.per == "hour" else 1)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The line as plain data, for JSON."""
+        return {**asdict(self), "usd_month": self.usd_month}
+
+
+def total(lines: Iterable[Charge]) -> float:
+    """US dollars a month of the lines whose price is known."""
+    return sum(line.usd_month or 0.0 for line in lines)
+
+
+def changed(before: Iterable[Charge], after: Iterable[Charge]) -> list[tuple[Charge, Charge]]:
+    """The lines whose monthly cost differs, by resource and part.
+
+    A line that is absent on one side costs nothing there: its `count` and its `usd` are 0.
+    """
+    old, new = _by_part(before), _by_part(after)
+    pairs = [
+        (old.get(key) or _absent(new[key]), new.get(key) or _absent(old[key]))
+        for key in sorted(old.keys() | new.keys())
+    ]
+    return [(one, other) for one, other in pairs if one.usd_month != other.usd_month]
+
+
+def _absent(line: Charge) -> Charge:
+    return replace(line, count=0, usd=0.0)
+
+
+def _by_part(lines: Iterable[Charge]) -> dict[tuple[str, str], Charge]:
+    return {(line.resource, line.part): line for line in lines}
+
+
+_FREE = (
+    "pulumi:providers:",
+    "pulumi-python:dynamic/seamless:",
+    "pulumi-python:dynamic/local:",
+    "seamless:",
+    "tls:",
+)
+"""Beginnings of the types that no cloud bills."""
+
+_NODES = {"aws": (NODE_GROUP, AWS_REGION), "digitalocean": (NODE_POOL, "")}
+"""By platform, the type of GPU nodes, and the region where their prices hold."""
+
+
+def charges(resources: Iterable[Resource]) -> list[Charge]:
+    """The billed parts of resources, in their order; free parts are left out.
+
+    Kubernetes objects are paid through the nodes, except a load balancer that the cloud creates for
+    a Service. What Helm charts create in the cloud is not seen. The prices of GPU machines come
+    from the `machine` input of this project's components.
+    """
+    planned = list(resources)
+    region = next((_region(r.inputs) for r in planned if r.type == "pulumi:providers:aws"), "")
+    prices = (*PRICES.values(), *_machines(planned))
+    return [
+        line
+        for resource in planned
+        if not resource.type.startswith(_FREE) and not _is_paid_through_nodes(resource)
+        for line in _lines(resource, prices, region)
+    ]
+
+
+def _lines(resource: Resource, table: Iterable[Price], region: str) -> Iterator[Charge]:
+    for price, count in Counter(_prices(resource, table, region)).items():
+        if price is None:
+            yield Charge(resource=resource.urn, type=resource.type)
+        elif price.per != "nothing":
+            yield Charge(
+                resource=resource.urn,
+                type=resource.type,
+                part=price.part,
+                count=count,
+                usd=price.usd,
+                per=price.per,
+                source=price.origin,
+            )
+
+
+def _is_paid_through_nodes(resource: Resource) -> bool:
+    """True for a Kubernetes object without a bill of its own."""
+    balancer = resource.type == SERVICE and _at(resource, "spec.type") == "LoadBalancer"
+    return resource.type.startswith("kubernetes:") and not balancer
+
+
+def _machines(planned: Iterable[Resource]) -> Iterator[Price]:
+    for resource in planned:
+        if machine := resource.inputs.get("machine"):
+            node, region = _NODES[machine["platform"]]
+            seen = machine.get("seen")
+            yield Price(
+                type=node,
+                size=machine["slug"],
+                part="node",
+                usd_hour=machine.get("usd_hour"),
+                per="hour",
+                region=region,
+                source=machine["source"],
+                seen=date.fromisoformat(seen) if seen else None,
+            )
+
+
+def _prices(resource: Resource, table: Iterable[Price], region: str) -> list[Price | None]:
+    """The prices of a resource, one for each unit; one None if a row is missing."""
+    size = str(_at(resource, SIZES.get(resource.type, "")) or "")
+    rows = [
+        row
+        for row in table
+        if row.type == resource.type
+        and row.size in ("", size)
+        and (not row.only_if or _at(resource, row.only_if) is True)
+    ]
+    if (
+        not rows
+        or (resource.type in SIZES and all(not row.size for row in rows))
+        or any(row.region not in ("", region) for row in rows)
+        or resource.inputs.get("multiAz")
+        or resource.inputs.get("vpcEndpointType", "Gateway") != "Gateway"
+    ):
+        return [None]
+    count = _at(resource, COUNTS.get(resource.type, ""))
+    times = count if isinstance(count, int) else 1
+    return [row for row in rows for _ in range(times if row.each else 1)]
+
+
+def _at(resource: Resource, path: str) -> Any:
+    """The input at a path of names and list indexes; None if it is absent."""
+    found: Any = resource.inputs
+    for step in path.split("."):
+        if isinstance(found, Mapping):
+            found = found.get(step)
+        elif isinstance(found, list) and step.isdecimal() and int(step) < len(found):
+            found = found[int(step)]
+        else:
+            return None
+    return found
+
+
+def _region(inputs: Mapping[str, Any]) -> str:
+    return str(inputs.get("region", ""))

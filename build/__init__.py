@@ -1,0 +1,1 @@
+"""The bundle: the function code with its dependencies."""

@@ -1,0 +1,1 @@
+"""EKS with a GPU node group, a file system and a load balancer."""

@@ -1,0 +1,1 @@
+"""Dynamic resources over DigitalOcean's Functions API."""

@@ -1,0 +1,1 @@
+"""Parts that every workload on a cluster uses."""

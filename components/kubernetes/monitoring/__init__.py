@@ -1,0 +1,1 @@
+"""Prometheus, dashboards and the replica monitor."""

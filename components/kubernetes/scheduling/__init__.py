@@ -1,0 +1,1 @@
+"""Autoscaling, GPU sharing and headroom."""

@@ -1,0 +1,1 @@
+"""vLLM: weights, model server, router and gateway."""

@@ -1,0 +1,259 @@
+"""The client of one OpenAI-compatible endpoint: one request per call, without retries.
+
+Sources: the chat completions reference (platform.openai.com/docs/api-reference/chat); the retryable
+statuses follow RFC 9110 and the official client (openai-python 3.3.1, read 2026-08-21).
+"""
+
+import asyncio
+import math
+import ssl
+import time
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Any, get_args
+
+import httpx
+import msgspec
+
+from functions.errors import Code, Failure
+from functions.inference.circuit_breaker import CircuitBreaker
+from functions.inference.endpoint import Endpoint, InferenceMode
+from functions.inference.limited_response import read_limited
+from functions.inference.replica_status import answered_by
+from functions.settings import Settings
+
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+MAX_RETRY_AFTER_SECONDS = 86_400.0
+
+_RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_ENDPOINT_ONLY = frozenset({404})
+"""Beside 401, 403 and redirects: statuses that another endpoint may not return."""
+
+_REQUEST_CONFIG = ("url", "model", "context_tokens")
+"""Config keys to check when an endpoint rejects a request."""
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Message(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Body(msgspec.Struct):
+    choices: Annotated[list[_Choice], msgspec.Meta(min_length=1)]
+    model: str = ""
+    usage: _Usage | None = None
+
+
+class _ErrorDetail(msgspec.Struct):
+    message: str = ""
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _ErrorDetail | None = None
+
+
+_body = msgspec.json.Decoder(_Body)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """An endpoint's answer, complete or cut. Tokens are as the endpoint counts them.
+
+    Attributes:
+        reason: `finish_reason` of the answer, such as `stop` or `length`.
+        replica: The replica that answered, where the endpoint reports it.
+    """
+
+    text: str
+    reason: str | None
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    replica: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """A call without an answer.
+
+    Attributes:
+        failure: The error to show if no other endpoint answers.
+        elsewhere: True when another endpoint may accept the same request.
+        busy: True for 429: the endpoint works and asks callers to slow down.
+        called: False when no request was sent.
+    """
+
+    failure: Failure
+    elsewhere: bool = True
+    busy: bool = False
+    called: bool = True
+
+
+class Client:
+    """A client of one endpoint, with its circuit breaker and its limit of concurrent calls."""
+
+    def __init__(
+        self, endpoint: Endpoint, settings: Settings, transport: httpx.AsyncBaseTransport | None
+    ) -> None:
+        self.endpoint = endpoint
+        self.breaker = CircuitBreaker()
+        self._key = settings.inference_api_keys[endpoint.name]
+        self._timeout = settings.inference_timeout_seconds
+        self._document_deadline = settings.document_deadline_seconds
+        self._slots = asyncio.Semaphore(settings.inference_concurrency)
+        self.http = httpx.AsyncClient(
+            base_url=endpoint.url.rstrip("/") + "/",
+            headers={"Authorization": f"Bearer {self._key}"},
+            timeout=httpx.Timeout(self._timeout, connect=10),
+            verify=ssl.create_default_context(cadata=endpoint.ca) if endpoint.ca else True,
+            transport=transport,
+            trust_env=transport is None,
+        )
+
+    async def ask(
+        self, messages: list[dict[str, str]], *, deadline: float, **options: Any
+    ) -> Completion | Refusal:
+        """Send one request, with `deadline` by `time.monotonic`, and record it in the breaker."""
+        if time.monotonic() >= deadline:
+            return self._late()
+        body = {"model": self.endpoint.model, "messages": messages, "temperature": 0, **options}
+        outcome: Completion | Refusal
+        called = False
+        try:
+            # The deadline includes the wait for a slot; asyncio uses the monotonic clock.
+            async with asyncio.timeout_at(deadline), self._slots:
+                if not self.breaker.allow():  # it opened while this call waited for a slot
+                    return self.paused()
+                called = True
+                async with asyncio.timeout(self._timeout):
+                    response, content = await read_limited(
+                        self.http, "POST", "chat/completions", limit=MAX_ANSWER_BYTES, json=body
+                    )
+        except TimeoutError:
+            over = time.monotonic() >= deadline
+            silent = f"did not answer within {self._timeout:g} seconds"
+            outcome = self._late() if over else self._unavailable(silent)
+        except httpx.HTTPError as error:
+            outcome = self._unavailable(f"is unreachable ({type(error).__name__})")
+        else:
+            outcome = self._parse(response, content)
+        down = isinstance(outcome, Refusal) and outcome.failure.retryable and not outcome.busy
+        if called:
+            self.breaker.record(good=not down)
+        return outcome
+
+    def paused(self) -> Refusal:
+        """The refusal of a call while the breaker is open."""
+        wait = self.breaker.retry_after
+        refusal = self._unavailable(f"failed too often and is paused for {wait:.0f} seconds", wait)
+        return replace(refusal, called=False)
+
+    def _parse(self, response: httpx.Response, content: bytes) -> Completion | Refusal:
+        if response.status_code != 200:
+            return self._refusal(response, content)
+        try:
+            body = _body.decode(content)
+        except _UNREADABLE:
+            return self._unavailable("answered 200 with a body that is not a chat completion")
+        usage = body.usage or _Usage()
+        return Completion(
+            text=_storable(body.choices[0].message.content or "").strip(),
+            reason=body.choices[0].finish_reason,
+            model=_storable(body.model) or self.endpoint.model,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            replica=answered_by(response.headers),
+        )
+
+    def _refusal(self, response: httpx.Response, content: bytes) -> Refusal:
+        status, detail, url = response.status_code, self._detail(content), self.endpoint.url
+        if status in _RETRYABLE or status >= 500:
+            after = retry_after(response.headers.get("Retry-After"))
+            return self._unavailable(f"answered {status}{detail}", after, busy=status == 429)
+        if status in (401, 403):
+            return Refusal(
+                failure=Failure(
+                    Code.INFERENCE_UNAUTHORIZED,
+                    f"The inference endpoint {url} rejected the API key ({status}){detail}.",
+                    f"Set a valid key: pulumi config set --secret {self._config('api_key')} ...",
+                )
+            )
+        return Refusal(
+            failure=Failure(
+                Code.INFERENCE_REJECTED,
+                f"The inference endpoint {url} rejected the request ({status}){detail}.",
+                f"Check pulumi config: {', '.join(map(self._config, _REQUEST_CONFIG))}.",
+            ),
+            elsewhere=status in _ENDPOINT_ONLY or status < 400,
+        )
+
+    def _config(self, field: str) -> str:
+        """The Pulumi config key of this endpoint's field."""
+        if self.endpoint.name in get_args(InferenceMode):  # configured by inference_*
+            return f"inference_{field}"
+        if field == "api_key":
+            return f"--path 'inference_endpoint_keys.{self.endpoint.name}'"
+        return f"{field} in inference_endpoints of {self.endpoint.name!r}"
+
+    def _detail(self, content: bytes) -> str:
+        """The message of an OpenAI error object, shortened; empty when there is none."""
+        try:
+            detail = msgspec.json.decode(content, type=_ErrorBody).error
+        except _UNREADABLE:
+            return ""
+        if detail is None or not detail.message:
+            return ""
+        # Some endpoints repeat the rejected key.
+        message = _storable(detail.message).replace(self._key, "***")
+        return f": {' '.join(message.split())[:300]}"
+
+    def _unavailable(
+        self, problem: str, after: float | None = None, *, busy: bool = False
+    ) -> Refusal:
+        failure = Failure(
+            Code.INFERENCE_UNAVAILABLE,
+            f"The inference endpoint {self.endpoint.url} {problem}.",
+            "It is retried automatically.",
+            retryable=True,
+            retry_after=after,
+        )
+        return Refusal(failure=failure, busy=busy)
+
+    def _late(self) -> Refusal:
+        failure = Failure(
+            Code.DEADLINE_EXCEEDED,
+            f"The summary was not ready within {self._document_deadline:g} seconds.",
+            "It is retried automatically; a faster model or endpoint helps.",
+            retryable=True,
+        )
+        return Refusal(failure=failure, elsewhere=False)
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds of a `Retry-After` header (RFC 9110, 10.2.3); None when it cannot be parsed."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return min(seconds, MAX_RETRY_AFTER_SECONDS) if 0 <= seconds < math.inf else None
+
+
+def _storable(text: str) -> str:
+    """The text without NUL: JSON allows it, PostgreSQL cannot store it."""
+    return text.replace("\0", "")

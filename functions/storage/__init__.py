@@ -1,0 +1,1 @@
+"""The object store, the ledger and the health tables."""

@@ -1,0 +1,1 @@
+"""Splitting of a text and summarization of its parts."""

@@ -1,0 +1,1 @@
+"""Which machine holds a model: memory arithmetic and right-sizing."""

@@ -1,0 +1,78 @@
+"""split: a provider's serverless endpoint or deployment, or vLLM on EKS."""
+
+from collections.abc import Sequence
+
+import pulumi
+
+from catalog.providers import PROVIDERS
+from components.aws.network import Network
+from components.contracts import Inference
+from stacks import gpu
+from stacks.config import StackConfig
+from stacks.endpoints import in_order, in_place_of_own, provider, serverless
+from stacks.errors import ConfigError
+
+
+def endpoints(
+    config: StackConfig, region: str, network: Network, aws: pulumi.ResourceOptions
+) -> Sequence[Inference]:
+    """The endpoint of the inference mode, and the additional ones."""
+    if config.inference_mode == "cluster":
+        primary = _cluster(config, region, network, aws)
+        return in_order(config, primary, fallback=serverless(config))
+    if config.inference_mode == "dedicated" and provider(config):
+        _require_own_deployment(config)
+    return in_order(config, in_place_of_own(config))
+
+
+def _cluster(
+    config: StackConfig, region: str, network: Network, aws: pulumi.ResourceOptions
+) -> Inference:
+    """A model in an EKS cluster in the VPC of the functions."""
+    # Imported here: the other inference modes must not load the SDK of Kubernetes.
+    from components.aws.cluster.eks import GPU_PLATFORM, Cluster
+    from components.kubernetes.inference import ClusterInference
+
+    fit = gpu.fitting(config, "aws")
+    sharing = gpu.sharing(config, GPU_PLATFORM, fit)
+    cluster = Cluster(
+        "cluster",
+        region=region,
+        network=network,
+        machine=fit.machine,
+        sharing=sharing,
+        minimum=gpu.nodes(fit, config.gpu_minimum),
+        maximum=gpu.nodes(fit, config.gpu_maximum),
+        version=config.kubernetes_version,
+        api_cidrs=[str(cidr) for cidr in config.cluster_api_cidrs],
+        production=config.production,
+        protect=config.protected,
+        opts=aws,
+    )
+    return ClusterInference(
+        "model",
+        cluster=cluster,
+        sharing=sharing,
+        model_spec=gpu.serving(config, fit, sharing),
+        sizing=fit.text,
+        options=gpu.extras(config),
+        hugging_face_token=config.hugging_face_token,
+    )
+
+
+def _require_own_deployment(config: StackConfig) -> None:
+    """Refuse the provider's shared model: a dedicated deployment has its own model name or URL.
+
+    Raises:
+        ConfigError: `inference_model` or `inference_url` must be set.
+    """
+    name, model = provider(config), config.inference_model
+    row = PROVIDERS[name]
+    if not row.deployment:
+        rule = f"a dedicated deployment at {name} has its own URL"
+        raise ConfigError("inference_url", "not set", rule, "https://HOST/v1")
+    if model in ("", row.model):
+        rule = f"dedicated needs your own deployment, and {row.model} is shared"
+        raise ConfigError(
+            "inference_model", repr(model) if model else "not set", rule, row.deployment
+        )

@@ -1,0 +1,300 @@
+"""One value moves inference from mode to mode on a real engine, at simulated clouds, and back.
+
+The tests of a variant run in their order: a walk that enters and leaves every mode once. A move
+creates and deletes what the plans of its two modes differ in; tests/stacks/test_inference_modes.py compares
+the plans of every pair. A real cloud, a pod and a GPU are not shown.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import pairwise
+from typing import Any, get_args
+
+import pytest
+
+from analysis import plan
+from functions.inference.canary_prompt import CODE
+from functions.inference.endpoint import InferenceMode
+from tests.engine.test_clouds import Deployment, deployment, typed_steps  # noqa: F401  # a fixture
+from tests.support import inference_servers
+from tests.support.clouds import tls
+from tests.support.clouds.world import World
+from tests.support.engine.changes import FUNCTIONS
+from tools.deploy.progress import kind
+
+engine = pytest.mark.engine
+pytestmark = pytest.mark.timeout(900)
+
+PROVIDERS = "pulumi:providers:"
+"""Types that no command prints."""
+
+Move = tuple[str, str]
+"""From an inference mode to an inference mode."""
+Resource = tuple[str, str]
+"""Logical name, and type as it is printed."""
+
+WALK = ("serverless", "dedicated", "cluster", "serverless")
+MOVES: list[Move] = list(pairwise(WALK))
+
+POINTED = set(FUNCTIONS["updated"])
+"""The functions, which are told of the endpoint."""
+
+REPLACED: dict[str, set[Resource]] = {
+    "integrated": set(),
+    # Its secret stays; a version is named in the functions' environment, so that they start anew.
+    "split": {
+        ("functions-inference-key-version", "aws:secretsmanager/secretVersion:SecretVersion")
+    },
+}
+
+OWN = ("cluster", "dedicated", "model")
+"""Prefixes of the names of an inference mode's own resources."""
+
+SOMEBODY_S = ("split", "dedicated")
+"""An endpoint of a provider elsewhere, in the place of its serverless one: nothing is created."""
+
+DEDICATED = "digitalocean:index/dedicatedInference:DedicatedInference"
+JOB = "kubernetes:batch/v1:Job"
+CANARY = {
+    "dedicated": ("dedicated-ready", "seamless:EndpointReady"),
+    "cluster": ("model-smoke-test", JOB),
+}
+"""What waits for the right answer of an inference mode's own endpoint: name and type."""
+
+
+@dataclass
+class Ladder:
+    """A stack that moves, its dedicated endpoint, and what each move did."""
+
+    deployment: Deployment
+    says: str = CODE
+    """What the dedicated endpoint answers."""
+    inference_mode: str = "serverless"
+    first: dict[Resource, str] = field(default_factory=dict)
+    """What existed on the first inference_mode, before the first move."""
+    moves: list[tuple[str, str, str]] = field(default_factory=list)
+    """From where to where, and what was printed."""
+
+    @property
+    def stack(self) -> str:
+        """Named as its variant."""
+        return self.deployment.story.stack
+
+    def answer(self, call: str, *_: object) -> tuple[int, str]:
+        """Of the dedicated endpoint."""
+        assert call == "POST /v1/chat/completions"
+        return 200, json.dumps({"choices": [{"message": {"content": self.says}}]})
+
+    def choose(self, inference_mode: str, fallback: str = "") -> None:
+        """Set the one value; where there is a serverless endpoint beside the inference mode's, it is kept."""
+        self.deployment.clone.configure("inference_mode", inference_mode)
+        self.deployment.clone.configure("fallback", fallback or beside(self.stack, inference_mode))
+
+    def move(self, inference_mode: str) -> str:
+        """Deploy another inference mode."""
+        self.choose(inference_mode)
+        printed = self.deployment.run("up")
+        self.moves.append((self.inference_mode, inference_mode, printed))
+        self.inference_mode = inference_mode
+        return printed
+
+    def fail(self, inference_mode: str) -> str:
+        """Deploy an inference mode whose endpoint answers wrongly at first."""
+        self.choose(inference_mode)
+        if inference_mode == "cluster":
+            job = f"{JOB} model-smoke-test"
+            self.world("kubernetes").fail(job, "create", "the answer was not right")
+        self.says = "nonsense"
+        printed = self.deployment.run("up", expect=1)
+        self.says = CODE
+        self.moves.append((self.inference_mode, f"{inference_mode}: fails", printed))
+        return printed
+
+    def world(self, cloud: str) -> World:
+        """What exists at another cloud than the stack's own."""
+        return replace(self.deployment.world, cloud=cloud)
+
+    def existing(self) -> dict[Resource, str]:
+        """The ids of the stack's resources, but of those a move replaces."""
+        found = {printed_as(r["urn"]): r.get("id", "") for r in self.deployment.clone.state()}
+        return {
+            resource: identity
+            for resource, identity in found.items()
+            if resource not in REPLACED[self.stack] and not resource[1].startswith(PROVIDERS)
+        }
+
+    def told(self) -> list[tuple[str, str]]:
+        """Name and inference mode of the endpoints that the functions are told of: the same to all of them.
+
+        In the order in which they are asked.
+        """
+        if self.stack == "split":
+            made = self.deployment.world.resources().values()
+            functions = [r for r in made if r["type"] == "aws:lambda/function:Function"]
+            told = [r["outputs"]["environment"]["variables"] for r in functions]
+        else:
+            (namespace,) = self.deployment.api.namespaces.values()
+            actions = namespace.actions.values()
+            told = [{each["key"]: each["value"] for each in a["parameters"]} for a in actions]
+        # The one that hands the database over is told of none.
+        (endpoints,) = {e["INFERENCE_ENDPOINTS"] for e in told if "INFERENCE_ENDPOINTS" in e}
+        found: list[dict[str, Any]] = json.loads(endpoints)
+        found.sort(key=lambda endpoint: int(endpoint.get("order", 0)))
+        return [(endpoint["name"], endpoint["inference_mode"]) for endpoint in found]
+
+
+def beside(stack: str, inference_mode: str) -> str:
+    """The fallback where there is one."""
+    return "none" if (stack, inference_mode) == SOMEBODY_S else "serverless"
+
+
+def answering(stack: str, inference_mode: str) -> list[tuple[str, str]]:
+    """Name and inference_mode of the endpoints on a inference_mode, in their order."""
+    own = (inference_mode, inference_mode)
+    has_another = inference_mode != "serverless" and beside(stack, inference_mode) == "serverless"
+    return [own, ("serverless", "serverless")] if has_another else [own]
+
+
+@cache
+def planned(stack: str, inference_mode: str) -> frozenset[Resource]:
+    """What a stack consists of in a inference mode."""
+    config = {"inference_url": "http://127.0.0.1:9/v1", "inference_model": "a/model"}
+    asked = config | {"inference_mode": inference_mode, "fallback": beside(stack, inference_mode)}
+    resources = [(r.name, kind(r.type)) for r in plan.make(stack, asked).resources]
+    return frozenset(r for r in resources if not r[1].startswith(PROVIDERS))
+
+
+def difference(stack: str, move: Move) -> dict[str, set[Resource]]:
+    """What a move does: only the endpoint's own resources come and go, the functions are told."""
+    before, after = (planned(stack, inference_mode) for inference_mode in move)
+    found = {
+        "created": after - before,
+        "updated": {resource for resource in before if resource[0] in POINTED},
+        "replaced": REPLACED[stack],
+        "deleted": before - after,
+    }
+    return {step: set(resources) for step, resources in found.items() if resources}
+
+
+def printed_as(urn: str) -> Resource:
+    """Name and type in a resource's URN."""
+    _, _, types, name = urn.split("::")
+    return name, kind(types.rsplit("$", 1)[-1])
+
+
+@pytest.fixture(scope="module")
+def inference_modes(
+    deployment: Deployment,  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+    say: Callable[[str], None],
+) -> Iterator[Ladder]:
+    """The stack on its first inference mode; says what every move did at the end."""
+    authority, context = tls.of_this_machine(tmp_path_factory.mktemp("tls"))
+    environment = {**deployment.clone.environment, "SSL_CERT_FILE": str(authority)}
+    copy = replace(deployment.clone, environment=environment)
+    story = Ladder(deployment=replace(deployment, clone=copy))
+    with inference_servers.answering(lambda *call: story.answer(*call), context) as url:
+        deployment.world.answer(DEDICATED, publicEndpointFqdn=url.removeprefix("https://"))
+        story.choose("serverless")
+        story.deployment.run("up")
+        story.first = story.existing()
+        yield story
+    say(_table(story))
+
+
+def _table(story: Ladder) -> str:
+    """A row for each move, with the numbers of resources."""
+    words = ("created", "updated", "replaced", "deleted")
+    rows = [f"{'variant':12} {'from':11} {'to':20}" + "".join(f"{w:>9}" for w in words)]
+    for before, after, printed in story.moves:
+        done = typed_steps(printed)
+        numbers = "".join(f"{len(done.get(word, ())):9}" for word in words)
+        rows.append(f"{story.stack:12} {before:11} {after:20}{numbers}")
+    return "\n".join(rows)
+
+
+def places(printed: str, signs: str) -> dict[Resource, int]:
+    """Where in the order of the steps those of some kinds are."""
+    rows = [line.split() for line in printed.splitlines()]
+    return {(r[1], r[2]): at for at, r in enumerate(rows) if len(r) > 3 and r[0] in [*signs]}
+
+
+def test_the_walk_enters_every_mode_and_ends_where_it_began() -> None:
+    assert sorted(WALK[1:]) == sorted(get_args(InferenceMode))
+    assert WALK[0] == WALK[-1]
+
+
+@engine
+@pytest.mark.parametrize("move", MOVES, ids="-".join)
+def test_the_one_value_moves_the_functions_once_the_new_endpoint_has_answered(
+    inference_modes: Ladder, move: Move
+) -> None:
+    """On the first way to an inference mode it answers wrongly at first; once there, nothing is left to do."""
+    assert inference_modes.inference_mode == move[0]
+    is_first = move[1] not in WALK[: MOVES.index(move) + 1]
+    if is_first:
+        _leaves_the_functions_where_they_are(inference_modes, move)
+
+    _moves_nothing_else(inference_modes, move)
+
+    if is_first:
+        assert typed_steps(inference_modes.deployment.run("preview")) == {}
+
+
+def _leaves_the_functions_where_they_are(inference_modes: Ladder, move: Move) -> None:
+    """The command fails and says why; whoever uploads meanwhile is served as before."""
+    before, inference_mode = move
+    existing = inference_modes.existing()
+    if (inference_modes.stack, inference_mode) == SOMEBODY_S:
+        # Nothing is created that could fail. It is in the serverless one's place, not beside it.
+        inference_modes.choose(inference_mode, fallback="serverless")
+        refused = " ".join(inference_modes.deployment.run("up", expect=1).split())
+        assert "there is no serverless endpoint beside the dedicated one" in refused
+        assert "pulumi config set fallback none" in refused
+    else:
+        printed = inference_modes.fail(inference_mode)
+        assert {"dedicated": "2 wrong answers in a row", "cluster": "was not right"}[
+            inference_mode
+        ] in printed
+        assert "Traceback" not in printed
+        done = typed_steps(printed)
+        assert done.keys() == {"created"}
+        assert done["created"] < difference(inference_modes.stack, move)["created"]
+        assert CANARY[inference_mode] not in done["created"]
+
+    assert existing.items() <= inference_modes.existing().items()
+    assert inference_modes.told() == answering(inference_modes.stack, before)
+    assert inference_modes.deployment.agrees()
+
+
+def _moves_nothing_else(inference_modes: Ladder, move: Move) -> None:
+    """Nothing that stays is replaced, and what goes goes last."""
+    inference_mode = move[1]
+    existing, expected = inference_modes.existing(), difference(inference_modes.stack, move)
+    # An attempt that failed has made some of it already.
+    expected["created"] = expected.get("created", set()) - existing.keys()
+
+    printed = inference_modes.move(inference_mode)
+
+    done = typed_steps(printed)
+    assert {"created": set(), **done} == expected
+    come_and_gone = done.get("created", set()) | expected.get("deleted", set())
+    assert {name for name, _ in come_and_gone if not name.startswith(OWN)} == set()
+    now = inference_modes.existing()
+    assert existing.keys() - now.keys() == expected.get("deleted", set())
+    assert {each: existing.get(each, now[each]) for each in now} == now
+
+    canary, pointed = CANARY.get(inference_mode), places(printed, "~")
+    if canary in planned(inference_modes.stack, inference_mode):
+        assert places(printed, "+")[canary] < min(pointed.values())
+    last = max(places(printed, "+~").values())
+    assert all(at > last for at in places(printed, "-").values())
+
+    assert inference_modes.told() == answering(inference_modes.stack, inference_mode)
+    assert inference_modes.deployment.agrees()
+    for cloud in ("kubernetes", "tls"):
+        assert bool(inference_modes.world(cloud).resources()) == (inference_mode == "cluster")
+    if inference_mode == "serverless":
+        assert now == inference_modes.first

@@ -1,0 +1,490 @@
+"""The host on this machine, as its own process: from upload to summary, through kills and lies.
+
+What it has in common with the other hosts is in `tests/contract`, a browser in `tests/browser`, the
+engine in `tests/engine`. The stand-in answers, PostgreSQL and the folder are real. Nobody waits for
+a lease: it is moved in SQL.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from components.local.server import PROJECT, Program
+from functions.application import Application
+from functions.documents.extract import MAX_DOCUMENT_BYTES
+from functions.handlers.local import DOCUMENTS_AT_ONCE, Host
+from functions.settings import Settings, variable_names
+from tests.support import local
+
+TEXT = b"""The lighthouse on the rock of Skerryvore was lit on the first of February 1844.
+
+Its tower of granite is 48 metres high. The keepers lived on the rock for weeks when the sea was
+rough, and wrote down the weather of every day. Since 1994 nobody lives there any more.
+"""
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def caller(application: local.Application) -> Iterator[httpx.Client]:
+    """A caller of the shared application, with the token."""
+    with application.client() as client:
+        yield client
+
+
+# ---------------------------------------------------------------- the way of a document
+
+
+def test_a_file_becomes_a_summary(caller: httpx.Client, application: local.Application) -> None:
+    id_ = _upload(caller, "Skerryvore.txt", TEXT)
+    completed = caller.post(f"/api/documents/{id_}/complete")
+
+    assert completed.status_code == 202
+    done = _ended(caller, id_)
+
+    assert (done["status"], done["error"]) == ("done", None)
+    assert done["summary"]
+    assert all(sentence in " ".join(TEXT.decode().split()) for sentence in _sentences(done))
+    assert (done["name"], done["kind"], done["size"]) == ("Skerryvore.txt", "text", len(TEXT))
+    assert (done["model"], done["inference_mode"]) == (local.STANDIN, "serverless")
+    assert (done["usage"]["calls"], done["cost_usd"], done["attempts"]) == (1, 0.0, 1)
+    assert done["progress"] == {"done": 1, "total": 1}
+    assert (application.folder / "documents" / "summaries" / f"{id_}.json").is_file()
+
+
+def test_a_file_that_is_dropped_into_the_folder_is_found(
+    caller: httpx.Client, application: local.Application
+) -> None:
+    incoming = application.folder / "documents" / "incoming" / "by hand"
+    incoming.mkdir(parents=True)
+
+    (incoming / "Größe 100%.txt").write_bytes(TEXT)
+
+    dropped = local.until(lambda: _named(caller, "Größe 100%.txt"))
+    assert _ended(caller, dropped["id"])["status"] == "done"
+
+
+def test_a_file_with_an_impossible_name_hides_no_other(
+    caller: httpx.Client, application: local.Application
+) -> None:
+    incoming = application.folder / "documents" / "incoming"
+    impossible = incoming / "line\nend.txt"
+    impossible.write_bytes(TEXT)
+    try:
+        (incoming / "after the impossible.txt").write_bytes(TEXT)
+
+        dropped = local.until(lambda: _named(caller, "after the impossible.txt"))
+    finally:
+        impossible.unlink()
+
+    assert _ended(caller, dropped["id"])["status"] == "done"
+
+
+def test_an_object_that_is_overwritten_gets_a_summary_of_its_own(
+    caller: httpx.Client, application: local.Application
+) -> None:
+    upload = caller.post("/api/uploads", json={"name": "twice.txt", "size": len(TEXT)}).json()
+    httpx.put(upload["upload_url"], content=TEXT)
+    caller.post(f"/api/documents/{upload['document_id']}/complete")
+    first = _ended(caller, upload["document_id"])
+
+    httpx.put(upload["upload_url"], content=b"The second text is about a harbour in the south.")
+
+    def found() -> str | None:
+        rows = _sql(
+            application,
+            "select id from documents where object_key = %s and id <> %s",
+            f"incoming/{first['id']}/twice.txt",
+            UUID(first["id"]),
+        )
+        return f"{rows[0][0]}" if rows else None
+
+    second = _ended(caller, local.until(found))
+    assert second["status"] == "done"
+    assert "harbour" in second["summary"]
+    assert _ended(caller, first["id"]) == first
+
+
+# ---------------------------------------------------------------- uploads
+
+
+def test_an_upload_needs_its_signed_url(caller: httpx.Client) -> None:
+    upload = caller.post("/api/uploads", json={"name": "a.txt", "size": 5}).json()
+    url = upload["upload_url"]
+
+    for wrong in (
+        url.replace("a.txt", "b.txt"),
+        url.replace("signature=", "signature=0"),
+        url.replace("expires=", "expires=9"),
+        url.partition("&")[0],
+        url.partition("?")[0],
+        url.replace("signature=", "signature=%C3%A4"),
+        url.replace("expires=", "expires=" + "9" * 5000),
+    ):
+        answer = httpx.put(wrong, content=b"hello")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHORIZED")
+    conflict = caller.post(f"/api/documents/{upload['document_id']}/complete")
+    assert conflict.status_code == 409
+
+    assert httpx.put(url, content=b"hello").status_code == 200
+
+
+def test_an_upload_that_is_too_large_is_refused_and_leaves_nothing(caller: httpx.Client) -> None:
+    upload = caller.post("/api/uploads", json={"name": "large.txt", "size": 5}).json()
+    chunk = bytes(1 << 20)
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(MAX_DOCUMENT_BYTES // len(chunk) + 1):
+            yield chunk
+
+    answer = httpx.put(upload["upload_url"], content=endless(), timeout=60)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "TOO_LARGE")
+    conflict = caller.post(f"/api/documents/{upload['document_id']}/complete")
+    assert conflict.status_code == 409
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(
+    caller: httpx.Client, application: local.Application
+) -> None:
+    upload = caller.post("/api/uploads", json={"name": "cut.txt", "size": 100}).json()
+
+    _raw_put(upload["upload_url"], b"only the beginning", content_length=100)
+
+    answer = caller.post(f"/api/documents/{upload['document_id']}/complete")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "OBJECT_MISSING")
+    assert "Traceback" not in application.program.daemon.log.read_text()
+
+
+def test_an_upload_ends_where_it_said_it_would(
+    caller: httpx.Client, application: local.Application
+) -> None:
+    upload = caller.post("/api/uploads", json={"name": "more.txt", "size": 5}).json()
+
+    _raw_put(upload["upload_url"], b"hello, and a smuggled request", content_length=5)
+
+    incoming = application.folder / "documents" / "incoming" / upload["document_id"]
+    stored = local.until(lambda: _if(incoming / "more.txt", Path.exists))
+    assert stored.read_bytes() == b"hello"
+
+
+# ---------------------------------------------------------------- kills
+
+
+@pytest.fixture
+def held(
+    tmp_path_factory: pytest.TempPathFactory, postgres: local.Server
+) -> Iterator[tuple[local.Application, Program]]:
+    """An application with one document that is under way, and the stand-in that holds it."""
+    folder = tmp_path_factory.mktemp("held")
+    key = secrets.token_urlsafe(12)
+    slow = Program(
+        name="standin",
+        module="components.local.model_server",
+        folder=folder,
+        environment={"STANDIN_API_KEY": key, "STANDIN_DELAY_SECONDS": "600"},
+    )
+    port = slow.start()
+    url = f"http://127.0.0.1:{port}/v1"
+    inference = local.told(local.endpoint(url=url, model=local.STANDIN), keys={"serverless": key})
+    try:
+        with local.application(folder, postgres.database(), inference) as application:
+            with application.client() as caller:
+                id_ = _upload(caller, "held.txt", TEXT)
+                caller.post(f"/api/documents/{id_}/complete")
+                local.until(lambda: _if(_get(caller, id_), lambda d: d["progress"] is not None))
+            yield application, slow
+    finally:
+        slow.daemon.stop()
+
+
+def test_a_worker_that_is_killed_is_replaced_by_the_next_sweep(
+    held: tuple[local.Application, Program],
+) -> None:
+    application, standin = held
+    pid = application.program.daemon.pid()
+    assert pid is not None
+
+    os.kill(pid, signal.SIGKILL)
+    local.until(lambda: True if application.program.daemon.pid() is None else None)
+    standin.daemon.stop()
+    _restart(
+        replace(standin, environment={**standin.environment, "STANDIN_DELAY_SECONDS": ""}),
+        json.loads(application.environment["INFERENCE_ENDPOINTS"])[0]["url"],
+    )
+    state = "select status, attempts, lost_leases, lease_until > now() from documents"
+    assert _sql(application, state) == [("working", 1, 0, True)]
+    _sql(application, "update documents set lease_until = now() - interval '1 s'")
+    _restart(application.program, application.url)
+
+    with application.client() as caller:
+        (found,) = caller.get("/api/documents").json()["documents"]
+        done = _ended(caller, found["id"])
+    assert (done["status"], done["attempts"]) == ("done", 2)
+    assert _sql(application, "select epoch, lost_leases from documents") == [(2, 1)]
+
+
+def test_a_worker_that_is_asked_to_stop_gives_its_document_back_at_once(
+    held: tuple[local.Application, Program],
+) -> None:
+    application, _ = held
+
+    application.program.daemon.stop()
+
+    assert _sql(
+        application,
+        "select status, attempts, lost_leases, lease_until, not_before, error_code from documents",
+    ) == [("queued", 0, 0, None, None, None)]
+    assert "Traceback" not in application.program.daemon.log.read_text()
+
+
+# ---------------------------------------------------------------- several at once
+
+
+def test_two_hosts_share_the_work_and_do_none_of_it_twice(
+    tmp_path_factory: pytest.TempPathFactory, postgres: local.Server, standin: dict[str, str]
+) -> None:
+    folder = tmp_path_factory.mktemp("two")
+    incoming = folder / "documents" / "incoming"
+    incoming.mkdir(parents=True)
+    for number in range(30):
+        (incoming / f"{number}.txt").write_bytes(TEXT + b"%d" % number)
+    with (
+        local.application(folder, postgres.database(), standin) as application,
+        _running(replace(application.program, name="second")),
+    ):
+        counts = "select count(*), sum(attempts), sum(epoch) from documents where status = 'done'"
+
+        local.until(lambda: _if(_sql(application, counts), lambda rows: rows[0][0] == 30))
+
+        assert _sql(application, counts) == [(30, 30, 30)]
+        assert len(list((folder / "documents" / "summaries").iterdir())) == 30
+
+
+@pytest.mark.anyio
+async def test_a_host_works_on_four_documents_at_once_and_on_each_once(
+    core: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[UUID] = []
+    go_on = asyncio.Event()
+
+    async def work(_application: Application, id_: UUID) -> None:
+        begun.append(id_)
+        await go_on.wait()
+
+    monkeypatch.setattr(Application, "summarize", work)
+    host = Host(core)
+    ids = [uuid4() for _ in range(2 * DOCUMENTS_AT_ONCE)]
+    async with host.running():
+        for id_ in [*ids, *ids]:
+            await host.start(id_)
+        await _settled()
+        assert begun == ids[:4]
+
+        go_on.set()
+        await _settled()
+        assert begun == ids
+
+        await host.start(ids[0])  # it has ended, so it may begin again
+        await _settled()
+        assert begun == [*ids, ids[0]]
+
+
+@pytest.mark.anyio
+async def test_a_sweep_that_breaks_is_not_the_last(
+    core: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sweep = Application.sweep
+    problems: list[Exception] = [psycopg.OperationalError("away"), ZeroDivisionError("a defect")]
+
+    async def breaking(application: Application) -> list[UUID]:
+        if problems:
+            raise problems.pop(0)
+        return await sweep(application)
+
+    monkeypatch.setattr(Application, "sweep", breaking)
+    await _queued(core)
+    hurried = replace(core, settings=replace(core.settings, sweep_interval_seconds=0.01))
+
+    async with Host(hurried).running(), asyncio.timeout(20):
+        await _all_done(core, 1)
+
+    assert "the sweep is postponed: OperationalError" in caplog.text
+    assert "ZeroDivisionError: a defect" in caplog.text
+
+
+@pytest.mark.anyio
+async def test_an_outage_of_the_database_ends_no_worker_with_a_trace(
+    core: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = asyncio.Event()
+
+    async def away(*_arguments: object) -> None:
+        tried.set()
+        raise psycopg.OperationalError("away")
+
+    monkeypatch.setattr(Application, "summarize", away)
+    host = Host(core)
+    async with host.running(), asyncio.timeout(20):
+        await host.start(await _queued(core))
+        await tried.wait()
+
+    assert "the database is unreachable (OperationalError)" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+# ---------------------------------------------------------------- starting and telling
+
+
+def test_a_host_without_settings_names_every_missing_variable() -> None:
+    started = subprocess.run(
+        [sys.executable, "-m", "functions.handlers.local", "--port", "0"],
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"], "API_TOKEN": "hidden\n"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert started.returncode != 0
+    last = started.stderr.strip().splitlines()[-1]
+    assert last.startswith("functions.settings.SettingsError: The environment is not complete: ")
+    assert "DATABASE_HOST is not set" in last
+    assert "API_TOKEN: must be visible ASCII" in last
+    assert "hidden" not in started.stderr
+
+
+def test_the_environment_of_a_host_has_only_settings(application: local.Application) -> None:
+    assert set(application.environment) <= variable_names()
+
+
+def test_no_secret_is_in_the_log_or_on_the_command_line(
+    caller: httpx.Client, application: local.Application
+) -> None:
+    id_ = _upload(caller, "a.txt", TEXT)  # its URL is a key for 15 minutes
+    caller.post(f"/api/documents/{id_}/complete")
+    _ended(caller, id_)
+    pid = application.program.daemon.pid()
+    shown = application.program.daemon.log.read_text() + Path(f"/proc/{pid}/cmdline").read_text()
+
+    assert f"document {id_}: done" in shown
+    assert "signature=" not in shown
+    environment = application.environment
+    (key,) = json.loads(environment["INFERENCE_API_KEYS"]).values()
+    for secret in (environment["API_TOKEN"], environment["DATABASE_PASSWORD"], key):
+        assert secret not in shown
+
+
+# ---------------------------------------------------------------- given
+
+
+def _upload(caller: httpx.Client, name: str, data: bytes) -> str:
+    """Announce and send a document; its id."""
+    answer = caller.post("/api/uploads", json={"name": name, "size": len(data)})
+    assert answer.status_code == 201
+    upload = answer.json()
+    assert httpx.put(upload["upload_url"], content=data).status_code == 200
+    id_: str = upload["document_id"]
+    return id_
+
+
+def _get(caller: httpx.Client, id_: str) -> Json:
+    answer = caller.get(f"/api/documents/{id_}")
+    assert answer.status_code == 200
+    document: Json = answer.json()
+    return document
+
+
+def _ended(caller: httpx.Client, id_: str) -> Json:
+    """The document, when it is done or failed."""
+    return local.until(
+        lambda: _if(_get(caller, id_), lambda found: found["status"] in ("done", "failed"))
+    )
+
+
+def _named(caller: httpx.Client, name: str) -> Json | None:
+    documents: list[Json] = caller.get("/api/documents").json()["documents"]
+    return next((document for document in documents if document["name"] == name), None)
+
+
+def _if(value: local.T, right: Callable[[local.T], bool]) -> local.T | None:
+    return value if right(value) else None
+
+
+def _sentences(document: Json) -> list[str]:
+    return [sentence.strip() for sentence in document["summary"].split(".") if sentence.strip()]
+
+
+def _sql(application: local.Application, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    settings = Settings.read(application.environment)
+    with psycopg.connect(settings.database_conninfo) as connection:
+        cursor = connection.execute(statement.encode(), values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def _raw_put(url: str, body: bytes, *, content_length: int) -> None:
+    """PUT with a length that is a lie, and hang up."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    with socket.create_connection((parts.hostname, parts.port or 80), timeout=10) as connection:
+        connection.sendall(
+            f"PUT {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+            f"Content-Length: {content_length}\r\n\r\n".encode()
+            + body
+        )
+        if len(body) >= content_length:
+            assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+def _restart(program: Program, url: str) -> None:
+    """Start a program at the port where it was."""
+    port = urlsplit(url).port
+    assert port is not None
+    assert program.start(wanted_port=port) == port
+
+
+@contextmanager
+def _running(program: Program) -> Iterator[None]:
+    program.start()
+    try:
+        yield
+    finally:
+        program.daemon.stop()
+
+
+async def _settled() -> None:
+    """Let every task go on until it waits for something."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def _queued(core: Application) -> UUID:
+    entry, _ = await core.announce("a.txt", len(TEXT))
+    await core.store.put(entry.object_key, TEXT)
+    return (await core.complete(entry)).id
+
+
+async def _all_done(core: Application, count: int) -> None:
+    """Wait until so many documents are done, and there are no others."""
+    while True:
+        totals = await core.ledger.totals()
+        if [row[:2] for row in totals] == [("done", count)]:
+            return
+        await asyncio.sleep(0.01)

@@ -1,0 +1,116 @@
+"""One of two replicas drifts while documents flow: its summaries are made again by the healthy one.
+
+The host is a process of its own, on a real PostgreSQL; the endpoint is two stand-ins behind one
+address, with an examiner.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from functions.settings import Settings
+from tests.support import local
+from tests.support.fleet import KEY, Fleet
+from tests.support.inference_servers import hosting
+
+HEALTHY, DRIFTING = "server-6c9f-a", "server-6c9f-b"
+EACH = 20
+"""So many documents before the drift, and so many after it."""
+
+TOWER = "The tower {number} was built of granite in 1841."
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    """Two healthy replicas."""
+    return Fleet(HEALTHY, DRIFTING)
+
+
+@pytest.fixture
+def application(
+    tmp_path_factory: pytest.TempPathFactory, postgres: local.Server, fleet: Fleet
+) -> Iterator[local.Application]:
+    """The application, which asks the endpoint's canary and its examiner at every sweep."""
+    with hosting(fleet) as port:
+        url = f"http://127.0.0.1:{port}"
+        endpoint = local.endpoint(
+            name="cluster",
+            inference_mode="cluster",
+            url=f"{url}/v1",
+            model=local.STANDIN,
+            replicas_url=f"{url}/replicas",
+        )
+        inference = local.told(endpoint, keys={"cluster": KEY})
+        sweeps = {"INFERENCE_MODE": "cluster", "CANARY_INTERVAL_SECONDS": "0.1"}
+        folder = tmp_path_factory.mktemp("drift")
+        with local.application(folder, postgres.database(), {**inference, **sweeps}) as running:
+            yield running
+
+
+def test_summaries_of_a_corrupt_replica_are_replaced_and_none_is_lost(
+    application: local.Application, fleet: Fleet
+) -> None:
+    settings = Settings.read(application.environment)
+    incoming = application.folder / "documents" / "incoming"
+    incoming.mkdir(parents=True, exist_ok=True)
+
+    def arrive(first: int) -> None:
+        for number in range(first, first + EACH):
+            (incoming / f"{number}.txt").write_text(TOWER.format(number=number))
+
+    with psycopg.connect(settings.database_conninfo, autocommit=True) as database:
+
+        def done() -> Counter[str]:
+            """Present summaries by replica, as far as they are trusted."""
+            rows = database.execute(
+                """select replicas[1], count(*) from documents join answers
+                    on document = id and answers.epoch = documents.epoch
+                where status = 'done' and withdrawn_at is null and cardinality(replicas) = 1
+                group by 1"""
+            )
+            return Counter(dict(rows.fetchall()))
+
+        def summaries() -> dict[str, str]:
+            rows = database.execute(
+                "select object_key, summary from documents where summary is not null"
+            )
+            return dict(rows.fetchall())
+
+        def complete(count: int) -> Counter[str] | None:
+            found = done()
+            return found if found.total() == count else None
+
+        arrive(0)
+        before = local.until(lambda: complete(EACH))
+        fleet.blind = fleet.replicas[DRIFTING].corrupt = True
+        arrive(EACH)
+        expected = {
+            f"incoming/{number}.txt": TOWER.format(number=number) for number in range(2 * EACH)
+        }
+        corrupt = local.until(lambda: summaries().items() - expected.items() or None)
+        fleet.blind = False
+        # What was under way then lands, and is withdrawn by the sweep after.
+        after = local.until(
+            lambda: complete(2 * EACH) if summaries() == expected else None, seconds=60
+        )
+
+        assert {key for key, _ in corrupt} <= set(expected)
+        assert set(before) == {HEALTHY, DRIFTING}
+        assert after[HEALTHY] >= EACH + before[HEALTHY]
+        withdrawn = database.execute(
+            "select replicas, withdrawn_because from answers where withdrawn_at is not null"
+        ).fetchall()
+        assert withdrawn
+        assert {(tuple(names), why) for names, why in withdrawn} == {
+            ((DRIFTING,), "corrupt_replica")
+        }
+
+    with application.client() as caller:
+        metrics = caller.get("/metrics").text
+        shown = caller.get("/api/documents").json()["documents"]
+    assert 'seamless_endpoint_up{endpoint="cluster"} 1\n' in metrics
+    assert f'seamless_replica_up{{endpoint="cluster",replica="{HEALTHY}"}} 1\n' in metrics
+    assert f'seamless_replica_up{{endpoint="cluster",replica="{DRIFTING}"}} 0\n' in metrics
+    assert Counter(name for document in shown for name in document["replicas"]) == after

@@ -1,0 +1,116 @@
+"""A dedicated endpoint dies while a hundred documents are in flight, and the fallback ends them.
+
+The host and both stand-ins are processes of their own, on a real PostgreSQL.
+"""
+
+import json
+import os
+import secrets
+import signal
+from collections import Counter
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from msgspec.structs import replace
+
+from components.local.server import Program
+from functions.inference.endpoint import read_endpoints
+from functions.settings import Settings
+from tests.support import local
+
+DOCUMENTS = 100
+BEFORE = 8
+"""So many are done when the dedicated endpoint is killed."""
+
+
+@pytest.fixture
+def dedicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, str, str]]:
+    """A stand-in for a GPU that takes a second per answer; its URL and its key."""
+    key = secrets.token_urlsafe(12)
+    program = Program(
+        name="dedicated",
+        module="components.local.model_server",
+        folder=tmp_path_factory.mktemp("dedicated"),
+        environment={"STANDIN_API_KEY": key, "STANDIN_DELAY_SECONDS": "1"},
+    )
+    port = program.start()
+    try:
+        yield program, f"http://127.0.0.1:{port}/v1", key
+    finally:
+        program.daemon.stop()
+
+
+def test_no_document_is_lost_and_the_ledger_names_the_endpoint(
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres: local.Server,
+    standin: dict[str, str],
+    dedicated: tuple[Program, str, str],
+) -> None:
+    program, url, key = dedicated
+    (serverless,) = read_endpoints(standin["INFERENCE_ENDPOINTS"])
+    own = local.endpoint(name="dedicated", inference_mode="dedicated", url=url, model=local.STANDIN)
+    inference = local.told(
+        own,
+        replace(serverless, order=1000),
+        keys={"dedicated": key, **json.loads(standin["INFERENCE_API_KEYS"])},
+    )
+    folder = tmp_path_factory.mktemp("fallback")
+    incoming = folder / "documents" / "incoming"
+    incoming.mkdir(parents=True)
+    for number in range(DOCUMENTS):
+        (incoming / f"{number}.txt").write_text(f"The tower {number} was built of granite.")
+
+    with local.application(
+        folder, postgres.database(), {**inference, "INFERENCE_MODE": "dedicated"}
+    ) as application:
+        settings = Settings.read(application.environment)
+        with psycopg.connect(settings.database_conninfo, autocommit=True) as database:
+
+            def statuses() -> Counter[str]:
+                rows = database.execute("select status, count(*) from documents group by status")
+                return Counter(dict(rows.fetchall()))
+
+            def at_least(count: int) -> Counter[str] | None:
+                found = statuses()
+                return found if found["done"] >= count else None
+
+            before = local.until(lambda: at_least(BEFORE))
+            pid = program.daemon.pid()
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            local.until(lambda: at_least(DOCUMENTS), seconds=60)
+
+            assert before["done"] + before["working"] + before["queued"] == DOCUMENTS
+            assert before["working"] > 0
+            assert statuses() == {"done": DOCUMENTS}
+            rows = database.execute(
+                """select endpoint, endpoints, inference_mode, count(*), sum(attempts), sum(calls)
+                from documents join answers on document = id and answers.epoch = documents.epoch
+                group by 1, 2, 3 order by 1"""
+            ).fetchall()
+        with application.client() as caller:
+            shown = caller.get("/api/documents").json()["documents"]
+            metrics = caller.get("/metrics").text
+
+    (
+        (_, names, inference_mode, by_dedicated, *_),
+        (_, other_names, other_inference_mode, by_serverless, *_),
+    ) = rows
+    assert (names, inference_mode, other_names, other_inference_mode) == (
+        ["dedicated"],
+        "dedicated",
+        ["serverless"],
+        "serverless",
+    )
+    assert BEFORE <= by_dedicated < DOCUMENTS
+    assert by_dedicated + by_serverless == DOCUMENTS
+    assert sum(attempts for *_, attempts, _ in rows) == DOCUMENTS
+    # Each call to the dead endpoint is one more: four in flight, what opens its breaker, probes.
+    assert DOCUMENTS < sum(calls for *_, calls in rows) <= DOCUMENTS + 20
+    assert {(d["endpoint"], d["inference_mode"]) for d in shown} <= {
+        ("dedicated", "dedicated"),
+        ("serverless", "serverless"),
+    }
+    assert f'seamless_endpoint_documents{{endpoint="serverless"}} {by_serverless}\n' in metrics
+    assert 'seamless_endpoint_up{endpoint="dedicated"} 1\n' in metrics

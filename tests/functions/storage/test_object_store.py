@@ -1,0 +1,394 @@
+"""A folder and a bucket behind the S3 API keep the same contract, by the same client.
+
+The S3 API is moto's server: it does not check signatures, so that a presigned request is *right*
+is not shown here, only that nobody needs a key to make it.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from functions.errors import Code, Failure
+from functions.settings import Settings
+from functions.storage.object_store import FolderSigner, SignedUpload, Store, open_store
+from tests.support import local
+
+pytestmark = pytest.mark.anyio
+
+KEYS = [
+    "incoming/plain.txt",
+    "incoming/with space.txt",
+    "incoming/Übergrößenträger.pdf",
+    "incoming/日本語.md",
+    "incoming/🗿.txt",
+    "incoming/a+b=c&d.txt",
+    "incoming/50%.txt",
+    "incoming/50%25 %2F.txt",
+    "incoming/why?.txt",
+    "incoming/.hidden",
+    "incoming/a/b/c/deep.txt",
+    "incoming/'quoted' (1) [2] {3} ~!$,;@.txt",
+]
+
+Kind = Literal["folder", "bucket", "versioned bucket"]
+Bucket = Callable[[bool], Settings]
+
+
+@pytest.fixture
+def bucket(s3: str) -> Bucket:
+    """Make a bucket, versioned or not, and say how to reach it."""
+
+    def make(versioned: bool) -> Settings:
+        name = f"documents-{secrets.token_hex(4)}"
+        httpx.put(f"{s3}/{name}").raise_for_status()
+        if versioned:
+            state = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+            httpx.put(f"{s3}/{name}?versioning", content=state).raise_for_status()
+        return _bucket_settings(s3, name)
+
+    return make
+
+
+@pytest.fixture(params=["folder", "bucket", "versioned bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """An empty store of each kind."""
+    if request.param == "folder":
+        return open_store(local.settings(store_url=tmp_path.as_uri()))
+    make: Bucket = request.getfixturevalue("bucket")
+    return open_store(make(request.param == "versioned bucket"))
+
+
+# ---------------------------------------------------------------- the contract
+
+
+@pytest.mark.parametrize("key", KEYS)
+async def test_what_is_put_under_a_key_is_got_headed_and_listed(store: Store, key: str) -> None:
+    data = f"content of {key}".encode()
+
+    await store.put(key, data)
+
+    stored, got = await store.get(key)
+    assert got == data
+    assert (stored.key, stored.size) == (key, len(data))
+    assert stored.version
+    assert await store.head(key) == stored
+    assert [found.key async for found in store.list()] == [key]
+
+
+async def test_get_head_and_list_return_the_same_version(store: Store) -> None:
+    await store.put("incoming/a.txt", b"one")
+
+    (listed,) = [found async for found in store.list()]
+    headed = await store.head("incoming/a.txt")
+    got, _ = await store.get("incoming/a.txt", expect=listed.version)
+
+    assert listed.version == headed.version == got.version
+
+
+async def test_an_overwrite_makes_another_version(store: Store) -> None:
+    await store.put("incoming/a.txt", b"one")
+    first = await store.head("incoming/a.txt")
+
+    await store.put("incoming/a.txt", b"two")
+
+    second, data = await store.get("incoming/a.txt")
+    assert second.version != first.version
+    assert data == b"two"
+
+
+async def test_an_object_that_was_overwritten_is_not_read_by_its_old_version(store: Store) -> None:
+    await store.put("incoming/a.txt", b"one")
+    first = await store.head("incoming/a.txt")
+    await store.put("incoming/a.txt", b"two")
+
+    with pytest.raises(Failure) as refused:
+        await store.get("incoming/a.txt", expect=first.version)
+
+    assert refused.value.code is Code.OBJECT_CHANGED
+    assert not refused.value.retryable
+    assert first.version in refused.value.message
+
+
+async def test_an_object_that_is_not_there_is_missing(store: Store) -> None:
+    for look in (store.head, store.get):
+        with pytest.raises(
+            Failure, match=r"The object 'incoming/none\.txt' does not exist"
+        ) as refused:
+            await look("incoming/none.txt")
+
+        assert refused.value.code is Code.OBJECT_MISSING
+        assert not refused.value.retryable
+
+
+async def test_an_empty_object_is_an_object(store: Store) -> None:
+    await store.put("incoming/empty.txt", b"")
+
+    stored, data = await store.get("incoming/empty.txt")
+    assert (stored.size, data) == (0, b"")
+
+
+async def test_only_what_is_under_the_prefix_is_listed(store: Store) -> None:
+    await store.put("incoming/a.txt", b"a")
+    await store.put("incoming-too/b.txt", b"b")
+    await store.put("summaries/c.json", b"c")
+
+    assert [found.key async for found in store.list()] == ["incoming/a.txt"]
+    assert [found.key async for found in store.list("summaries/")] == ["summaries/c.json"]
+
+
+async def test_a_store_without_documents_lists_nothing(store: Store) -> None:
+    assert [found async for found in store.list()] == []
+
+
+# ---------------------------------------------------------------- a folder
+
+
+async def test_a_folder_lists_more_than_a_thousand_files_once_each(tmp_path: Path) -> None:
+    names = {f"{number:04}.txt" for number in range(1_100)}
+    (tmp_path / "incoming").mkdir()
+    for name in names:
+        (tmp_path / "incoming" / name).touch()
+    store = open_store(local.settings(store_url=tmp_path.as_uri()))
+
+    listed = [found.key async for found in store.list()]
+
+    assert len(listed) == 1_100
+    assert set(listed) == {f"incoming/{name}" for name in names}
+
+
+async def test_a_file_whose_name_cannot_be_addressed_hides_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    for name in ("a.txt", "line\nend.txt", "m.txt", "latin-1-\udcfc.txt", "z.txt"):
+        (incoming / name).touch()
+    store = open_store(local.settings(store_url=tmp_path.as_uri()))
+
+    with caplog.at_level(logging.WARNING, "functions.storage.object_store"):
+        listed = {found.key async for found in store.list()}
+
+    assert listed == {"incoming/a.txt", "incoming/m.txt", "incoming/z.txt"}
+    assert len(caplog.records) == 2
+    assert "line\\nend.txt" in caplog.text
+
+
+async def test_a_folder_with_odd_characters_in_its_own_path_is_opened(tmp_path: Path) -> None:
+    folder = tmp_path / "Meine Dokumente 50% +ü#1"
+    store = open_store(local.settings(store_url=folder.as_uri()))
+
+    await store.put("incoming/a.txt", b"one")
+
+    assert (folder / "incoming" / "a.txt").read_bytes() == b"one"
+
+
+async def test_a_folder_that_became_a_file_is_a_store_that_is_away(tmp_path: Path) -> None:
+    store = open_store(local.settings(store_url=tmp_path.as_uri()))
+    (tmp_path / "incoming").write_text("in the way")
+
+    with pytest.raises(Failure) as refused:
+        await store.put("incoming/a.txt", b"one")
+
+    assert refused.value.code is Code.STORE_UNAVAILABLE
+    assert refused.value.retryable
+
+
+def test_a_folder_takes_its_uploads_through_the_application(tmp_path: Path) -> None:
+    assert open_store(local.settings(store_url=tmp_path.as_uri())).origin is None
+
+
+# ---------------------------------------------------------------- a bucket
+
+
+async def test_a_bucket_lists_more_than_a_thousand_objects_once_each(bucket: Bucket) -> None:
+    from moto.s3.models import s3_backends
+
+    settings = bucket(False)
+    # Past the API, which would take ten seconds
+    backend = s3_backends["123456789012"]["aws"]
+    for number in range(1_100):
+        backend.put_object(urlsplit(settings.store_url).netloc, f"incoming/{number:04}", b"x")
+
+    listed = [found.key async for found in open_store(settings).list()]
+
+    assert len(listed) == 1_100
+    assert set(listed) == {f"incoming/{number:04}" for number in range(1_100)}
+
+
+async def test_the_mark_of_a_folder_in_a_bucket_is_no_document(bucket: Bucket, s3: str) -> None:
+    settings = bucket(False)
+    name = urlsplit(settings.store_url).netloc
+    assert await _put(f"{s3}/{name}/incoming/", b"") == 200  # as consoles do
+    store = open_store(settings)
+    await store.put("incoming/a.txt", b"a")
+
+    assert [found.key async for found in store.list()] == ["incoming/a.txt"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+async def test_anyone_may_put_to_a_presigned_url_of_a_bucket(bucket: Bucket, key: str) -> None:
+    store = open_store(bucket(False))
+
+    upload = await store.sign_upload(key)
+
+    assert await _put(upload.url, b"from afar") == 200
+    assert await _read(store, key) == b"from afar"
+
+
+async def test_a_presigned_url_names_its_expiry_and_no_secret(bucket: Bucket) -> None:
+    upload = await open_store(bucket(False)).sign_upload("incoming/a.txt")
+
+    query = parse_qs(urlsplit(upload.url).query)
+    assert query["X-Amz-Expires"] == ["900"]
+    assert query["X-Amz-SignedHeaders"] == ["host"]
+    assert "secret-of-a-test" not in upload.url
+    assert upload.headers == {}
+
+
+async def test_uploads_go_to_the_origin_that_the_page_is_allowed_to_reach(
+    bucket: Bucket, s3: str
+) -> None:
+    for settings, origin in (
+        (bucket(False), s3),
+        (_bucket_settings("", "documents", region=""), "https://s3.us-east-1.amazonaws.com"),
+        (
+            _bucket_settings("", "documents", region="sa-east-1"),
+            "https://s3.sa-east-1.amazonaws.com",
+        ),
+    ):
+        store = open_store(settings)
+        upload = await store.sign_upload("incoming/a.txt")
+
+        assert store.origin == origin
+        assert upload.url.startswith(f"{origin}/")
+
+
+async def test_a_bucket_that_is_away_is_an_outage_and_no_defect() -> None:
+    store = open_store(_bucket_settings("http://127.0.0.1:9", "documents"))
+
+    problems = await asyncio.gather(
+        store.head("incoming/a.txt"),
+        store.get("incoming/a.txt"),
+        store.put("incoming/a.txt", b""),
+        anext(store.list()),
+        return_exceptions=True,
+    )
+
+    for problem in problems:
+        assert isinstance(problem, Failure)
+        assert problem.code is Code.STORE_UNAVAILABLE
+        assert problem.retryable
+        assert "secret-of-a-test" not in str(problem)
+
+
+async def test_a_bucket_that_hangs_up_is_called_four_times_and_no_more() -> None:
+    calls = 0
+
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        store = open_store(_bucket_settings(f"http://{host}:{port}", "documents"))
+        with pytest.raises(Failure) as refused:
+            await store.head("incoming/a.txt")
+
+    assert refused.value.code is Code.STORE_UNAVAILABLE
+    assert calls == 4
+
+
+async def test_a_bucket_that_does_not_exist_makes_no_document_missing(s3: str) -> None:
+    store = open_store(_bucket_settings(s3, "there-is-no-such-bucket"))
+
+    for call in (anext(store.list()), store.get("incoming/a.txt"), store.put("a.txt", b"")):
+        with pytest.raises(Failure) as refused:
+            await call
+        assert refused.value.code is Code.STORE_UNAVAILABLE
+        assert refused.value.retryable
+
+
+def test_any_other_kind_of_store_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"^STORE_URL='gs://b' must begin with file:// or s3://\.$"
+    ):
+        open_store(local.settings(store_url="gs://b"))
+
+
+# ---------------------------------------------------------------- signatures of a folder's uploads
+
+
+@pytest.mark.parametrize("key", KEYS)
+async def test_a_signature_allows_its_own_key_only(key: str) -> None:
+    sign = FolderSigner("token")
+    expires, signature = _signed(await sign(key))
+
+    assert sign.allows(key, expires, signature)
+    assert not sign.allows(f"{key}x", expires, signature)
+    assert not sign.allows("summaries/a.json", expires, signature)
+
+
+async def test_a_signature_ends_after_fifteen_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    sign = FolderSigner("token")
+    before = time.time()
+    expires, signature = _signed(await sign("incoming/a.txt"))
+    assert 895 <= int(expires) - before <= 900
+
+    monkeypatch.setattr(time, "time", lambda: before + 901)
+
+    assert not sign.allows("incoming/a.txt", expires, signature)
+
+
+async def test_an_expiry_that_was_moved_is_refused() -> None:
+    sign = FolderSigner("token")
+    expires, signature = _signed(await sign("incoming/a.txt"))
+
+    assert not sign.allows("incoming/a.txt", f"{int(expires) + 1}", signature)
+
+
+async def test_another_secret_makes_another_signature() -> None:
+    expires, signature = _signed(await FolderSigner("token")("incoming/a.txt"))
+
+    assert not FolderSigner("another").allows("incoming/a.txt", expires, signature)
+
+
+@pytest.mark.parametrize("expires", ["", "soon", "-1", "٣", "9" * 5000, "1e9", "1\n2"])
+@pytest.mark.parametrize("signature", ["", "00", "ü", "\0", "f" * 64])
+async def test_what_was_never_signed_is_refused_whatever_it_is(
+    expires: str, signature: str
+) -> None:
+    assert not FolderSigner("token").allows("incoming/a.txt", expires, signature)
+
+
+def _signed(upload: SignedUpload) -> tuple[str, str]:
+    query = parse_qs(urlsplit(upload.url).query)
+    return query["expires"][0], query["signature"][0]
+
+
+def _bucket_settings(endpoint: str, name: str, *, region: str = "us-east-1") -> Settings:
+    return local.settings(
+        store_url=f"s3://{name}",
+        store_endpoint=endpoint,
+        store_region=region,
+        store_access_key_id="access-of-a-test",
+        store_secret_access_key="secret-of-a-test",
+    )
+
+
+async def _put(url: str, content: bytes) -> int:
+    async with httpx.AsyncClient() as nobody:
+        return (await nobody.put(url, content=content)).status_code
+
+
+async def _read(store: Store, key: str) -> bytes:
+    _, data = await store.get(key)
+    return data

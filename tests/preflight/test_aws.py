@@ -1,0 +1,313 @@
+"""Checks of an AWS account find a missing prerequisite before a deployment.
+
+The account is a server on this machine with the Query API; identity and buckets are checked with
+moto, too. How AWS itself evaluates policies is not shown here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import botocore.session  # type: ignore[import-untyped]  # has no types
+import pytest
+
+from analysis.plan import make
+from preflight.aws import check
+from preflight.aws_permissions import NEEDS
+from preflight.checks import Finding
+from tests.support.accounts import aws as accounts
+from tests.support.accounts.aws import Account
+from tests.support.planned import planned
+from tests.support.preflight_context import context
+
+DEPLOYER = "arn:aws:iam::123456789012:user/deployer"
+
+
+@pytest.fixture(autouse=True)
+def _no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests do not depend on the machine's own credentials."""
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """An account that allows everything, and its credentials."""
+    with accounts.running() as running:
+        _sign_in(monkeypatch, running.url)
+        yield running
+
+
+def _sign_in(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-a-test")
+
+
+def found(**overrides: str) -> dict[str, Finding]:
+    """Findings for the split stack, by name."""
+    return {finding.name: finding for finding in check(context("split", overrides))}
+
+
+def test_an_account_that_allows_everything_is_asked_twice_about_permissions(
+    account: Account,
+) -> None:
+    """Once for the region and once for what has none."""
+    findings = found(region="eu-central-1")
+
+    assert {name: finding.ok for name, finding in findings.items()} == {
+        "AWS credentials": True,
+        "region": True,
+        "AWS permissions": True,
+    }
+    assert findings["AWS credentials"].found == DEPLOYER
+    assert findings["region"].found == "eu-central-1 is enabled in the account"
+    assert account.simulations == 2
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_cluster_asks_for_the_aws_cli(
+    account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool
+) -> None:
+    client = tmp_path / "aws"
+    if there:
+        client.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    asked = context("split", {})
+    cluster = planned("aws:eks/cluster:Cluster", "cluster")
+
+    findings = {f.name: f for f in check(replace(asked, resources=[*asked.resources, cluster]))}
+
+    assert findings["AWS CLI"].ok is there
+    if there:
+        assert findings["AWS CLI"].found == str(client)
+    else:
+        assert findings["AWS CLI"].found == (
+            "aws is not on PATH, which issues the cluster's tokens"
+        )
+        assert findings["AWS CLI"].remedy.startswith("Install it: ")
+
+
+def test_the_range_of_a_network_that_is_there_stays(account: Account) -> None:
+    there = {"network-vpc": {"cidrBlock": "10.20.0.0/16"}}
+    moved = list(check(context("split", {"network_cidr": "10.30.0.0/16"}, existing=there)))
+    (refused,) = [f for f in moved if f.name == "network_cidr"]
+    assert refused.ok is False
+    assert refused.found.startswith(
+        "Config network_cidr is '10.30.0.0/16', but the deployed network"
+    )
+    assert refused.remedy == "pulumi config set network_cidr 10.20.0.0/16 --stack split"
+    assert not [f for f in check(context("split", existing=there)) if f.name == "network_cidr"]
+
+
+def test_a_permission_that_is_missing_is_named_with_whose_and_on_what(account: Account) -> None:
+    denied = {"lambda:CreateFunction", "budgets:ModifyBudget"}
+    account.decides = lambda action, *_: (
+        ("implicitDeny", "") if action in denied else ("allowed", "")
+    )
+
+    assert found()["AWS permissions"] == Finding(
+        name="AWS permissions",
+        ok=False,
+        found=f"{DEPLOYER} lacks permissions that the stack needs: "
+        "budgets:ModifyBudget on arn:aws:budgets::123456789012:budget/monitoring-budget-0000000, "
+        "lambda:CreateFunction on "
+        "arn:aws:lambda:us-east-1:123456789012:function:functions-api-0000000",
+        remedy="Allow them in a policy of that identity, or deploy with another one: "
+        "export AWS_PROFILE=…",
+    )
+
+
+def test_a_policy_for_our_resources_alone_is_enough(account: Account) -> None:
+    """An action that is not allowed on `*` is simulated on the resource that needs it."""
+    account.decides = lambda _, resource, __: (
+        ("implicitDeny", "") if resource == "*" else ("allowed", "")
+    )
+
+    assert found()["AWS permissions"].ok is True
+
+
+def test_what_a_condition_decides_is_unknown(account: Account) -> None:
+    account.decides = lambda action, *_: (
+        ("implicitDeny", "aws:RequestTag/team") if action == "s3:CreateBucket" else ("allowed", "")
+    )
+
+    assert found()["AWS permissions"] == Finding(
+        name="AWS permissions",
+        ok=None,
+        found="unknown whether conditions allow s3:CreateBucket (aws:RequestTag/team)",
+    )
+
+
+def test_a_rule_about_regions_is_weighed_with_the_region_that_each_service_answers_in(
+    account: Account,
+) -> None:
+    seen: dict[str, set[str]] = {}
+
+    def decide(action: str, _: str, region: str) -> tuple[str, str]:
+        seen.setdefault(region, set()).add(action.partition(":")[0])
+        return "allowed", ""
+
+    account.decides = decide
+    found(region="eu-central-1")
+
+    assert seen["us-east-1"] == {"iam", "budgets"}
+    assert {"lambda", "s3", "rds"} <= seen["eu-central-1"]
+    assert not seen["us-east-1"] & seen["eu-central-1"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "principal"),
+    [
+        ({}, "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/Admin"),
+        ({"GetRole": "AccessDenied"}, "arn:aws:iam::123456789012:role/Admin"),
+    ],
+)
+def test_of_an_assumed_role_the_role_s_policies_count(
+    account: Account, refused: dict[str, str], principal: str
+) -> None:
+    """By the role's ARN, if IAM returns it."""
+    account.arn = "arn:aws:sts::123456789012:assumed-role/Admin/me@example.com"
+    account.role_path, account.refuses = "/aws-reserved/sso.amazonaws.com/", refused
+
+    found()
+
+    assert account.principals == {principal}
+
+
+def test_root_is_not_simulated(account: Account) -> None:
+    account.arn = "arn:aws:iam::123456789012:root"
+
+    assert found()["AWS permissions"].found == "the root user has all permissions"
+    assert account.simulations == 0
+
+
+def test_an_account_that_does_not_tell_is_unknown(account: Account) -> None:
+    account.refuses = {
+        "SimulatePrincipalPolicy": "AccessDenied",
+        "DescribeRegions": "UnauthorizedOperation",
+    }
+
+    findings = found()
+
+    assert (findings["AWS permissions"].ok, findings["region"].ok) == (None, None)
+    assert findings["AWS permissions"].found == (
+        "unknown: SimulatePrincipalPolicy answered AccessDenied"
+    )
+    assert findings["region"].found == (
+        "unknown whether us-east-1 is enabled: DescribeRegions answered UnauthorizedOperation"
+    )
+
+
+def test_a_region_that_the_account_has_not_opened_is_an_error(account: Account) -> None:
+    account.opted_in = "not-opted-in"
+
+    assert found(region="af-south-1")["region"] == Finding(
+        name="region",
+        ok=False,
+        found="Config region is 'af-south-1', but this region is not enabled in the account",
+        remedy="aws account enable-region --region-name af-south-1, and wait until it is enabled",
+    )
+
+
+def test_credentials_that_are_refused_are_an_error(account: Account) -> None:
+    account.refuses = {"GetCallerIdentity": "InvalidClientTokenId"}
+
+    assert found() == {
+        "AWS credentials": Finding(
+            name="AWS credentials",
+            ok=False,
+            found="There are no valid AWS credentials: InvalidClientTokenId",
+            remedy="Configure credentials: export AWS_PROFILE=…, or aws sso login; test them with: "
+            "aws sts get-caller-identity",
+        )
+    }
+
+
+def test_credentials_that_are_missing_are_an_error() -> None:
+    (finding,) = found().values()
+
+    assert (finding.ok, finding.found) == (
+        False,
+        "There are no valid AWS credentials: Unable to locate credentials",
+    )
+
+
+def test_a_profile_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+
+    (finding,) = found().values()
+
+    assert finding.ok is False
+    assert finding.found.endswith("(nobody) could not be found")
+
+
+def test_an_aws_that_is_not_reached_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    _sign_in(monkeypatch, "http://127.0.0.1:9")
+
+    assert found() == {
+        "AWS credentials": Finding(
+            name="AWS credentials",
+            ok=None,
+            found="unknown: AWS did not respond (EndpointConnectionError)",
+        )
+    }
+
+
+def test_every_type_of_resource_in_the_stack_has_its_permissions_in_the_table() -> None:
+    """In `prod` with an address for alarms, in each inference mode with its own types."""
+    planned = [
+        resource
+        for inference_mode in ("serverless", "cluster")
+        for resource in make(
+            "split",
+            {
+                "environment": "prod",
+                "alert_email": "you@example.com",
+                "inference_mode": inference_mode,
+            },
+        ).resources
+    ]
+
+    assert {r.type for r in planned if r.type.startswith("aws:")} == NEEDS.keys()
+
+
+def test_every_action_is_one_that_its_service_has() -> None:
+    models = {"elasticfilesystem": "efs", "elasticloadbalancing": "elbv2"}
+    session = botocore.session.Session()
+    actions = {a for row in NEEDS.values() for need in row.needs for a in need.actions}
+    for action in sorted(actions - {"iam:PassRole", "lambda:InvokeFunction"}):
+        service, _, call = action.partition(":")
+        if service in {"apigateway", "budgets", "s3"}:  # their actions are not named as their calls
+            continue
+        model = session.get_service_model(models.get(service, service))
+        assert call in model.operation_names, action
+
+
+def test_a_type_that_is_not_in_the_table_is_said_to_be_unknown(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {type_: row for type_, row in NEEDS.items() if type_ != "aws:kms/key:Key"}
+    monkeypatch.setattr("preflight.aws.NEEDS", known)
+
+    *_, finding = check(context("split"))
+
+    assert (finding.ok, finding.found) == (None, "unknown which permissions aws:kms/key:Key need")
+
+
+def test_moto_knows_who_we_are_and_which_names_are_free(
+    s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """moto has no simulation, as an account may deny it: the result is unknown."""
+    _sign_in(monkeypatch, s3)
+
+    findings = found(bucket_name="nobody-has-this-name", region="eu-central-1")
+
+    assert findings["bucket_name"].ok is True
+    assert findings["AWS credentials"].ok is True
+    assert findings["region"].ok is True
+    assert findings["AWS permissions"].ok is None

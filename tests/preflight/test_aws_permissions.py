@@ -1,0 +1,296 @@
+"""The IAM documents of the split variant, with all names known.
+
+The cloud is a mock that gives each resource an ARN with its name. How AWS evaluates the documents
+is not shown here.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+import pulumi
+import pytest
+from google.protobuf.json_format import MessageToDict
+from pulumi.runtime import mocks
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.settings import configure
+from pulumi.runtime.stack import run_in_stack
+
+from build.bundle import bundle
+from components.aws.database import Database
+from components.aws.functions import Functions, environment
+from components.aws.monitoring import Monitoring
+from components.aws.network import Network
+from components.aws.object_store import Store
+from components.contracts import ExternalInference
+
+ACCOUNT = "123456789012"
+
+Json = dict[str, Any]
+
+
+class Cloud(mocks.MockMonitor):
+    """Answers every registration as if the resource were created, and records its inputs."""
+
+    def __init__(self) -> None:
+        super().__init__(None)  # type: ignore[arg-type]  # mocks answer what is answered here
+        self.inputs: dict[str, Json] = {}
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802  # the protocol's name
+        raise AssertionError(f"{request.tok} is asked of AWS")
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # the protocol's name
+        inputs = MessageToDict(request.object)
+        self.inputs[request.name] = inputs
+        answer = resource_pb2.RegisterResourceResponse(
+            urn=self.make_urn(request.parent, request.type, request.name),
+            id=f"{request.name}-id",
+            object=request.object,
+        )
+        for key, value in inputs.items():
+            if isinstance(value, dict) and "Statement" in value:
+                answer.object[key] = json.dumps(value)  # as the provider answers a document
+        if request.custom:
+            answer.object.update(known(request.type, request.name))
+        return answer
+
+
+def known(type_: str, name: str) -> Json:
+    """Outputs that AWS returns for a resource; a superset for all types."""
+    service = type_.split(":")[1].split("/")[0]
+    arn = f"arn:aws:{service}:us-east-1:{ACCOUNT}:{name}"
+    return {
+        "arn": f"arn:aws:s3:::{name}" if type_ == "aws:s3/bucket:Bucket" else arn,
+        "name": name,
+        "bucket": name,
+        "owner": ACCOUNT,
+        "url": f"https://sqs/{name}",
+        "versionId": "v1",
+        "value": "of-a-test",
+        "executionArn": f"arn:aws:execute-api:us-east-1:{ACCOUNT}:abc",
+        "apiEndpoint": "https://abc.execute-api.us-east-1.amazonaws.com",
+        "identifier": name,
+        "address": "database.example",
+        "masterUserSecrets": [{"secretArn": f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:rds"}],
+    }
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Cloud:
+    """All resources of the split variant."""
+    made = Cloud()
+
+    async def run() -> None:
+        features = set(made.GetDeploymentInfo(None).supportedFeatures)  # type: ignore[no-untyped-call]
+        configure(
+            mocks.MockSettings(  # type: ignore[no-untyped-call]
+                monitor=made,
+                monitor_features=features,
+                engine=mocks.MockEngine(None),
+                project="seamless",
+                stack="split",
+                dry_run=False,
+            )
+        )
+        await run_in_stack(_program)
+
+    asyncio.run(run())
+    return made
+
+
+def _program() -> None:
+    network = Network("network", region="us-east-1", flow_logs=True)
+    store = Store("store", region="us-east-1", production=False, protect=False)
+    database = Database("database", network=network, production=False, protect=False)
+    functions = Functions(
+        "functions",
+        code=bundle("aws", build=False),
+        network=network,
+        store=store,
+        database=database,
+        inference=[
+            ExternalInference(
+                name="serverless",
+                url="https://inference.example/v1",
+                model="some-model",
+                api_key=pulumi.Output.secret("key-51d0"),
+                context_tokens=8192,
+            )
+        ],
+        inference_mode="serverless",
+        production=False,
+        protect=False,
+    )
+    Monitoring(
+        "monitoring",
+        arrivals=store.arrivals,
+        functions=functions,
+        database=database,
+        region="us-east-1",
+        stack="a.b",
+        monthly_budget_usd=200,
+        alert_email="",
+    )
+
+
+def statements(cloud: Cloud, name: str, key: str = "policy") -> list[Json]:
+    """The statements of a resource's document."""
+    document = cloud.inputs[name][key]
+    assert document["Version"] == "2012-10-17"
+    found: list[Json] = document["Statement"]
+    return found
+
+
+def allowed(cloud: Cloud, what: str) -> dict[str, set[str]]:
+    """Resources that a function's role may access, by action."""
+    may: dict[str, set[str]] = {}
+    for statement in statements(cloud, f"functions-{what}-policy"):
+        assert statement["Effect"] == "Allow"
+        for action in statement["Action"]:
+            may.setdefault(action, set()).update(statement["Resource"])
+    return may
+
+
+NETWORK = {
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+}
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+SECRETS = {"secretsmanager:GetSecretValue"}
+BUCKET = {"s3:GetObject", "s3:PutObject", "s3:ListBucket"}
+QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+
+
+@pytest.mark.parametrize(
+    ("what", "actions"),
+    [
+        ("api", {"kms:GenerateDataKey", "sqs:SendMessage"}),
+        ("summarize", {"kms:Decrypt", "kms:GenerateDataKey"} | QUEUE),
+        ("sweep", {"kms:Decrypt", "kms:GenerateDataKey"}),
+    ],
+)
+def test_a_function_may_do_what_its_relations_need(
+    cloud: Cloud, what: str, actions: set[str]
+) -> None:
+    assert set(allowed(cloud, what)) == NETWORK | LOGS | SECRETS | BUCKET | actions
+
+
+@pytest.mark.parametrize("what", ["api", "summarize", "sweep"])
+def test_only_network_interfaces_cannot_be_named(cloud: Cloud, what: str) -> None:
+    may = allowed(cloud, what)
+
+    assert {action for action, on in may.items() if "*" in on} == NETWORK
+    assert not any("*" in action for action in may)
+    assert may["secretsmanager:GetSecretValue"] == {
+        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:functions-api-token-secret",
+        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:functions-inference-key-secret",
+        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:database-role-secret",
+    }
+    assert may["logs:PutLogEvents"] == {
+        f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:functions-{what}-logs:*"
+    }
+
+
+def test_the_api_writes_documents_and_the_workers_write_summaries(cloud: Cloud) -> None:
+    documents = "arn:aws:s3:::store-bucket/incoming/*"
+    summaries = "arn:aws:s3:::store-bucket/summaries/*"
+
+    assert allowed(cloud, "api")["s3:PutObject"] == {documents}
+    for what in ("summarize", "sweep"):
+        assert allowed(cloud, what)["s3:GetObject"] == {documents}
+        assert allowed(cloud, what)["s3:PutObject"] == {summaries}
+
+
+def test_only_the_api_asks_the_worker_and_only_by_the_queue(cloud: Cloud) -> None:
+    queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:store-arrivals-queue"
+
+    assert allowed(cloud, "api")["sqs:SendMessage"] == {queue}
+    told = {
+        what: cloud.inputs[f"functions-{what}"]["environment"]["variables"].get("ARRIVALS_URL")
+        for what in ("api", "summarize", "sweep")
+    }
+    assert told == {
+        "api": "https://sqs/store-arrivals-queue",
+        "summarize": None,
+        "sweep": None,
+    }
+
+
+def test_only_one_function_reads_the_master_users_password_and_may_do_nothing_else(
+    cloud: Cloud,
+) -> None:
+    may = allowed(cloud, "database-bootstrap")
+
+    assert set(may) == NETWORK | LOGS | SECRETS
+    assert may["secretsmanager:GetSecretValue"] == {
+        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:rds",
+        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:database-role-secret",
+    }
+    told = cloud.inputs["functions-database-bootstrap"]["environment"]["variables"]
+    assert told["MASTER_USER"] == "postgres"
+    assert told["DATABASE_USER"] == "summarizer"
+    assert (
+        cloud.inputs["functions-database-bootstrap-run"]["triggers"]["password"]
+        == (told["DATABASE_PASSWORD_SECRET_ARN"])
+    )
+
+
+def test_every_role_is_for_one_service(cloud: Cloud) -> None:
+    for name, service in {
+        "functions-api-role": "lambda.amazonaws.com",
+        "functions-summarize-role": "lambda.amazonaws.com",
+        "functions-sweep-role": "lambda.amazonaws.com",
+        "network-flow-role": "vpc-flow-logs.amazonaws.com",
+    }.items():
+        (statement,) = statements(cloud, name, "assumeRolePolicy")
+        assert statement["Principal"] == {"Service": service}
+
+
+def test_only_this_bucket_of_this_account_sends_to_the_queue(cloud: Cloud) -> None:
+    queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:store-arrivals-queue"
+
+    assert statements(cloud, "store-arrivals-policy") == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": ["sqs:SendMessage"],
+            "Resource": [queue],
+            "Condition": {
+                "ArnEquals": {"aws:SourceArn": "arn:aws:s3:::store-bucket"},
+                "StringEquals": {"aws:SourceAccount": ACCOUNT},
+            },
+        }
+    ]
+    assert json.loads(cloud.inputs["store-arrivals-queue"]["redrivePolicy"]) == {
+        "deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:store-arrivals-dead-letters",
+        "maxReceiveCount": 5,
+    }
+
+
+def test_only_the_page_may_send_documents_from_a_browser(cloud: Cloud) -> None:
+    (rule,) = cloud.inputs["store-cors"]["corsRules"]
+
+    assert rule["allowedOrigins"] == ["https://abc.execute-api.us-east-1.amazonaws.com"]
+    assert rule["allowedMethods"] == ["PUT"]
+
+
+@pytest.mark.parametrize("what", ["api", "summarize", "sweep"])
+def test_a_function_is_told_where_its_secrets_lie(cloud: Cloud, what: str) -> None:
+    told = cloud.inputs[f"functions-{what}"]["environment"]["variables"]
+    prefix = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}"
+
+    assert told["API_TOKEN_SECRET_ARN"] == f"{prefix}:functions-api-token-secret:::v1"
+    assert told["INFERENCE_API_KEYS_SECRET_ARN"] == f"{prefix}:functions-inference-key-secret:::v1"
+    assert told["DATABASE_PASSWORD_SECRET_ARN"] == f"{prefix}:database-role-secret:::v1"
+    assert not any(":rds" in str(value) for value in told.values())
+    assert "of-a-test" not in told.values()
+    assert not any("key-51d0" in value for value in told.values())
+
+
+def test_a_secret_without_a_reference_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be"):
+        environment({"API_TOKEN": "t"}, {"API_TOKEN": "arn"})

@@ -1,0 +1,372 @@
+"""Right-sizing is right: by hand, beside what servers logged, and by what holds for any input."""
+
+import subprocess
+import sys
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from sizing.machines import MACHINES, Machine, gpu, machine, machines
+from sizing.memory import GIB, arithmetic, request_bytes, step_tokens
+from sizing.models import MODELS, model
+from sizing.right_sizing import DoesNotFit, Sizing, size
+from tools.docs.sizing import PUBLISHED, Published
+
+LLAMA_8B = model("llama-3.1-8b-instruct")
+LLAMA_70B = model("llama-3.3-70b-instruct")
+GPT_OSS = model("gpt-oss-120b")
+
+
+# By hand
+
+
+@pytest.mark.parametrize(("context", "gib"), [(8_192, 1), (32_768, 4), (131_072, 16)])
+def test_a_request_of_llama_8b_takes_128_kib_a_token(context: int, gib: float) -> None:
+    size = request_bytes(LLAMA_8B, context, tensor_parallel=1, max_num_batched_tokens=8192)
+    assert size == gib * GIB == context * 2 * 32 * 8 * 128 * 2
+
+
+@pytest.mark.parametrize(("context", "gib"), [(8_192, 2.5), (32_768, 10), (131_072, 40)])
+def test_a_request_of_llama_70b_takes_320_kib_a_token(context: int, gib: float) -> None:
+    size = request_bytes(LLAMA_70B, context, tensor_parallel=1, max_num_batched_tokens=8192)
+    assert size == gib * GIB == context * 2 * 80 * 8 * 128 * 2
+
+
+@pytest.mark.parametrize("context", [8_192, 32_768, 131_072])
+def test_every_other_layer_of_gpt_oss_holds_a_window_and_a_step(context: int) -> None:
+    page = 16 * 2 * 8 * 64 * 2
+    window = min(127 + 2048, context)
+    size = request_bytes(GPT_OSS, context, tensor_parallel=1, max_num_batched_tokens=2048)
+    assert size == 18 * page * (context // 16) + 18 * page * (window // 16 + 2)
+
+
+def test_tensor_parallelism_divides_the_heads_and_then_copies_them() -> None:
+    sizes = [
+        request_bytes(
+            model("qwen3-coder-30b-a3b-instruct"),
+            8192,
+            tensor_parallel=n,
+            max_num_batched_tokens=2048,
+        )
+        for n in (1, 2, 4, 8)
+    ]
+    assert [sizes[0] / size for size in sizes] == [1, 2, 4, 4]
+
+
+def test_two_nodes_hold_half_the_layers_each() -> None:
+    whole, half = (
+        request_bytes(LLAMA_70B, 8192, tensor_parallel=8, nodes=nodes, max_num_batched_tokens=8192)
+        for nodes in (1, 2)
+    )
+    assert half * 2 == whole
+
+
+def test_a_part_of_a_page_is_a_page() -> None:
+    one, sixteen, seventeen = (
+        request_bytes(LLAMA_8B, tokens, tensor_parallel=1, max_num_batched_tokens=8192)
+        for tokens in (1, 16, 17)
+    )
+    assert one == sixteen == seventeen // 2
+
+
+def test_llama_8b_on_an_l40s_leaves_what_the_terms_leave() -> None:
+    fit = arithmetic(
+        LLAMA_8B,
+        machine("g6e.xlarge"),
+        context_tokens=8192,
+        tensor_parallel=1,
+        max_num_seqs=8,
+    )
+    visible = 45_776 * 2**20 * 985 // 1000 * 900 // 1000
+    step = 2 * 2048 * (3 * 4096 + 3 * 14_336)
+    assert fit.available_bytes == visible - 16_060_522_496 - step - 2 * GIB
+    assert [line.size for line in fit.lines[:-2]] == [
+        visible,
+        -16_060_522_496,
+        -step,
+        -GIB,
+        -GIB,
+    ]
+    assert fit.max_concurrency == 22
+    assert fit.kv_tokens // 8192 == 22
+
+
+def test_many_sequences_make_the_sampler_the_peak() -> None:
+    def peak(sequences: int) -> int:
+        fit = arithmetic(
+            GPT_OSS,
+            machine("p5.4xlarge"),
+            context_tokens=8192,
+            tensor_parallel=1,
+            max_num_seqs=sequences,
+        )
+        return -fit.lines[2].size
+
+    assert peak(8) == 2 * 8192 * (3 * 2880 + 3 * 11_520 + 4 * 2880)
+    assert peak(1024) == 16 * 1024 * 201_088
+
+
+def test_a_step_is_short_where_memory_is_short_and_on_an_a100() -> None:
+    assert {name: step_tokens(gpu(name)) for name in ("h100", "mi300x", "l40s", "a100")} == {
+        "h100": 8192,
+        "mi300x": 8192,
+        "l40s": 2048,
+        "a100": 2048,
+    }
+
+
+# Beside what servers of vLLM logged
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in PUBLISHED.values() if row.kv_tokens], ids=lambda row: row.source
+)
+def test_the_tokens_of_a_logged_memory_are_the_logged_tokens_to_a_thousandth(
+    row: Published,
+) -> None:
+    assert row.tokens_from_available == pytest.approx(row.kv_tokens, rel=0.001)
+    if row.concurrency:
+        assert row.tokens_from_available / row.context_tokens == pytest.approx(
+            row.concurrency, abs=0.01
+        )
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in PUBLISHED.values() if row.machine and "27508" not in row.origin],
+    ids=lambda row: row.source,
+)
+def test_the_predicted_memory_is_up_to_three_gib_below_the_logged_and_never_above(
+    row: Published,
+) -> None:
+    predicted = row.predicted
+    assert predicted is not None
+    assert row.available_gib - 3 <= predicted.available_bytes / GIB <= row.available_gib
+
+
+def test_a_server_that_did_not_start_is_predicted_not_to() -> None:
+    (row,) = (row for row in PUBLISHED.values() if "27508" in row.origin)
+    assert row.predicted is not None
+    assert row.predicted.max_concurrency == 0
+
+
+def test_the_activations_are_those_that_vllm_10517_logged_for_two_lengths_of_a_step() -> None:
+    # peak_torch_memory less the weights, for one step of 20,000 and one of 29,000 tokens.
+    for tokens, gib in ((20_000, 17.06 - 14.99), (29_000, 17.98 - 14.99)):
+        assert 2 * tokens * (3 * 4096 + 3 * 14_336) == pytest.approx(gib * GIB, rel=0.01)
+
+
+# Choosing
+
+
+def _size(name: str, platform: str, **arguments: Any) -> Sizing:
+    question: dict[str, Any] = {"context_tokens": 8192, "concurrency": 8}
+    return size(name, **question | {"machines": machines(platform)} | arguments)
+
+
+def test_fits_are_sorted_by_price_with_unknown_prices_last() -> None:
+    prices = [fit.usd_hour for fit in _size("gpt-oss-120b", "aws").fits]
+    known = [price for price in prices if price is not None]
+    assert known == sorted(known)
+    assert prices[len(known) :] == [None]
+
+
+def test_the_smallest_server_of_a_machine_is_taken_and_the_rest_are_replicas() -> None:
+    fits = {fit.machine.slug: fit for fit in _size("llama-3.1-8b-instruct", "aws").fits}
+    assert fits["p5.48xlarge"].tensor_parallel == 1
+    assert fits["p5.48xlarge"].replicas_per_machine == 8
+    assert fits["g5.12xlarge"].tensor_parallel == 2
+    assert fits["g5.12xlarge"].replicas_per_machine == 2
+
+
+def test_every_machine_is_either_a_fit_or_a_refusal() -> None:
+    sizing = _size("qwen3-32b", "aws")
+    named = {fit.machine.slug for fit in sizing.fits} | {r.machine.slug for r in sizing.refusals}
+    assert named == {row.slug for row in machines("aws")}
+
+
+def test_a_gpu_without_bfloat16_is_refused_by_name() -> None:
+    reasons = {r.machine.gpu: r.reason for r in _size("qwen3-8b", "aws").refusals}
+    assert reasons["t4"] == "the T4 does not compute bfloat16"
+
+
+def test_a_gpu_without_fp8_takes_fp8_weights_with_a_note() -> None:
+    fit = _size("llama-3.1-8b-instruct-fp8", "aws", gpu_or_machine="a10g").chosen
+    assert fit.notes == ("the A10G lacks FP8: vLLM's Marlin kernels, weights only",)
+
+
+def test_mxfp4_is_native_on_blackwell_and_noted_on_hopper() -> None:
+    notes = {fit.machine.gpu: fit.notes for fit in _size("gpt-oss-120b", "aws").fits}
+    assert notes["b200"] == notes["rtx-pro-6000"] == ()
+    assert notes["h100"] == (
+        "the H100 SXM5 lacks MXFP4: vLLM's Triton or Marlin kernels, weights only",
+    )
+
+
+def test_a_model_too_big_for_eight_gpus_spans_the_fewest_machines_with_a_network() -> None:
+    huge = replace(LLAMA_70B, name="huge", base="huge", weights_bytes=810 * 10**9)
+    fit = size(huge, context_tokens=8192, concurrency=4, machines=[machine("p5.48xlarge")]).chosen
+    assert (fit.nodes, fit.tensor_parallel, fit.replicas_per_machine) == (2, 8, 1)
+    assert fit.usd_hour == 110.08
+    with pytest.raises(DoesNotFit):
+        size(huge, context_tokens=8192, concurrency=4, machines=[machine("gpu-h100x8-640gb")])
+
+
+def test_more_requests_than_one_machine_holds_are_no_reason_for_two_machines() -> None:
+    with pytest.raises(DoesNotFit, match="fewer requests at once") as refused:
+        size(
+            LLAMA_70B,
+            context_tokens=131_072,
+            concurrency=1000,
+            machines=[machine("p5.48xlarge")],
+        )
+    assert all(choice.fit.nodes == 1 for choice in refused.value.choices)
+
+
+def test_the_text_has_the_choice_its_terms_and_the_prices_of_the_others() -> None:
+    text = _size("gpt-oss-120b", "aws").text
+    assert text.startswith("gpt-oss-120b: g7e.2xlarge (1 x RTX PRO 6000 Blackwell Server Edition)")
+    assert "$3.36/h" in text.splitlines()[0]
+    assert "p5e.48xlarge (price unknown)" in text.splitlines()[-1]
+
+
+# Refusing
+
+
+def test_a_refusal_has_the_arithmetic_and_the_lines_that_mend_it() -> None:
+    with pytest.raises(DoesNotFit) as refused:
+        _size("gpt-oss-120b", "digitalocean", gpu_or_machine="gpu-l40sx1-48gb")
+    text = str(refused.value)
+    assert text.startswith(
+        "gpt-oss-120b for 8 requests of 8,192 tokens does not fit on gpu_type gpu-l40sx1-48gb."
+    )
+    assert "-65.97 GiB  weights (mxfp4) over 1 GPUs" in text
+    assert "pulumi config set gpu_type gpu-mi300x1-192gb" in text
+
+
+def test_the_nearest_choices_are_another_machine_fewer_requests_and_less_context() -> None:
+    with pytest.raises(DoesNotFit) as refused:
+        _size(
+            "llama-3.1-8b-instruct",
+            "digitalocean",
+            gpu_or_machine="l40s",
+            context_tokens=32_768,
+        )
+    assert [(choice.what, dict(choice.settings)) for choice in refused.value.choices] == [
+        ("another machine", {"gpu_type": "gpu-mi300x1-192gb"}),
+        ("fewer requests at once", {"gpu_concurrency": "5"}),
+        ("a shorter context", {"gpu_context_tokens": "22528"}),
+    ]
+
+
+def test_a_context_beyond_the_models_is_refused_with_the_longest_that_fits() -> None:
+    with pytest.raises(DoesNotFit, match="qwen3-8b reads 40,960 tokens at most") as refused:
+        _size("qwen3-8b", "digitalocean", context_tokens=65_536)
+    assert {"gpu_context_tokens": "40960"} in [c.settings for c in refused.value.choices]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"context_tokens": 0}, "gpu_context_tokens is 0: it must be at least 1"),
+        ({"concurrency": -1}, "gpu_concurrency is -1: it must be at least 1"),
+        ({"gpu_or_machine": "p5.48xlarge"}, "gpu_type is 'p5.48xlarge': it must be a GPU or"),
+        ({"machines": []}, "Right-sizing needs at least one machine"),
+    ],
+)
+def test_a_senseless_question_is_refused_by_the_name_of_the_argument(
+    arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        _size("gpt-oss-120b", "digitalocean", **arguments)
+
+
+def test_the_remedy_for_an_unknown_gpu_is_a_machine_that_fits() -> None:
+    with pytest.raises(DoesNotFit) as refused:
+        _size("gpt-oss-120b", "aws", gpu_or_machine="h900")
+    text = str(refused.value)
+    assert text.startswith("gpu_type is 'h900': it must be a GPU or a machine of the catalogue.")
+    assert text.endswith("- another machine: g7e.2xlarge\n  pulumi config set gpu_type g7e.2xlarge")
+
+
+# Whatever is asked
+
+names = st.sampled_from(sorted(MODELS))
+contexts = st.sampled_from([1024, 8192, 32_768, 131_072, 262_144])
+counts = st.integers(1, 400)
+rows = st.sampled_from(sorted(row.slug for row in MACHINES.values()))
+
+
+@given(name=names, context=contexts, slug=rows, more=st.integers(0, 200_000))
+@settings(max_examples=150)
+def test_more_memory_never_holds_fewer_tokens(
+    name: str, context: int, slug: str, more: int
+) -> None:
+    row = machine(slug)
+    card = gpu(row.gpu)
+    question: dict[str, Any] = {"context_tokens": context, "tensor_parallel": 1, "max_num_seqs": 8}
+    less = arithmetic(model(name), row, max_num_batched_tokens=2048, **question)
+    bigger = replace(card, memory_mib=card.memory_mib + more)
+    with patch("sizing.machines.GPUS", {card.name: bigger}):
+        enough = arithmetic(model(name), row, max_num_batched_tokens=2048, **question)
+    assert enough.kv_tokens >= less.kv_tokens
+
+
+def _asked(
+    name: str, context: int, count: int, candidates: tuple[Machine, ...], wanted: str | None
+) -> Sizing | DoesNotFit:
+    try:
+        return size(
+            name,
+            context_tokens=context,
+            concurrency=count,
+            machines=candidates,
+            gpu_or_machine=wanted,
+        )
+    except DoesNotFit as refused:
+        return refused
+
+
+@given(
+    name=names,
+    context=contexts,
+    count=counts,
+    platform=st.sampled_from(["aws", "digitalocean"]),
+    wanted=st.none() | rows,
+)
+@settings(max_examples=80)
+def test_an_answer_holds_what_was_asked_and_a_refusal_names_choices_that_do(
+    name: str, context: int, count: int, platform: str, wanted: str | None
+) -> None:
+    candidates = tuple(MACHINES.values()) if wanted else tuple(machines(platform))
+    answer = _asked(name, context, count, candidates, wanted)
+    if isinstance(answer, Sizing):
+        costs = [fit.usd_hour for fit in answer.fits if fit.usd_hour is not None]
+        assert costs == sorted(costs)
+        assert {fit.machine.slug for fit in answer.fits} <= ({wanted} if wanted else set(MACHINES))
+        for fit in answer.fits:
+            assert answer.model.heads % fit.tensor_parallel == 0
+            assert fit.machine.count % fit.tensor_parallel == 0
+            assert fit.available_bytes >= count * fit.request_bytes
+    else:
+        assert answer.choices
+        for choice in answer.choices:
+            lines = (f"pulumi config set {k} {v}" for k, v in choice.settings.items())
+            assert all(line in str(answer) for line in lines)
+            again = size(
+                choice.settings.get("gpu_model", name),
+                context_tokens=int(choice.settings.get("gpu_context_tokens", context)),
+                concurrency=int(choice.settings.get("gpu_concurrency", count)),
+                machines=candidates,
+                gpu_or_machine=choice.settings.get("gpu_type", wanted),
+            )
+            assert again.chosen == choice.fit
+
+
+def test_the_catalogues_and_the_arithmetic_load_no_pulumi() -> None:
+    code = "import sizing.right_sizing, sys; sys.exit('pulumi' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

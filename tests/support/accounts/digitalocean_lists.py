@@ -1,0 +1,84 @@
+"""An account at DigitalOcean on this machine, which lists what its simulated cloud holds.
+
+Forms of the lists are those of digitalocean/openapi at 7c1300c (2026-08-07). A page has two items,
+so that a test fails when only the first page is read.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit
+
+from tests.support.accounts.digitalocean import Cloud, Json, Refusal
+from tests.support.clouds.world import World
+
+PAGE = 2
+
+_LISTS = {
+    "/v2/databases": ("databases", "digitalocean:index/databaseCluster:DatabaseCluster"),
+    "/v2/projects": ("projects", "digitalocean:index/project:Project"),
+    "/v2/spaces/keys": ("keys", "digitalocean:index/spacesKey:SpacesKey"),
+    "/v2/uptime/checks": ("checks", "digitalocean:index/uptimeCheck:UptimeCheck"),
+}
+
+
+class Account(Cloud):
+    """Functions, and lists of everything else.
+
+    Attributes:
+        world: What exists beside the Functions.
+        tags: Names of tags, which stay when what carried them is gone.
+        before: Called once before a call, by a pattern of `METHOD /path`.
+    """
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.tags: set[str] = set()
+        self.before: dict[str, Callable[[], None]] = {}
+
+    def answer(self, method: str, target: str, authorization: str, body: Json) -> tuple[int, Json]:
+        """What the API answers.
+
+        Raises:
+            Refusal: for all that is no success.
+        """
+        url = urlsplit(target)
+        for pattern in list(self.before):
+            if re.fullmatch(pattern, f"{method} {url.path}"):
+                self.before.pop(pattern)()
+        for item in self._items(_LISTS["/v2/databases"][1]):
+            self.tags |= set(item.get("tags") or [])
+        mine = url.path in _LISTS or url.path.startswith("/v2/tags")
+        if mine and authorization != f"Bearer {self.token}":
+            raise Refusal(401, "unauthorized", "Unable to authenticate you")
+        page = int(parse_qs(url.query).get("page", ["1"])[0])
+        match method, url.path.split("/")[2:]:
+            case "GET", ["tags"]:
+                return 200, _page("tags", [{"name": name} for name in sorted(self.tags)], page)
+            case "DELETE", ["tags", name]:
+                self.tags.discard(name)
+                return 204, {}
+            case "GET", _ if url.path in _LISTS:
+                key, token = _LISTS[url.path]
+                return 200, _page(key, self._items(token), page)
+        return super().answer(method, target, authorization, body)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Change nothing at the Functions meanwhile."""
+        with self._lock:
+            yield
+
+    def _items(self, token: str) -> list[Json]:
+        return [
+            {**found["outputs"], "id": found["id"], "access_key": found["outputs"].get("accessKey")}
+            for found in self.world.resources().values()
+            if found["type"] == token
+        ]
+
+
+def _page(key: str, items: list[Json], page: int) -> Json:
+    shown = items[(page - 1) * PAGE : page * PAGE]
+    pages = {"next": "of the same"} if page * PAGE < len(items) else {}
+    return {key: shown, "links": {"pages": pages}, "meta": {"total": len(items)}}

@@ -1,0 +1,10 @@
+"""The plugin's program: `python -m tests.clouds aws`."""
+
+import sys
+from importlib import import_module
+
+from tests.support.clouds.provider import serve
+
+if __name__ == "__main__":
+    # The engine adds arguments of its own, such as its address.
+    serve(import_module(f"tests.support.clouds.{sys.argv[1]}").provider())

@@ -1,0 +1,189 @@
+"""The simulated DigitalOcean: a row for each resource type that the integrated stack may use.
+
+Inputs, required ones and types of outputs come from the installed SDK. What replaces a resource is
+in catalog/replacement.yaml, with its source; the rows that have it here were read at the same
+place. Not simulated: a lower `version` also replaces a KubernetesCluster.
+"""
+
+from tests.support.clouds.kinds import Kind, looked_up
+from tests.support.clouds.provider import Provider
+
+REGION = "tor1"
+_REGIONS = (
+    "nyc1",
+    "nyc2",
+    "nyc3",
+    "sfo2",
+    "sfo3",
+    "ams3",
+    "sgp1",
+    "lon1",
+    "fra1",
+    "tor1",
+    "blr1",
+    "syd1",
+    "atl1",
+    "ric1",
+)
+
+_ROWS: dict[str, Kind] = {
+    "digitalocean:index/project:Project": Kind(
+        id="{uuid}",
+        outputs={"ownerUuid": "{uuid}", "ownerId": 1, "createdAt": "2026-11-22T00:00:00Z"},
+        choices={"environment": ("Development", "Staging", "Production")},
+    ),
+    "digitalocean:index/projectResources:ProjectResources": Kind(
+        id="{project}",
+    ),
+    "digitalocean:index/tag:Tag": Kind(
+        id="{name}",
+    ),
+    "digitalocean:index/vpc:Vpc": Kind(
+        id="{uuid}",
+        outputs={"vpcUrn": "do:vpc:{uuid}", "ipRange": "10.10.0.0/20"},
+        choices={"region": _REGIONS},
+    ),
+    # Store
+    "digitalocean:index/spacesBucket:SpacesBucket": Kind(
+        id="{name}",
+        unique=True,
+        # another name is an update
+        outputs={
+            "bucketDomainName": "{name}.{region}.digitaloceanspaces.com",
+            "bucketUrn": "do:space:{name}",
+            "endpoint": "{region}.digitaloceanspaces.com",
+        },
+        choices={"region": _REGIONS, "acl": ("private", "public-read")},
+    ),
+    "digitalocean:index/spacesBucketCorsConfiguration:SpacesBucketCorsConfiguration": Kind(
+        id="{region},{bucket}",
+    ),
+    "digitalocean:index/spacesBucketPolicy:SpacesBucketPolicy": Kind(
+        id="{region},{bucket}",
+    ),
+    "digitalocean:index/spacesBucketLogging:SpacesBucketLogging": Kind(
+        id="{region},{bucket}",
+    ),
+    "digitalocean:index/spacesKey:SpacesKey": Kind(
+        id="DO00{hex}",
+        outputs={"accessKey": "DO00{hex}", "secretKey": "secret-of-{uuid}"},
+    ),
+    # Database
+    "digitalocean:index/databaseCluster:DatabaseCluster": Kind(
+        id="{uuid}",
+        outputs={
+            "clusterUrn": "do:dbaas:{uuid}",
+            "database": "defaultdb",
+            "host": "{name}-do-user-1-0.g.db.ondigitalocean.com",
+            "privateHost": "private-{name}-do-user-1-0.g.db.ondigitalocean.com",
+            "port": 25060,
+            "user": "doadmin",
+            "password": "password-of-{uuid}",
+            "uri": "postgresql://doadmin:password-of-{uuid}@{name}.db.ondigitalocean.com:25060"
+            "/defaultdb?sslmode=require",
+            "privateUri": "postgresql://doadmin:password-of-{uuid}@private-{name}"
+            ".db.ondigitalocean.com:25060/defaultdb?sslmode=require",
+        },
+        choices={
+            "engine": ("pg", "mysql", "valkey", "mongodb", "kafka", "opensearch"),
+            "region": _REGIONS,
+        },
+        between={"nodeCount": (1, 3)},
+        # docs.digitalocean.com/products/databases/postgresql/details/limits, read 2026-11-22
+        sizes={"size": ("db-s-1vcpu-1gb", "db-s-2vcpu-4gb")},
+    ),
+    "digitalocean:index/databaseDb:DatabaseDb": Kind(
+        id="{clusterId}/database/{name}",
+    ),
+    "digitalocean:index/databaseUser:DatabaseUser": Kind(
+        id="{clusterId}/user/{name}",
+        outputs={"password": "password-of-{uuid}", "role": "normal"},
+    ),
+    "digitalocean:index/databaseConnectionPool:DatabaseConnectionPool": Kind(
+        id="{clusterId}/{name}",
+        outputs={
+            "host": "{name}-pool.g.db.ondigitalocean.com",
+            "privateHost": "private-{name}-pool.g.db.ondigitalocean.com",
+            "port": 25061,
+            "password": "password-of-{uuid}",
+            "uri": "postgresql://{name}:password-of-{uuid}@pool.db.ondigitalocean.com:25061",
+            "privateUri": "postgresql://{name}:password-of-{uuid}@pool.db.ondigitalocean.com:25061",
+        },
+        choices={"mode": ("transaction", "session", "statement")},
+    ),
+    "digitalocean:index/databaseFirewall:DatabaseFirewall": Kind(
+        id="{clusterId}-{hex}",
+    ),
+    "digitalocean:index/databasePostgresqlConfig:DatabasePostgresqlConfig": Kind(
+        id="{clusterId}/config",
+    ),
+    "digitalocean:index/databaseLogsinkRsyslog:DatabaseLogsinkRsyslog": Kind(
+        id="{clusterId},{hex}",
+    ),
+    "digitalocean:index/databaseLogsinkOpensearch:DatabaseLogsinkOpensearch": Kind(
+        id="{clusterId},{hex}",
+    ),
+    # Models
+    "digitalocean:index/kubernetesCluster:KubernetesCluster": Kind(
+        id="{uuid}",
+        outputs={
+            "clusterUrn": "do:kubernetes:{uuid}",
+            "endpoint": "https://{uuid}.k8s.ondigitalocean.com",
+            "kubeConfigs": [
+                {
+                    "clusterCaCertificate": "certificate-of-{uuid}",
+                    "expiresAt": "2026-11-29T00:00:00Z",
+                    "host": "https://{uuid}.k8s.ondigitalocean.com",
+                    "rawConfig": "apiVersion: v1\nkind: Config\n"
+                    "clusters:\n- name: {name}\n  cluster:\n    server: https://{uuid}.k8s.ondigitalocean.com\n"
+                    "users:\n- name: {name}\n  user:\n    token: token-of-{uuid}\n",
+                    "token": "token-of-{uuid}",
+                }
+            ],
+            "status": "running",
+        },
+        choices={"region": _REGIONS},
+    ),
+    "digitalocean:index/kubernetesNodePool:KubernetesNodePool": Kind(
+        id="{uuid}",
+    ),
+    "digitalocean:index/nfs:Nfs": Kind(
+        id="{uuid}",
+        outputs={"host": "10.20.128.2", "mountPath": "/123456/{uuid}", "status": "ACTIVE"},
+        choices={"region": ("atl1", "nyc2")},
+    ),
+    "digitalocean:index/dedicatedInference:DedicatedInference": Kind(
+        id="{uuid}",
+        outputs={
+            "privateEndpointFqdn": "private-{uuid}.inference.example.com",
+            "publicEndpointFqdn": "",
+            "status": "active",
+        },
+        given={
+            "enablePublicEndpoint": {"publicEndpointFqdn": "public-{uuid}.inference.example.com"}
+        },
+        # The API's enumeration: DigitalOcean's OpenAPI description of 2026-08-07.
+        choices={"region": ("atl1", "nyc2", "tor1")},
+    ),
+    "digitalocean:index/dedicatedInferenceToken:DedicatedInferenceToken": Kind(
+        id="{dedicatedInferenceId}:{uuid}",
+        outputs={"token": "token-of-{uuid}"},
+    ),
+    # Watching
+    "digitalocean:index/monitorAlert:MonitorAlert": Kind(id="{uuid}", outputs={"uuid": "{uuid}"}),
+    "digitalocean:index/uptimeCheck:UptimeCheck": Kind(
+        id="{uuid}",
+        choices={"type": ("ping", "http", "https")},
+    ),
+    "digitalocean:index/uptimeAlert:UptimeAlert": Kind(
+        id="{uuid}",
+        choices={"type": ("latency", "down", "down_global", "ssl_expiry")},
+    ),
+}
+
+KINDS = looked_up(_ROWS)
+
+
+def provider() -> Provider:
+    """The plugin's one provider."""
+    return Provider("digitalocean", KINDS, REGION)

@@ -1,0 +1,352 @@
+"""A provider plugin that speaks the engine's protocol and manages a simulated cloud."""
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import count
+from typing import Any, NoReturn
+
+import grpc  # type: ignore[import-untyped]  # it ships no types
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.rpc import UNKNOWN
+
+from tests.support.clouds.kinds import Facts, Kind, at, fill
+from tests.support.clouds.schema import Schema, UnknownTypeError, schema, sdk
+from tests.support.clouds.world import Operation, World
+
+Properties = dict[str, Any]
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    """Checks, makes, changes, deletes and reads resources of the types in one table."""
+
+    SUFFIX = 7
+    """Digits that a name which nobody chose ends with."""
+
+    def __init__(self, package: str, kinds: Mapping[str, Kind], region: str) -> None:
+        self._package = package
+        self._kinds = kinds
+        self._region = region
+        self._tags: Properties = {}
+        self._world = World.here(package)
+
+    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Say what this plugin understands: names, no secrets; the engine marks those itself."""
+        return provider_pb2.ProviderHandshakeResponse(supports_autonaming_configuration=True)
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Say that this is the version that the installed SDK wants."""
+        info = json.loads((sdk(self._package) / "pulumi-plugin.json").read_text())
+        return plugin_pb2.PluginInfo(version=info["version"])
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Take every configuration."""
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Never replace a provider; another region or other tags are told to its resources."""
+        changes = provider_pb2.DiffResponse.DiffChanges
+        changed = _plain(request.old_inputs) != _plain(request.news)
+        return provider_pb2.DiffResponse(
+            changes=changes.DIFF_SOME if changed else changes.DIFF_NONE
+        )
+
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Take the provider's configuration; there are no credentials to check."""
+        self.configured(_plain(request.args))
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Name what has no name, and refuse what the cloud would refuse."""
+        token = _type(request.urn)
+        kind, known = self.kind(token, context)
+        olds = _plain(request.olds)
+        given = {key: _document_as_text(value) for key, value in _plain(request.news).items()}
+        suffix = hashlib.sha256(request.randomSeed).hexdigest()[: self.SUFFIX]
+        fresh = request.autonaming.proposed_name or f"{_name(request.urn)}-{suffix}"
+        news = self.named(kind, known, fresh, olds, given)
+        failures = [
+            provider_pb2.CheckFailure(property=name, reason=reason)
+            for name, reason in self.refusals(token, kind, known, olds, news)
+        ]
+        return provider_pb2.CheckResponse(inputs=_struct(news), failures=failures)
+
+    def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Compare inputs, the provider's tags and its region: what cannot be changed replaces."""
+        kind, known = self.kind(_type(request.urn), context)
+        olds, news = _plain(request.old_inputs), _plain(request.news)
+        outputs = _plain(request.olds)
+        changed = {
+            key
+            for key in (olds.keys() | news.keys()) - set(request.ignoreChanges)
+            if olds.get(key) != news.get(key)
+        }
+        fixed = {path.split(".")[0] for path in kind.replace if at(olds, path) != at(news, path)}
+        for key, value in self._of_provider(known, news).items():
+            if outputs.get(key) != value:
+                changed.add(key)
+                fixed |= {key} if key == "region" else set()
+        changes = provider_pb2.DiffResponse.DiffChanges
+        replaces = sorted(changed & fixed)
+        return provider_pb2.DiffResponse(
+            changes=changes.DIFF_SOME if changed else changes.DIFF_NONE,
+            diffs=sorted(changed),
+            replaces=replaces,
+            deleteBeforeReplace=bool(replaces) and self.deletes_first(olds, news),
+        )
+
+    def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Make a resource; a preview leaves open what only the cloud can say."""
+        token, name, inputs = _type(request.urn), _name(request.urn), _plain(request.properties)
+        kind, known = self.kind(token, context)
+        if request.preview:
+            unknown = dict.fromkeys(self._computed(kind, known, inputs), UNKNOWN)
+            return provider_pb2.CreateResponse(properties=_struct(unknown | inputs))
+        self._fail_if_planned(token, name, "create", context)
+        facts = Facts(token=token, logical=name, region=self._region, inputs=inputs)
+        with self._world.change() as resources:
+            if lacking := self.lacking(facts, resources):
+                abort(context, grpc.StatusCode.NOT_FOUND, lacking)
+            identity = ""
+            for salt in count():
+                facts = replace(facts, salt=salt)
+                again, identity = identity, self.identity(kind, facts)
+                if f"{token} {identity}" not in resources:
+                    break
+                if again == identity:
+                    abort(context, grpc.StatusCode.ALREADY_EXISTS, f"{identity} exists already")
+            outputs = self.made(kind, known, facts, identity)
+            outputs |= self._world.answers(token, name)
+            resources[f"{token} {identity}"] = {
+                "type": token,
+                "name": name,
+                "id": identity,
+                "outputs": outputs,
+            }
+        return provider_pb2.CreateResponse(id=identity, properties=_struct(outputs))
+
+    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Change a resource in place: what the cloud decided stays."""
+        token, name, news = _type(request.urn), _name(request.urn), _plain(request.news)
+        kind, known = self.kind(token, context)
+        olds = _plain(request.old_inputs)
+        outputs = self.changed(token, known, _plain(request.olds), olds, news)
+        if not request.preview:
+            self._fail_if_planned(token, name, "update", context)
+            for key, order in kind.sizes.items():
+                if order.index(news[key]) < order.index(olds[key]):
+                    smaller = f"{key} {olds[key]} cannot become {news[key]}, which is smaller"
+                    abort(context, grpc.StatusCode.FAILED_PRECONDITION, smaller)
+            with self._world.change() as resources:
+                found = resources.get(f"{token} {request.id}")
+                if found is None:
+                    abort(context, grpc.StatusCode.NOT_FOUND, f"{token} {request.id} is gone")
+                found["outputs"] = outputs
+        return provider_pb2.UpdateResponse(properties=_struct(outputs))
+
+    def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Delete a resource; one that is gone already is fine."""
+        token = _type(request.urn)
+        self._fail_if_planned(token, _name(request.urn), "delete", context)
+        with self._world.change() as resources:
+            found = resources.get(f"{token} {request.id}", {"outputs": {}})
+            if found["outputs"].get("deletionProtection"):
+                abort(
+                    context,
+                    grpc.StatusCode.FAILED_PRECONDITION,
+                    f"{request.id} is not deleted: deletionProtection is on",
+                )
+            resources.pop(f"{token} {request.id}", None)
+        return empty_pb2.Empty()
+
+    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Say what is there now; nothing when the resource is gone."""
+        token = _type(request.urn)
+        _, known = self.kind(token, context)
+        found = self._world.resources().get(f"{token} {request.id}")
+        if found is None:
+            return provider_pb2.ReadResponse()
+        outputs = found["outputs"]
+        given = _plain(request.inputs) or dict.fromkeys(known.inputs)
+        return provider_pb2.ReadResponse(
+            id=request.id, properties=_struct(outputs), inputs=_struct(_of_shape(outputs, given))
+        )
+
+    def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Refuse: our stacks ask a cloud nothing."""
+        abort(context, grpc.StatusCode.UNIMPLEMENTED, f"{request.tok} is not simulated")
+
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Every operation is short, so there is nothing to cancel."""
+        return empty_pb2.Empty()
+
+    def configured(self, given: Properties) -> None:
+        """Take the region and the tags of everything."""
+        self._region = str(given.get("region") or self._region)
+        # Bridged providers receive what is nested as JSON.
+        tags = given.get("defaultTags") or "{}"
+        self._tags = (json.loads(tags) if isinstance(tags, str) else tags).get("tags") or {}
+
+    def kind(self, token: str, context: Any) -> tuple[Kind, Schema]:
+        """What is known of a type; the engine is told when that is nothing."""
+        try:
+            return self._kinds[token], schema(token)
+        except (KeyError, UnknownTypeError):
+            abort(
+                context,
+                grpc.StatusCode.UNIMPLEMENTED,
+                f"{token} is not simulated: add a row to tests/clouds/{self._package}.py",
+            )
+
+    def named(
+        self, kind: Kind, known: Schema, fresh: str, olds: Properties, news: Properties
+    ) -> Properties:
+        """The inputs with a name, which stays what it was."""
+        has_name = kind.name in news or f"{kind.name}Prefix" in news
+        if has_name or kind.name not in known.inputs - known.required:
+            return news
+        return news | {kind.name: olds.get(kind.name) or fresh}
+
+    def refusals(
+        self, token: str, kind: Kind, known: Schema, olds: Properties, news: Properties
+    ) -> Iterator[tuple[str, str]]:
+        """What the cloud would refuse, as pairs of property and reason."""
+        for name in sorted(known.required - news.keys()):
+            yield name, "is required and missing"
+        for name in sorted(news.keys() - known.inputs):
+            yield name, "is no input of this type"
+        for name, allowed in kind.choices.items():
+            if name in news and news[name] not in (*allowed, UNKNOWN):
+                yield name, f"{news[name]!r} is none of {', '.join(allowed)}"
+        for name, (low, high) in kind.between.items():
+            if name in news and news[name] != UNKNOWN and not low <= news[name] <= high:
+                yield name, f"{news[name]:g} is not between {low} and {high}"
+        if kind.unique and (value := news.get(kind.name)) != olds.get(kind.name):
+            if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", str(value)):
+                yield kind.name, f"{value!r} is no bucket name: 3 to 63 of a-z, 0-9, . and -"
+            elif self._world.is_taken(str(value)):
+                yield kind.name, f"{value!r} is taken by another account"
+
+    def deletes_first(self, olds: Properties, news: Properties) -> bool:
+        """True when what is replaced has to go before its replacement comes."""
+        return False
+
+    def lacking(self, facts: Facts, resources: Mapping[str, Any]) -> str:
+        """What has to exist before this resource and does not, in the cloud's words."""
+        return ""
+
+    def identity(self, kind: Kind, facts: Facts) -> str:
+        """The id of a new resource."""
+        return str(fill(kind.id, facts.words()))
+
+    def made(self, kind: Kind, known: Schema, facts: Facts, identity: str) -> Properties:
+        """The outputs of a new resource."""
+        words = facts.words() | {"id": identity}
+        outputs = {
+            # What could have been given and was not is empty where no row says otherwise.
+            name: known.filler(name, "" if name in known.inputs else f"{name}-{words['hex']}")
+            for name in known.always
+            if not name.endswith("Prefix")
+        }
+        for template in [
+            kind.outputs,
+            *(more for when, more in kind.given.items() if facts.inputs.get(when)),
+        ]:
+            outputs |= fill(template, words)
+        given = {name: _over(outputs.get(name), value) for name, value in facts.inputs.items()}
+        return outputs | given | self._of_provider(known, facts.inputs)
+
+    def changed(
+        self,
+        token: str,
+        known: Schema,
+        outputs: Properties,
+        olds: Properties,
+        news: Properties,
+    ) -> Properties:
+        """The outputs of a resource after a change of its inputs."""
+        dropped = olds.keys() - news.keys() - known.always.keys()
+        kept = {key: value for key, value in outputs.items() if key not in dropped}
+        given = {name: _over(kept.get(name), value) for name, value in news.items()}
+        return kept | given | self._of_provider(known, news)
+
+    def _computed(self, kind: Kind, known: Schema, inputs: Properties) -> set[str]:
+        """Names of the outputs that only the cloud can say."""
+        conditional = {
+            key for when, outputs in kind.given.items() if inputs.get(when) for key in outputs
+        }
+        return (known.always.keys() | kind.outputs.keys() | conditional) - inputs.keys()
+
+    def _of_provider(self, known: Schema, inputs: Mapping[str, Any]) -> Properties:
+        """What a resource has from the provider's configuration."""
+        found: Properties = {}
+        if "tagsAll" in known.always:
+            found["tagsAll"] = self._tags | (inputs.get("tags") or {})
+        if "region" in known.always and self._package == "aws":
+            found["region"] = inputs.get("region") or self._region
+        return found
+
+    def _fail_if_planned(self, token: str, name: str, what: Operation, context: Any) -> None:
+        if message := self._world.failure(token, name, what):
+            abort(context, grpc.StatusCode.INTERNAL, message)
+
+
+def serve(provider: Provider) -> None:
+    """Serve until the engine ends this process; prints the port, as the engine expects."""
+    server = grpc.server(ThreadPoolExecutor(max_workers=8))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    server.wait_for_termination()
+
+
+def abort(context: Any, code: grpc.StatusCode, message: str) -> NoReturn:
+    """Answer the engine with an error."""
+    context.abort(code, message)
+    raise AssertionError("abort raises")
+
+
+def _document_as_text(value: Any) -> Any:
+    """A policy document as the bridged provider takes it: text, unknown if anything in it is."""
+    if not isinstance(value, dict) or "Statement" not in value:
+        return value
+    text = json.dumps(value, sort_keys=True)
+    return UNKNOWN if UNKNOWN in text else text
+
+
+def _plain(properties: struct_pb2.Struct) -> Properties:
+    found: Properties = json_format.MessageToDict(properties)
+    return {key: value for key, value in found.items() if not key.startswith("__")}
+
+
+def _over(live: Any, given: Any) -> Any:
+    """What was given, with what a cloud adds to it, at any depth."""
+    if isinstance(live, dict) and isinstance(given, dict):
+        return live | {key: _over(live.get(key), value) for key, value in given.items()}
+    return given
+
+
+def _of_shape(live: Any, given: Any) -> Any:
+    """What is there of what was given: a cloud adds properties, at any depth."""
+    if isinstance(live, dict) and isinstance(given, dict):
+        return {key: _of_shape(live[key], given[key]) for key in given if key in live}
+    return live
+
+
+def _struct(properties: Mapping[str, Any]) -> struct_pb2.Struct:
+    return json_format.ParseDict(dict(properties), struct_pb2.Struct())
+
+
+def _type(urn: str) -> str:
+    return urn.split("::")[2].rsplit("$", 1)[-1]
+
+
+def _name(urn: str) -> str:
+    return urn.rsplit("::", 1)[-1]

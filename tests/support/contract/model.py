@@ -1,0 +1,105 @@
+"""A language model that does as it is told: the stand-in, behind a script."""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from components.local.model_server.app import Settings, create_app
+from functions.inference.endpoint import Endpoint
+from tests.support import local
+from tests.support.inference_servers import hosting
+
+SILENCE = None
+"""No answer at all, until the caller hangs up."""
+
+Outcome = int | None
+"""Status of a refusal, or silence."""
+
+
+class Model:
+    """What is asked about a document is known by the document's mark, which is in the question."""
+
+    def __init__(self, standin: ASGIApp, key: str) -> None:
+        self._standin = standin
+        self._key = key
+        self._questions: list[bytes] = []
+        self._script: dict[bytes, list[tuple[Outcome, int]]] = defaultdict(list)
+        self.port = 0
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """How an application reaches it."""
+        known = Endpoint(
+            name="serverless",
+            inference_mode="serverless",
+            url=f"http://127.0.0.1:{self.port}/v1",
+            model=local.STANDIN,
+            context_tokens=8192,
+            input_usd_per_million=0.5,
+            output_usd_per_million=2.0,
+        )
+        return local.told(known, keys={known.name: self._key})
+
+    def calls(self, mark: str) -> int:
+        """How often it was asked about a document."""
+        return sum(mark.encode() in question for question in list(self._questions))
+
+    def script(self, mark: str, *outcomes: Outcome, retry_after: int = 0) -> None:
+        """Say what becomes of the next questions about a document; later ones are answered."""
+        self._script[mark.encode()] += [(outcome, retry_after) for outcome in outcomes]
+
+    def answer(self, mark: str) -> None:
+        """Forget what is left of a document's script."""
+        self._script.pop(mark.encode(), None)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        question, message = b"", await receive()
+        while message["type"] == "http.request":
+            question += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+            message = await receive()
+        self._questions.append(question)
+        waiting = next(
+            (s for mark, s in list(self._script.items()) if s and mark in question), None
+        )
+        if waiting is None:
+            await self._standin(scope, _again(question, receive), send)
+            return
+        outcome, retry_after = waiting.pop(0)
+        if outcome is SILENCE:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        refusal = JSONResponse(
+            {"error": {"message": f"refused with {outcome}"}},
+            outcome,
+            headers={"Retry-After": f"{retry_after}"},
+        )
+        await refusal(scope, receive, send)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Let an application read what was read already."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def read() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return read
+
+
+@contextmanager
+def modelled() -> Iterator[Model]:
+    """A model that answers on this machine."""
+    key = secrets.token_urlsafe(12)
+    model = Model(create_app(Settings(api_key=key, model=local.STANDIN)), key)
+    with hosting(model) as model.port:
+        yield model

@@ -1,0 +1,198 @@
+"""The application as DigitalOcean runs it: a namespace of three functions, a bucket, a schedule.
+
+The convention: raw web events, a result with status, headers and body, 1 MB in and 1 MB out, calls
+without waiting by key, one call at a time in a process, and no second try. Sources:
+docs.digitalocean.com/products/functions/reference/parameters-responses (3 September 2024),
+docs.digitalocean.com/products/functions/details/limits (17 January 2025); what is said of a call
+that failed is OpenWhisk's. The S3 API is moto's, which checks no signature.
+"""
+
+import base64
+import json
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import uuid4
+
+import httpx
+
+from functions.handlers.asgi import Answer, Request
+from tests.support.contract.model import Model
+from tests.support.hosts.execution import Execution, ExecutionError
+from tests.support.hosts.web import serving
+
+NAMESPACE = "fn-6f1c1d2e-3f0b-5d53-9d0e-6a3f6c1b7a52"
+WEB = f"/api/v1/web/{NAMESPACE}/summarizer/"
+ACTIONS = f"/api/v1/namespaces/{NAMESPACE}/actions/summarizer/"
+
+MAX_PAYLOAD_BYTES = 1_000_000
+
+SECONDS = {"api": 30.0, "summarize": 900.0, "sweep": 240.0}
+"""Time limits, as `components.digitalocean.functions` sets them."""
+
+_TEXT = ("text/", "application/json", "application/javascript")
+
+Json = dict[str, Any]
+
+
+class FunctionsHost:
+    """See `tests.support.contract.application.Host`."""
+
+    checks_uploads = False
+    patience_seconds = 60.0
+
+    def __init__(self, model: Model, environment: Mapping[str, str]) -> None:
+        self.model = model
+        self.environment = dict(environment)
+        self.token = environment["API_TOKEN"]
+        self.key = f"dof_v1_{secrets.token_hex(8)}:{secrets.token_hex(16)}"
+        self.url = ""
+        self.executions: dict[str, Execution] = {}
+        self.refuses = 0
+        """So many of the next calls without waiting are refused: the quota is used up."""
+        self.started: list[Json] = []
+        """Events of the calls without waiting."""
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def page_url(self) -> str:
+        return f"{self.url}{WEB}api/"
+
+    def put(self, key: str, data: bytes) -> None:
+        bucket = self.environment["STORE_URL"].removeprefix("s3://")
+        url = f"{self.environment['STORE_ENDPOINT']}/{bucket}/{key}"
+        httpx.put(url, content=data).raise_for_status()
+
+    def tell(self, id_: str, *, times: int) -> None:
+        """The event is a call of `summarize` without waiting."""
+        user, _, password = self.key.partition(":")
+        for _ in range(times):
+            httpx.post(
+                f"{self.url}{ACTIONS}summarize?blocking=false",
+                json={"document_id": id_},
+                auth=(user, password),
+            ).raise_for_status()
+
+    def kill_worker(self) -> None:
+        self.executions["summarize"].kill()
+
+    def later(self) -> None:
+        """The scheduled trigger fires."""
+        self.executions["sweep"].call({})
+
+    def settle(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    # ------------------------------------------------------------ what the platform does
+
+    def respond(self, request: Request) -> Answer:
+        """Answer what is sent to the platform's host."""
+        if len(request.body) > MAX_PAYLOAD_BYTES:
+            return _said(413, "The request content was malformed: too large.")
+        if request.path.startswith(WEB):
+            return self._web(request, request.path.removeprefix(WEB))
+        if request.path.startswith(ACTIONS) and request.method == "POST":
+            return self._invoke(request, request.path.removeprefix(ACTIONS))
+        return _said(404, "The requested resource does not exist.")
+
+    def _web(self, request: Request, path: str) -> Answer:
+        name, slash, rest = path.partition("/")
+        if name != "api":  # the others are no web functions
+            return _said(404, "The requested resource does not exist.")
+        try:
+            text, encoded = request.body.decode(), False
+        except UnicodeDecodeError:
+            text, encoded = base64.b64encode(request.body).decode(), True
+        event = {
+            "http": {
+                "method": request.method,
+                "path": slash + rest,
+                "queryString": request.query,
+                "headers": dict(request.headers),
+                "body": text,
+                "isBase64Encoded": encoded,
+            }
+        }
+        try:
+            result = self.executions[name].call(event)
+        except ExecutionError as error:
+            return _said(502, f"{error}")
+        if len(json.dumps(result)) > MAX_PAYLOAD_BYTES:
+            return _said(502, "The action produced a response that exceeded the allowed length.")
+        body = result["body"]
+        plain = result["headers"].get("content-type", "text/html").startswith(_TEXT)
+        return Answer(
+            status=result["statusCode"],
+            headers=result["headers"],
+            body=body.encode() if plain else base64.b64decode(body),
+        )
+
+    def _invoke(self, request: Request, name: str) -> Answer:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if (scheme, given) != ("Basic", base64.b64encode(self.key.encode()).decode()):
+            return _said(401, "The supplied authentication is invalid.")
+        if self.refuses:
+            self.refuses -= 1
+            return _said(429, "Too many requests in the last minute.")
+        if parse_qs(request.query) != {"blocking": ["false"]}:
+            return _said(400, "This host knows calls without waiting only.")
+        event = json.loads(request.body)
+        self.started.append(event)
+        thread = threading.Thread(target=self._activate, args=[name, event])
+        self._threads.append(thread)
+        thread.start()
+        return _json(202, {"activationId": uuid4().hex})
+
+    def _activate(self, name: str, event: Json) -> None:
+        with suppress(ExecutionError):  # nobody is told, and nobody tries again
+            self.executions[name].call(event)
+
+
+def _said(status: int, error: str) -> Answer:
+    return _json(status, {"error": error, "code": uuid4().hex})
+
+
+def _json(status: int, body: Json) -> Answer:
+    headers = {"content-type": "application/json"}
+    return Answer(status=status, headers=headers, body=json.dumps(body).encode())
+
+
+@contextmanager
+def functions_host(
+    folder: Path, database: Mapping[str, str], model: Model, s3: str
+) -> Iterator[FunctionsHost]:
+    """The application in a namespace of its own, with a bucket of its own."""
+    bucket = f"bucket-{secrets.token_hex(4)}"
+    httpx.put(f"{s3}/{bucket}").raise_for_status()
+    environment = {
+        "VARIANT": "integrated",
+        "INFERENCE_MODE": "serverless",
+        "API_TOKEN": secrets.token_urlsafe(12),
+        "STORE_URL": f"s3://{bucket}",
+        "STORE_ENDPOINT": s3,
+        "STORE_REGION": "us-east-1",
+        "STORE_ACCESS_KEY_ID": "key-of-a-test",
+        "STORE_SECRET_ACCESS_KEY": "secret-of-a-test",
+        **database,
+        **model.environment,
+    }
+    host = FunctionsHost(model, environment)
+    with ExitStack() as stack:
+        host.url = stack.enter_context(serving(host.respond))
+        stack.callback(host.settle)
+        invoke = {"SUMMARIZE_URL": f"{host.url}{ACTIONS}summarize", "SUMMARIZE_KEY": host.key}
+        for name, seconds in SECONDS.items():
+            host.executions[name] = Execution(
+                "functions.handlers.digitalocean:main",
+                name=f"/{NAMESPACE}/summarizer/{name}",
+                seconds=seconds,
+                environment=environment | ({} if name == "summarize" else invoke),
+                folder=folder / name,
+            )
+            stack.callback(host.executions[name].close)
+        yield host

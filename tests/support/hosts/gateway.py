@@ -1,0 +1,99 @@
+"""What API Gateway does between HTTP and a function: an HTTP API, payload format 2.0.
+
+After docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+(read 2026-11-22).
+"""
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from functions.handlers.asgi import Answer, Request
+from tests.support.hosts.execution import Execution, ExecutionError
+from tests.support.hosts.web import Respond
+
+Json = dict[str, Any]
+
+HOST = "abc123.execute-api.us-east-1.amazonaws.com"
+
+MAX_BODY_BYTES = 10_000_000
+"""docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html (read 2026-11-22)."""
+
+TIMEOUT_SECONDS = 30.0
+"""Longest integration timeout; the same page."""
+
+
+def gateway(api: Execution) -> Respond:
+    """Answers requests by a function."""
+
+    def respond(request: Request) -> Answer:
+        if len(request.body) > MAX_BODY_BYTES:
+            return _said(413, "Request Entity Too Large")
+        try:
+            result = api.call(
+                event(
+                    request.method,
+                    request.path,
+                    query=request.query,
+                    headers={**request.headers, "host": HOST, "x-forwarded-proto": "https"},
+                    body=request.body,
+                )
+            )
+        except ExecutionError:
+            return _said(500, "Internal Server Error")
+        body = result.get("body", "")
+        return Answer(
+            status=result["statusCode"],
+            headers=result.get("headers", {}),
+            body=base64.b64decode(body) if result.get("isBase64Encoded") else body.encode(),
+        )
+
+    return respond
+
+
+def event(
+    method: str, path: str, *, query: str = "", headers: Mapping[str, str], body: bytes | None
+) -> Json:
+    """A request as a function is told of it; a body that is no text comes encoded."""
+    described: Json = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": dict(headers),
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "abc123",
+            "domainName": HOST,
+            "domainPrefix": "abc123",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1",
+                "userAgent": "agent",
+            },
+            "requestId": "id",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
+            "timeEpoch": int(time.time() * 1000),
+        },
+        "isBase64Encoded": False,
+    }
+    if body:
+        try:
+            described["body"] = body.decode()
+        except UnicodeDecodeError:
+            described |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    return described
+
+
+def _said(status: int, message: str) -> Answer:
+    return Answer(
+        status=status,
+        headers={"content-type": "application/json"},
+        body=json.dumps({"message": message}).encode(),
+    )

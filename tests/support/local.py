@@ -1,0 +1,209 @@
+"""The application on this machine without an engine: the programs that the components start."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+import psutil
+
+from components.local.postgres import Postgres
+from components.local.server import Program
+from functions.inference.endpoint import Endpoint
+from functions.settings import Settings
+
+STANDIN = "extractive-standin"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """A running application."""
+
+    url: str
+    token: str
+    folder: Path
+    environment: Mapping[str, str]
+
+    @property
+    def program(self) -> Program:
+        """The process."""
+        return Program(
+            name="host",
+            module="functions.handlers.local",
+            folder=self.folder,
+            environment=self.environment,
+        )
+
+    def client(self) -> httpx.Client:
+        """A caller with the token."""
+        return httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=30
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A running PostgreSQL server."""
+
+    port: int
+    admin_password: str
+    postgres: Postgres
+
+    def database(self) -> dict[str, str]:
+        """Make a fresh database, and say how the application reaches it."""
+        name, password = f"db_{secrets.token_hex(6)}", secrets.token_urlsafe(12)
+        self.postgres.create_database(
+            port=self.port, admin_password=self.admin_password, name=name, password=password
+        )
+        return {
+            "DATABASE_HOST": "127.0.0.1",
+            "DATABASE_PORT": str(self.port),
+            "DATABASE_NAME": name,
+            "DATABASE_USER": name,
+            "DATABASE_PASSWORD": password,
+            "DATABASE_SSLMODE": "disable",
+        }
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[Server]:
+    """A PostgreSQL server in a folder, stopped at the end."""
+    server = Postgres(folder=folder)
+    password = secrets.token_urlsafe(12)
+    port = server.start(password=password)
+    try:
+        yield Server(port=port, admin_password=password, postgres=server)
+    finally:
+        server.daemon.stop()
+
+
+@contextmanager
+def standin(folder: Path, name: str = "standin") -> Iterator[dict[str, str]]:
+    """A stand-in for the inference, and how the application reaches it."""
+    key = secrets.token_urlsafe(12)
+    program = Program(
+        name=name,
+        module="components.local.model_server",
+        folder=folder,
+        environment={"STANDIN_API_KEY": key, "STANDIN_MODEL": STANDIN},
+    )
+    port = program.start()
+    try:
+        yield told(
+            endpoint(
+                url=f"http://127.0.0.1:{port}/v1",
+                model=STANDIN,
+                input_usd_per_million=0,
+                output_usd_per_million=0,
+            ),
+            keys={"serverless": key},
+        )
+    finally:
+        program.daemon.stop()
+
+
+def endpoint(**changes: Any) -> Endpoint:
+    """An endpoint that is nowhere, with changes."""
+    nowhere: dict[str, Any] = {
+        "name": "serverless",
+        "inference_mode": "serverless",
+        "url": "http://127.0.0.1:9/v1",
+        "model": "some-model",
+        "context_tokens": 8192,
+    }
+    return Endpoint(**{**nowhere, **changes})
+
+
+def told(*endpoints: Endpoint, keys: Mapping[str, str]) -> dict[str, str]:
+    """How the application is told of endpoints."""
+    return {
+        "INFERENCE_ENDPOINTS": msgspec.json.encode(endpoints).decode(),
+        "INFERENCE_API_KEYS": json.dumps(keys),
+    }
+
+
+@contextmanager
+def application(
+    folder: Path, database: Mapping[str, str], inference: Mapping[str, str]
+) -> Iterator[Application]:
+    """The application as its own process, stopped at the end."""
+    token = secrets.token_urlsafe(12)
+    documents = folder / "documents"
+    environment = {
+        "VARIANT": "local",
+        "INFERENCE_MODE": "serverless",
+        "API_TOKEN": token,
+        "STORE_URL": documents.as_uri(),
+        "SWEEP_INTERVAL_SECONDS": "1",
+        **database,
+        **inference,
+    }
+    program = Program(
+        name="host",
+        module="functions.handlers.local",
+        folder=folder,
+        environment=environment,
+    )
+    port = program.start()
+    try:
+        yield Application(
+            url=f"http://127.0.0.1:{port}", token=token, folder=folder, environment=environment
+        )
+    finally:
+        program.daemon.stop()
+
+
+def settings(**changes: Any) -> Settings:
+    """Settings that point nowhere, with changes."""
+    nowhere: dict[str, Any] = {
+        "variant": "local",
+        "inference_mode": "serverless",
+        "api_token": "token-of-a-test",
+        "store_url": "file:///nonexistent",
+        "database_host": "127.0.0.1",
+        "database_port": 9,
+        "database_name": "nothing",
+        "database_user": "nobody",
+        "database_password": "password-of-a-test",
+        "database_sslmode": "disable",
+        "inference_endpoints": (endpoint(),),
+    }
+    given = nowhere | changes
+    keys = {e.name: "key-of-a-test" for e in given["inference_endpoints"]}
+    return Settings(**{"inference_api_keys": keys, **given})
+
+
+def database_settings(server: Server) -> Settings:
+    """Settings that point to a fresh database, and nowhere else."""
+    variables: dict[str, Any] = {name.lower(): value for name, value in server.database().items()}
+    return settings(**variables | {"database_port": server.port})
+
+
+def until(found: Callable[[], T | None], *, seconds: float = 30.0) -> T:
+    """Ask again until there is an answer.
+
+    Raises:
+        TimeoutError: when there is none in time.
+    """
+    deadline = time.monotonic() + seconds
+    while (answer := found()) is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no answer within {seconds:g} seconds")
+        time.sleep(0.02)
+    return answer
+
+
+def runs(pid: int) -> bool:
+    """True when there is such a process and it is no zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,37 @@
+"""Plans of every stack in every inference mode, made once for all tests of a process."""
+
+from collections.abc import Mapping
+from functools import cache
+
+from analysis.plan import Plan, make
+from policies.resource import Resource
+
+MODES = {
+    "integrated": ("serverless", "dedicated", "cluster"),
+    "split": ("serverless", "dedicated", "cluster"),
+    "local": ("serverless", "dedicated"),
+}
+"""The inference modes that each stack offers."""
+
+CASES = [(stack, mode) for stack, modes in MODES.items() for mode in modes]
+
+NEEDS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("split", "dedicated"): {"inference_model": "accounts/mine/deployments/one"}
+}
+"""Config values without which a mode is refused."""
+
+
+@cache
+def plan(stack: str, mode: str = "serverless") -> Plan:
+    """The plan of a stack in an inference mode; no caller may change it."""
+    return make(stack, {**NEEDS.get((stack, mode), {}), "inference_mode": mode})
+
+
+def names(planned: Plan) -> set[str]:
+    """The logical names of a plan."""
+    return {resource.name for resource in planned.resources}
+
+
+def by_urn(planned: Plan) -> dict[str, Resource]:
+    """The resources by the end of their URN: `TYPE$TYPE::NAME`, the types from the outermost."""
+    return {resource.urn.split("::", 2)[2]: resource for resource in planned.resources}

@@ -1,0 +1,38 @@
+"""The context of a stack of this project, for the checks of accounts."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from analysis.plan import Plan, make
+from preflight.checks import StackContext
+from tools.workspace import project_name
+
+KEY = "key-that-nobody-may-read"
+
+
+@cache
+def _plan(stack: str, **overrides: str) -> Plan:
+    return make(stack, overrides)
+
+
+def context(
+    stack: str,
+    overrides: Mapping[str, str] | None = None,
+    *,
+    config: Mapping[str, str] | None = None,
+    existing: Mapping[str, Mapping[str, Any]] | None = None,
+) -> StackContext:
+    """Plan a stack with these config values, and return its context.
+
+    Args:
+        existing: Outputs of deployed resources by logical name.
+    """
+    planned, there = _plan(stack, **(overrides or {})), existing or {}
+    return StackContext(
+        stack=stack,
+        resources=planned.resources,
+        outputs=planned.outputs,
+        config={f"{project_name()}:inference_api_key": KEY} if config is None else config,
+        existing={r.urn: there[r.name] for r in planned.resources if r.name in there},
+    )

@@ -1,0 +1,1 @@
+"""Checks, plans and the pull-request comment."""

@@ -1,0 +1,212 @@
+"""Plans of several stacks and inference modes, compared with those of another commit or file."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_args
+
+from analysis.cost import Charge
+from analysis.diff import difference
+from analysis.plan import Plan, make, parse_overrides
+from analysis.render.markdown import Refusal, Section, render
+from functions.inference.endpoint import InferenceMode
+from policies.resource import Resource
+from stacks.errors import ConfigError
+from tools.workspace import ROOT, CommandError, stack_names
+
+_SAME_PACKAGES = ("pyproject.toml", "uv.lock")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormerPlan:
+    """What a comparison needs of an earlier plan."""
+
+    resources: Sequence[Resource] = ()
+    cost: Sequence[Charge] = ()
+
+
+Former = Mapping[tuple[str, str], FormerPlan]
+"""Earlier plans by stack and inference mode."""
+
+
+def make_one(stack: str, config: Sequence[str]) -> tuple[list[Plan], list[Refusal]]:
+    """The plan of one stack, with config overrides as `KEY=VALUE`."""
+    return [make(stack, parse_overrides(config))], []
+
+
+def make_all(config: Sequence[str]) -> tuple[list[Plan], list[Refusal]]:
+    """The plan of every stack in every inference mode, and the modes that are not offered."""
+    plans, refusals = [], []
+    for stack, inference_mode in _combinations(stack_names()):
+        try:
+            plans.append(make(stack, {**parse_overrides(config), "inference_mode": inference_mode}))
+        except ConfigError as error:
+            refusals.append(Refusal(stack=stack, inference_mode=inference_mode, reason=str(error)))
+    return plans, refusals
+
+
+def as_markdown(
+    plans: Sequence[Plan],
+    refusals: Sequence[Refusal],
+    config: Sequence[str],
+    *,
+    against: str = "",
+    every: bool = False,
+) -> str:
+    """Render plans as Markdown, with their difference to earlier plans.
+
+    Args:
+        against: A commit, or a file from `plan --json`; empty compares with nothing.
+        every: True also shows earlier plans whose stack or inference mode no longer exists.
+
+    Raises:
+        CommandError: if the earlier plans cannot be made or read.
+    """
+    former = _former(against, None if every else plans, config) if against else None
+    return render(_sections(plans, former), refusals, against=against)
+
+
+def _sections(plans: Sequence[Plan], former: Former | None) -> list[Section]:
+    """The plans with their changes, then the earlier plans that no longer exist.
+
+    A new stack or inference mode adds all its resources.
+    """
+    if former is None:
+        return [Section(plan=plan) for plan in plans]
+    planned = {(plan.stack, plan.inference_mode) for plan in plans}
+    gone = [
+        Plan(stack=stack, variant="", inference_mode=inference_mode, resources=[], outputs={})
+        for stack, inference_mode in former
+        if (stack, inference_mode) not in planned
+    ]
+    return [
+        _compared(plan, former.get((plan.stack, plan.inference_mode), FormerPlan()))
+        for plan in (*plans, *gone)
+    ]
+
+
+def _compared(plan: Plan, before: FormerPlan) -> Section:
+    changes = difference(before.resources, plan.resources)
+    return Section(plan=plan, changes=changes, cost_before=before.cost)
+
+
+def breaks_a_mandatory_rule(plans: Sequence[Plan]) -> bool:
+    """True if `up` would refuse one of the plans."""
+    return any(
+        violation.enforcement == "mandatory" for plan in plans for violation in plan.policies
+    )
+
+
+def _former(against: str, plans: Sequence[Plan] | None, config: Sequence[str]) -> Former:
+    """The earlier plans of these plans; all of them for None."""
+    file = Path(against)
+    if file.is_file():
+        there = _read(file.read_text(), against)
+        keys = (
+            list(there) if plans is None else [(plan.stack, plan.inference_mode) for plan in plans]
+        )
+        return {key: there[key] for key in keys if key in there}
+    with _checkout(against) as folder, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        stacks = stack_names(folder)
+        keys = list(
+            _combinations(stacks) if plans is None else ((p.stack, p.inference_mode) for p in plans)
+        )
+        found = pool.map(
+            lambda key: _plan_in(folder, key[0], key[1], config, against),
+            [key for key in keys if key[0] in stacks],
+        )
+        return {key: plan for each in found for key, plan in each.items()}
+
+
+def _combinations(stacks: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return (
+        (stack, inference_mode) for stack in stacks for inference_mode in get_args(InferenceMode)
+    )
+
+
+@contextmanager
+def _checkout(commit: str) -> Iterator[Path]:
+    """The files of a commit in a temporary folder."""
+    # Keeps a name that begins with a dash from being read as an option.
+    known = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    if known.returncode:
+        raise CommandError(
+            f"--against {commit}: there is no such file, and git knows no such commit. "
+            "In a shallow clone, fetch it: git fetch --depth=1 origin BRANCH, then FETCH_HEAD"
+        )
+    archive = _git("archive", "--format=tar", known.stdout.decode().strip())
+    if archive.returncode:
+        raise CommandError(f"--against {commit}: {archive.stderr.decode().strip()}")
+    with tempfile.TemporaryDirectory(prefix="seamless-") as name:
+        folder = Path(name).resolve()
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as packed:
+            packed.extractall(folder, filter="data")
+        if not (folder / "seamless").is_file():
+            raise CommandError(f"--against {commit}: that commit has no ./seamless to plan with.")
+        yield folder
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
+
+
+def _plan_in(
+    folder: Path, stack: str, inference_mode: str, config: Sequence[str], against: str
+) -> Former:
+    """Run the commit's own `plan`; empty if the commit refuses this inference mode."""
+    # With equal packages this environment fits; otherwise ./seamless makes the commit's own.
+    same = all((folder / f).read_bytes() == (ROOT / f).read_bytes() for f in _SAME_PACKAGES)
+    start = [sys.executable, "-P", "-m", "tools"] if same else [str(folder / "seamless")]
+    options = [f"--config={pair}" for pair in (*config, f"inference_mode={inference_mode}")]
+    done = subprocess.run(
+        [*start, "plan", stack, "--json", *options],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        # Paths into the temporary folder are compared with the same paths here.
+        return _read(done.stdout.replace(str(folder), str(ROOT)), against)
+    if any(line.startswith("seamless:") for line in done.stderr.splitlines()):
+        return {}
+    raise CommandError(f"--against {against}: its plan of {stack} failed:\n{done.stderr[-2000:]}")
+
+
+def _read(text: str, against: str) -> Former:
+    """Read one plan of `plan --json`, or the list of `plan --all --json`."""
+    try:
+        found: Any = json.loads(text)
+        plans = found if isinstance(found, list) else [found]
+        if any("urn" not in row for plan in plans for row in plan["resources"]):
+            raise CommandError(
+                f"--against {against}: its plan has no URNs: an older version of Seamless made it. "
+                "Compare with a commit or a plan file of this version: "
+                "./seamless plan STACK --json > FILE"
+            )
+        return {
+            (plan["stack"], plan["inference_mode"]): FormerPlan(
+                resources=[Resource.from_dict(row) for row in plan["resources"]],
+                cost=[_charge(row) for row in plan["cost"]],
+            )
+            for plan in plans
+        }
+    except (ValueError, TypeError, KeyError) as error:
+        raise CommandError(
+            f"--against {against}: not a plan. Make one: ./seamless plan STACK --json > FILE"
+        ) from error
+
+
+def _charge(row: Mapping[str, Any]) -> Charge:
+    return Charge(**{key.name: row[key.name] for key in fields(Charge)})

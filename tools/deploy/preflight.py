@@ -1,0 +1,50 @@
+"""Read-only checks of a stack's accounts before the engine starts."""
+
+from importlib import import_module
+
+from rich.console import Console
+from rich.markup import escape
+
+from preflight.checks import Check, Finding, StackContext
+from tools.workspace import CommandError, Workspace, variant_of
+
+
+def look(workspace: Workspace) -> list[Finding]:
+    """Run the checks of the stack's variant. Changes nothing.
+
+    Raises:
+        ConfigError: a config value is invalid.
+    """
+    stack = workspace.stack.name
+    modules = variant_of(stack).PREFLIGHT
+    if not modules:
+        return []
+    from analysis import plan  # slow to import; not for a stack without an account
+
+    planned = plan.make(stack)
+    context = StackContext(
+        stack=stack,
+        resources=planned.resources,
+        outputs=planned.outputs,
+        config=workspace.config(),
+        existing={
+            resource["urn"]: resource.get("outputs") or {} for resource in workspace.resources()
+        },
+    )
+    checks: list[Check] = [import_module(name).check for name in modules]
+    return [finding for check in checks for finding in check(context)]
+
+
+def require(console: Console, workspace: Workspace) -> None:
+    """Run the checks; print unknown results.
+
+    Raises:
+        CommandError: a check failed; the message has every problem with its remedy.
+    """
+    found = look(workspace)
+    for finding in found:
+        if finding.ok is None:
+            console.print(f"[yellow]?[/] {finding.name}: {escape(finding.found)}", soft_wrap=True)
+    if lacking := [finding for finding in found if finding.ok is False]:
+        problems = "\n".join(f"{finding.found}. {finding.remedy}" for finding in lacking)
+        raise CommandError(f"Nothing was changed. The deployment would fail:\n{problems}")

@@ -1,0 +1,1 @@
+"""Installation of a Pulumi engine."""

@@ -1,0 +1,1 @@
+"""Programs that the tests and checks use, built or found on this machine."""
