@@ -1,4 +1,4 @@
-"""A simulation of replicas that scale by the rules of `components.kubernetes.scheduling.autoscaling`.
+"""A simulation of replicas that scale by the rules of `scheduling.autoscaling`.
 
 Kubernetes' autoscaler is modelled by its documentation: a poll every 15 seconds, a tolerance of a
 tenth, stabilization windows, limits per period. KEDA is modelled by its source: it starts and stops

@@ -66,7 +66,7 @@ class Database(Protocol):
 
 
 class Inference(Protocol):
-    """An OpenAI-compatible endpoint: the required fields of `functions.inference.endpoint.Endpoint`.
+    """An OpenAI-compatible endpoint: the required fields of `functions.inference.endpoint`.
 
     A component that has another of its fields has an attribute of that name; else the field has
     its default.

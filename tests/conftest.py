@@ -1,4 +1,5 @@
-"""Servers that the tests of a process share: PostgreSQL, the stand-in, the application, S3.
+"""Servers that the tests of a process share: PostgreSQL, the local model server, the application,
+S3.
 
 A fork may delete a variant (docs/project.md): tests about it are skipped there.
 """
@@ -118,19 +119,19 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Server]
 
 
 @pytest.fixture(scope="session")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def model_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A running stand-in, as environment of an application."""
-    with local.standin(tmp_path_factory.mktemp("standin")) as environment:
+    with local.model_server(tmp_path_factory.mktemp("model_server")) as environment:
         yield environment
 
 
 @pytest.fixture(scope="session")
 def application(
-    tmp_path_factory: pytest.TempPathFactory, postgres: local.Server, standin: dict[str, str]
+    tmp_path_factory: pytest.TempPathFactory, postgres: local.Server, model_server: dict[str, str]
 ) -> Iterator[local.Application]:
     """A running application, shared by all tests: each looks only at its own documents."""
     folder = tmp_path_factory.mktemp("application")
-    with local.application(folder, postgres.database(), standin) as running:
+    with local.application(folder, postgres.database(), model_server) as running:
         yield running
 
 

@@ -7,7 +7,8 @@ from components.aws.iam import Statement, allow, policy
 from components.aws.queue import Queue
 
 INCOMING, SUMMARIES = "incoming/", "summaries/"
-"""Key prefixes of `functions.storage.object_store`. Only `incoming/` sends notifications: a summary must not call
+"""Key prefixes of `functions.storage.object_store`. Only `incoming/` notifies: a summary must not
+call
 the worker."""
 
 

@@ -58,7 +58,8 @@ class Functions(pulumi.ComponentResource):
         region: One of `regions.FUNCTIONS`.
         code: The bundle for Functions.
         log_destinations: Secret. Services that receive the functions' logs
-            (`components.digitalocean.log_destinations`); without it DigitalOcean keeps the logs for three days.
+            (`digitalocean.log_destinations`); without it DigitalOcean keeps the logs for three
+            days.
         """
         super().__init__("seamless:digitalocean:Functions", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)

@@ -8,7 +8,7 @@ from components.generated_secret import GeneratedSecret
 from components.local.server import PROJECT, Server
 from functions.inference.endpoint import InferenceMode
 
-MODEL = "extractive-standin"
+MODEL = "extractive"
 
 
 class LocalInference(pulumi.ComponentResource):
@@ -53,11 +53,11 @@ class LocalInference(pulumi.ComponentResource):
             module="components.local.model_server",
             folder=folder,
             environment={
-                "STANDIN_API_KEY": self.api_key,
-                "STANDIN_MODEL": MODEL,
-                "STANDIN_CONTEXT_TOKENS": str(self.context_tokens),
+                "MODEL_SERVER_API_KEY": self.api_key,
+                "MODEL_SERVER_MODEL": MODEL,
+                "MODEL_SERVER_CONTEXT_TOKENS": str(self.context_tokens),
             },
-            code=[PROJECT / "components" / "local" / "standin"],
+            code=[PROJECT / "components" / "local" / "model_server"],
             opts=child,
         )
         self.url = server.url.apply(lambda url: f"{url}/v1")

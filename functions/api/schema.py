@@ -66,7 +66,7 @@ class Usage(Struct, frozen=True):
 class Document(Struct, frozen=True):
     """A document and its summary. Times are UTC; a null cost means that a price is unknown.
 
-    `endpoint` wrote the summary, in the inference mode `inference_mode`; `replicas` are the replicas of the
+    `endpoint` wrote the summary, in `inference_mode`; `replicas` are the replicas of the
     endpoints that took part, where endpoints report them.
     """
 

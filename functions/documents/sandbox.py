@@ -123,7 +123,7 @@ def _result(output: bytes, status: int, limits: Limits) -> ExtractedText:
         raise Failure(
             code=Code.INTERNAL,
             message=f"The document reader failed with exit status {status}.",
-            remedy="Run `python -m functions.documents.sandbox '{}' < FILE` where the functions run.",
+            remedy="Run `python -m functions.documents.sandbox '{}' < FILE` beside the functions.",
         ) from None
     match result:
         case _Refused():

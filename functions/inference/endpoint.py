@@ -47,7 +47,8 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         order: Lower is asked first.
         ca: PEM of the authorities that sign its certificate; empty are the public ones.
         replicas_url: URL of the examiner's report on each replica, at the same host with the
-            same key and authorities; None without an examiner (see `functions.inference.replica_status`).
+            same key and authorities; None without a replica monitor (see
+            `inference.replica_status`).
     """
 
     name: Annotated[

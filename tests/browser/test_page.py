@@ -54,11 +54,11 @@ def test_three_real_files_become_three_summaries(open_page: Open, application: A
             assert len(document["summary"].split()) > 40
             assert summary.inner_text().split() == document["summary"].split()
             facts = shown.locator("[data-part=facts]")
-            expect(facts).to_contain_text("extractive-standin")
+            expect(facts).to_contain_text("extractive")
             expect(facts).to_contain_text("serverless")
             expect(facts).to_contain_text("$0")
             expect(facts).to_contain_text(f"{document['usage']['prompt_tokens']:,} in")
-    expect(page.locator("#standin")).to_contain_text("This stack uses no language model.")
+    expect(page.locator("#local-model")).to_contain_text("This stack uses no language model.")
 
 
 def test_files_can_be_dropped_anywhere(open_page: Open) -> None:

@@ -1,7 +1,7 @@
 """One value moves inference from mode to mode on a real engine, at simulated clouds, and back.
 
 The tests of a variant run in their order: a walk that enters and leaves every mode once. A move
-creates and deletes what the plans of its two modes differ in; tests/stacks/test_inference_modes.py compares
+creates and deletes what the plans of its two modes differ in; tests/stacks compares
 the plans of every pair. A real cloud, a pod and a GPU are not shown.
 """
 
@@ -88,7 +88,7 @@ class Ladder:
         return 200, json.dumps({"choices": [{"message": {"content": self.says}}]})
 
     def choose(self, inference_mode: str, fallback: str = "") -> None:
-        """Set the one value; where there is a serverless endpoint beside the inference mode's, it is kept."""
+        """Set the one value; a serverless endpoint beside the mode's own is kept."""
         self.deployment.clone.configure("inference_mode", inference_mode)
         self.deployment.clone.configure("fallback", fallback or beside(self.stack, inference_mode))
 
@@ -126,7 +126,7 @@ class Ladder:
         }
 
     def told(self) -> list[tuple[str, str]]:
-        """Name and inference mode of the endpoints that the functions are told of: the same to all of them.
+        """Name and inference mode of the endpoints that all functions have.
 
         In the order in which they are asked.
         """
@@ -231,7 +231,7 @@ def test_the_walk_enters_every_mode_and_ends_where_it_began() -> None:
 def test_the_one_value_moves_the_functions_once_the_new_endpoint_has_answered(
     inference_modes: Ladder, move: Move
 ) -> None:
-    """On the first way to an inference mode it answers wrongly at first; once there, nothing is left to do."""
+    """Its first answers are wrong; afterwards a second `up` changes nothing."""
     assert inference_modes.inference_mode == move[0]
     is_first = move[1] not in WALK[: MOVES.index(move) + 1]
     if is_first:

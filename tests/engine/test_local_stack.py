@@ -17,7 +17,7 @@ import pytest
 from functions.api.schema import Document
 from tests.support.engine import clone as clones
 from tests.support.engine.clone import Clone
-from tests.support.local import runs, standin, until
+from tests.support.local import model_server, runs, until
 from tools.deploy.client import Client, ClientError
 from tools.workspace import project_name
 
@@ -50,7 +50,7 @@ def test_the_first_up_creates_everything_and_summarizes_the_samples(
     assert {document["name"] for document in documents} == samples
     for document in documents:
         assert document["status"] == "done", document
-        assert document["model"] == "extractive-standin"
+        assert document["model"] == "extractive"
         assert document["summary"] in " ".join(first_up.split()) or document["summary"]
         assert document["name"] in first_up
 
@@ -63,7 +63,7 @@ def test_no_secret_is_printed_or_lies_in_plain_state_argv_or_files(
     secrets = {token}
     for process in clone.processes():
         environment = process.environ()
-        for name in ("DATABASE_PASSWORD", "STANDIN_API_KEY"):
+        for name in ("DATABASE_PASSWORD", "MODEL_SERVER_API_KEY"):
             secrets |= {environment[name]} if name in environment else set()
         secrets |= set(json.loads(environment.get("INFERENCE_API_KEYS", "{}")).values())
         assert not any(token in part for part in process.cmdline())
@@ -149,7 +149,7 @@ def test_any_endpoint_of_the_dialect_takes_the_place_of_the_stand_in(
     """Three values; an unknown cost is shown as unknown. Afterwards everything is as before."""
     assert first_up
     before = clone.config.read_text()
-    with standin(tmp_path, "elsewhere") as endpoint:
+    with model_server(tmp_path, "elsewhere") as endpoint:
         (known,) = json.loads(endpoint["INFERENCE_ENDPOINTS"])
         (key,) = json.loads(endpoint["INFERENCE_API_KEYS"]).values()
         url = known["url"]
@@ -164,7 +164,7 @@ def test_any_endpoint_of_the_dialect_takes_the_place_of_the_stand_in(
         clone.run("up")
 
     assert outputs["inference_url"] == url
-    assert not any("standin" in name or name.startswith("dedicated") for name in resources)
+    assert not any("model_server" in name or name.startswith("dedicated") for name in resources)
     assert "cost unknown" in printed
     assert clone.outputs()["inference_url"] != url
 
@@ -323,9 +323,7 @@ def test_a_move_loses_none_of_the_documents_that_are_in_flight(
         metrics = caller.get(f"{outputs['page_url']}metrics").text
     assert "seamless_documents_unfinished 0\n" in metrics
     assert 'seamless_documents{status="failed"}' not in metrics
-    say(
-        f"Documents handed in while the mode changed, by the mode that answered: {dict(by_inference_mode)}"
-    )
+    say(f"Documents uploaded during a mode change, by mode: {dict(by_inference_mode)}")
 
 
 def _summarized(client: Client, file: Path) -> Document:

@@ -54,14 +54,15 @@ def test_a_key_in_plain_text_is_refused_and_not_printed(tmp_path: Path) -> None:
         _spoil(
             copy,
             "components/local/inference.py",
-            '"STANDIN_API_KEY": self.api_key',
-            f'"STANDIN_API_KEY": "{KEY}"',
+            '"MODEL_SERVER_API_KEY": self.api_key',
+            f'"MODEL_SERVER_API_KEY": "{KEY}"',
         )
 
         printed = copy.run("preview", expect=1)
 
     assert (
-        "X-02 critical: serverless-server: environment.STANDIN_API_KEY looks like a Fireworks key "
+        "X-02 critical: serverless-server: environment.MODEL_SERVER_API_KEY looks like a "
+        "Fireworks key "
         "and is not marked as secret."
     ) in _words(printed)
     assert KEY not in printed

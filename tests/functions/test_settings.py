@@ -35,7 +35,8 @@ LEAST = {
     "DATABASE_NAME": "ledger",
     "DATABASE_USER": "app",
     "DATABASE_PASSWORD": "password-77aa",
-    "INFERENCE_ENDPOINTS": '[{"name": "dedicated", "inference mode": "dedicated", "model": "some-model", '
+    "INFERENCE_ENDPOINTS": '[{"name": "dedicated", "inference_mode": "dedicated", '
+    '"model": "some-model", '
     '"url": "https://inference.example/v1", "context_tokens": 8192}]',
     "INFERENCE_API_KEYS": '{"dedicated": "key-51d0"}',
 }

@@ -1,4 +1,4 @@
-"""Endpoints beside the inference mode's own: what the functions are told, in order, and what is refused."""
+"""Endpoints beside the inference mode's own: their order, and invalid ones."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -24,9 +24,10 @@ def listed(*changes: dict[str, Any]) -> dict[str, str]:
 
 
 def told(stack: str, overrides: dict[str, str] | None = None) -> list[dict[str, Any]]:
-    """The endpoints that the application is told of; that of a stand-in has no URL before it runs.
+    """The endpoints that the application is told of; that of a local model server has no URL before
+    it runs.
 
-    So the stand-in of the local variant is replaced by an endpoint of one's own.
+    So the local model server of the local variant is replaced by an endpoint of one's own.
     """
     own = {"inference_url": "http://127.0.0.1:9/v1", "inference_model": "m"}
     resources = make(stack, (own if stack == "local" else {}) | (overrides or {})).resources
@@ -39,7 +40,7 @@ def told(stack: str, overrides: dict[str, str] | None = None) -> list[dict[str, 
 
 @pytest.fixture
 def order(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, dict[str, str]], list[str]]:
-    """Says name, inference mode and order of each endpoint that the functions of a stack are related to."""
+    """Name, inference mode and order of each endpoint of a stack."""
 
     def ask(stack: str, overrides: dict[str, str]) -> list[str]:
         seen: list[str] = []

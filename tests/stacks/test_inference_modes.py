@@ -1,4 +1,4 @@
-"""Proves that one config value moves inference between the inference modes and moves nothing else."""
+"""One config value moves the inference to another mode, and nothing else."""
 
 import subprocess
 import sys

@@ -10,9 +10,7 @@ from stacks.errors import ConfigError
 from tests.support.plans import names
 
 
-def test_the_inference_mode_changes_the_inference_and_what_the_functions_are_told_and_nothing_else() -> (
-    None
-):
+def test_the_inference_mode_changes_the_endpoint_and_the_environment_and_nothing_else() -> None:
     """Store, database and the functions' own identity stay what they are."""
     before, after = make("local"), make("local", {"inference_mode": "dedicated"})
 

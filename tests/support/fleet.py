@@ -1,4 +1,5 @@
-"""A model server of several replicas: stand-ins that take turns, and an examiner who asks each.
+"""A model server of several replicas: local model servers that take turns, and an examiner who asks
+each.
 
 It answers as a cluster does: `X-Replica` says who answered, `GET /replicas` how each stands.
 """
@@ -72,7 +73,7 @@ class Fleet:
     """
 
     def __init__(self, *names: str) -> None:
-        self.replicas = {name: _standin(name) for name in names}
+        self.replicas = {name: _model_server(name) for name in names}
         self.blind = False
         self._turns = 0
         self._app = Starlette(
@@ -88,7 +89,7 @@ class Fleet:
 
     async def examine(self) -> None:
         """Ask everybody the canary."""
-        canary = msgspec.json.encode(canary_prompt(local.STANDIN))
+        canary = msgspec.json.encode(canary_prompt(local.EXTRACTIVE))
         for replica in self.replicas.values():
             answer = await replica.answer(canary)
             replica.judge(right=contains_code(_text(answer.json())))
@@ -108,7 +109,7 @@ class Fleet:
         if _stranger(request):
             return Response(status_code=401)
         if not self.blind:
-            await self.examine()  # a stand-in has no schedule of its own
+            await self.examine()  # a local model server has no schedule of its own
         now = time.monotonic()
         return JSONResponse(
             {
@@ -124,8 +125,8 @@ class Fleet:
         )
 
 
-def _standin(name: str) -> Replica:
-    settings = Settings(api_key=KEY, model=local.STANDIN, replica=name)
+def _model_server(name: str) -> Replica:
+    settings = Settings(api_key=KEY, model=local.EXTRACTIVE, replica=name)
     return Replica(name=name, app=create_app(settings))
 
 

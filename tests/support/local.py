@@ -18,7 +18,7 @@ from components.local.server import Program
 from functions.inference.endpoint import Endpoint
 from functions.settings import Settings
 
-STANDIN = "extractive-standin"
+EXTRACTIVE = "extractive"
 
 T = TypeVar("T")
 
@@ -86,21 +86,21 @@ def postgres(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def standin(folder: Path, name: str = "standin") -> Iterator[dict[str, str]]:
-    """A stand-in for the inference, and how the application reaches it."""
+def model_server(folder: Path, name: str = "model_server") -> Iterator[dict[str, str]]:
+    """A local model server for the inference, and how the application reaches it."""
     key = secrets.token_urlsafe(12)
     program = Program(
         name=name,
         module="components.local.model_server",
         folder=folder,
-        environment={"STANDIN_API_KEY": key, "STANDIN_MODEL": STANDIN},
+        environment={"MODEL_SERVER_API_KEY": key, "MODEL_SERVER_MODEL": EXTRACTIVE},
     )
     port = program.start()
     try:
         yield told(
             endpoint(
                 url=f"http://127.0.0.1:{port}/v1",
-                model=STANDIN,
+                model=EXTRACTIVE,
                 input_usd_per_million=0,
                 output_usd_per_million=0,
             ),

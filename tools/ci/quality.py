@@ -120,7 +120,7 @@ def test(console: Console, part: str, arguments: Sequence[str]) -> int:
 
 
 def _processes() -> list[str]:
-    """Options that have pytest-xdist use the cores of this process; see tests/support/parallel.py."""
+    """Options that make pytest-xdist use the cores of this process (tests/support/parallel.py)."""
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return ["-n", str(min(cores, MOST_PROCESSES)), "--no-loadscope-reorder"] if cores > 1 else []

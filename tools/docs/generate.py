@@ -23,7 +23,7 @@ _CONFIG = re.compile(r"(  # begin config.*?\n).*?(  # end config\n)", re.DOTALL)
 REMOVABLE = {
     name: (
         f"stacks/{name}.py",
-        f"stacks/ladder/{name}.py",
+        f"stacks/inference/{name}.py",
         f"stacks/Pulumi.{name}.yaml",
         f"tests/stacks/test_{name}.py",
         *(

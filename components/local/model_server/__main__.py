@@ -1,4 +1,4 @@
-"""Serve the model server: `STANDIN_API_KEY=… python -m components.local.model_server --port 8080`."""
+"""`MODEL_SERVER_API_KEY=… python -m components.local.model_server --port 8080` serves it."""
 
 import argparse
 import os
@@ -16,8 +16,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m components.local.model_server",
         description="An OpenAI-compatible endpoint that answers with extractive summaries.",
-        epilog="Environment: STANDIN_API_KEY (required), STANDIN_MODEL, STANDIN_CONTEXT_TOKENS,"
-        " STANDIN_REQUESTS_PER_MINUTE, STANDIN_MAX_CONCURRENCY, STANDIN_DELAY_SECONDS.",
+        epilog="Environment: MODEL_SERVER_API_KEY (required), MODEL_SERVER_MODEL,"
+        " MODEL_SERVER_CONTEXT_TOKENS, MODEL_SERVER_REQUESTS_PER_MINUTE,"
+        " MODEL_SERVER_MAX_CONCURRENCY, MODEL_SERVER_DELAY_SECONDS.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, required=True, help="port; 0 takes a free one")
@@ -42,17 +43,19 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     Raises:
         ValueError: A variable breaks its rule; the message names both.
     """
-    key = environment.get("STANDIN_API_KEY", "")
+    key = environment.get("MODEL_SERVER_API_KEY", "")
     if not key:
-        raise ValueError("STANDIN_API_KEY is not set: set it to the key that callers must send.")
+        raise ValueError(
+            "MODEL_SERVER_API_KEY is not set: set it to the key that callers must send."
+        )
     defaults = Settings(api_key=key)
-    per_minute = _number(environment, "STANDIN_REQUESTS_PER_MINUTE", least=1)
-    concurrency = _number(environment, "STANDIN_MAX_CONCURRENCY", least=1)
-    context = _number(environment, "STANDIN_CONTEXT_TOKENS", least=1)
-    delay = _number(environment, "STANDIN_DELAY_SECONDS", least=0)
+    per_minute = _number(environment, "MODEL_SERVER_REQUESTS_PER_MINUTE", least=1)
+    concurrency = _number(environment, "MODEL_SERVER_MAX_CONCURRENCY", least=1)
+    context = _number(environment, "MODEL_SERVER_CONTEXT_TOKENS", least=1)
+    delay = _number(environment, "MODEL_SERVER_DELAY_SECONDS", least=0)
     return Settings(
         api_key=key,
-        model=environment.get("STANDIN_MODEL") or defaults.model,
+        model=environment.get("MODEL_SERVER_MODEL") or defaults.model,
         context_tokens=context or defaults.context_tokens,
         requests_per_minute=per_minute,
         max_concurrency=concurrency,

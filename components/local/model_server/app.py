@@ -41,7 +41,7 @@ class Settings:
     """
 
     api_key: str = field(repr=False)
-    model: str = "extractive-standin"
+    model: str = "extractive"
     context_tokens: int = 8192
     requests_per_minute: int | None = None
     max_concurrency: int | None = None
@@ -189,7 +189,7 @@ class _Server:
             "id": self._settings.model,
             "object": "model",
             "created": self._started,
-            "owned_by": "seamless-standin",
+            "owned_by": "seamless",
         }
 
 

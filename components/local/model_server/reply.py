@@ -10,7 +10,7 @@ import msgspec
 
 from components.local.model_server import tokens
 
-FINGERPRINT = "fp_extractive_standin"
+FINGERPRINT = "fp_extractive"
 """The `system_fingerprint` of every answer; it says that no language model answered."""
 
 FinishReason = Literal["stop", "length"]

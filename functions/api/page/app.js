@@ -124,12 +124,12 @@ function ask(reason) {
 function showHealth({ variant, inference_mode, model, version, prompt_version }) {
   for (const [part, text] of Object.entries({ variant, inference_mode, model })) {
     for (const element of document.querySelectorAll(
-      `#about [data-part=${part}], #standin [data-part=${part}]`,
+      `#about [data-part=${part}], #local-model [data-part=${part}]`,
     ))
       element.textContent = text;
   }
   at('about').hidden = false;
-  at('standin').hidden = !model.includes('standin');
+  at('local-model').hidden = model !== 'extractive';
   at('version').textContent = `Seamless ${version}, prompt ${prompt_version}`;
 }
 

@@ -1,4 +1,5 @@
-"""The stand-in's summaries: taken from the document word for word, prose only, fair and quick.
+"""The local model server's summaries: taken from the document word for word, prose only, fair and
+quick.
 
 It does not prove that they read well; that took reading the summaries of real documents.
 """

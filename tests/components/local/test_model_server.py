@@ -1,4 +1,5 @@
-"""The stand-in speaks the OpenAI dialect: answers, streams, refusals, limits, and a clean stop.
+"""The local model server speaks the OpenAI dialect: answers, streams, refusals, limits, and a clean
+stop.
 
 Every answer is checked against the types and values that the API reference states; the official
 client is not used. The routes run in-process, one test starts and stops the real server.
@@ -122,7 +123,7 @@ async def dialect() -> AsyncIterator[Dialect]:
             transport = httpx.ASGITransport(app, raise_app_exceptions=raises)
             made = httpx.AsyncClient(
                 transport=transport,
-                base_url="http://standin",
+                base_url="http://model-server",
                 headers={"Authorization": f"Bearer {key}"} if key else {},
             )
             open_clients.push_async_callback(made.aclose)
@@ -133,7 +134,7 @@ async def dialect() -> AsyncIterator[Dialect]:
 
 def chat(text: str = TEXT, **fields: Any) -> dict[str, Any]:
     """Return a request about `text`; a field of None is left out."""
-    body = {"model": "extractive-standin", "messages": [{"role": "user", "content": text}]} | fields
+    body = {"model": "extractive", "messages": [{"role": "user", "content": text}]} | fields
     return {name: value for name, value in body.items() if value is not None}
 
 
@@ -152,8 +153,8 @@ async def test_a_completion_has_the_fields_of_the_dialect(dialect: Dialect) -> N
     completion = await ask(dialect(), chat())
 
     assert re.fullmatch(r"chatcmpl-[0-9a-f]{32}", completion.id)
-    assert completion.model == "extractive-standin"
-    assert completion.system_fingerprint == "fp_extractive_standin"
+    assert completion.model == "extractive"
+    assert completion.system_fingerprint == "fp_extractive"
     assert [(c.message.content, c.finish_reason) for c in completion.choices] == [(TEXT, "stop")]
 
 
@@ -263,7 +264,7 @@ async def test_the_one_model_is_listed_and_described(dialect: Dialect) -> None:
     assert listed == {"object": "list", "data": [described]}
     assert described["id"] == "acme/stand-in"
     assert described["object"] == "model"
-    assert described["owned_by"] == "seamless-standin"
+    assert described["owned_by"] == "seamless"
     assert isinstance(described["created"], int)
 
 
@@ -271,7 +272,7 @@ async def test_health_needs_no_key(dialect: Dialect) -> None:
     response = await dialect(key=None).get("/healthz")
 
     assert response.status_code == 200
-    assert response.json() == {"status": "ok", "model": "extractive-standin"}
+    assert response.json() == {"status": "ok", "model": "extractive"}
 
 
 async def test_every_response_has_its_own_request_id(dialect: Dialect) -> None:
@@ -316,9 +317,7 @@ async def test_an_unknown_model_is_refused_and_the_known_one_named(dialect: Dial
 
     assert status == described.status_code == 404
     assert (error.code, error.param) == ("model_not_found", "model")
-    assert (
-        error.message == "The model 'gpt-9' does not exist. This server has 'extractive-standin'."
-    )
+    assert error.message == "The model 'gpt-9' does not exist. This server has 'extractive'."
     assert described.json()["error"]["code"] == "model_not_found"
 
 
@@ -328,7 +327,7 @@ async def test_an_unknown_model_is_refused_and_the_known_one_named(dialect: Dial
         ([], None),
         ({}, "model"),
         (chat(model=7), "model"),
-        ({"model": "extractive-standin"}, "messages"),
+        ({"model": "extractive"}, "messages"),
         (chat(messages=[]), "messages"),
         (chat(messages=[{"role": "user"}]), "messages[0].content"),
         (chat(messages=[{"role": "boss", "content": "x"}]), "messages[0].role"),
@@ -484,12 +483,12 @@ def test_settings_never_show_the_key() -> None:
 
 def test_settings_come_from_the_environment() -> None:
     environment = {
-        "STANDIN_API_KEY": KEY,
-        "STANDIN_MODEL": "other",
-        "STANDIN_CONTEXT_TOKENS": "4096",
-        "STANDIN_REQUESTS_PER_MINUTE": "30",
-        "STANDIN_MAX_CONCURRENCY": "4",
-        "STANDIN_DELAY_SECONDS": "2",
+        "MODEL_SERVER_API_KEY": KEY,
+        "MODEL_SERVER_MODEL": "other",
+        "MODEL_SERVER_CONTEXT_TOKENS": "4096",
+        "MODEL_SERVER_REQUESTS_PER_MINUTE": "30",
+        "MODEL_SERVER_MAX_CONCURRENCY": "4",
+        "MODEL_SERVER_DELAY_SECONDS": "2",
     }
 
     assert settings_from(environment) == Settings(
@@ -500,20 +499,21 @@ def test_settings_come_from_the_environment() -> None:
         max_concurrency=4,
         delay_seconds=2,
     )
-    assert settings_from({"STANDIN_API_KEY": KEY}) == Settings(api_key=KEY)
+    assert settings_from({"MODEL_SERVER_API_KEY": KEY}) == Settings(api_key=KEY)
 
 
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({}, "STANDIN_API_KEY is not set: set it to the key that callers must send."),
+        ({}, "MODEL_SERVER_API_KEY is not set: set it to the key that callers must send."),
         (
-            {"STANDIN_API_KEY": KEY, "STANDIN_CONTEXT_TOKENS": "8k"},
-            "STANDIN_CONTEXT_TOKENS is '8k': set a whole number of at least 1, or unset it.",
+            {"MODEL_SERVER_API_KEY": KEY, "MODEL_SERVER_CONTEXT_TOKENS": "8k"},
+            "MODEL_SERVER_CONTEXT_TOKENS is '8k': set a whole number of at least 1, or unset it.",
         ),
         (
-            {"STANDIN_API_KEY": KEY, "STANDIN_REQUESTS_PER_MINUTE": "0"},
-            "STANDIN_REQUESTS_PER_MINUTE is '0': set a whole number of at least 1, or unset it.",
+            {"MODEL_SERVER_API_KEY": KEY, "MODEL_SERVER_REQUESTS_PER_MINUTE": "0"},
+            "MODEL_SERVER_REQUESTS_PER_MINUTE is '0': set a whole number of at least 1, or "
+            "unset it.",
         ),
     ],
 )
@@ -555,13 +555,15 @@ def test_a_cut_text_is_a_prefix_with_exactly_so_many_tokens(text: str, limit: in
 
 def test_the_server_starts_answers_and_stops_on_sigterm_though_clients_hold_on() -> None:
     body = msgspec.json.encode(chat())
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: standin\r\nAuthorization: Bearer {KEY}\r\n"
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n"
+    )
     request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
     command = [sys.executable, "-m", "components.local.model_server", "--port", "0"]
     with subprocess.Popen(
         command,
         cwd=Path(__file__).parents[3],
-        env=os.environ | {"STANDIN_API_KEY": KEY, "STANDIN_DELAY_SECONDS": "60"},
+        env=os.environ | {"MODEL_SERVER_API_KEY": KEY, "MODEL_SERVER_DELAY_SECONDS": "60"},
         stderr=subprocess.PIPE,
         text=True,
     ) as server:

@@ -182,10 +182,10 @@ def test_a_server_keeps_its_port_when_it_is_healed_and_restarts_when_its_code_ch
     """The address of the page is what people keep."""
     servers = provider(server)
     inputs = {
-        "name": "standin",
+        "name": "model_server",
         "module": "components.local.model_server",
         "folder": str(tmp_path / "data"),
-        "environment": {"STANDIN_API_KEY": "k"},
+        "environment": {"MODEL_SERVER_API_KEY": "k"},
         "wanted_port": 0,
         "code": "1",
     }
@@ -193,7 +193,7 @@ def test_a_server_keeps_its_port_when_it_is_healed_and_restarts_when_its_code_ch
     outs = created.outs
     assert outs is not None
     daemon = server.Program(
-        name="standin", module="", folder=tmp_path / "data", environment={}
+        name="model_server", module="", folder=tmp_path / "data", environment={}
     ).daemon
     try:
         assert servers.diff(created.id, outs, inputs).changes is False
@@ -213,7 +213,7 @@ def test_a_server_keeps_its_port_when_it_is_healed_and_restarts_when_its_code_ch
 
 def test_the_fingerprint_of_code_ignores_what_python_compiles(tmp_path: Path) -> None:
     """Else every start would change it."""
-    source = server.PROJECT / "components" / "local" / "standin"
+    source = server.PROJECT / "components" / "local" / "model_server"
 
     assert server.fingerprint([source]) == server.fingerprint([source])
     assert server.fingerprint([source]) != server.fingerprint([source / "app.py"])

@@ -3,8 +3,8 @@
 That they are the same application as elsewhere, as processes of their own, is in `tests/contract`.
 
 S3, SQS and Secrets Manager are moto's, with events and messages of their real shape; PostgreSQL and
-the stand-in for the inference are real. What only AWS shows is not shown here: roles, the network,
-the gateway, and that moto does not check signatures.
+the local model server for the inference are real. What only AWS shows is not shown here: roles, the
+network, the gateway, and that moto does not check signatures.
 """
 
 import asyncio
@@ -101,13 +101,13 @@ def content(answer: HttpResult) -> bytes:
 def worker(
     s3: str,
     postgres: local.Server,
-    standin: dict[str, str],
+    model_server: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Worker]:
     """Everything in its place, and a process without an application yet."""
     for name, value in {**IDENTITY, "AWS_ENDPOINT_URL": s3}.items():
         monkeypatch.setenv(name, value)
-    made = cloud(s3, database=postgres.database(), inference=standin, token=TOKEN)
+    made = cloud(s3, database=postgres.database(), inference=model_server, token=TOKEN)
     process = aws.Process(made.environment, secrets_manager)
     monkeypatch.setattr(aws, "process", lambda: process)
     try:

@@ -1,8 +1,8 @@
 """The host on this machine, as its own process: from upload to summary, through kills and lies.
 
 What it has in common with the other hosts is in `tests/contract`, a browser in `tests/browser`, the
-engine in `tests/engine`. The stand-in answers, PostgreSQL and the folder are real. Nobody waits for
-a lease: it is moved in SQL.
+engine in `tests/engine`. The local model server answers, PostgreSQL and the folder are real. Nobody
+waits for a lease: it is moved in SQL.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ def test_a_file_becomes_a_summary(caller: httpx.Client, application: local.Appli
     assert done["summary"]
     assert all(sentence in " ".join(TEXT.decode().split()) for sentence in _sentences(done))
     assert (done["name"], done["kind"], done["size"]) == ("Skerryvore.txt", "text", len(TEXT))
-    assert (done["model"], done["inference_mode"]) == (local.STANDIN, "serverless")
+    assert (done["model"], done["inference_mode"]) == (local.EXTRACTIVE, "serverless")
     assert (done["usage"]["calls"], done["cost_usd"], done["attempts"]) == (1, 0.0, 1)
     assert done["progress"] == {"done": 1, "total": 1}
     assert (application.folder / "documents" / "summaries" / f"{id_}.json").is_file()
@@ -191,18 +191,20 @@ def test_an_upload_ends_where_it_said_it_would(
 def held(
     tmp_path_factory: pytest.TempPathFactory, postgres: local.Server
 ) -> Iterator[tuple[local.Application, Program]]:
-    """An application with one document that is under way, and the stand-in that holds it."""
+    """An application with one document in progress, and the model server that holds it."""
     folder = tmp_path_factory.mktemp("held")
     key = secrets.token_urlsafe(12)
     slow = Program(
-        name="standin",
+        name="model_server",
         module="components.local.model_server",
         folder=folder,
-        environment={"STANDIN_API_KEY": key, "STANDIN_DELAY_SECONDS": "600"},
+        environment={"MODEL_SERVER_API_KEY": key, "MODEL_SERVER_DELAY_SECONDS": "600"},
     )
     port = slow.start()
     url = f"http://127.0.0.1:{port}/v1"
-    inference = local.told(local.endpoint(url=url, model=local.STANDIN), keys={"serverless": key})
+    inference = local.told(
+        local.endpoint(url=url, model=local.EXTRACTIVE), keys={"serverless": key}
+    )
     try:
         with local.application(folder, postgres.database(), inference) as application:
             with application.client() as caller:
@@ -217,15 +219,17 @@ def held(
 def test_a_worker_that_is_killed_is_replaced_by_the_next_sweep(
     held: tuple[local.Application, Program],
 ) -> None:
-    application, standin = held
+    application, model_server = held
     pid = application.program.daemon.pid()
     assert pid is not None
 
     os.kill(pid, signal.SIGKILL)
     local.until(lambda: True if application.program.daemon.pid() is None else None)
-    standin.daemon.stop()
+    model_server.daemon.stop()
     _restart(
-        replace(standin, environment={**standin.environment, "STANDIN_DELAY_SECONDS": ""}),
+        replace(
+            model_server, environment={**model_server.environment, "MODEL_SERVER_DELAY_SECONDS": ""}
+        ),
         json.loads(application.environment["INFERENCE_ENDPOINTS"])[0]["url"],
     )
     state = "select status, attempts, lost_leases, lease_until > now() from documents"
@@ -258,7 +262,7 @@ def test_a_worker_that_is_asked_to_stop_gives_its_document_back_at_once(
 
 
 def test_two_hosts_share_the_work_and_do_none_of_it_twice(
-    tmp_path_factory: pytest.TempPathFactory, postgres: local.Server, standin: dict[str, str]
+    tmp_path_factory: pytest.TempPathFactory, postgres: local.Server, model_server: dict[str, str]
 ) -> None:
     folder = tmp_path_factory.mktemp("two")
     incoming = folder / "documents" / "incoming"
@@ -266,7 +270,7 @@ def test_two_hosts_share_the_work_and_do_none_of_it_twice(
     for number in range(30):
         (incoming / f"{number}.txt").write_bytes(TEXT + b"%d" % number)
     with (
-        local.application(folder, postgres.database(), standin) as application,
+        local.application(folder, postgres.database(), model_server) as application,
         _running(replace(application.program, name="second")),
     ):
         counts = "select count(*), sum(attempts), sum(epoch) from documents where status = 'done'"

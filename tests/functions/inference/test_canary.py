@@ -1,7 +1,7 @@
 """An endpoint that drifts is taken out, what it said is made again, and it comes back when it can.
 
-On a real PostgreSQL; endpoints are functions, the stand-in is a process. Time passes by moving
-timestamps in SQL.
+On a real PostgreSQL; endpoints are functions, the local model server is a process. Time passes by
+moving timestamps in SQL.
 """
 
 import asyncio
@@ -120,10 +120,10 @@ def test_an_answer_that_did_not_end_is_wrong_whatever_it_holds() -> None:
     assert not is_right(f"{CODE} {CODE} {CODE}", "length")
 
 
-async def test_the_stand_in_passes(standin: dict[str, str]) -> None:
+async def test_the_local_model_server_passes(model_server: dict[str, str]) -> None:
     settings = local.settings(
-        inference_endpoints=read_endpoints(standin["INFERENCE_ENDPOINTS"]),
-        inference_api_keys=msgspec.json.decode(standin["INFERENCE_API_KEYS"]),
+        inference_endpoints=read_endpoints(model_server["INFERENCE_ENDPOINTS"]),
+        inference_api_keys=msgspec.json.decode(model_server["INFERENCE_API_KEYS"]),
     )
     client = Client(settings.inference_endpoints[0], settings, None)
     async with client.http:

@@ -1,7 +1,7 @@
 """One of two replicas drifts while documents flow: its summaries are made again by the healthy one.
 
-The host is a process of its own, on a real PostgreSQL; the endpoint is two stand-ins behind one
-address, with an examiner.
+The host is a process of its own, on a real PostgreSQL; the endpoint is two local model servers
+behind one address, with an examiner.
 """
 
 from collections import Counter
@@ -39,7 +39,7 @@ def application(
             name="cluster",
             inference_mode="cluster",
             url=f"{url}/v1",
-            model=local.STANDIN,
+            model=local.EXTRACTIVE,
             replicas_url=f"{url}/replicas",
         )
         inference = local.told(endpoint, keys={"cluster": KEY})

@@ -1,6 +1,6 @@
 """A dedicated endpoint dies while a hundred documents are in flight, and the fallback ends them.
 
-The host and both stand-ins are processes of their own, on a real PostgreSQL.
+The host and both local model servers are processes of their own, on a real PostgreSQL.
 """
 
 import json
@@ -26,13 +26,13 @@ BEFORE = 8
 
 @pytest.fixture
 def dedicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, str, str]]:
-    """A stand-in for a GPU that takes a second per answer; its URL and its key."""
+    """A local model server for a GPU that takes a second per answer; its URL and its key."""
     key = secrets.token_urlsafe(12)
     program = Program(
         name="dedicated",
         module="components.local.model_server",
         folder=tmp_path_factory.mktemp("dedicated"),
-        environment={"STANDIN_API_KEY": key, "STANDIN_DELAY_SECONDS": "1"},
+        environment={"MODEL_SERVER_API_KEY": key, "MODEL_SERVER_DELAY_SECONDS": "1"},
     )
     port = program.start()
     try:
@@ -44,16 +44,18 @@ def dedicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Progra
 def test_no_document_is_lost_and_the_ledger_names_the_endpoint(
     tmp_path_factory: pytest.TempPathFactory,
     postgres: local.Server,
-    standin: dict[str, str],
+    model_server: dict[str, str],
     dedicated: tuple[Program, str, str],
 ) -> None:
     program, url, key = dedicated
-    (serverless,) = read_endpoints(standin["INFERENCE_ENDPOINTS"])
-    own = local.endpoint(name="dedicated", inference_mode="dedicated", url=url, model=local.STANDIN)
+    (serverless,) = read_endpoints(model_server["INFERENCE_ENDPOINTS"])
+    own = local.endpoint(
+        name="dedicated", inference_mode="dedicated", url=url, model=local.EXTRACTIVE
+    )
     inference = local.told(
         own,
         replace(serverless, order=1000),
-        keys={"dedicated": key, **json.loads(standin["INFERENCE_API_KEYS"])},
+        keys={"dedicated": key, **json.loads(model_server["INFERENCE_API_KEYS"])},
     )
     folder = tmp_path_factory.mktemp("fallback")
     incoming = folder / "documents" / "incoming"

@@ -1,7 +1,7 @@
 """The inference client gives a whole answer or one honest failure, and never asks too often.
 
-Answers come from a transport that is handed in; the last part asks the real stand-in. That a real
-provider words its errors so is not shown here.
+Answers come from a transport that is handed in; the last part asks the real local model server.
+That a real provider words its errors so is not shown here.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from components.local.model_server.app import Settings as StandInSettings
+from components.local.model_server.app import Settings as ModelServerSettings
 from components.local.model_server.app import create_app
 from functions.errors import Code, Failure
 from functions.inference import client
@@ -666,26 +666,28 @@ async def test_the_key_is_never_shown(
     assert KEY not in "\n".join([*shown, caplog.text])
 
 
-# ---------------------------------------------------------------- the real stand-in
+# ---------------------------------------------------------------- the real local model server
 
 
-async def test_the_stand_in_is_understood(standin: dict[str, str]) -> None:
+async def test_the_local_model_server_is_understood(model_server: dict[str, str]) -> None:
     text = "The tower was built of granite in 1841. The keeper lives on the island in summer."
 
-    answer = await _ask_standin(standin, f"<document>\n{text}\n</document>")
+    answer = await _ask_model_server(model_server, f"<document>\n{text}\n</document>")
 
     assert answer.text in (text, *(f"{sentence}." for sentence in text.rstrip(".").split(". ")))
-    assert answer.usage.model == local.STANDIN
+    assert answer.usage.model == local.EXTRACTIVE
     assert answer.usage.calls == 1
     assert answer.usage.prompt_tokens > 15
     assert answer.usage.completion_tokens > 5
 
 
 async def test_the_stand_ins_length_is_asked_again_and_then_refused(
-    standin: dict[str, str],
+    model_server: dict[str, str],
 ) -> None:
     with pytest.raises(Failure) as cut:
-        await _ask_standin(standin, "The tower was built of granite in 1841.", max_tokens=2)
+        await _ask_model_server(
+            model_server, "The tower was built of granite in 1841.", max_tokens=2
+        )
 
     assert cut.value.code is Code.INFERENCE_TRUNCATED
 
@@ -706,27 +708,27 @@ async def test_the_stand_ins_length_is_asked_again_and_then_refused(
     ],
 )
 async def test_the_stand_ins_refusals_are_understood(
-    standin: dict[str, str], change: dict[str, Any], code: Code, reason: str
+    model_server: dict[str, str], change: dict[str, Any], code: Code, reason: str
 ) -> None:
     with pytest.raises(Failure) as no:
-        await _ask_standin(standin, "Hello.", **change)
+        await _ask_model_server(model_server, "Hello.", **change)
 
     assert no.value.code is code
     assert reason in no.value.message
 
 
 async def test_a_prompt_that_is_too_long_for_the_stand_in_is_rejected(
-    standin: dict[str, str],
+    model_server: dict[str, str],
 ) -> None:
     with pytest.raises(Failure) as no:
-        await _ask_standin(standin, "word " * 10_000)
+        await _ask_model_server(model_server, "word " * 10_000)
 
     assert no.value.code is Code.INFERENCE_REJECTED
     assert "(400): " in no.value.message
 
 
 async def test_the_stand_ins_rate_limit_is_left_to_the_ledger() -> None:
-    app = create_app(StandInSettings(api_key=KEY, model="m", requests_per_minute=1))
+    app = create_app(ModelServerSettings(api_key=KEY, model="m", requests_per_minute=1))
     settings = with_key(inference_endpoints=(local.endpoint(model="m"),))
     async with Router(settings, transport=httpx.ASGITransport(app)) as model:
 
@@ -761,20 +763,20 @@ async def test_a_refused_connection_is_unavailable() -> None:
     )
 
 
-async def _ask_standin(
-    standin: dict[str, str],
+async def _ask_model_server(
+    model_server: dict[str, str],
     user: str,
     *,
     max_tokens: int = 200,
     key: str | None = None,
-    model: str = local.STANDIN,
+    model: str = local.EXTRACTIVE,
 ) -> Summary:
-    (endpoint,) = read_endpoints(standin["INFERENCE_ENDPOINTS"])
+    (endpoint,) = read_endpoints(model_server["INFERENCE_ENDPOINTS"])
     settings = local.settings(
         inference_endpoints=(replace(endpoint, model=model),),
         inference_api_keys={"serverless": key}
         if key
-        else json.loads(standin["INFERENCE_API_KEYS"]),
+        else json.loads(model_server["INFERENCE_API_KEYS"]),
     )
     async with Router(settings) as inference:
         return await inference.route("d").complete(

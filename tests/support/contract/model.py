@@ -1,4 +1,4 @@
-"""A language model that does as it is told: the stand-in, behind a script."""
+"""A language model that does as it is told: the local model server, behind a script."""
 
 import secrets
 from collections import defaultdict
@@ -23,8 +23,8 @@ Outcome = int | None
 class Model:
     """What is asked about a document is known by the document's mark, which is in the question."""
 
-    def __init__(self, standin: ASGIApp, key: str) -> None:
-        self._standin = standin
+    def __init__(self, model_server: ASGIApp, key: str) -> None:
+        self._model_server = model_server
         self._key = key
         self._questions: list[bytes] = []
         self._script: dict[bytes, list[tuple[Outcome, int]]] = defaultdict(list)
@@ -37,7 +37,7 @@ class Model:
             name="serverless",
             inference_mode="serverless",
             url=f"http://127.0.0.1:{self.port}/v1",
-            model=local.STANDIN,
+            model=local.EXTRACTIVE,
             context_tokens=8192,
             input_usd_per_million=0.5,
             output_usd_per_million=2.0,
@@ -71,7 +71,7 @@ class Model:
             (s for mark, s in list(self._script.items()) if s and mark in question), None
         )
         if waiting is None:
-            await self._standin(scope, _again(question, receive), send)
+            await self._model_server(scope, _again(question, receive), send)
             return
         outcome, retry_after = waiting.pop(0)
         if outcome is SILENCE:
@@ -100,6 +100,6 @@ def _again(body: bytes, receive: Receive) -> Receive:
 def modelled() -> Iterator[Model]:
     """A model that answers on this machine."""
     key = secrets.token_urlsafe(12)
-    model = Model(create_app(Settings(api_key=key, model=local.STANDIN)), key)
+    model = Model(create_app(Settings(api_key=key, model=local.EXTRACTIVE)), key)
     with hosting(model) as model.port:
         yield model

@@ -1,4 +1,4 @@
-"""One process of a platform of functions: `python -m tests.support.hosts.runtime MODULE:HANDLER NAME`.
+"""A process of a functions platform: `python -m tests.support.hosts.runtime HANDLER NAME`.
 
 Reads calls from standard input and writes results to standard output, a line of JSON each. What
 the handler itself prints goes to standard error.
