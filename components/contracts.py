@@ -1,6 +1,6 @@
-"""What the parts of the application promise to one another: the fewest facts that it needs.
+"""The interfaces between the parts of the application, with the fewest attributes that it needs.
 
-A component of any cloud satisfies a contract by having the attributes; it inherits nothing.
+A component satisfies a contract by having the attributes; it inherits nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from functions.inference.endpoint import Endpoint, InferenceMode
 
 
 class Store(Protocol):
-    """Where documents and summaries lie."""
+    """The object store for documents and summaries."""
 
     @property
     def url(self) -> pulumi.Output[str]:
@@ -22,7 +22,7 @@ class Store(Protocol):
 
     @property
     def bucket(self) -> pulumi.Output[str]:
-        """The name that a person knows it by: a bucket's name, a folder's path."""
+        """Name of the bucket, or path of the folder."""
 
     @property
     def endpoint(self) -> pulumi.Output[str]:
@@ -34,15 +34,15 @@ class Store(Protocol):
 
     @property
     def access_key_id(self) -> pulumi.Output[str]:
-        """Key of the S3 API; empty where the platform gives the functions an identity."""
+        """Key of the S3 API; empty if the functions have an IAM role instead."""
 
     @property
     def secret_access_key(self) -> pulumi.Output[str]:
-        """Secret. Belongs to `access_key_id`."""
+        """Secret of `access_key_id`."""
 
 
 class Database(Protocol):
-    """Where the ledger is: a PostgreSQL database with a role of its own."""
+    """The PostgreSQL database of the ledger, with the role of the application."""
 
     @property
     def host(self) -> pulumi.Output[str]: ...
@@ -62,7 +62,7 @@ class Database(Protocol):
 
     @property
     def sslmode(self) -> Literal["disable", "require", "verify-full"]:
-        """`disable` only where no network is crossed."""
+        """`disable` only on the same machine."""
 
 
 class Inference(Protocol):
@@ -96,16 +96,16 @@ class Inference(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entrance:
-    """How a cluster lets callers in from outside, in the terms of a Kubernetes Service.
+class ServiceExposure:
+    """How a Kubernetes Service is exposed to callers outside the cluster.
 
     Attributes:
-        service_type: `LoadBalancer` where the cloud makes the balancer of a Service; `NodePort`
-            where a balancer of ours forwards to the nodes.
-        annotations: Of the Service; the cloud reads them.
-        node_port: Of the Service, where a balancer of ours forwards to it.
-        address: Host name or IP of the balancer; None where the Service will tell.
-        sources: CIDRs that may come in; empty lets everybody try.
+        service_type: `LoadBalancer` if the cloud creates the balancer of the Service; `NodePort`
+            if a balancer of the stack forwards to the nodes.
+        annotations: Annotations of the Service, for the cloud.
+        node_port: Node port of the Service, if a balancer of the stack forwards to it.
+        address: Host name or IP of the balancer; None if the status of the Service has it.
+        sources: CIDRs that may connect; empty allows all.
     """
 
     service_type: Literal["LoadBalancer", "NodePort"]
@@ -116,15 +116,15 @@ class Entrance:
 
 
 class Cluster(Protocol):
-    """Kubernetes with a pool of GPU nodes: what a model server needs to know of it."""
+    """A Kubernetes cluster with a pool of GPU nodes."""
 
     @property
     def provider(self) -> pulumi.ProviderResource:
-        """Through which its objects are made."""
+        """The Pulumi provider for its objects."""
 
     @property
     def gpu_labels(self) -> Mapping[str, str]:
-        """On every GPU node, and on no other."""
+        """Labels of every GPU node and of no other node."""
 
     @property
     def gpu_taint(self) -> str:
@@ -132,26 +132,26 @@ class Cluster(Protocol):
 
     @property
     def gpu_resource(self) -> str:
-        """What a container asks for to get a GPU: `nvidia.com/gpu`; empty where it claims one."""
+        """Resource of one GPU, such as `nvidia.com/gpu`; empty with a device class."""
 
     @property
     def gpu_device_class(self) -> str | None:
-        """What a container claims instead, by Dynamic Resource Allocation; None where it asks."""
+        """DeviceClass of Dynamic Resource Allocation; None with a resource."""
 
     @property
     def weights_volume(self) -> Mapping[str, Any]:
         """Source of a PersistentVolume that many nodes can mount at once: `{"nfs": {…}}`."""
 
     @property
-    def entrance(self) -> Entrance: ...
+    def exposure(self) -> ServiceExposure: ...
 
     @property
     def add_ons(self) -> Mapping[str, Mapping[str, Any]]:
-        """Charts that this platform needs and others manage, with values that only it knows."""
+        """Helm charts that this platform does not manage itself, by name, with its own values."""
 
 
 class Functions(Protocol):
-    """The application, running."""
+    """The deployed application."""
 
     @property
     def page_url(self) -> pulumi.Output[str]: ...

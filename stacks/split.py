@@ -8,8 +8,7 @@ from components.aws.functions import Functions
 from components.aws.monitoring import Monitoring
 from components.aws.network import Network
 from components.aws.object_store import Store
-from components.aws.provider import in_region
-from components.aws.regions import DEFAULT, REGIONS
+from components.aws.provider import DEFAULT_REGION, REGIONS, in_region
 from stacks.config import StackConfig
 from stacks.inference import enable_autoscaling
 from stacks.inference.split import endpoints
@@ -25,7 +24,7 @@ PREFLIGHT = ("preflight.aws", "preflight.model_list")
 
 def deploy(config: StackConfig) -> Outputs:
     """Run the summarizer at AWS."""
-    region = config.region_among(sorted(REGIONS), DEFAULT, "split runs in")
+    region = config.region_among(sorted(REGIONS), DEFAULT_REGION, "split runs in")
     production, protect = config.production, config.protected
     aws = in_region(region, stack=pulumi.get_stack(), environment=config.environment)
     network = Network(

@@ -5,11 +5,9 @@ from collections.abc import Iterable
 import pulumi
 from pulumi_aws import cloudwatch, ec2, iam
 
-from components.aws.endpoint import cidr as address_range
-from components.aws.endpoint import port
 from components.aws.iam import allow, policy, trust
-from components.aws.regions import zones
-from components.aws.security_groups import allow_egress, allow_ingress
+from components.aws.provider import zones
+from components.aws.security_groups import allow_egress, allow_ingress, cidr_of, port_of
 from components.aws.subnets import subnets
 
 CIDR = "10.20.0.0/16"
@@ -85,7 +83,7 @@ class Network(pulumi.ComponentResource):
         The functions' own group opens port 443 to every address, so most endpoints need no more.
         The group has one rule for each address and port: AWS refuses equal rules in one group.
         """
-        targets = {(address_range(url), port(url)) for url in urls if port(url) != _HTTPS}
+        targets = {(cidr_of(url), port_of(url)) for url in urls if port_of(url) != _HTTPS}
         if not targets:
             return []
         child = pulumi.ResourceOptions(parent=self)

@@ -1,7 +1,13 @@
-"""The AWS provider of a stack, with its region and default tags."""
+"""The AWS provider of a stack, and the regions where the split variant can run."""
 
 import pulumi
 import pulumi_aws as aws
+
+from catalog.regions import offering
+
+DEFAULT_REGION = "us-east-1"
+
+REGIONS = frozenset(offering("aws", "lambda-arm64"))
 
 
 def in_region(region: str, *, stack: str, environment: str) -> pulumi.ResourceOptions:
@@ -12,3 +18,8 @@ def in_region(region: str, *, stack: str, environment: str) -> pulumi.ResourceOp
             "aws", region=region, default_tags=aws.ProviderDefaultTagsArgs(tags=tags)
         )
     )
+
+
+def zones(region: str) -> tuple[str, str]:
+    """Two availability zones of a region, known without asking AWS."""
+    return f"{region}a", f"{region}b"

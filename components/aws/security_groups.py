@@ -1,5 +1,8 @@
 """Rules of security groups: one TCP port, between groups or to a range of addresses."""
 
+from ipaddress import AddressValueError, IPv4Address
+from urllib.parse import urlsplit
+
 import pulumi
 from pulumi_aws import vpc
 
@@ -44,3 +47,17 @@ def allow_egress(
         to_port=port,
         opts=opts,
     )
+
+
+def port_of(url: str) -> int:
+    """The port of an http or https URL: the one it names, or the default of its scheme."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def cidr_of(url: str) -> str:
+    """`ADDRESS/32` for an IPv4 address; `0.0.0.0/0` for a name, whose addresses may change."""
+    try:
+        return f"{IPv4Address(urlsplit(url).hostname or '')}/32"
+    except AddressValueError:
+        return "0.0.0.0/0"

@@ -13,7 +13,7 @@ import pulumi_digitalocean as digitalocean
 import pulumi_kubernetes as kubernetes
 
 from catalog.regions import offering
-from components.contracts import Entrance
+from components.contracts import ServiceExposure
 from components.kubernetes.base.kubeconfig import kubeconfig
 from components.kubernetes.scheduling.gpu_sharing import GpuPlatform, Sharing
 from sizing.machines import Machine, gpu
@@ -81,7 +81,7 @@ class Cluster(pulumi.ComponentResource):
     gpu_resource: str
     gpu_device_class: str | None
     weights_volume: Mapping[str, Any]
-    entrance: Entrance
+    exposure: ServiceExposure
     add_ons: Mapping[str, Mapping[str, Any]]
     project_urn: pulumi.Output[str]
     """URN of the cluster in DigitalOcean's projects."""
@@ -172,7 +172,7 @@ class Cluster(pulumi.ComponentResource):
         # Every user may write to the root of the file system, as in DigitalOcean's vllm-nfs
         # (2026-01); Kubernetes' `fsGroup` has no effect on NFS.
         self.weights_volume = {"nfs": {"server": weights.host, "path": weights.mount_path}}
-        self.entrance = Entrance(
+        self.exposure = ServiceExposure(
             service_type="LoadBalancer",
             annotations={
                 # Letters, digits, dots and dashes are allowed, and no dash at the end.

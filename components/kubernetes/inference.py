@@ -112,7 +112,7 @@ class ClusterInference(pulumi.ComponentResource):
             upstream, labels, port = self._router(name, child).service, router.ROUTER, router.PORT
         gateway = Gateway(
             f"{name}-gateway",
-            entrance=cluster.entrance,
+            exposure=cluster.exposure,
             namespace=self._namespace,
             upstream=upstream,
             upstream_labels=labels,

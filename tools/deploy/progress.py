@@ -21,7 +21,9 @@ _VERBS = {
     OpType.REFRESH: ("↻", "blue", "reading", "read"),
 }
 
-_OUR_ERROR = re.compile(r"^(?:components|stacks)\.[\w.]+: ", re.MULTILINE)
+_OUR_ERROR = re.compile(
+    r"^(?:build|catalog|components|functions|sizing|stacks)\.[\w.]+: ", re.MULTILINE
+)
 _ANY_ERROR = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception): ", re.MULTILINE)
 
 

@@ -9,7 +9,6 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import typer.main
 import yaml
 
 from stacks.config import project_config
@@ -106,14 +105,14 @@ def _config() -> str:
 
 
 def _commands() -> str:
-    from tools.__main__ import app
-
-    group = typer.main.get_group(app)
+    tree = ast.parse((ROOT / "tools" / "__main__.py").read_text())
     return _table(
         ["command", "does"],
         (
-            [f"`./seamless {name}`", " ".join((command.help or "").split())]
-            for name, command in group.commands.items()
+            [f"`./seamless {node.name}`", " ".join((ast.get_docstring(node) or "").split())]
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef)
+            and any("app.command" in ast.unparse(decorator) for decorator in node.decorator_list)
         ),
     )
 

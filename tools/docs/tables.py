@@ -21,7 +21,7 @@ RECURRING = {
     "database": "The database.",
     "description": "Text shown in the cloud's console.",
     "disk_gib": "Disk of each node, in GiB.",
-    "entrance": "How clients outside the cluster reach the model.",
+    "exposure": "How clients outside the cluster reach the model.",
     "options": "What the cluster runs beside the model.",
     "functions": "The functions to monitor.",
     "hugging_face_token": "Secret. Token of an account that accepted a gated model's licence.",

@@ -7,8 +7,8 @@ from typing import Any
 import pulumi
 from pulumi_aws import eks, iam
 
+from components.aws.cluster.roles import PODS, role
 from components.aws.iam import allow, policy
-from components.aws.roles import PODS, role
 
 AUTOSCALER = "cluster-autoscaler"
 """Service account of the cluster autoscaler in `kube-system`."""

@@ -12,9 +12,9 @@ from components.aws.cluster.addons import AUTOSCALER, autoscaler, network_add_on
 from components.aws.cluster.file_system import FileSystem
 from components.aws.cluster.load_balancer import LoadBalancer
 from components.aws.cluster.node_group import POOL, NodeGroup
+from components.aws.cluster.roles import role
 from components.aws.iam import trust
 from components.aws.network import Network
-from components.aws.roles import role
 from components.kubernetes.base.kubeconfig import kubeconfig
 from components.kubernetes.scheduling.gpu_sharing import GpuPlatform, Sharing
 from sizing.machines import Machine
@@ -61,7 +61,7 @@ class Cluster(pulumi.ComponentResource):
     gpu_resource: str
     gpu_device_class: str | None
     weights_volume: Mapping[str, Any]
-    entrance: contracts.Entrance
+    exposure: contracts.ServiceExposure
     add_ons: Mapping[str, Mapping[str, Any]]
     name: pulumi.Output[str]
 
@@ -126,13 +126,13 @@ class Cluster(pulumi.ComponentResource):
             },
         }
         self.weights_volume = {"csi": {"driver": "efs.csi.aws.com", "volumeHandle": weights.handle}}
-        self.entrance = LoadBalancer(
+        self.exposure = LoadBalancer(
             f"{name}-load-balancer",
             network=network,
             node_group_name=system.group_name,
             nodes_group_id=nodes_group_id,
             opts=self._child,
-        ).facts
+        ).exposure
         # Objects in the cluster are created after these resources and deleted before them: a
         # volume that is mounted while its driver is deleted stays mounted.
         self.provider = self._kubernetes(cluster, region, after=[*add_ons, *weights.mounts])

@@ -23,7 +23,7 @@ class LoadBalancer(pulumi.ComponentResource):
     destroying the stack deletes it.
     """
 
-    facts: contracts.Entrance
+    exposure: contracts.ServiceExposure
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class LoadBalancer(pulumi.ComponentResource):
             lb_target_group_arn=target.arn,
             opts=child,
         )
-        self.facts = contracts.Entrance(
+        self.exposure = contracts.ServiceExposure(
             service_type="NodePort",
             annotations={},
             node_port=NODE_PORT,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.contracts import Entrance
+from components.contracts import ServiceExposure
 from components.kubernetes.base import pods
 from components.kubernetes.base.images import GATEWAY as IMAGE
 from components.kubernetes.base.namespace import egress, ingress, pods_with
@@ -43,7 +43,7 @@ class Gateway(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        entrance: Entrance,
+        exposure: ServiceExposure,
         namespace: pulumi.Output[str],
         upstream: pulumi.Output[str],
         upstream_labels: dict[str, str],
@@ -60,12 +60,12 @@ class Gateway(pulumi.ComponentResource):
         metadata = {"namespace": namespace}
         service = kubernetes.core.v1.Service(
             name,
-            metadata={**metadata, "annotations": {**entrance.annotations, **_await(entrance)}},
-            spec=_service(entrance),
+            metadata={**metadata, "annotations": {**exposure.annotations, **_await(exposure)}},
+            spec=_service(exposure),
             opts=child,
         )
         self.service = service.metadata["name"]
-        address = entrance.address or service.status.apply(_address)
+        address = exposure.address or service.status.apply(_address)
         self.base_url = address.apply(lambda host: f"https://{host}/v1")
         certificate = Certificate(f"{name}-certificate", address=address, opts=child)
         self.certificate_authority = certificate.authority
@@ -107,7 +107,7 @@ class Gateway(pulumi.ComponentResource):
         kubernetes.policy.v1.PodDisruptionBudget(
             name, metadata=metadata, spec=pods.one_unavailable(GATEWAY), opts=child
         )
-        callers = [{"ipBlock": {"cidr": cidr}} for cidr in entrance.sources]
+        callers = [{"ipBlock": {"cidr": cidr}} for cidr in exposure.sources]
         ingress(f"{name}-callers", namespace, GATEWAY, PORT, *callers, opts=child)
         for target, labels, port in (
             ("models", upstream_labels, upstream_port),
@@ -130,12 +130,12 @@ def configuration(model: str, replica_monitor: str) -> str:
     return text.replace("REPLICA_MONITOR", replica_monitor).replace("MODEL", model)
 
 
-def _service(entrance: Entrance) -> Manifest:
+def _service(exposure: ServiceExposure) -> Manifest:
     port = {"name": "https", "port": 443, "targetPort": PORT}
-    if entrance.node_port:
-        port["nodePort"] = entrance.node_port
+    if exposure.node_port:
+        port["nodePort"] = exposure.node_port
     return {
-        "type": entrance.service_type,
+        "type": exposure.service_type,
         "selector": GATEWAY,
         # Preserves the callers' addresses; a node without a gateway pod gets no traffic.
         "externalTrafficPolicy": "Local",
@@ -143,12 +143,12 @@ def _service(entrance: Entrance) -> Manifest:
     }
 
 
-def _await(entrance: Entrance) -> dict[str, str]:
+def _await(exposure: ServiceExposure) -> dict[str, str]:
     """Annotations by which Pulumi takes the Service for ready before it has pods.
 
     The pods need the certificate, and the certificate needs the Service's address.
     """
-    if entrance.address is not None:
+    if exposure.address is not None:
         return {"pulumi.com/skipAwait": "true"}
     return {"pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}"}
 

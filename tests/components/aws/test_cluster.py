@@ -63,9 +63,9 @@ def observed(cidr: str = "10.20.0.0/16", **given: Any) -> RecordingMonitor:
         pulumi.export("taint", made.gpu_taint)
         pulumi.export("resource", made.gpu_resource)
         pulumi.export("volume", made.weights_volume)
-        pulumi.export("service", made.entrance.service_type)
-        pulumi.export("node_port", made.entrance.node_port)
-        pulumi.export("sources", made.entrance.sources)
+        pulumi.export("service", made.exposure.service_type)
+        pulumi.export("node_port", made.exposure.node_port)
+        pulumi.export("sources", made.exposure.sources)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("analysis.mock_engine.Monitor", RecordingMonitor)

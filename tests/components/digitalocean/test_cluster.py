@@ -52,8 +52,8 @@ def observed(stack: str = "test", **given: Any) -> Monitor:
         pulumi.export("taint", made.gpu_taint)
         pulumi.export("resource", made.gpu_resource)
         pulumi.export("volume", made.weights_volume)
-        pulumi.export("service", made.entrance.service_type)
-        pulumi.export("annotations", made.entrance.annotations)
+        pulumi.export("service", made.exposure.service_type)
+        pulumi.export("annotations", made.exposure.annotations)
 
     return observe(program, project="seamless", stack=stack)
 
@@ -167,7 +167,7 @@ def test_the_weights_lie_where_only_the_clusters_network_reaches(dev: Planned) -
     assert set(observed().stack_outputs["volume"]) == {"nfs"}
 
 
-def test_the_entrance_is_a_balancer_that_hands_packets_on_under_a_name_that_is_allowed() -> None:
+def test_the_exposure_is_a_balancer_that_hands_packets_on_under_a_name_that_is_allowed() -> None:
     outputs = observed(stack="My_Stack").stack_outputs
 
     assert outputs["service"] == "LoadBalancer"

@@ -9,7 +9,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from components.contracts import Entrance
+from components.contracts import ServiceExposure
 from components.kubernetes.base.images import GATEWAY, ROUTER, VLLM, VLLM_ROCM
 from components.kubernetes.monitoring.replica_monitor import REPLICA_MONITOR
 from components.kubernetes.programs import replica
@@ -262,10 +262,10 @@ def test_the_gateway_uses_a_given_node_port_or_waits_for_the_cloud_s_address() -
     assert given["type"] == "NodePort"
     assert given["ports"][0]["nodePort"] == 30443
 
-    entrance = Entrance(
+    exposure = ServiceExposure(
         service_type="LoadBalancer", annotations={}, node_port=None, address=None, sources=[]
     )
-    assigned = objects(lambda: model("model", entrance=entrance))
+    assigned = objects(lambda: model("model", exposure=exposure))
     assert one(assigned, "Service", "model-gateway")["metadata"]["annotations"] == {
         "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}"
     }

@@ -22,7 +22,7 @@ import httpx
 import psycopg
 import pytest
 
-from components.aws.regions import REGIONS
+from components.aws.provider import REGIONS
 from functions.application import Application
 from functions.handlers import aws
 from functions.handlers.aws_http import HttpResult

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from analysis.mock_engine import observe
-from components.contracts import Entrance
+from components.contracts import ServiceExposure
 from components.kubernetes.inference import ClusterInference
 from components.kubernetes.scheduling.gpu_sharing import GpuPlatform, shared
 from components.kubernetes.serving.model_spec import ModelSpec
@@ -44,7 +44,7 @@ class DescribedCluster:
     gpu_resource: str
     gpu_device_class: str | None
     weights_volume: dict[str, Any]
-    entrance: Entrance
+    exposure: ServiceExposure
     add_ons: dict[str, dict[str, Any]]
 
 
@@ -57,7 +57,7 @@ def described(gpu: str = "nvidia.com/gpu") -> DescribedCluster:
         gpu_resource=gpu,
         gpu_device_class=None,
         weights_volume={"nfs": {"server": "10.20.0.9", "path": "/weights"}},
-        entrance=Entrance(
+        exposure=ServiceExposure(
             service_type="NodePort",
             annotations={},
             node_port=30443,

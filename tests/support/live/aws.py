@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3  # type: ignore[import-untyped]  # it ships no types
 
-from components.aws.regions import DEFAULT
+from components.aws.provider import DEFAULT_REGION as REGION
 from tests.support.live import names
 from tests.support.live.remains import Remain
 from tools.workspace import project_name
@@ -56,11 +56,11 @@ def look() -> Iterator[Remain]:
         )
     for board in _pages("cloudwatch", "list_dashboards", "DashboardEntries"):
         name = board["DashboardName"]
-        command = f"aws cloudwatch delete-dashboards --dashboard-names {name} --region {DEFAULT}"
+        command = f"aws cloudwatch delete-dashboards --dashboard-names {name} --region {REGION}"
         yield from _named(name, f"dashboard {name}", command)
     for group in _pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=_RDS_LOGS):
         name = group["logGroupName"]
-        command = f"aws logs delete-log-group --log-group-name {name} --region {DEFAULT}"
+        command = f"aws logs delete-log-group --log-group-name {name} --region {REGION}"
         yield from _named(name, f"log group {name}", command)
 
 
@@ -122,7 +122,7 @@ def _command(arn: str) -> str:
     template = _DELETE.get(kind)
     if template is None:
         return f"No command is known for {kind}: delete {arn} in the console."
-    return f"{template.format(id=id_, arn=arn)} --region {DEFAULT}"
+    return f"{template.format(id=id_, arn=arn)} --region {REGION}"
 
 
 def _parts(arn: str) -> tuple[str, str]:
@@ -141,4 +141,4 @@ def _pages(service: str, operation: str, key: str, **more: Any) -> Iterator[dict
 
 
 def _client(service: str) -> Any:
-    return boto3.client(service, region_name=DEFAULT)
+    return boto3.client(service, region_name=REGION)

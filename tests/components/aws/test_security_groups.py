@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.aws.endpoint import cidr, port
+from components.aws.security_groups import cidr_of, port_of
 
 
 @pytest.mark.parametrize(
@@ -16,4 +16,4 @@ from components.aws.endpoint import cidr, port
     ],
 )
 def test_a_url_says_which_address_and_port(url: str, address: str, number: int) -> None:
-    assert (cidr(url), port(url)) == (address, number)
+    assert (cidr_of(url), port_of(url)) == (address, number)
