@@ -27,7 +27,7 @@ class Database(pulumi.ComponentResource):
     The instance is no Multi-AZ cluster, whose replicas may return rows that were never committed
     (jepsen.io, 2025-04-29). RDS creates, stores and rotates the master user's password. The
     application's role owns its database and nothing else; RDS has no API for roles, so
-    `functions.handlers.aws_database_bootstrap` creates it.
+    `functions.handlers.aws_database_owner` creates it.
     """
 
     host: pulumi.Output[str]

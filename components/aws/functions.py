@@ -254,8 +254,8 @@ class Functions(pulumi.ComponentResource):
     def _bootstrap(self, database: Database) -> lambda_.Invocation:
         """Make the application's role the owner of the database, after each new password."""
         function = self._function(
-            "database-bootstrap",
-            handler="functions.handlers.aws_database_bootstrap.handler",
+            "database-owner",
+            handler="functions.handlers.aws_database_owner.handler",
             seconds=60,
             megabytes=256,
             grants=[database.grant_password(), database.grant_master_password()],
@@ -271,7 +271,7 @@ class Functions(pulumi.ComponentResource):
             },
         )
         return lambda_.Invocation(
-            f"{self._name}-database-bootstrap-run",
+            f"{self._name}-database-owner-run",
             function_name=function.name,
             input="{}",
             triggers={"host": database.host, "password": database.password_reference},

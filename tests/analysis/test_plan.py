@@ -89,9 +89,9 @@ def test_a_stack_that_does_not_exist_is_refused() -> None:
 def test_a_key_that_the_project_does_not_have_is_refused() -> None:
     """The message lists those that there are."""
     with pytest.raises(
-        PlanError, match=r"--config inference_mode: there is no such key\. There are variant, "
+        PlanError, match=r"--config mode: there is no such key\. There are variant, "
     ):
-        make("local", {"inference_mode": "dedicated"})
+        make("local", {"mode": "dedicated"})
 
 
 def test_an_override_is_a_key_and_a_value() -> None:

@@ -223,18 +223,18 @@ def test_only_the_api_asks_the_worker_and_only_by_the_queue(cloud: Cloud) -> Non
 def test_only_one_function_reads_the_master_users_password_and_may_do_nothing_else(
     cloud: Cloud,
 ) -> None:
-    may = allowed(cloud, "database-bootstrap")
+    may = allowed(cloud, "database-owner")
 
     assert set(may) == NETWORK | LOGS | SECRETS
     assert may["secretsmanager:GetSecretValue"] == {
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:rds",
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:database-role-secret",
     }
-    told = cloud.inputs["functions-database-bootstrap"]["environment"]["variables"]
+    told = cloud.inputs["functions-database-owner"]["environment"]["variables"]
     assert told["MASTER_USER"] == "postgres"
     assert told["DATABASE_USER"] == "summarizer"
     assert (
-        cloud.inputs["functions-database-bootstrap-run"]["triggers"]["password"]
+        cloud.inputs["functions-database-owner-run"]["triggers"]["password"]
         == (told["DATABASE_PASSWORD_SECRET_ARN"])
     )
 

@@ -1,4 +1,4 @@
-"""The tables of cases beside this file, as resources and what is expected of them."""
+"""The tables of cases in `tests/policies`, as resources and their expected violations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ import yaml
 from policies.resource import SECRET, UNKNOWN, Resource
 from tests.support.planned import planned
 
-TABLES = sorted(Path(__file__).parent.glob("*.yaml"))
+TABLES = sorted((Path(__file__).parents[1] / "policies").glob("*.yaml"))
 
 
 @dataclass(frozen=True, kw_only=True)

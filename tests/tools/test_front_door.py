@@ -57,8 +57,8 @@ def test_every_command_has_help(name: str) -> None:
         (["plan", "moon"], "There is no stack 'moon'"),
         (["up", "moon"], f"There is no stack 'moon'. Stacks: {', '.join(stack_names())}."),
         (
-            ["plan", "--config", "inference_mode=x"],
-            "--config inference_mode: there is no such key.",
+            ["plan", "--config", "mode=x"],
+            "--config mode: there is no such key.",
         ),
         (
             ["plan", "--config", "inference_mode=cluster"],

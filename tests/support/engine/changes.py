@@ -160,7 +160,7 @@ CHANGES: dict[str, Change] = {
             "replaced": {REGIONAL, "store-bucket", "store-key", "database-instance"},
             "updated": {
                 "functions-api-policy",
-                "functions-database-bootstrap-policy",
+                "functions-database-owner-policy",
                 "functions-summarize-policy",
                 "functions-sweep-policy",
                 "monitoring-budget",

@@ -13,7 +13,7 @@ import boto3  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
-from functions.handlers import aws_database_bootstrap
+from functions.handlers import aws_database_owner
 from functions.storage.ledger import Ledger
 from tests.support import local
 
@@ -63,7 +63,7 @@ def told(postgres: local.Server, s3: str, monkeypatch: pytest.MonkeyPatch) -> di
     }
     for key, value in environment.items():
         monkeypatch.setenv(key, value)
-    monkeypatch.setattr(aws_database_bootstrap, "trust", lambda _: None)  # there is no TLS here
+    monkeypatch.setattr(aws_database_owner, "trust", lambda _: None)  # there is no TLS here
     return environment
 
 
@@ -71,7 +71,7 @@ def told(postgres: local.Server, s3: str, monkeypatch: pytest.MonkeyPatch) -> di
 async def test_the_role_brings_the_schema_up_to_date_and_is_nobody_else(
     told: dict[str, str], postgres: local.Server
 ) -> None:
-    answer = aws_database_bootstrap.handler({}, None)
+    answer = aws_database_owner.handler({}, None)
 
     role, name = told["DATABASE_USER"], told["DATABASE_NAME"]
     assert answer == {"database": name, "owner": role}
@@ -91,13 +91,13 @@ async def test_the_role_brings_the_schema_up_to_date_and_is_nobody_else(
 def test_it_may_be_repeated_and_a_new_password_takes_the_place_of_the_old(
     told: dict[str, str], postgres: local.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    aws_database_bootstrap.handler({}, None)
+    aws_database_owner.handler({}, None)
     changed = boto3.client("secretsmanager").put_secret_value(
         SecretId=f"{told['DATABASE_NAME']}-role", SecretString="another-one"
     )
     monkeypatch.setenv("DATABASE_PASSWORD_SECRET_ARN", f"{changed['ARN']}:::{changed['VersionId']}")
 
-    aws_database_bootstrap.handler({}, None)
+    aws_database_owner.handler({}, None)
 
     with connected(postgres, "postgres", postgres.admin_password, "postgres") as admin:
         (verifier,) = admin.execute(
