@@ -94,6 +94,9 @@ _FREE = (
 )
 """Beginnings of the types that no cloud bills."""
 
+_HEADROOM = "seamless:kubernetes:Headroom"
+"""Its input `nodes` counts GPU nodes that no other resource of the plan has."""
+
 _NODES = {"aws": (NODE_GROUP, AWS_REGION), "digitalocean": (NODE_POOL, "")}
 """By platform, the type of GPU nodes, and the region where their prices hold."""
 
@@ -106,9 +109,15 @@ def charges(resources: Iterable[Resource]) -> list[Charge]:
     from the `machine` input of this project's components.
     """
     planned = list(resources)
+    machines = list(_machines(planned))
     region = next((_region(r.inputs) for r in planned if r.type == "pulumi:providers:aws"), "")
-    prices = (*PRICES.values(), *_machines(planned))
-    return [
+    prices = (*PRICES.values(), *machines)
+    headroom = [
+        _charge(resource, machines[0], resource.inputs["nodes"])
+        for resource in planned
+        if resource.type == _HEADROOM and resource.inputs["nodes"]
+    ]
+    return headroom + [
         line
         for resource in planned
         if not resource.type.startswith(_FREE) and not _is_paid_through_nodes(resource)
@@ -121,15 +130,19 @@ def _lines(resource: Resource, table: Iterable[Price], region: str) -> Iterator[
         if price is None:
             yield Charge(resource=resource.urn, type=resource.type)
         elif price.per != "nothing":
-            yield Charge(
-                resource=resource.urn,
-                type=resource.type,
-                part=price.part,
-                count=count,
-                usd=price.usd,
-                per=price.per,
-                source=price.origin,
-            )
+            yield _charge(resource, price, count)
+
+
+def _charge(resource: Resource, price: Price, count: int) -> Charge:
+    return Charge(
+        resource=resource.urn,
+        type=resource.type,
+        part=price.part,
+        count=count,
+        usd=price.usd,
+        per=price.per,
+        source=price.origin,
+    )
 
 
 def _is_paid_through_nodes(resource: Resource) -> bool:

@@ -83,10 +83,12 @@ def serving(config: StackConfig, fit: Fit, shared: Sharing) -> ModelSpec:
     )
 
 
-def extras(config: StackConfig) -> ClusterOptions:
+def options(config: StackConfig, fit: Fit) -> ClusterOptions:
     """The parts of the cluster beside the model."""
+    warm = min(config.gpu_minimum + config.gpu_headroom, config.gpu_maximum)
     return ClusterOptions(
         headroom=config.gpu_headroom,
+        headroom_nodes=nodes(fit, warm) - nodes(fit, config.gpu_minimum),
         notebook_people=config.notebook_people,
         prometheus=config.cluster_prometheus,
     )

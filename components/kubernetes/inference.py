@@ -155,6 +155,7 @@ class ClusterInference(pulumi.ComponentResource):
                 model_spec=self._model_spec,
                 namespace=self._namespace,
                 replicas=options.headroom,
+                nodes=options.headroom_nodes,
                 opts=opts,
             )
         if options.notebook_people:

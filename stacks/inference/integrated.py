@@ -71,6 +71,6 @@ def _cluster(config: StackConfig, tags: Sequence[str]) -> Inference:
         sharing=sharing,
         model_spec=serving,
         sizing=fit.text,
-        options=gpu.extras(config),
+        options=gpu.options(config, fit),
         hugging_face_token=config.hugging_face_token,
     )

@@ -55,7 +55,7 @@ def _cluster(
         sharing=sharing,
         model_spec=gpu.serving(config, fit, sharing),
         sizing=fit.text,
-        options=gpu.extras(config),
+        options=gpu.options(config, fit),
         hugging_face_token=config.hugging_face_token,
     )
 

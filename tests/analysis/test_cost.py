@@ -120,3 +120,19 @@ def test_what_is_paid_by_use_has_no_monthly_price_and_is_not_unknown() -> None:
     (line,) = charges([planned("aws:lambda/function:Function", "api")])
 
     assert (line.per, line.usd_month, line.unknown) == ("use", None, False)
+
+
+def test_headroom_costs_the_nodes_that_it_keeps_warm() -> None:
+    """The largest number of replicas limits them."""
+    plans = [
+        make("split", {"inference_mode": "cluster", "gpu_headroom": headroom})
+        for headroom in ("0", "1", "5")
+    ]
+    nodes = [{c.resource: c for c in plan.cost if c.part == "node"} for plan in plans]
+    added = [line.keys() - nodes[0].keys() for line in nodes]
+
+    assert added[0] == set()
+    for of_plan, (urn,) in zip(nodes[1:], added[1:], strict=True):
+        gpu_node = next(c for u, c in of_plan.items() if u.endswith("::cluster-gpu"))
+        assert urn.endswith("seamless:kubernetes:Headroom::model-headroom")
+        assert (of_plan[urn].count, of_plan[urn].usd) == (1, gpu_node.usd)

@@ -49,7 +49,9 @@ def test_a_replica_takes_the_held_place_at_once_and_the_holder_waits(api: Api) -
 
     def room() -> None:
         namespace = IsolatedNamespace("room").namespace
-        Headroom("room", cluster=cluster(), model_spec=SMALL, namespace=namespace, replicas=1)
+        Headroom(
+            "room", cluster=cluster(), model_spec=SMALL, namespace=namespace, replicas=1, nodes=1
+        )
 
     held = deploy(api, room)
     until(lambda: on(api, held, "headroom", "warm-1"), seconds=60)

@@ -35,9 +35,13 @@ class Headroom(pulumi.ComponentResource):
         model_spec: ModelSpec,
         namespace: pulumi.Output[str],
         replicas: int,
+        nodes: int,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("seamless:kubernetes:Headroom", name, None, opts)
+        """Args:
+        nodes: Nodes that the placeholders add; the plan's cost has them.
+        """
+        super().__init__("seamless:kubernetes:Headroom", name, {"nodes": nodes}, opts)
         child = pulumi.ResourceOptions(parent=self)
         priority = kubernetes.scheduling.v1.PriorityClass(
             name,

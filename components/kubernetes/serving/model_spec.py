@@ -58,12 +58,14 @@ class ClusterOptions:
     """Optional parts of a cluster.
 
     Attributes:
-        headroom: Replicas for which a warm node is kept, and paid.
+        headroom: Replicas for which a warm node is kept.
+        headroom_nodes: Nodes that are paid for it beside those of the replicas that always run.
         notebook_people: People who may use notebooks at the same time; 0 installs none.
         prometheus: URL of an existing Prometheus; empty installs one.
     """
 
     headroom: int = 0
+    headroom_nodes: int = 0
     notebook_people: int = 0
     prometheus: str = ""
 

@@ -49,7 +49,7 @@ def planned(spec: ModelSpec, queue: Queue | None = QUEUE) -> list[Resource]:
             prometheus_url="http://prometheus.monitoring.svc:9090",
             queue=queue,
         )
-        Headroom("room", cluster=cluster, model_spec=spec, namespace=namespace, replicas=1)
+        Headroom("room", cluster=cluster, model_spec=spec, namespace=namespace, replicas=1, nodes=1)
 
     return objects(program)
 
