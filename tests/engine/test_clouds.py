@@ -429,4 +429,4 @@ def test_down_that_fails_in_the_middle_is_completed_until_nothing_is_left(
     assert deployment.in_cloud() == set()
     assert deployment.api.namespaces == {}
     assert deployment.clone.state() == []
-    assert "nothing to take down" in deployment.run("down")
+    assert "nothing to destroy" in deployment.run("down")

@@ -184,7 +184,7 @@ def test_processes_that_died_are_drift_and_the_next_up_starts_them_again(
     drifted = clone.run("preview", "--drift", expect=1)
     clone.run("up")
 
-    assert "Stack local is not what its program asks for: 10 unchanged, 3 to update." in drifted
+    assert "Stack local has drifted: 10 unchanged, 3 to update." in drifted
     for name in ("functions-host", "dedicated-server", "database-server"):
         assert name in drifted
     for name, pid in dead.items():
@@ -363,4 +363,4 @@ def test_down_leaves_no_process_no_port_and_no_file(clone: Clone, first_up: str)
     left = {p.name for p in (clone.root / ".seamless").rglob("*") if p.is_file()}
     assert not any(name.startswith(("open-", "local.json")) for name in left)
     assert "passphrase" in left
-    assert "nothing to take down" in clone.run("down", "--yes")
+    assert "nothing to destroy" in clone.run("down", "--yes")

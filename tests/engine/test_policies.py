@@ -42,7 +42,7 @@ def test_an_unprotected_database_is_advised_against_in_dev_and_refused_in_prod(
     assert "advisory X-01 high: database-server: It holds data" in in_dev
     assert "advisory X-01 high: store-folder: It holds data" in in_dev
     assert "Refused by policy: X-01 high: database-server: It holds data" in in_prod
-    assert "remedy: Make the resource with pulumi.ResourceOptions(protect=True)" in in_prod
+    assert "remedy: Create the resource with pulumi.ResourceOptions(protect=True)" in in_prod
     assert "store-folder: It holds data" not in in_prod
     assert "Traceback" not in in_prod
     assert "database-server" not in made
@@ -88,8 +88,8 @@ def test_a_split_stack_with_three_faults_is_refused_by_plan_and_up(tmp_path: Pat
         _spoil(
             copy,
             "components/aws/functions.py",
-            "variables=dict(told)",
-            f'variables={{**told, "INFERENCE_API_KEY": "{KEY}"}}',
+            "variables=dict(variables)",
+            f'variables={{**variables, "INFERENCE_API_KEY": "{KEY}"}}',
         )
         copy.configure("inference_api_key", "configured-key", secret=True)
 
