@@ -65,7 +65,7 @@ def serverless(config: StackConfig) -> ExternalInference | None:
     return found
 
 
-def in_place_of_own(config: StackConfig) -> ExternalInference | None:
+def as_primary(config: StackConfig) -> ExternalInference | None:
     """The serverless endpoint as that of the inference mode, whichever it is."""
     found = serverless(config)
     mode = config.inference_mode
@@ -73,21 +73,21 @@ def in_place_of_own(config: StackConfig) -> ExternalInference | None:
 
 
 def in_order(
-    config: StackConfig, own: Inference | None, *, fallback: Inference | None = None
+    config: StackConfig, primary: Inference | None, *, fallback: Inference | None = None
 ) -> list[Inference]:
     """All endpoints of the stack, in order of preference.
 
     Args:
-        own: That of the inference mode; None where none is configured.
-        fallback: The variant's serverless one, where that is not `own`.
+        primary: That of the inference mode; None if none is configured.
+        fallback: The variant's serverless one, if it is not `primary`.
 
     Raises:
         ConfigError: there is no endpoint of the mode, or no fallback though the config has one.
     """
-    if own is None:
+    if primary is None:
         rule = f"{config.variant} has no {config.inference_mode} endpoint of its own"
         raise ConfigError("inference_url", "not set", rule, "https://inference.do-ai.run/v1")
-    found = [own, *_further(config)]
+    found = [primary, *_further(config)]
     if config.falls_back:
         if fallback is None:
             rule = f"there is no serverless endpoint beside the {config.inference_mode} one"

@@ -12,7 +12,7 @@ from components.local.inference import LocalInference
 from components.local.object_store import Store
 from components.local.server import PROJECT
 from stacks.config import StackConfig
-from stacks.endpoints import LAST, in_order, in_place_of_own
+from stacks.endpoints import LAST, as_primary, in_order
 from stacks.errors import ConfigError
 from stacks.outputs import Outputs
 
@@ -54,7 +54,7 @@ def _inference(config: StackConfig, folder: Path) -> Sequence[Inference]:
     if mode == "cluster":
         rule = "local has no GPU node pool: it has serverless and dedicated"
         raise ConfigError("inference_mode", "'cluster'", rule, "serverless")
-    if configured := in_place_of_own(config):
+    if configured := as_primary(config):
         return in_order(config, configured)
     fallback = (
         LocalInference("serverless", folder=folder, order=LAST) if config.falls_back else None

@@ -9,7 +9,7 @@ from components.aws.network import Network
 from components.contracts import Inference
 from stacks import gpu
 from stacks.config import StackConfig
-from stacks.endpoints import in_order, in_place_of_own, provider, serverless
+from stacks.endpoints import as_primary, in_order, provider, serverless
 from stacks.errors import ConfigError
 
 
@@ -22,7 +22,7 @@ def endpoints(
         return in_order(config, primary, fallback=serverless(config))
     if config.inference_mode == "dedicated" and provider(config):
         _require_own_deployment(config)
-    return in_order(config, in_place_of_own(config))
+    return in_order(config, as_primary(config))
 
 
 def _cluster(
