@@ -11,7 +11,7 @@ _MOST_NODES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ask:
+class Requirement:
     """A request for a machine; the fields are the arguments of `sizing.right_sizing.size`."""
 
     model: Model
@@ -23,7 +23,7 @@ class Ask:
             f"{self.model.name} for {self.concurrency} requests of {self.context_tokens:,} tokens"
         )
 
-    def on(self, row: Machine, tensor_parallel: int, nodes: int) -> Fit:
+    def estimate(self, row: Machine, tensor_parallel: int, nodes: int) -> Fit:
         """The memory of a server of that size."""
         return arithmetic(
             self.model,
@@ -36,7 +36,7 @@ class Ask:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refusal:
+class Rejection:
     """A machine that does not hold the model; without `fit` where memory is not the reason."""
 
     machine: Machine
@@ -44,48 +44,52 @@ class Refusal:
     fit: Fit | None = None
 
 
-def answers(ask: Ask, rows: tuple[Machine, ...]) -> tuple[tuple[Fit, ...], tuple[Refusal, ...]]:
+def placements(
+    required: Requirement, rows: tuple[Machine, ...]
+) -> tuple[tuple[Fit, ...], tuple[Rejection, ...]]:
     """The fits, cheapest first and unknown prices last, and the refusals.
 
     Several machines share a model only where no single one holds one request: more requests need
     more replicas, not a larger server.
     """
-    if ask.context_tokens > ask.model.context_tokens:
-        reason = f"{ask.model.name} reads {ask.model.context_tokens:,} tokens at most"
-        return (), tuple(Refusal(machine=row, reason=reason) for row in rows)
-    tried = [_on_one(ask, row) for row in rows]
+    if required.context_tokens > required.model.context_tokens:
+        reason = f"{required.model.name} reads {required.model.context_tokens:,} tokens at most"
+        return (), tuple(Rejection(machine=row, reason=reason) for row in rows)
+    tried = [_on_one(required, row) for row in rows]
     fits = [answer for answer in tried if isinstance(answer, Fit)]
-    refusals = tuple(answer for answer in tried if isinstance(answer, Refusal))
+    refusals = tuple(answer for answer in tried if isinstance(answer, Rejection))
     if not fits and not any(r.fit and r.fit.max_concurrency for r in refusals):
-        fits = [fit for row in rows for fit in _on_several(ask, row)]
+        fits = [fit for row in rows for fit in _on_several(required, row)]
     return tuple(sorted(fits, key=_cost)), refusals
 
 
-def _on_one(ask: Ask, row: Machine) -> Fit | Refusal:
+def _on_one(required: Requirement, row: Machine) -> Fit | Rejection:
     """The smallest server on the machine that holds the request."""
     reason = _unsuited(gpu(row.gpu))
     if reason:
-        return Refusal(machine=row, reason=reason)
-    tried = [ask.on(row, parallel, 1) for parallel in _tensor_parallel(ask.model, row)]
+        return Rejection(machine=row, reason=reason)
+    tried = [
+        required.estimate(row, parallel, 1) for parallel in _tensor_parallel(required.model, row)
+    ]
     for fit in tried:
-        if fit.max_concurrency >= ask.concurrency:
+        if fit.max_concurrency >= required.concurrency:
             return fit
     best = max(tried, key=lambda fit: (fit.max_concurrency, fit.available_bytes))
-    return Refusal(
+    return Rejection(
         machine=row,
-        reason=f"room for {best.max_concurrency} requests of {ask.context_tokens:,} tokens",
+        reason=f"room for {best.max_concurrency} requests of {required.context_tokens:,} tokens",
         fit=best,
     )
 
 
-def _on_several(ask: Ask, row: Machine) -> Iterator[Fit]:
+def _on_several(required: Requirement, row: Machine) -> Iterator[Fit]:
     """The fewest machines with a network between them that hold it, all of their GPUs in use."""
     if row.count < 8 or not row.fabric or _unsuited(gpu(row.gpu)):
         return
-    parallel = max(_tensor_parallel(ask.model, row))
+    parallel = max(_tensor_parallel(required.model, row))
     for nodes in range(2, _MOST_NODES + 1):
-        fit = ask.on(row, parallel, nodes)
-        if fit.max_concurrency >= ask.concurrency:
+        fit = required.estimate(row, parallel, nodes)
+        if fit.max_concurrency >= required.concurrency:
             yield fit
             return
 

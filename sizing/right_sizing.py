@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sizing.machines import Machine
 from sizing.memory import Fit
 from sizing.models import MODELS, Model, model
-from sizing.placement import Ask, Refusal, answers
+from sizing.placement import Rejection, Requirement, placements
 
 _CONTEXT_STEP = 1024
 
@@ -22,7 +22,7 @@ class Sizing:
     context_tokens: int
     concurrency: int
     fits: tuple[Fit, ...]
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[Rejection, ...]
 
     @property
     def chosen(self) -> Fit:
@@ -63,7 +63,7 @@ class DoesNotFit(ValueError):  # noqa: N818
         choices: The nearest changes that do fit, nearest first.
     """
 
-    def __init__(self, message: str, refusals: tuple[Refusal, ...], choices: tuple[Choice, ...]):
+    def __init__(self, message: str, refusals: tuple[Rejection, ...], choices: tuple[Choice, ...]):
         super().__init__(message)
         self.refusals = refusals
         self.choices = choices
@@ -88,7 +88,7 @@ def size(
         DoesNotFit: No allowed machine holds it.
         ValueError: A number is below 1, or `gpu_or_machine` is not among the machines.
     """
-    ask = Ask(
+    required = Requirement(
         model=model(wanted) if isinstance(wanted, str) else wanted,
         context_tokens=_positive("gpu_context_tokens", context_tokens, such_as=32_768),
         concurrency=_positive("gpu_concurrency", concurrency, such_as=8),
@@ -97,14 +97,14 @@ def size(
     if not candidates:
         raise ValueError("Right-sizing needs at least one machine to choose from; it got none.")
     allowed = tuple(row for row in candidates if gpu_or_machine in (None, row.gpu, row.slug))
-    fits, refusals = answers(ask, allowed)
+    fits, refusals = placements(required, allowed)
     if not fits:
-        choices = tuple(_choices(ask, allowed, candidates))
+        choices = tuple(_choices(required, allowed, candidates))
         raise DoesNotFit(
-            _message(ask, gpu_or_machine, candidates, refusals, choices), refusals, choices
+            _message(required, gpu_or_machine, candidates, refusals, choices), refusals, choices
         )
     return Sizing(
-        model=ask.model,
+        model=required.model,
         context_tokens=context_tokens,
         concurrency=concurrency,
         fits=fits,
@@ -113,47 +113,57 @@ def size(
 
 
 def _choices(
-    ask: Ask, allowed: tuple[Machine, ...], candidates: tuple[Machine, ...]
+    required: Requirement, allowed: tuple[Machine, ...], candidates: tuple[Machine, ...]
 ) -> Iterator[Choice]:
     """Changes that fit: another machine, a smaller request, or both."""
     near = [
-        *(_choice("another machine", ask, candidates, allowed) if allowed != candidates else ()),
-        *_smaller(ask, allowed, allowed),
+        *(
+            _choice("another machine", required, candidates, allowed)
+            if allowed != candidates
+            else ()
+        ),
+        *_smaller(required, allowed, allowed),
     ]
-    yield from near or _smaller(ask, candidates, allowed)
+    yield from near or _smaller(required, candidates, allowed)
 
 
-def _smaller(ask: Ask, rows: tuple[Machine, ...], allowed: tuple[Machine, ...]) -> Iterator[Choice]:
-    def fits(question: Ask) -> bool:
-        return bool(answers(question, rows)[0])
+def _smaller(
+    required: Requirement, rows: tuple[Machine, ...], allowed: tuple[Machine, ...]
+) -> Iterator[Choice]:
+    def fits(question: Requirement) -> bool:
+        return bool(placements(question, rows)[0])
 
-    fewer = _most(lambda n: fits(replace(ask, concurrency=n)), ask.concurrency - 1)
+    fewer = _most(lambda n: fits(replace(required, concurrency=n)), required.concurrency - 1)
     if fewer:
         yield from _choice(
             "fewer requests at once",
-            replace(ask, concurrency=fewer),
+            replace(required, concurrency=fewer),
             rows,
             allowed,
             gpu_concurrency=fewer,
         )
-    longest = min(ask.context_tokens - 1, ask.model.context_tokens)
+    longest = min(required.context_tokens - 1, required.model.context_tokens)
     steps = _most(
-        lambda n: fits(replace(ask, context_tokens=n * _CONTEXT_STEP)), longest // _CONTEXT_STEP
+        lambda n: fits(replace(required, context_tokens=n * _CONTEXT_STEP)),
+        longest // _CONTEXT_STEP,
     )
     if steps:
         tokens = steps * _CONTEXT_STEP
         yield from _choice(
             "a shorter context",
-            replace(ask, context_tokens=tokens),
+            replace(required, context_tokens=tokens),
             rows,
             allowed,
             gpu_context_tokens=tokens,
         )
     for other in MODELS.values():
-        if other.base == ask.model.base and other.resident_bytes < ask.model.resident_bytes:
+        if (
+            other.base == required.model.base
+            and other.resident_bytes < required.model.resident_bytes
+        ):
             yield from _choice(
                 f"{other.format} weights",
-                replace(ask, model=other),
+                replace(required, model=other),
                 rows,
                 allowed,
                 gpu_model=other.name,
@@ -162,13 +172,13 @@ def _smaller(ask: Ask, rows: tuple[Machine, ...], allowed: tuple[Machine, ...]) 
 
 def _choice(
     what: str,
-    ask: Ask,
+    required: Requirement,
     rows: tuple[Machine, ...],
     allowed: tuple[Machine, ...],
     **settings: object,
 ) -> Iterator[Choice]:
     """The cheapest machine for the changed request, if there is one."""
-    fits, _ = answers(ask, rows)
+    fits, _ = placements(required, rows)
     if fits:
         changed = {key: str(value) for key, value in settings.items()}
         if fits[0].machine not in allowed:
@@ -189,10 +199,10 @@ def _most(holds: Callable[[int], bool], most: int) -> int:
 
 
 def _message(
-    ask: Ask,
+    required: Requirement,
     name: str | None,
     candidates: tuple[Machine, ...],
-    refusals: tuple[Refusal, ...],
+    refusals: tuple[Rejection, ...],
     choices: tuple[Choice, ...],
 ) -> str:
     where = f"on gpu_type {name}" if name else f"any of {len(refusals)} machines"
@@ -202,7 +212,7 @@ def _message(
         default=None,
     )
     reasons = sorted({refusal.reason for refusal in refusals if not refusal.fit})
-    parts = [f"{ask} does not fit {where}.", *(f"{reason}." for reason in reasons)]
+    parts = [f"{required} does not fit {where}.", *(f"{reason}." for reason in reasons)]
     if not refusals:
         known = ", ".join(sorted({row.gpu for row in candidates}))
         parts = [

@@ -30,7 +30,7 @@ class Section:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refusal:
+class RefusedMode:
     """An inference mode that a stack does not offer, and the reason."""
 
     stack: str
@@ -39,7 +39,7 @@ class Refusal:
 
 
 def render(
-    sections: Sequence[Section], refusals: Sequence[Refusal] = (), *, against: str = ""
+    sections: Sequence[Section], refusals: Sequence[RefusedMode] = (), *, against: str = ""
 ) -> str:
     """The whole text: first the data that would be lost, then a section for each plan.
 

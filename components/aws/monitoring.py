@@ -17,7 +17,7 @@ _GIB = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class AlarmRule:
     """An alarm on a CloudWatch metric.
 
     Attributes:
@@ -37,7 +37,7 @@ class Rule:
     why: str
 
 
-_DEAD = Rule(
+_DEAD = AlarmRule(
     name="dead-letters",
     namespace="AWS/SQS",
     metric="ApproximateNumberOfMessagesVisible",
@@ -45,7 +45,7 @@ _DEAD = Rule(
     above=0,
     why="The worker failed five times to record an arrival; the sweep processes its document.",
 )
-_OLD = Rule(
+_OLD = AlarmRule(
     name="oldest-arrival",
     namespace="AWS/SQS",
     metric="ApproximateAgeOfOldestMessage",
@@ -53,7 +53,7 @@ _OLD = Rule(
     above=900,
     why="Arrivals wait for more than 15 minutes: the worker is too slow or does not run.",
 )
-_ERRORS = Rule(
+_ERRORS = AlarmRule(
     name="errors",
     namespace="AWS/Lambda",
     metric="Errors",
@@ -61,7 +61,7 @@ _ERRORS = Rule(
     above=0,
     why="The function raised an error, timed out or ran out of memory; see its log.",
 )
-_THROTTLES = Rule(
+_THROTTLES = AlarmRule(
     name="throttles",
     namespace="AWS/Lambda",
     metric="Throttles",
@@ -70,7 +70,7 @@ _THROTTLES = Rule(
     why="The account's concurrency limit of Lambda is reached; request a higher quota from AWS.",
 )
 _DATABASE = [
-    Rule(
+    AlarmRule(
         name="database-processor",
         namespace="AWS/RDS",
         metric="CPUUtilization",
@@ -79,7 +79,7 @@ _DATABASE = [
         minutes=15,
         why="CPU is above 80 % for 15 minutes; take a larger instance if it lasts.",
     ),
-    Rule(
+    AlarmRule(
         name="database-storage",
         namespace="AWS/RDS",
         metric="FreeStorageSpace",
@@ -87,7 +87,7 @@ _DATABASE = [
         below=4 * _GIB,
         why="Less than 4 GiB are free; RDS extends the storage up to 100 GiB.",
     ),
-    Rule(
+    AlarmRule(
         name="database-connections",
         namespace="AWS/RDS",
         metric="DatabaseConnections",
@@ -157,7 +157,7 @@ class Monitoring(pulumi.ComponentResource):
                 endpoint=alert_email,
                 opts=child,
             )
-        watched: list[tuple[str, Rule, Mapping[str, pulumi.Input[str]]]] = [
+        watched: list[tuple[str, AlarmRule, Mapping[str, pulumi.Input[str]]]] = [
             ("", _DEAD, {"QueueName": arrivals.dead_letters_name}),
             ("", _OLD, {"QueueName": arrivals.name}),
             *(
@@ -199,7 +199,9 @@ class Monitoring(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def dashboard(region: str, rules: Sequence[Rule], dimensions: Sequence[Mapping[str, str]]) -> str:
+def dashboard(
+    region: str, rules: Sequence[AlarmRule], dimensions: Sequence[Mapping[str, str]]
+) -> str:
     """A dashboard's body as JSON: one graph per metric, four in a row of 24 columns."""
     series: dict[tuple[str, str, str], list[list[str]]] = {}
     for rule, where in zip(rules, dimensions, strict=True):
@@ -231,7 +233,7 @@ def dashboard(region: str, rules: Sequence[Rule], dimensions: Sequence[Mapping[s
 
 def _alarm(
     name: str,
-    rule: Rule,
+    rule: AlarmRule,
     dimensions: Mapping[str, pulumi.Input[str]],
     topic: sns.Topic,
     opts: pulumi.ResourceOptions,

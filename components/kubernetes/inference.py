@@ -10,7 +10,7 @@ from components.kubernetes.addons import AddOns
 from components.kubernetes.base.namespace import IsolatedNamespace
 from components.kubernetes.monitoring.monitoring import Monitoring
 from components.kubernetes.monitoring.replica_monitor import REPLICA_MONITOR, ReplicaMonitor
-from components.kubernetes.scheduling.autoscaling import Autoscaling, Queue
+from components.kubernetes.scheduling.autoscaling import Autoscaling, QueueMetrics
 from components.kubernetes.scheduling.gpu_sharing import Sharing
 from components.kubernetes.scheduling.headroom import Headroom
 from components.kubernetes.scheduling.notebooks import Notebooks
@@ -178,7 +178,7 @@ class ClusterInference(pulumi.ComponentResource):
             opts=opts,
         )
 
-    def enable_autoscaling(self, name: str, queue: Queue) -> None:
+    def enable_autoscaling(self, name: str, queue: QueueMetrics) -> None:
         """Scale the replicas by their load and by the application's queue."""
         Autoscaling(
             name,
@@ -193,7 +193,7 @@ class ClusterInference(pulumi.ComponentResource):
 
 def enable_autoscaling(endpoints: Sequence[Inference], functions: Functions) -> None:
     """Scale every endpoint in a cluster by the application's queue; others need nothing."""
-    queue = Queue(
+    queue = QueueMetrics(
         url=pulumi.Output.concat(functions.page_url, "metrics"), token=functions.api_token
     )
     for endpoint in endpoints:

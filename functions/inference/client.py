@@ -84,7 +84,7 @@ class Completion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refusal:
+class FailedCall:
     """A call without an answer.
 
     Attributes:
@@ -123,12 +123,12 @@ class Client:
 
     async def ask(
         self, messages: list[dict[str, str]], *, deadline: float, **options: Any
-    ) -> Completion | Refusal:
+    ) -> Completion | FailedCall:
         """Send one request, with `deadline` by `time.monotonic`, and record it in the breaker."""
         if time.monotonic() >= deadline:
             return self._late()
         body = {"model": self.endpoint.model, "messages": messages, "temperature": 0, **options}
-        outcome: Completion | Refusal
+        outcome: Completion | FailedCall
         called = False
         try:
             # The deadline includes the wait for a slot; asyncio uses the monotonic clock.
@@ -148,18 +148,18 @@ class Client:
             outcome = self._unavailable(f"is unreachable ({type(error).__name__})")
         else:
             outcome = self._parse(response, content)
-        down = isinstance(outcome, Refusal) and outcome.failure.retryable and not outcome.busy
+        down = isinstance(outcome, FailedCall) and outcome.failure.retryable and not outcome.busy
         if called:
             self.breaker.record(good=not down)
         return outcome
 
-    def paused(self) -> Refusal:
+    def paused(self) -> FailedCall:
         """The refusal of a call while the breaker is open."""
         wait = self.breaker.retry_after
         refusal = self._unavailable(f"failed too often and is paused for {wait:.0f} seconds", wait)
         return replace(refusal, called=False)
 
-    def _parse(self, response: httpx.Response, content: bytes) -> Completion | Refusal:
+    def _parse(self, response: httpx.Response, content: bytes) -> Completion | FailedCall:
         if response.status_code != 200:
             return self._refusal(response, content)
         try:
@@ -176,20 +176,20 @@ class Client:
             replica=answered_by(response.headers),
         )
 
-    def _refusal(self, response: httpx.Response, content: bytes) -> Refusal:
+    def _refusal(self, response: httpx.Response, content: bytes) -> FailedCall:
         status, detail, url = response.status_code, self._detail(content), self.endpoint.url
         if status in _RETRYABLE or status >= 500:
             after = retry_after(response.headers.get("Retry-After"))
             return self._unavailable(f"answered {status}{detail}", after, busy=status == 429)
         if status in (401, 403):
-            return Refusal(
+            return FailedCall(
                 failure=Failure(
                     Code.INFERENCE_UNAUTHORIZED,
                     f"The inference endpoint {url} rejected the API key ({status}){detail}.",
                     f"Set a valid key: pulumi config set --secret {self._config('api_key')} ...",
                 )
             )
-        return Refusal(
+        return FailedCall(
             failure=Failure(
                 Code.INFERENCE_REJECTED,
                 f"The inference endpoint {url} rejected the request ({status}){detail}.",
@@ -220,7 +220,7 @@ class Client:
 
     def _unavailable(
         self, problem: str, after: float | None = None, *, busy: bool = False
-    ) -> Refusal:
+    ) -> FailedCall:
         failure = Failure(
             Code.INFERENCE_UNAVAILABLE,
             f"The inference endpoint {self.endpoint.url} {problem}.",
@@ -228,16 +228,16 @@ class Client:
             retryable=True,
             retry_after=after,
         )
-        return Refusal(failure=failure, busy=busy)
+        return FailedCall(failure=failure, busy=busy)
 
-    def _late(self) -> Refusal:
+    def _late(self) -> FailedCall:
         failure = Failure(
             Code.DEADLINE_EXCEEDED,
             f"The summary was not ready within {self._document_deadline:g} seconds.",
             "It is retried automatically; a faster model or endpoint helps.",
             retryable=True,
         )
-        return Refusal(failure=failure, elsewhere=False)
+        return FailedCall(failure=failure, elsewhere=False)
 
 
 def retry_after(value: str | None) -> float | None:

@@ -8,7 +8,7 @@ import pytest
 from analysis.cost import Charge
 from analysis.diff import Change, difference
 from analysis.plan import Plan, make
-from analysis.render.markdown import Refusal, Section, render
+from analysis.render.markdown import RefusedMode, Section, render
 from analysis.replacement import REPLACING, replaces
 from policies.common.stateful import STATEFUL
 from policies.evaluation import Violation
@@ -164,7 +164,7 @@ def test_a_mandatory_verdict_stands_open_and_advice_is_folded() -> None:
 def test_inference_modes_that_say_the_same_share_a_section_and_a_refusal_has_its_reason() -> None:
     """The comment of three stacks on three inference modes stays short."""
     sections = [Section(plan=plan(STACK)), Section(plan=plan(STACK, inference_mode="dedicated"))]
-    refusal = Refusal(
+    refusal = RefusedMode(
         stack="local", inference_mode="cluster", reason="one machine offers\nno GPU | pool"
     )
 

@@ -17,7 +17,7 @@ from typing import Any, get_args
 from analysis.cost import Charge
 from analysis.diff import difference
 from analysis.plan import Plan, make, parse_overrides
-from analysis.render.markdown import Refusal, Section, render
+from analysis.render.markdown import RefusedMode, Section, render
 from functions.inference.endpoint import InferenceMode
 from policies.resource import Resource
 from stacks.errors import ConfigError
@@ -38,25 +38,27 @@ Former = Mapping[tuple[str, str], FormerPlan]
 """Earlier plans by stack and inference mode."""
 
 
-def make_one(stack: str, config: Sequence[str]) -> tuple[list[Plan], list[Refusal]]:
+def make_one(stack: str, config: Sequence[str]) -> tuple[list[Plan], list[RefusedMode]]:
     """The plan of one stack, with config overrides as `KEY=VALUE`."""
     return [make(stack, parse_overrides(config))], []
 
 
-def make_all(config: Sequence[str]) -> tuple[list[Plan], list[Refusal]]:
+def make_all(config: Sequence[str]) -> tuple[list[Plan], list[RefusedMode]]:
     """The plan of every stack in every inference mode, and the modes that are not offered."""
     plans, refusals = [], []
     for stack, inference_mode in _combinations(stack_names()):
         try:
             plans.append(make(stack, {**parse_overrides(config), "inference_mode": inference_mode}))
         except ConfigError as error:
-            refusals.append(Refusal(stack=stack, inference_mode=inference_mode, reason=str(error)))
+            refusals.append(
+                RefusedMode(stack=stack, inference_mode=inference_mode, reason=str(error))
+            )
     return plans, refusals
 
 
 def as_markdown(
     plans: Sequence[Plan],
-    refusals: Sequence[Refusal],
+    refusals: Sequence[RefusedMode],
     config: Sequence[str],
     *,
     against: str = "",

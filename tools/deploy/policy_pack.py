@@ -17,7 +17,7 @@ _SEVERITY = {rule.id: rule.severity for rule in RULES}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Violation:
+class ReportedViolation:
     """One violation of a rule, reported by the engine."""
 
     id: str
@@ -35,7 +35,7 @@ class Violation:
 class Violations:
     """Collects the violations in the engine's events, without duplicates."""
 
-    found: dict[Violation, None] = field(default_factory=dict)
+    found: dict[ReportedViolation, None] = field(default_factory=dict)
 
     def __call__(self, event: EngineEvent) -> None:
         """Take one event of the engine."""
@@ -43,7 +43,7 @@ class Violations:
             return
         # The rule's title, then what `policies.pack` reports: the message and the remedy.
         _, message, remedy = [*reported.message.strip().splitlines(), "", ""][:3]
-        violation = Violation(
+        violation = ReportedViolation(
             id=reported.policy_name,
             resource=logical_name(reported.resource_urn or "the stack"),
             message=message,

@@ -12,7 +12,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 HEADER = b"x-replica"
 
 
-class Replica:
+class ReplicaHeader:
     """Adds the pod's name, `POD_NAME`, to the responses of an application."""
 
     def __init__(self, app: Application) -> None:

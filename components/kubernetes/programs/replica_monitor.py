@@ -153,7 +153,7 @@ class Kubernetes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class ModelClient:
     """A client of the replicas of one model, which listen at the same port with the same key."""
 
     port: int
@@ -182,7 +182,7 @@ class ReplicaMonitor:
     """Tests all replicas of one model."""
 
     kubernetes: Kubernetes
-    model: Model
+    model: ModelClient
     selector: str
     config_map: str
     clock: Callable[[], float] = time.time
@@ -326,7 +326,7 @@ def main() -> None:
     host, port = env["KUBERNETES_SERVICE_HOST"], int(env["KUBERNETES_SERVICE_PORT"])
     monitor = ReplicaMonitor(
         kubernetes=Kubernetes(host, port, Path(env["SERVICE_ACCOUNT"])),
-        model=Model(port=int(env["MODEL_PORT"]), name=env["MODEL"], key=env["MODEL_KEY"]),
+        model=ModelClient(port=int(env["MODEL_PORT"]), name=env["MODEL"], key=env["MODEL_KEY"]),
         selector=env["REPLICA_SELECTOR"],
         config_map=env["STATE_CONFIG_MAP"],
     )

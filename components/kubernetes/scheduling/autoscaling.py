@@ -51,7 +51,7 @@ FAILURES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Queue:
+class QueueMetrics:
     """The application's queue of documents, which exists without any replica.
 
     Attributes:
@@ -81,7 +81,7 @@ class Autoscaling(pulumi.ComponentResource):
         server: ModelServer,
         namespace: pulumi.Output[str],
         prometheus_url: pulumi.Input[str],
-        queue: Queue | None = None,
+        queue: QueueMetrics | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
@@ -191,7 +191,7 @@ def load_triggers(model_spec: ModelSpec, *, namespace: str, prometheus_url: str)
 
 def _queue_trigger(
     name: str,
-    queue: Queue,
+    queue: QueueMetrics,
     model_spec: ModelSpec,
     namespace: pulumi.Output[str],
     opts: pulumi.ResourceOptions,

@@ -179,7 +179,7 @@ def arguments(model_spec: ModelSpec, path: str) -> list[str]:
         "--safetensors-load-strategy=eager",
         f"--shutdown-timeout={DRAIN_SECONDS}",
         "--disable-fastapi-docs",
-        "--middleware=replica.Replica",
+        "--middleware=replica.ReplicaHeader",
     ]
 
 

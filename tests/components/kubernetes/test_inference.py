@@ -302,7 +302,7 @@ def test_the_smoke_test_goes_through_the_gateway_with_its_key_in_a_file() -> Non
 
 
 def test_every_answer_names_its_replica() -> None:
-    assert "--middleware=replica.Replica" in server()["args"]
+    assert "--middleware=replica.ReplicaHeader" in server()["args"]
     env = {variable["name"]: variable for variable in server()["env"]}
     assert env["POD_NAME"]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
     mounted = one(planned(), "ConfigMap", "model-server-middleware")["data"]

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from components.kubernetes.programs.replica import Replica
+from components.kubernetes.programs.replica import ReplicaHeader
 
 
 async def _stream() -> AsyncIterator[str]:
@@ -34,7 +34,7 @@ def test_every_response_names_the_pod_and_is_otherwise_unchanged(
     monkeypatch: pytest.MonkeyPatch, path: str, status: int, text: str
 ) -> None:
     monkeypatch.setenv("POD_NAME", "model-server-7f9c-x2x4z")
-    server = Replica(Starlette(routes=[Route("/answer", _answer), Route("/tokens", _tokens)]))
+    server = ReplicaHeader(Starlette(routes=[Route("/answer", _answer), Route("/tokens", _tokens)]))
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app=server)

@@ -21,7 +21,7 @@ from components.kubernetes.programs.replica_monitor import (
     INTERVAL_SECONDS,
     OUT_SECONDS,
     SERVES,
-    Model,
+    ModelClient,
     ReplicaMonitor,
     serve,
 )
@@ -252,7 +252,7 @@ def test_a_pod_that_is_not_ready_or_is_terminating_is_not_tested() -> None:
 
 
 @contextmanager
-def replying(status: int, body: object) -> Iterator[tuple[Model, list[tuple[str, str, Any]]]]:
+def replying(status: int, body: object) -> Iterator[tuple[ModelClient, list[tuple[str, str, Any]]]]:
     """A replica with a fixed answer, and the requests that it got."""
     asked: list[tuple[str, str, Any]] = []
 
@@ -272,7 +272,7 @@ def replying(status: int, body: object) -> Iterator[tuple[Model, list[tuple[str,
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield Model(port=server.server_port, name="llama", key=KEY), asked
+            yield ModelClient(port=server.server_port, name="llama", key=KEY), asked
         finally:
             server.shutdown()
 
@@ -308,14 +308,14 @@ def test_a_closed_port_is_unreachable() -> None:
 
 
 def test_the_key_is_not_in_the_repr() -> None:
-    assert KEY not in repr(Model(port=1, name="llama", key=KEY))
+    assert KEY not in repr(ModelClient(port=1, name="llama", key=KEY))
 
 
 @pytest.fixture
 def served() -> Iterator[tuple[World, httpx.Client]]:
     """A monitor before its first round, and a client of it."""
     world = World(a=["good"], b=["wrong"])
-    world.monitor.model = Model(port=1, name="llama", key=KEY)
+    world.monitor.model = ModelClient(port=1, name="llama", key=KEY)
     server = serve(world.monitor, 0)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}") as client:
@@ -347,7 +347,7 @@ def test_verdicts_need_the_key_and_a_first_round(served: tuple[World, httpx.Clie
 
     world.monitor.model = world.answers  # type: ignore[assignment]
     world.round()
-    world.monitor.model = Model(port=1, name="llama", key=KEY)
+    world.monitor.model = ModelClient(port=1, name="llama", key=KEY)
 
     assert client.get("/healthz").status_code == 200
     assert client.get("/replicas", headers=key).json() == {

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from components.kubernetes.base.namespace import IsolatedNamespace
-from components.kubernetes.scheduling.autoscaling import Autoscaling, Queue
+from components.kubernetes.scheduling.autoscaling import Autoscaling, QueueMetrics
 from components.kubernetes.scheduling.headroom import Headroom
 from components.kubernetes.serving.gateway import GATEWAY
 from components.kubernetes.serving.model_server import PRIORITY, ModelServer
@@ -17,11 +17,11 @@ from components.kubernetes.serving.weights import Weights
 from policies.resource import SECRET, Resource
 from tests.support.accounts.kubernetes import SMALL, WIDE, described, manifest, objects
 
-QUEUE = Queue(url="https://app.example/metrics", token="t0ken")
+QUEUE = QueueMetrics(url="https://app.example/metrics", token="t0ken")
 ASLEEP = replace(SMALL, minimum=0, maximum=3)
 
 
-def planned(spec: ModelSpec, queue: Queue | None = QUEUE) -> list[Resource]:
+def planned(spec: ModelSpec, queue: QueueMetrics | None = QUEUE) -> list[Resource]:
     def program() -> None:
         cluster = described()
         namespace = IsolatedNamespace("model").namespace
