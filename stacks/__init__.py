@@ -1,4 +1,4 @@
-"""What can be deployed: one file per variant, with the same steps in the same order."""
+"""What can be deployed: one file per variant, with the same parts under the same names."""
 
 from importlib import import_module
 from types import ModuleType

@@ -82,9 +82,10 @@ class StackConfig(Struct, frozen=True, kw_only=True):
     pulumi config set --secret --path 'inference_endpoint_keys.spare'."""
     fallback: Literal["none", "serverless"] = "none"
     """Endpoint that is called when a dedicated or cluster endpoint fails; serverless is the
-    variant's own."""
+    variant's own. Not with dedicated at split, nor at local with inference_url, where that URL takes
+    its place: use inference_endpoints."""
     gpu_model: Annotated[str, _one_of(MODELS)] = "gpt-oss-120b"
-    """Model on own GPUs (cluster, and dedicated at DigitalOcean)."""
+    """Model on your own GPUs (cluster, and dedicated at DigitalOcean)."""
     gpu_type: str = ""
     """GPU or machine for the model. Empty: the cheapest that fits."""
     gpu_context_tokens: ContextTokens = 32_768
@@ -155,7 +156,7 @@ class StackConfig(Struct, frozen=True, kw_only=True):
 
     @property
     def falls_back(self) -> bool:
-        """True when a serverless endpoint answers for the mode's own."""
+        """True when a serverless endpoint is called after the primary one fails."""
         return self.fallback == "serverless" and self.inference_mode != "serverless"
 
     def region_among(self, offered: Collection[str], default: str, rule: str) -> str:

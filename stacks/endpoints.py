@@ -23,7 +23,7 @@ def provider(config: StackConfig) -> str:
     return config.inference_provider or PROVIDER.get(config.variant, "")
 
 
-def serverless(config: StackConfig) -> ExternalInference | None:
+def configured_endpoint(config: StackConfig) -> ExternalInference | None:
     """The endpoint at `inference_url`, else the provider's, else None.
 
     None, too, where it has no key and is not called: the mode runs a model of its own and there is
@@ -66,8 +66,8 @@ def serverless(config: StackConfig) -> ExternalInference | None:
 
 
 def as_primary(config: StackConfig) -> ExternalInference | None:
-    """The serverless endpoint as that of the inference mode, whichever it is."""
-    found = serverless(config)
+    """The configured endpoint with the name of the inference mode."""
+    found = configured_endpoint(config)
     mode = config.inference_mode
     return None if found is None else replace(found, name=mode, inference_mode=mode)
 
@@ -87,7 +87,7 @@ def in_order(
     if primary is None:
         rule = f"{config.variant} has no {config.inference_mode} endpoint of its own"
         raise ConfigError("inference_url", "not set", rule, "https://inference.do-ai.run/v1")
-    found = [primary, *_further(config)]
+    found = [primary, *_additional(config)]
     if config.falls_back:
         if fallback is None:
             rule = f"there is no serverless endpoint beside the {config.inference_mode} one"
@@ -98,7 +98,7 @@ def in_order(
     return sorted(found, key=lambda endpoint: endpoint.order)
 
 
-def _further(config: StackConfig) -> list[ExternalInference]:
+def _additional(config: StackConfig) -> list[ExternalInference]:
     """The endpoints of `inference_endpoints` with their keys, which `read` has checked."""
     keys = config.inference_endpoint_keys
     if keys is None:

@@ -23,7 +23,7 @@ class Queue(pulumi.ComponentResource):
     """The queue that a bucket notifies (SQS).
 
     Creates:
-    - a queue that only the bucket may send to
+    - a queue that the bucket and, for retries, the `api` function send to
     - a dead-letter queue for messages that were received `MAX_RECEIVES` times
     """
 

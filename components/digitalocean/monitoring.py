@@ -21,7 +21,7 @@ class Monitoring(pulumi.ComponentResource):
     - an uptime check of `/healthz` from three regions
     - alerts of the check and of the database's CPU, memory and disk, if `alert_email` is set
 
-    A seam: DigitalOcean has no API for billing alerts. They are set in the control panel.
+    Limitation: DigitalOcean has no API for billing alerts. They are set in the control panel.
     """
 
     project: pulumi.Output[str]

@@ -192,7 +192,7 @@ class ClusterInference(pulumi.ComponentResource):
 
 
 def enable_autoscaling(endpoints: Sequence[Inference], functions: Functions) -> None:
-    """Scale every endpoint in a cluster by the application's queue; others need nothing."""
+    """Scale every endpoint in a cluster by load and unfinished documents; others need nothing."""
     queue = QueueMetrics(
         url=pulumi.Output.concat(functions.page_url, "metrics"), token=functions.api_token
     )

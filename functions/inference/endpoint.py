@@ -46,7 +46,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             weight 0 is asked only when the others of its order cannot answer.
         order: Lower is asked first.
         ca: PEM of the authorities that sign its certificate; empty are the public ones.
-        replicas_url: URL of the examiner's report on each replica, at the same host with the
+        replicas_url: URL of the replica monitor's report on each replica, at the same host with the
             same key and authorities; None without a replica monitor (see
             `inference.replica_status`).
     """
@@ -71,7 +71,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     replicas_url: Annotated[str, Meta(pattern="^https?://.")] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an examiner elsewhere, which would be sent the endpoint's key."""
+        """Refuse a replica monitor at another host, which would get the endpoint's key."""
         if self.replicas_url and urlsplit(self.replicas_url)[:2] != urlsplit(self.url)[:2]:
             raise ValueError(
                 f"replicas_url {self.replicas_url!r} must be at the host of url {self.url!r}"

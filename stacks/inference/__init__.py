@@ -1,4 +1,4 @@
-"""The inference endpoints of each variant: one file per variant."""
+"""The inference endpoints of the cloud variants: one file each."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,10 @@ from functions.inference.endpoint import InferenceMode
 def enable_autoscaling(
     inference_mode: InferenceMode, endpoints: Sequence[Inference], functions: Functions
 ) -> None:
-    """Scale a cluster's replicas by the application's queue; other endpoints scale themselves."""
+    """Scale a cluster's replicas by load, and from zero by unfinished documents.
+
+    Other endpoints scale themselves.
+    """
     if inference_mode == "cluster":
         # Imported here: the other inference modes must not load the SDK of Kubernetes.
         from components.kubernetes import inference

@@ -9,19 +9,19 @@ from components.digitalocean.regions import DEFAULT
 from sizing.models import MODELS
 from stacks import gpu
 from stacks.config import StackConfig
-from stacks.endpoints import in_order, serverless
+from stacks.endpoints import configured_endpoint, in_order
 from stacks.errors import ConfigError
 
 
 def endpoints(config: StackConfig, region: str, tags: Sequence[str]) -> Sequence[Inference]:
     """The endpoint of the inference mode, and the additional ones."""
-    external = serverless(config)
-    primary: Inference | None = external
+    configured = configured_endpoint(config)
+    primary: Inference | None = configured
     if config.inference_mode == "dedicated":
         primary = _dedicated(config, region)
     elif config.inference_mode == "cluster":
         primary = _cluster(config, tags)
-    return in_order(config, primary, fallback=external)
+    return in_order(config, primary, fallback=configured)
 
 
 def _dedicated(config: StackConfig, region: str) -> Inference:

@@ -9,7 +9,7 @@ from components.aws.network import Network
 from components.contracts import Inference
 from stacks import gpu
 from stacks.config import StackConfig
-from stacks.endpoints import as_primary, in_order, provider, serverless
+from stacks.endpoints import as_primary, configured_endpoint, in_order, provider
 from stacks.errors import ConfigError
 
 
@@ -19,7 +19,7 @@ def endpoints(
     """The endpoint of the inference mode, and the additional ones."""
     if config.inference_mode == "cluster":
         primary = _cluster(config, region, network, aws)
-        return in_order(config, primary, fallback=serverless(config))
+        return in_order(config, primary, fallback=configured_endpoint(config))
     if config.inference_mode == "dedicated" and provider(config):
         _require_own_deployment(config)
     return in_order(config, as_primary(config))

@@ -1,4 +1,4 @@
-"""Deploys the replica monitor, the program in `inside/examiner.py`."""
+"""Deploys the replica monitor, the program in `programs/replica_monitor.py`."""
 
 import inspect
 

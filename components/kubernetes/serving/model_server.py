@@ -56,10 +56,10 @@ ROLE = "seamless.dev/role"
 LEADER = {**MODEL_SERVER, ROLE: "leader"}
 """The pods that answer; with one node per replica that is every pod."""
 SERVING = {**LEADER, SERVES: "yes"}
-"""The pods that receive requests: `inside/examiner.py` changes the label of a drifted replica."""
+"""The pods that receive requests: `programs/replica_monitor.py` changes the label of a drifted replica."""
 
 MIDDLEWARE = "/opt/seamless"
-"""Folder of `inside/replica.py`, which adds the replica's name to every answer."""
+"""Folder of `programs/replica.py`, which adds the replica's name to every answer."""
 
 
 class ModelServer(pulumi.ComponentResource):
