@@ -94,11 +94,11 @@ def summarize(*parts: str, max_sentences: int = 7, max_words: int = 150) -> str:
         shared = max((len(new.terms & other.terms) for other in chosen), default=0)
         known = shared / max(1, len(new.terms))
         siblings = sum(new.part == other.part for other in chosen)
-        return new.value * (1 - known) * 0.5**siblings if known < 0.9 else 0.0
+        return new.value * (1 - known) * 0.5**siblings
 
     while len(chosen) < max_sentences:
         room = max_words - sum(candidate.words for candidate in chosen)
-        fitting = [c for c in candidates if c.words <= room]
+        fitting = [c for c in candidates if c.words <= room and c not in chosen]
         best = max(fitting, key=gain, default=None)
         if best is None or gain(best) == 0:
             break
@@ -118,12 +118,12 @@ def _candidates(parts: Sequence[str]) -> list[_Candidate]:
         for _, sentence in prose
     ]
     spread = Counter(term for found in terms for term in found)
-    # Squared inverse document frequency: common words count little.
+    # Squared inverse document frequency: common words count little. Short words are no terms.
     rarity = {term: math.log(1 + len(prose) / times) ** 2 for term, times in spread.items()}
     place: Counter[int] = Counter()
     candidates = []
     for (part, sentence), found in zip(prose, terms, strict=True):
-        central = sum(spread[term] * rarity[term] for term in found)
+        central = sum(spread[term] * rarity[term] for term in found) or 0.01
         central /= math.sqrt(sum(rarity[term] for term in found)) or 1.0
         early = 1 + 0.8 * math.exp(-place[part] / 4)
         place[part] += 1

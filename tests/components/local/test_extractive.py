@@ -69,7 +69,7 @@ def test_headings_tables_addresses_code_and_legal_lines_are_omitted() -> None:
 @pytest.mark.parametrize(
     ("document", "summary"),
     [
-        ("Hello world.", "Hello world."),
+        ("Is it? It is.", "Is it? It is."),
         (
             "- buy a lot of old cheese\n- tidy up the house and garden\n",
             "buy a lot of old cheese\ntidy up the house and garden",
@@ -94,7 +94,9 @@ def test_a_short_text_is_its_own_summary_without_repetition(document: str, summa
     [
         " \n\t\n",
         "name,age,city\n1,2,3\n4,5,6\n",
-        "| a | b |\n|---|---|\n| 1 | 2 |\n",
+        "# What does the lamp of the tower do?\n",
+        "| lamp | state |\n|---|---|\n| 1 | The lamp of the tower is broken. |\n",
+        ".. note:: The lamp of the tower is new.\n",
         "def double(x):\n    return x * 2\n",
         "```\nThis is prose, but it stands inside of a code block here.\n```\n",
         "\x00\x01\x02\ufffd\ufffd",
@@ -152,10 +154,12 @@ def test_a_merged_summary_has_sentences_of_every_part_with_prose() -> None:
     ]
 
     merged = answer("\n".join(f"<summary>\n{part}\n</summary>" for part in [*parts, NO_PROSE]))
+    short = "It also has a garden of roses."
 
     assert [subject for subject in subjects if subject in merged] == subjects
     assert len(split(merged)) <= 7
     assert NO_PROSE not in merged
+    assert short in answer(f"<summary>\n{REPORT}\n</summary>\n<summary>\n{short}\n</summary>")
     assert answer(f"<summary>\n{NO_PROSE}\n</summary>") == NO_PROSE
 
 
