@@ -5,10 +5,14 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import uvicorn
 
 from components.local.model_server.app import Settings, create_app
+
+_LEAST = {"context_tokens": 1, "requests_per_minute": 1, "max_concurrency": 1, "delay_seconds": 0}
+"""The lowest value of each setting that is a number."""
 
 
 def main() -> None:
@@ -16,63 +20,46 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m components.local.model_server",
         description="An OpenAI-compatible endpoint that answers with extractive summaries.",
-        epilog="Environment: MODEL_SERVER_API_KEY (required), MODEL_SERVER_MODEL,"
-        " MODEL_SERVER_CONTEXT_TOKENS, MODEL_SERVER_REQUESTS_PER_MINUTE,"
-        " MODEL_SERVER_MAX_CONCURRENCY, MODEL_SERVER_DELAY_SECONDS.",
+        epilog="Environment: MODEL_SERVER_API_KEY (required), MODEL_SERVER_MODEL, "
+        + ", ".join(map(_variable, _LEAST)),
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, required=True, help="port; 0 takes a free one")
     arguments = parser.parse_args()
     try:
-        settings = settings_from(os.environ)
+        app = create_app(settings_from(os.environ))
     except ValueError as error:
         parser.error(str(error))
     # uvicorn stops on the signal and then raises it again; this handler makes that a clean exit.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
-        create_app(settings),
-        host=arguments.host,
-        port=arguments.port,
-        timeout_graceful_shutdown=1,
-    )
+    uvicorn.run(app, host=arguments.host, port=arguments.port, timeout_graceful_shutdown=1)
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
-    """Read the settings from environment variables.
+    """Read the settings from environment variables; an empty one counts as missing.
 
     Raises:
         ValueError: A variable breaks its rule; the message names both.
     """
-    key = environment.get("MODEL_SERVER_API_KEY", "")
+    key = environment.get("MODEL_SERVER_API_KEY")
     if not key:
         raise ValueError(
             "MODEL_SERVER_API_KEY is not set: set it to the key that callers must send."
         )
-    defaults = Settings(api_key=key)
-    per_minute = _number(environment, "MODEL_SERVER_REQUESTS_PER_MINUTE", least=1)
-    concurrency = _number(environment, "MODEL_SERVER_MAX_CONCURRENCY", least=1)
-    context = _number(environment, "MODEL_SERVER_CONTEXT_TOKENS", least=1)
-    delay = _number(environment, "MODEL_SERVER_DELAY_SECONDS", least=0)
-    return Settings(
-        api_key=key,
-        model=environment.get("MODEL_SERVER_MODEL") or defaults.model,
-        context_tokens=context or defaults.context_tokens,
-        requests_per_minute=per_minute,
-        max_concurrency=concurrency,
-        delay_seconds=delay or defaults.delay_seconds,
-    )
+    settings: dict[str, Any] = {"model": environment.get("MODEL_SERVER_MODEL") or Settings.model}
+    for setting, least in _LEAST.items():
+        name = _variable(setting)
+        if text := environment.get(name):
+            if not text.isdecimal() or int(text) < least:
+                raise ValueError(
+                    f"{name} is {text!r}: set a whole number of at least {least}, or unset it."
+                )
+            settings[setting] = int(text)
+    return Settings(api_key=key, **settings)
 
 
-def _number(environment: Mapping[str, str], name: str, *, least: int) -> int | None:
-    """Read an integer; None if the variable is missing or empty."""
-    text = environment.get(name, "")
-    if not text:
-        return None
-    if not text.isdecimal() or int(text) < least:
-        raise ValueError(
-            f"{name} is {text!r}: set a whole number of at least {least}, or unset it."
-        )
-    return int(text)
+def _variable(setting: str) -> str:
+    return f"MODEL_SERVER_{setting.upper()}"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""The HTTP API of the model server: routes, keys and limits."""
+"""The HTTP server: routes, keys and limits."""
 
 import hmac
+import math
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -11,18 +12,13 @@ import anyio
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from components.local.model_server.dialect import ApiError, parse
-from components.local.model_server.extractive import answer
-from components.local.model_server.limits import TokenBucket
-from components.local.model_server.reply import Reply, finish
+from components.local.model_server.openai_api import ApiError, ChatRequest
+from components.local.model_server.summarizer import answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +26,8 @@ class Settings:
     """Settings of one server.
 
     Attributes:
-        api_key: The bearer key that callers must send. Never shown.
-        model: The only model id that it accepts.
+        api_key: The bearer key of every request. Never shown.
+        model: The only model id.
         context_tokens: Limit for the prompt and the answer together.
         requests_per_minute: Further requests get status 429; None is no limit.
         max_concurrency: Further concurrent requests get status 429; None is no limit.
@@ -59,8 +55,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.monotoni
             Route("/v1/models/{model:path}", server.model),
             Route("/v1/chat/completions", server.chat, methods=["POST"]),
         ],
-        middleware=[Middleware(_Named, replica=settings.replica)],
-        exception_handlers={ApiError: _refuse, HTTPException: _refuse, Exception: _refuse},
+        exception_handlers=dict.fromkeys([ApiError, HTTPException, Exception], server.error),
     )
 
 
@@ -72,60 +67,62 @@ class _Server:
         self._started = int(time.time())
         self._running = 0
         per_minute = settings.requests_per_minute
-        self._bucket = None if per_minute is None else TokenBucket(per_minute, clock)
+        self._rate_limit = None if per_minute is None else _RateLimit(per_minute, clock)
 
     async def health(self, request: Request) -> Response:
         """Health check; needs no key."""
-        return _json({"status": "ok", "model": self._settings.model})
+        return self._json({"status": "ok", "model": self._settings.model})
 
     async def models(self, request: Request) -> Response:
         """List the one model."""
         self._authorize(request)
-        return _json({"object": "list", "data": [self._card()]})
+        return self._json({"object": "list", "data": [self._card()]})
 
     async def model(self, request: Request) -> Response:
         """Describe the one model."""
         self._authorize(request)
         self._check_model(request.path_params["model"])
-        return _json(self._card())
+        return self._json(self._card())
 
     async def chat(self, request: Request) -> Response:
         """Answer with a summary of the last user message."""
         self._authorize(request)
-        headers = self._spend_one()
-        chat = parse(await request.body())
+        headers = self._rate_limit.take() if self._rate_limit else {}
+        chat = ChatRequest.parse(await request.body())
         self._check_model(chat.model)
-        prompt = chat.count_tokens()
-        room = self._room(prompt, wanted=chat.token_limit or 1)
-        summary = await self._work(chat.question)
-        content, reason = finish(summary, stops=chat.stops, limit=chat.token_limit or room)
-        reply = Reply(
-            model=self._settings.model, content=content, reason=reason, prompt_tokens=prompt
-        )
+        prompt_tokens = chat.count_tokens()
+        room = self._room(prompt_tokens, chat.token_limit or 1)
+        summary = await self._summarize(chat.prompt)
+        reply = chat.reply(summary, chat.token_limit or room, prompt_tokens)
         if not chat.stream:
-            return _json(reply.whole(), headers=headers)
+            return self._json(reply.completion(), headers=headers)
         with_usage = chat.stream_options is not None and chat.stream_options.include_usage
-        return StreamingResponse(
-            reply.events(with_usage=with_usage),
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-cache", **headers},
-        )
+        headers = self._headers({"Cache-Control": "no-cache", **headers})
+        events = reply.events(with_usage=with_usage)
+        return StreamingResponse(events, 200, headers, "text/event-stream")
 
-    async def _work(self, question: str) -> str:
+    async def error(self, request: Request, error: Exception) -> Response:
+        """Answer any error with OpenAI's error object; hide the details of a defect."""
+        if isinstance(error, HTTPException):
+            message, code = f"Invalid URL ({request.method} {request.url.path}).", "unknown_url"
+            if error.status_code == 405:
+                message = f"Not allowed to {request.method} on {request.url.path}."
+                code = "method_not_supported"
+            error = ApiError(error.status_code, message, code=code, headers=error.headers)
+        if not isinstance(error, ApiError):
+            message = "The server had an error; its log has the cause."
+            error = ApiError(500, message, kind="server_error")
+        return self._json(error.body, status=error.status, headers=error.headers)
+
+    async def _summarize(self, prompt: str) -> str:
         """Summarize in a thread, so that the server answers health checks meanwhile."""
-        places = self._settings.max_concurrency
-        if places is not None and self._running >= places:
-            raise ApiError(
-                429,
-                f"The limit of {places} concurrent requests is reached. Try again in 1 second.",
-                code="rate_limit_exceeded",
-                kind="requests",
-                headers={"Retry-After": "1"},
-            )
+        limit = self._settings.max_concurrency
+        if limit is not None and self._running >= limit:
+            raise _too_many(f"The limit of {limit} concurrent requests is reached.", 1, {})
         self._running += 1
         try:
             await anyio.sleep(self._settings.delay_seconds)
-            return await run_in_threadpool(answer, question)
+            return await run_in_threadpool(answer, prompt)
         finally:
             self._running -= 1
 
@@ -141,22 +138,6 @@ class _Server:
                 headers={"WWW-Authenticate": "Bearer"},
             )
 
-    def _spend_one(self) -> dict[str, str]:
-        """Count a request against the rate limit, and return its headers."""
-        if self._bucket is None:
-            return {}
-        allowance = self._bucket.take()
-        if not allowance.granted:
-            raise ApiError(
-                429,
-                f"Rate limit reached: {allowance.limit} requests per minute."
-                f" Try again in {allowance.retry_seconds:.3g} seconds.",
-                code="rate_limit_exceeded",
-                kind="requests",
-                headers=allowance.headers(),
-            )
-        return allowance.headers()
-
     def _check_model(self, model: str) -> None:
         if model != self._settings.model:
             raise ApiError(
@@ -166,12 +147,8 @@ class _Server:
                 param="model",
             )
 
-    def _room(self, prompt: int, *, wanted: int) -> int:
-        """Return the most tokens that the answer may have; at least `wanted` must fit.
-
-        Raises:
-            ApiError: They do not fit.
-        """
+    def _room(self, prompt: int, wanted: int) -> int:
+        """Return the most tokens of the answer; refuse a request if fewer than wanted fit."""
         context = self._settings.context_tokens
         if prompt + wanted > context:
             raise ApiError(
@@ -185,51 +162,59 @@ class _Server:
         return context - prompt
 
     def _card(self) -> dict[str, Any]:
-        return {
-            "id": self._settings.model,
-            "object": "model",
-            "created": self._started,
-            "owned_by": "seamless",
+        card = {"id": self._settings.model, "object": "model", "owned_by": "seamless"}
+        return {**card, "created": self._started}
+
+    def _json(
+        self, content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        body = msgspec.json.encode(content)
+        return Response(body, status, self._headers(headers or {}), "application/json")
+
+    def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Add what every response has."""
+        replica = {"x-replica": self._settings.replica} if self._settings.replica else {}
+        return {"x-request-id": f"req_{uuid.uuid4().hex}", **replica, **headers}
+
+
+class _RateLimit:
+    """A bucket of requests that starts full and refills evenly."""
+
+    def __init__(self, per_minute: int, clock: Callable[[], float]) -> None:
+        self._limit = per_minute
+        self._clock = clock
+        self._level = float(per_minute)
+        self._read_at = clock()
+
+    def take(self) -> dict[str, str]:
+        """Count a request and return its `x-ratelimit-*` headers.
+
+        Raises:
+            ApiError: The bucket is empty.
+        """
+        now, per_second = self._clock(), self._limit / 60
+        self._level = min(self._limit, self._level + (now - self._read_at) * per_second)
+        self._read_at = now
+        # The tolerance keeps rounding from refusing a caller that waited exactly long enough.
+        granted = self._level >= 1 - 1e-9
+        self._level = max(0.0, self._level - granted)
+        reset = (self._limit - self._level) / per_second
+        headers = {
+            "x-ratelimit-limit-requests": str(self._limit),
+            "x-ratelimit-remaining-requests": str(int(self._level)),
+            "x-ratelimit-reset-requests": f"{round(reset, 3):g}s",
         }
+        if not granted:
+            message = f"Rate limit reached: {self._limit} requests per minute."
+            raise _too_many(message, (1 - self._level) / per_second, headers)
+        return headers
 
 
-class _Named:
-    """Adds `x-request-id` and the name of the replica to every response."""
-
-    def __init__(self, app: ASGIApp, replica: str) -> None:
-        self._app = app
-        self._replica = {"x-replica": replica} if replica else {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def tagged(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = f"req_{uuid.uuid4().hex}"
-                headers.update(self._replica)
-            await send(message)
-
-        await self._app(scope, receive, tagged)
-
-
-async def _refuse(request: Request, error: Exception) -> Response:
-    """Answer any error with OpenAI's error object."""
-    refusal = error if isinstance(error, ApiError) else _in_dialect(request, error)
-    return _json(refusal.body, status=refusal.status, headers=refusal.headers)
-
-
-def _in_dialect(request: Request, error: Exception) -> ApiError:
-    """Convert Starlette's 404 and 405 to OpenAI's format; hide the details of other errors."""
-    if not isinstance(error, HTTPException):
-        return ApiError(500, "The server had an error; its log has the cause.", kind="server_error")
-    message, code = f"Invalid URL ({request.method} {request.url.path}).", "unknown_url"
-    if error.status_code == 405:
-        message = f"Not allowed to {request.method} on {request.url.path}."
-        code = "method_not_supported"
-    return ApiError(error.status_code, message, code=code, headers=error.headers)
-
-
-def _json(
-    content: dict[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
-    body = msgspec.json.encode(content)
-    return Response(body, status_code=status, headers=headers, media_type="application/json")
+def _too_many(message: str, seconds: float, headers: dict[str, str]) -> ApiError:
+    return ApiError(
+        429,
+        f"{message} Try again in {seconds:.3g} second{'s' if seconds != 1 else ''}.",
+        code="rate_limit_exceeded",
+        kind="requests",
+        headers={**headers, "Retry-After": str(max(1, math.ceil(seconds)))},
+    )

@@ -1,8 +1,4 @@
-"""The local model server's summaries: taken from the document word for word, prose only, fair and
-quick.
-
-It does not prove that they read well; that took reading the summaries of real documents.
-"""
+"""Summaries of the local model server: sentences of the document, word for word, in linear time."""
 # ruff: noqa: RUF001  # full-width punctuation and Cyrillic letters are meant
 
 import time
@@ -11,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.local.model_server.extractive import NO_PROSE, answer, summarize
 from components.local.model_server.sentences import split
+from components.local.model_server.summarizer import NO_PROSE, answer, summarize
 
 REPORT = """\
 Copyright 2026 The Harbour Office. All rights reserved.
@@ -53,10 +49,8 @@ def texts(document: str) -> list[str]:
     return [sentence.text for sentence in split(document)]
 
 
-def test_a_summary_begins_with_what_the_document_is_about_and_keeps_its_order() -> None:
-    summary = summarize(REPORT)
-
-    assert summary == (
+def test_a_summary_has_the_central_sentences_in_their_order() -> None:
+    assert summarize(REPORT) == (
         "The lighthouse at Cape Sorrow is the oldest tower on the northern coast, and it still"
         " guides ships into the harbour at night. The tower was built of granite in 1841, after"
         " three ships were lost on the reef within a single winter. The lamp was converted from oil"
@@ -64,138 +58,94 @@ def test_a_summary_begins_with_what_the_document_is_about_and_keeps_its_order() 
     )
 
 
+def test_headings_tables_addresses_code_and_legal_lines_are_omitted() -> None:
+    noise = ["Copyright", "....", "THE LAMP", "Page 2", "https://", "|", "turn_on", "Contents"]
+    summary = summarize(REPORT, max_sentences=50, max_words=1000)
+
+    assert [text for text in noise if text in REPORT] == noise
+    assert [text for text in noise if text in summary] == []
+
+
 @pytest.mark.parametrize(
-    "noise", ["Copyright", "....", "THE LAMP", "Page 2", "https://", "|", "turn_on", "Contents"]
+    ("document", "summary"),
+    [
+        ("Is it? It is.", "Is it? It is."),
+        (
+            "- buy a lot of old cheese\n- tidy up the house and garden\n",
+            "buy a lot of old cheese\ntidy up the house and garden",
+        ),
+        ("The council closed the bridge.\n" * 3, "The council closed the bridge."),
+        (
+            "МАЯК\n\nМаяк на мысе является самой старой башней.\nКорабли находят вход по свету.",
+            "Маяк на мысе является самой старой башней. Корабли находят вход по свету.",
+        ),
+        (
+            "这座灯塔是北部海岸最古老的建筑，建于一八四一年。\n夜间进港的船只依靠灯塔的灯光航行。",
+            "这座灯塔是北部海岸最古老的建筑，建于一八四一年。夜间进港的船只依靠灯塔的灯光航行。",
+        ),
+    ],
 )
-def test_headings_tables_addresses_code_and_legal_lines_stay_out(noise: str) -> None:
-    assert noise in REPORT
-    assert noise not in summarize(REPORT, max_sentences=50, max_words=1000)
-
-
-def test_a_text_of_one_sentence_is_its_own_summary() -> None:
-    assert summarize("Hello world.") == "Hello world."
-
-
-def test_unfinished_sentences_are_taken_where_nothing_else_is_there() -> None:
-    notes = "- call the plumber about the kitchen\n- write the report for the board meeting\n"
-
-    assert summarize(notes) == (
-        "call the plumber about the kitchen\nwrite the report for the board meeting"
-    )
+def test_a_short_text_is_its_own_summary_without_repetition(document: str, summary: str) -> None:
+    assert summarize(document) == summary
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "",
         " \n\t\n",
-        "42",
         "name,age,city\n1,2,3\n4,5,6\n",
-        "| a | b |\n|---|---|\n| 1 | 2 |\n",
+        "# What does the lamp of the tower do?\n",
+        "| lamp | state |\n|---|---|\n| 1 | The lamp of the tower is broken. |\n",
+        ".. note:: The lamp of the tower is new.\n",
         "def double(x):\n    return x * 2\n",
         "```\nThis is prose, but it stands inside of a code block here.\n```\n",
-        "1. Introduction ........ 3\n2. Methods ........... 5\n",
         "\x00\x01\x02\ufffd\ufffd",
     ],
 )
-def test_where_there_is_no_prose_the_answer_says_so(text: str) -> None:
+def test_a_text_without_prose_gets_a_message_that_says_so(text: str) -> None:
     assert summarize(text) == NO_PROSE
 
 
-def test_what_was_said_already_is_not_said_again() -> None:
-    said = "The council decided to close the old bridge for all heavy vehicles."
-    other = "Repairs of the old bridge begin in March and will take two years."
-
-    assert summarize(f"{said} {said} {said} {other} {said}") == f"{said} {other}"
-
-
-def test_cyrillic_text_is_summarized() -> None:
-    first = "Маяк на мысе является самой старой башней на северном побережье страны."
-    second = "Корабли ночью находят вход в гавань только по свету лампы этого маяка."
-
-    assert summarize(f"МАЯК\n\n{first}\n{second}\n") == f"{first} {second}"
-
-
-def test_chinese_text_needs_no_spaces() -> None:
-    text = "这座灯塔是北部海岸最古老的建筑，建于一八四一年。\n夜间进港的船只依靠灯塔的灯光航行。"
-
-    assert summarize(text) == text.replace("\n", "")
-
-
-def test_a_summary_does_not_mix_scripts_without_need() -> None:
-    foreign = "The lighthouse is the oldest tower on the northern coast of the country."
-    native = [
-        "Корабли ночью находят вход в гавань только по свету лампы маяка.",
-        "Смотритель маяка живёт на острове с апреля до самого октября.",
-        "Башня маяка была построена из гранита после трёх кораблекрушений.",
-        "Зимой штормы повредили башню, и гавань оплатила ремонт гранита.",
-    ]
-
-    assert foreign not in summarize("\n".join([foreign, *native]))
-
-
-def test_a_wrapped_line_is_joined_and_its_hyphen_undone() -> None:
-    text = "The keeper wrote the docu-\nmentation of the light-\nhouse, a well-\nknown tower.\n"
-    known = "Light and house, well and known are words that occur here, and docu does not."
-
-    assert texts(text + known)[0] == (
-        "The keeper wrote the documentation of the light-house, a well-known tower."
-    )
-
-
 @pytest.mark.parametrize(
-    "sentence",
+    ("text", "sentence"),
     [
-        "Dr. Smith met Mrs. Jones on Jan. 5 in the U.S. embassy, e.g. for tea.",
-        "It grew by 3.5 percent, see Fig. 3 and No. 7, or pp. 12 and 13.",
-        "J. R. Hartley wrote it with A. Smith et al. in 1983.",
-        "Das Treffen war am 16. August in Berlin, z.B. mit Gästen.",
-        '"Is it late?" asked the keeper, and "No!" was the answer.',
+        # A full stop inside of a sentence.
+        ("Dr. Smith met Mrs. Jones on Jan. 5 in the U.S. embassy, e.g. for tea.",) * 2,
+        ("It grew by 3.5 percent, see Fig. 3 and No. 7, or pp. 12 and 13.",) * 2,
+        ("J. R. Hartley wrote it with A. Smith et al. in 1983.",) * 2,
+        ("Das Treffen war am 16. August in Berlin, z.B. mit Gästen.",) * 2,
+        ('"Is it late?" asked the keeper, and "No!" was the answer.',) * 2,
+        # Line ends and markup.
+        ("The docu-\nmentation of the\n  light-\nhouse.", "The documentation of the lighthouse."),
+        ("**Lamp** is a [fast](https://lamp.example/a) light.", "Lamp is a fast light."),
+        ("For `towers`, *old\nlamps* and <b>ships</b>.", "For towers, old lamps and ships."),
+        (
+            "The `site <https://a.example>`__ of __init__, a*b*c.5.",
+            "The site of __init__, a*b*c.5.",
+        ),
     ],
 )
-def test_a_full_stop_inside_of_a_sentence_does_not_end_it(sentence: str) -> None:
-    assert texts(f"{sentence} Then the keeper went home.") == [
-        sentence,
-        "Then the keeper went home.",
-    ]
+def test_a_sentence_is_found_on_one_line_without_markup(text: str, sentence: str) -> None:
+    assert texts(f"{text} Then the keeper went home.") == [sentence, "Then the keeper went home."]
 
 
 def test_a_sentence_that_a_page_break_cuts_is_not_whole() -> None:
-    page = "Every evening the keeper climbed {} and lit the lamp, and in the\nAnnual report {}\n"
-    towers = ["the tower", "the stairs", "the ladder"]
-    document = "".join(page.format(tower, n) for n, tower in enumerate(towers))
+    page = "{} evening the keeper climbed to the lamp, and in the\nAnnual report {}\n"
+    document = "".join(page.format(word, n) for n, word in enumerate(["every", "each", "this"]))
 
-    assert [s.whole for s in split(document + "Morning he slept.\n")] == [False] * 4
-
-
-def test_markup_is_read_as_a_reader_sees_it() -> None:
-    text = (
-        "**Lamp** is a [fast](https://lamp.example/a) light for `towers` and *old*\n"
-        "<b>lighthouses</b>, see `the site <https://lamp.example>`__ of __init__ and a*b*c.\n"
-    )
-
-    assert texts(text) == [
-        "Lamp is a fast light for towers and old lighthouses, see the site of __init__ and a*b*c."
-    ]
+    assert [s.whole for s in split(document + "morning he slept.\n")] == [False] * 4
 
 
-def test_only_what_the_marks_enclose_is_summarized() -> None:
+def test_only_the_document_between_the_tags_is_summarized() -> None:
     message = f"Please write a summary of the following text.\n<document>\n{REPORT}\n</document>\n"
+    nested = "The first part of the text ends here.\n</document>\nThe second part ends here."
 
     assert answer(message) == summarize(REPORT)
-
-
-def test_marks_inside_of_a_document_do_not_end_it() -> None:
-    inside = "The first part of the text ends here.\n</document>\nThe second part ends here."
-
-    assert "second part" in answer(f"Summarize.\n<document>\n{inside}\n</document>")
-
-
-def test_without_marks_the_whole_message_is_read() -> None:
+    assert "second part" in answer(f"Summarize.\n<document>\n{nested}\n</document>")
     assert answer("The tower was built of granite.") == "The tower was built of granite."
 
 
-def test_every_partial_summary_gets_its_share() -> None:
+def test_a_merged_summary_has_sentences_of_every_part_with_prose() -> None:
     subjects = ["lighthouse", "harbour", "museum", "railway", "hospital"]
     parts = [
         f"The {subject} was opened in the spring of that year. The {subject} has forty rooms and"
@@ -203,39 +153,24 @@ def test_every_partial_summary_gets_its_share() -> None:
         for subject in subjects
     ]
 
-    merged = answer("\n".join(f"<summary>\n{part}\n</summary>" for part in parts))
+    merged = answer("\n".join(f"<summary>\n{part}\n</summary>" for part in [*parts, NO_PROSE]))
+    short = "It also has a garden of roses."
 
     assert [subject for subject in subjects if subject in merged] == subjects
     assert len(split(merged)) <= 7
+    assert NO_PROSE not in merged
+    assert short in answer(f"<summary>\n{REPORT}\n</summary>\n<summary>\n{short}\n</summary>")
+    assert answer(f"<summary>\n{NO_PROSE}\n</summary>") == NO_PROSE
 
 
-def test_a_part_without_prose_leaves_no_trace_in_the_merged_summary() -> None:
-    marked = [f"<summary>\n{part}\n</summary>" for part in (NO_PROSE, "The tower was built here.")]
-
-    assert answer("\n".join(marked)) == "The tower was built here."
-    assert answer(marked[0]) == NO_PROSE
-
-
-WORDS = st.sampled_from(
-    sorted({word for word in REPORT.split() if word.isalpha() and word.islower()})
-)
-SENTENCES = st.lists(WORDS, min_size=4, max_size=30).map(lambda w: f"The {' '.join(w)} is here.")
-PARAGRAPHS = st.lists(SENTENCES, min_size=1, max_size=8).map(" ".join)
-
-
-@given(st.lists(PARAGRAPHS, min_size=1, max_size=8))
-def test_a_summary_is_a_choice_of_the_documents_sentences_in_their_order(
-    paragraphs: list[str],
-) -> None:
-    document = "\n\n".join(paragraphs)
-
+@given(st.lists(st.sampled_from(texts(REPORT)), min_size=1).map("\n\n".join))
+def test_a_summary_is_a_selection_of_sentences_in_their_order(document: str) -> None:
     chosen = texts(summarize(document))
 
-    places = iter(texts(document))
-    assert chosen
+    remaining = iter(texts(document))
     assert len(chosen) <= 7
     assert len(" ".join(chosen).split()) <= 150
-    assert all(sentence in places for sentence in chosen)
+    assert all(sentence in remaining for sentence in chosen if sentence != NO_PROSE)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="<[`:")))
@@ -247,41 +182,21 @@ def test_every_sentence_occurs_in_the_text_letter_by_letter(text: str) -> None:
 
 
 @given(st.text(st.sampled_from("aA1 .\n!?*_`-<>[]()|#\t。中я\u00ad\ufffe\r\f"), max_size=300))
-def test_no_text_is_too_odd_for_a_summary(text: str) -> None:
+def test_every_text_gets_an_answer(text: str) -> None:
     assert summarize(text)
     assert answer(f"<summary>\n{text}\n</summary>")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a" * 40_000,
-        "中" * 40_000,
-        "word " * 8_000 + ".",
-        "a-\n" * 13_000,
-        "*a " * 13_000,
-        "[a](" * 10_000,
-        "<document>\n" * 4_000,
-        "<summary>\n" * 4_000,
-        "e.g. " * 8_000,
-        "a   " * 10_000,
-    ],
-    ids=lambda text: repr(text[:12]),
-)
-def test_a_hostile_text_takes_no_longer_than_a_document(text: str) -> None:
+UNITS = ["a", "中", "-", "a-\n", "*a ", "[a](", "e.g. ", "a   ", "<document>\n", "<summary>\n"]
+DOCUMENT = "\n".join(f"The keeper of lamp {n} repaired tower {n * 79 % 100}." for n in range(999))
+
+
+@pytest.mark.parametrize("unit", [*UNITS, DOCUMENT], ids=lambda unit: repr(unit[:12]))
+@pytest.mark.parametrize("end", [".", "x"])
+def test_an_answer_takes_less_than_half_a_second(unit: str, end: str) -> None:
+    text = unit * (40_000 // len(unit) or 1) + end
     began = time.process_time()
 
     answer(text)
-
-    assert time.process_time() - began < 1
-
-
-def test_a_document_of_eight_thousand_tokens_takes_a_fraction_of_a_second() -> None:
-    sentence = "The {} keeper of the lighthouse at cape number {} repaired the granite tower."
-    numbered = (sentence.format(n * 7919 % 1000, n) for n in range(500))
-    document = "\n".join(numbered)
-    began = time.process_time()
-
-    summarize(document)
 
     assert time.process_time() - began < 0.5
