@@ -82,8 +82,8 @@ class StackConfig(Struct, frozen=True, kw_only=True):
     pulumi config set --secret --path 'inference_endpoint_keys.spare'."""
     fallback: Literal["none", "serverless"] = "none"
     """Endpoint that is called when a dedicated or cluster endpoint fails; serverless is the
-    variant's own. Not with dedicated at split, nor at local with inference_url, where that URL takes
-    its place: use inference_endpoints."""
+    variant's own. With dedicated at split, and at local with inference_url, use
+    inference_endpoints instead: there the configured URL is the primary endpoint."""
     gpu_model: Annotated[str, _one_of(MODELS)] = "gpt-oss-120b"
     """Model on your own GPUs (cluster, and dedicated at DigitalOcean)."""
     gpu_type: str = ""

@@ -43,10 +43,10 @@ class Database(pulumi.ComponentResource):
     - a database and a role that owns it
     - a connection pool in transaction mode
 
-    Limitation: the cluster's firewall has rules for droplets, clusters, apps, tags and addresses, but
-    not for functions, which have no fixed address and no VPC. So no rule can admit the functions
-    alone, and a rule for all addresses would only hide that: there is no rule. TLS with full
-    verification, a role that owns one database and a generated password protect the database.
+    Limitation: the cluster's firewall has rules for droplets, clusters, apps, tags and addresses,
+    but not for functions, which have no fixed address and no VPC. So no rule can admit the
+    functions alone, and a rule for all addresses would only hide that: there is no rule. TLS with
+    full verification, a role that owns one database and a generated password protect the database.
 
     DigitalOcean makes daily backups with point-in-time recovery for seven days, without settings.
     """

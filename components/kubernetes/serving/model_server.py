@@ -56,7 +56,7 @@ ROLE = "seamless.dev/role"
 LEADER = {**MODEL_SERVER, ROLE: "leader"}
 """The pods that answer; with one node per replica that is every pod."""
 SERVING = {**LEADER, SERVES: "yes"}
-"""The pods that receive requests: `programs/replica_monitor.py` changes the label of a drifted replica."""
+"""The pods that receive requests; the replica monitor changes the label of a corrupt replica."""
 
 MIDDLEWARE = "/opt/seamless"
 """Folder of `programs/replica.py`, which adds the replica's name to every answer."""
