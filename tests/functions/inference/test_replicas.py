@@ -491,7 +491,7 @@ async def test_changes_to_the_health_tables_are_serialized(
     ):
         await invalidation.lock_health_tables(other)
         group.create_task(endpoint_health.claim([OWN], every=ledger.GIVE_UP_AFTER))
-        group.create_task(endpoint_health.record(OWN, examined))
+        group.create_task(endpoint_health.record(OWN, result))
 
         await asyncio.to_thread(local.until, lambda: sql(waiting) == [(2,)] or None, seconds=10)
 
@@ -552,7 +552,7 @@ async def test_a_canary_of_an_endpoint_that_has_changed_is_not_recorded(
     result = await fleet.run_canary("own")
     changed = msgspec.structs.replace(OWN, model="another")
 
-    assert await served.ledger.endpoint_health.record(changed, examined) is None
+    assert await served.ledger.endpoint_health.record(changed, result) is None
     assert (await served.ledger.endpoint_health.all())[0].replica_reports == 1
 
 
