@@ -328,7 +328,7 @@ def _sql(application: local.Application, statement: str, *values: object) -> lis
 
 
 def _raw_put(url: str, body: bytes, *, content_length: int) -> None:
-    """Send a PUT with this length whatever its body has, and close the connection."""
+    """Send a PUT with this content length and body, and close the connection."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     with socket.create_connection((parts.hostname, parts.port or 80), timeout=10) as connection:

@@ -24,7 +24,7 @@ from functions.storage.endpoint_health import EndpointHealth
 from functions.storage.ledger import Ledger
 from functions.summary.summarize import CompletionClient
 from tests.functions.conftest import Sql
-from tests.functions.inference.test_router import refused, said
+from tests.functions.inference.test_router import completion, refused
 from tests.support import local
 from tests.support.functions.entries import get, queued, summarized
 from tests.support.functions.fakes import Model, summary
@@ -40,7 +40,7 @@ class Endpoints:
     """Two endpoints with given verdicts; documents go to the first one in service."""
 
     verdicts: dict[str, Verdict] = field(default_factory=lambda: {"own": "good", "spare": "good"})
-    examined: list[str] = field(default_factory=list)
+    canaries: list[str] = field(default_factory=list)
 
     def route(self, document_id: str, *, without: Collection[str] = ()) -> CompletionClient:
         """The first endpoint in service; the summary has its name."""
@@ -53,7 +53,7 @@ class Endpoints:
 
     async def run_canary(self, endpoint: str) -> CanaryResult:
         """Record the endpoint and return its verdict."""
-        self.examined.append(endpoint)
+        self.canaries.append(endpoint)
         await asyncio.sleep(0)
         return CanaryResult(verdict=self.verdicts[endpoint], prompt_tokens=90, completion_tokens=10)
 
@@ -104,19 +104,19 @@ async def test_the_local_model_server_passes_the_canary(model_server: dict[str, 
     )
     client = Client(settings.inference_endpoints[0], settings, None)
     async with client.http:
-        examined = await run_canary(client)
+        result = await run_canary(client)
 
-    assert examined.verdict == "good"
-    assert 30 < examined.prompt_tokens + examined.completion_tokens < 150  # see docs/endpoints.md
+    assert result.verdict == "good"
+    assert 30 < result.prompt_tokens + result.completion_tokens < 150  # see docs/endpoints.md
 
 
 @pytest.mark.parametrize(
     ("answer", "verdict", "down"),
     [
-        (said(f"The code is {CODE}."), "good", False),
-        (said("The tower was built of granite."), "wrong", False),
-        (said(""), "wrong", False),
-        (said(CODE, "length"), "wrong", False),
+        (completion(f"The code is {CODE}."), "good", False),
+        (completion("The tower was built of granite."), "wrong", False),
+        (completion(""), "wrong", False),
+        (completion(CODE, "length"), "wrong", False),
         (refused(400), "unreachable", False),
         (refused(401), "unreachable", False),
         (refused(429), "unreachable", False),
@@ -272,12 +272,12 @@ async def test_concurrent_sweeps_send_one_canary_per_endpoint_and_interval(
     await asyncio.gather(*(hourly.sweep() for _ in range(8)))
     await hourly.sweep()
 
-    assert Counter(endpoints.examined) == {"own": 1, "spare": 1}
+    assert Counter(endpoints.canaries) == {"own": 1, "spare": 1}
     sql("update endpoints set checked_at = now() - interval '1 hour' where name = 'own'")
 
     await hourly.sweep()
 
-    assert Counter(endpoints.examined) == {"own": 2, "spare": 1}
+    assert Counter(endpoints.canaries) == {"own": 2, "spare": 1}
     own = await _health(served.ledger)
     assert (own.good_canaries, own.prompt_tokens, own.completion_tokens) == (2, 180, 20)
 

@@ -27,7 +27,7 @@ from functions.settings import Settings
 from functions.storage import invalidation, ledger
 from functions.summary.summarize import CompletionClient
 from tests.functions.conftest import Sql
-from tests.functions.inference.test_router import said
+from tests.functions.inference.test_router import completion
 from tests.support import local
 from tests.support.functions.entries import TEXT, get, queued, summarized
 from tests.support.functions.fakes import Model, summary
@@ -84,7 +84,7 @@ class Cluster:
         """Answer the canary or the request for statuses."""
         self.authorizations.append(request.headers["authorization"])
         if request.url.path == "/v1/chat/completions":
-            answer = said(self.text)
+            answer = completion(self.text)
             named = {"X-Replica": self.replica} if self.replica else {}
             return httpx.Response(200, content=answer.content, headers=named)
         assert (request.method, str(request.url)) == ("GET", OWN.replicas_url)

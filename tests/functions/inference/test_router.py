@@ -58,7 +58,7 @@ class Endpoint:
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
 
-def said(
+def completion(
     content: str | None = "A summary.", reason: str | None = "stop", **changes: object
 ) -> httpx.Response:
     """A complete answer, with changes."""
@@ -131,7 +131,7 @@ async def failure(handler: Handler | Waiting, **how: Any) -> Failure:
 
 
 async def test_an_answer_has_its_text_and_usage() -> None:
-    answer = await ask(Endpoint(said("  A summary.\n")))
+    answer = await ask(Endpoint(completion("  A summary.\n")))
 
     assert answer == Summary(
         text="A summary.",
@@ -150,12 +150,12 @@ async def test_an_answer_has_its_text_and_usage() -> None:
 
 
 async def test_an_answer_names_its_replica_if_the_endpoint_does() -> None:
-    named = said()
+    named = completion()
     named.headers["X-Replica"] = "server-0"
 
     assert (await ask(Endpoint(named))).usage.replicas == ["server-0"]
-    assert (await ask(Endpoint(said("Cut", "length"), named))).usage.replicas == ["server-0"]
-    assert (await ask(Endpoint(said()))).usage.replicas == []
+    assert (await ask(Endpoint(completion("Cut", "length"), named))).usage.replicas == ["server-0"]
+    assert (await ask(Endpoint(completion()))).usage.replicas == []
 
 
 async def test_a_request_is_a_chat_completion_with_a_bearer_key() -> None:
@@ -163,7 +163,7 @@ async def test_a_request_is_a_chat_completion_with_a_bearer_key() -> None:
 
     def handler(request: httpx.Request) -> httpx.Response:
         requests.append(request)
-        return said()
+        return completion()
 
     await ask(handler, url="https://inference.example/some/v1")
 
@@ -192,7 +192,7 @@ async def test_an_answer_without_usage_or_model_has_no_tokens_and_the_configured
 
 
 async def test_null_characters_are_removed() -> None:
-    answer = await ask(Endpoint(said("Nul\0 and \ufeffmore", model="mo\0del")))
+    answer = await ask(Endpoint(completion("Nul\0 and \ufeffmore", model="mo\0del")))
 
     assert (answer.text, answer.usage.model) == ("Nul and \ufeffmore", "model")
 
@@ -258,7 +258,7 @@ async def test_a_long_reason_is_cut_and_kept_on_one_line() -> None:
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 529])
 async def test_a_retryable_status_is_retried(status: int) -> None:
-    endpoint = Endpoint(refused(status), refused(status), said())
+    endpoint = Endpoint(refused(status), refused(status), completion())
 
     answer = await ask(endpoint)
 
@@ -294,7 +294,7 @@ async def test_the_pause_doubles_and_the_jitter_shortens_it(pauses: list[float])
 
 async def test_a_pause_takes_no_slot(pauses: list[float]) -> None:
     # With one slot, a call that kept it during the pause would block the other call.
-    transport = httpx.MockTransport(Endpoint(refused(503), refused(503), said()))
+    transport = httpx.MockTransport(Endpoint(refused(503), refused(503), completion()))
     settings = local.settings(inference_concurrency=1)
     async with Router(settings, transport=transport, jitter=lambda: 1.0) as router:
         answers = await asyncio.gather(*(complete(router, seconds=60) for _ in "ab"))
@@ -313,7 +313,9 @@ async def test_a_pause_takes_no_slot(pauses: list[float]) -> None:
 async def test_the_pause_is_the_longer_of_retry_after_and_back_off(
     pauses: list[float], header: str, jitter: float, pause: float
 ) -> None:
-    answer = await ask(Endpoint(refused(429, **{"Retry-After": header}), said()), jitter=jitter)
+    answer = await ask(
+        Endpoint(refused(429, **{"Retry-After": header}), completion()), jitter=jitter
+    )
 
     assert answer.usage.calls == 2
     assert pauses == [pause]
@@ -336,7 +338,7 @@ async def test_a_retry_after_beyond_the_deadline_ends_the_attempt(
 async def test_retry_after_may_be_a_date(pauses: list[float]) -> None:
     moment = format_datetime(datetime.now(UTC) + timedelta(seconds=5), usegmt=True)
 
-    await ask(Endpoint(refused(503, **{"Retry-After": moment}), said()))
+    await ask(Endpoint(refused(503, **{"Retry-After": moment}), completion()))
 
     (pause,) = pauses
     assert 3.9 < pause <= 5
@@ -414,7 +416,7 @@ async def test_the_timeout_ends_a_slow_stream() -> None:
 
 
 async def test_no_call_starts_after_the_deadline() -> None:
-    endpoint = Endpoint(said())
+    endpoint = Endpoint(completion())
 
     problem = await failure(endpoint, seconds=-1)
 
@@ -443,7 +445,7 @@ async def test_concurrent_calls_are_limited() -> None:
         most = max(most, running)
         await asyncio.sleep(0.001)
         running -= 1
-        return said()
+        return completion()
 
     settings = local.settings(inference_concurrency=3)
     async with Router(settings, transport=httpx.MockTransport(handler)) as router:
@@ -466,7 +468,7 @@ async def test_concurrent_calls_are_limited() -> None:
 async def test_an_empty_unfinished_or_filtered_answer_is_no_summary(
     content: str | None, reason: str | None, code: Code
 ) -> None:
-    endpoint = Endpoint(said(content, reason))
+    endpoint = Endpoint(completion(content, reason))
 
     problem = await failure(endpoint)
 
@@ -476,7 +478,7 @@ async def test_an_empty_unfinished_or_filtered_answer_is_no_summary(
 
 
 async def test_a_cut_answer_is_requested_again_with_twice_the_tokens() -> None:
-    endpoint = Endpoint(said("A summ", "length"), said("A summary."))
+    endpoint = Endpoint(completion("A summ", "length"), completion("A summary."))
 
     answer = await ask(endpoint, max_tokens=50)
 
@@ -487,7 +489,7 @@ async def test_a_cut_answer_is_requested_again_with_twice_the_tokens() -> None:
 
 
 async def test_an_answer_that_was_cut_twice_is_no_summary() -> None:
-    endpoint = Endpoint(said("A summ", "length"))
+    endpoint = Endpoint(completion("A summ", "length"))
 
     problem = await failure(endpoint, max_tokens=50)
 
@@ -516,7 +518,7 @@ async def test_an_answer_that_was_cut_twice_is_no_summary() -> None:
     ],
 )
 async def test_a_body_that_is_no_completion_is_retried(content: bytes) -> None:
-    endpoint = Endpoint(httpx.Response(200, content=content), said())
+    endpoint = Endpoint(httpx.Response(200, content=content), completion())
 
     answer = await ask(endpoint)
 
@@ -597,7 +599,7 @@ def test_any_response_becomes_an_answer_or_a_failure(status: int, body: bytes, h
         refused(400, f"You sent {KEY}"),
         refused(500, f"Crashed with Bearer {KEY}"),
         httpx.ConnectError(f"could not send {KEY}"),
-        said(),
+        completion(),
     ],
 )
 async def test_the_key_is_never_shown(

@@ -18,7 +18,7 @@ from functions.errors import Code, Failure
 from functions.inference.endpoint import Endpoint
 from functions.inference.router import MAX_ATTEMPTS, Router
 from functions.inference.usage import Summary
-from tests.functions.inference.test_router import refused, said
+from tests.functions.inference.test_router import completion, refused
 from tests.support import local
 from tests.support.certificates import self_signed
 
@@ -90,7 +90,7 @@ async def failure(router: Router, **how: Any) -> Failure:
 
 
 async def test_the_preferred_endpoint_answers() -> None:
-    endpoints = Endpoints(own=said(), spare=said())
+    endpoints = Endpoints(own=completion(), spare=completion())
 
     answer = await ask(make_router(endpoints))
 
@@ -123,7 +123,7 @@ async def test_the_preferred_endpoint_answers() -> None:
 async def test_a_problem_of_an_endpoint_goes_to_the_next_one_at_once(
     problem: Reply, pauses: list[float]
 ) -> None:
-    endpoints = Endpoints(own=problem, spare=said())
+    endpoints = Endpoints(own=problem, spare=completion())
 
     answer = await ask(make_router(endpoints))
 
@@ -141,14 +141,14 @@ async def test_a_problem_of_an_endpoint_goes_to_the_next_one_at_once(
     ("answer", "code"),
     [
         *((refused(status), Code.INFERENCE_REJECTED) for status in (400, 413, 422)),
-        (said("No.", "content_filter"), Code.INFERENCE_FILTERED),
-        (said(""), Code.INFERENCE_EMPTY),
+        (completion("No.", "content_filter"), Code.INFERENCE_FILTERED),
+        (completion(""), Code.INFERENCE_EMPTY),
     ],
 )
 async def test_a_rejected_prompt_or_answer_goes_to_no_other_endpoint(
     answer: httpx.Response, code: Code
 ) -> None:
-    endpoints = Endpoints(own=answer, spare=said())
+    endpoints = Endpoints(own=answer, spare=completion())
 
     problem = await failure(make_router(endpoints))
 
@@ -157,7 +157,7 @@ async def test_a_rejected_prompt_or_answer_goes_to_no_other_endpoint(
 
 
 async def test_an_answer_of_two_endpoints_has_the_cost_of_both() -> None:
-    endpoints = Endpoints(own=[said("Half a", "length"), refused(503)], spare=said())
+    endpoints = Endpoints(own=[completion("Half a", "length"), refused(503)], spare=completion())
 
     answer = await ask(make_router(endpoints))
 
@@ -174,13 +174,15 @@ async def test_an_answer_of_two_endpoints_has_the_cost_of_both() -> None:
 
 
 @pytest.mark.parametrize(
-    ("second", "requested"), [(said(), ["own"]), (None, ["own", "spare"])], ids=["free", "busy"]
+    ("second", "requested"),
+    [(completion(), ["own"]), (None, ["own", "spare"])],
+    ids=["free", "busy"],
 )
 async def test_a_busy_endpoint_is_called_once_more_after_a_short_wait(
     pauses: list[float], second: Reply | None, requested: list[str]
 ) -> None:
     busy = refused(429, **{"Retry-After": "1.5"})
-    endpoints = Endpoints(own=[busy, second or busy], spare=said())
+    endpoints = Endpoints(own=[busy, second or busy], spare=completion())
 
     answer = await ask(make_router(endpoints))
 
@@ -189,7 +191,7 @@ async def test_a_busy_endpoint_is_called_once_more_after_a_short_wait(
 
 
 async def test_no_call_starts_before_retry_after() -> None:
-    endpoints = Endpoints(own=refused(429, **{"Retry-After": "30"}), spare=said())
+    endpoints = Endpoints(own=refused(429, **{"Retry-After": "30"}), spare=completion())
     router = make_router(endpoints)
 
     answers = [await ask(router, document=f"{n}") for n in range(5)]
@@ -215,7 +217,7 @@ async def test_attempts_do_not_grow_with_the_number_of_endpoints(
 
 
 async def test_an_endpoint_that_rejects_the_key_is_not_called_again(pauses: list[float]) -> None:
-    endpoints = Endpoints(own=refused(401), spare=[refused(503), said()])
+    endpoints = Endpoints(own=refused(401), spare=[refused(503), completion()])
 
     answer = await ask(make_router(endpoints))
 
@@ -245,7 +247,7 @@ async def test_wrong_keys_of_all_endpoints_fail_and_one_outage_waits() -> None:
 
 
 async def test_an_unreachable_endpoint_is_skipped_after_five_calls() -> None:
-    endpoints = Endpoints(own=httpx.ConnectError("refused"), spare=said())
+    endpoints = Endpoints(own=httpx.ConnectError("refused"), spare=completion())
     router = make_router(endpoints)
 
     answers = [await ask(router, document=f"{number}") for number in range(100)]
@@ -283,7 +285,7 @@ async def test_a_rejected_document_does_not_open_the_breaker() -> None:
 
 
 async def test_an_endpoint_that_is_out_is_not_called() -> None:
-    endpoints = Endpoints(own=said("Fluent nonsense."), spare=said())
+    endpoints = Endpoints(own=completion("Fluent nonsense."), spare=completion())
 
     answer = await ask(make_router(endpoints), without={"own"})
 
@@ -292,7 +294,7 @@ async def test_an_endpoint_that_is_out_is_not_called() -> None:
 
 
 async def test_with_every_endpoint_out_documents_wait() -> None:
-    endpoints = Endpoints(own=said("Fluent nonsense."))
+    endpoints = Endpoints(own=completion("Fluent nonsense."))
 
     problem = await failure(make_router(endpoints), without={"own"})
 
@@ -311,7 +313,7 @@ async def https(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
     (tmp_path / "both.pem").write_text(certificate + secret)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "both.pem")
-    body = said().content
+    body = completion().content
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"max_tokens")
