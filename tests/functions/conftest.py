@@ -1,4 +1,4 @@
-"""The application in this process: a real PostgreSQL, a folder, and a model that is a function."""
+"""The application in this process, with a real PostgreSQL, a folder and a fake model."""
 
 import asyncio
 import threading
@@ -22,7 +22,7 @@ Sql = Callable[..., list[tuple[Any, ...]]]
 
 @pytest.fixture(scope="module")
 def database(postgres: local.Server) -> Settings:
-    """Settings of the database that the tests of a file share, one after another."""
+    """Settings of a database that all tests of a file use."""
     return local.database_settings(postgres)
 
 
@@ -37,7 +37,7 @@ async def ledger(database: Settings) -> AsyncIterator[Ledger]:
 
 @pytest.fixture
 def sql(database: Settings, ledger: Ledger) -> Sql:
-    """Change and look at the ledger's rows past the ledger."""
+    """Run SQL on the ledger's tables directly."""
 
     def run(statement: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(database.database_conninfo) as connection:
@@ -49,26 +49,22 @@ def sql(database: Settings, ledger: Ledger) -> Sql:
 
 @pytest.fixture
 def core(database: Settings, ledger: Ledger, tmp_path: Path) -> Application:
-    """An application without documents, whose model is good."""
-    settings = replace(
-        database,
-        store_url=tmp_path.as_uri(),
-        canary_interval_seconds=1e-6,
-    )
+    """An application without documents, with a healthy model."""
+    settings = replace(database, store_url=tmp_path.as_uri(), canary_interval_seconds=1e-6)
     return Application(settings=settings, store=open_store(settings), ledger=ledger, router=Model())
 
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that this test asks for; none of them is made."""
-    asked: list[float] = []
-    make, here = asyncio.sleep, threading.get_ident()
+    """The pauses that `asyncio.sleep` is called with; in this thread it returns at once."""
+    requested: list[float] = []
+    original, here = asyncio.sleep, threading.get_ident()
 
     async def sleep(seconds: float) -> None:
         if threading.get_ident() == here:
-            asked.append(seconds)
+            requested.append(seconds)
         else:
-            await make(seconds)  # of a server that runs beside the tests
+            await original(seconds)  # a server in another thread
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    return asked
+    return requested

@@ -1,6 +1,6 @@
-"""The functions of the application, on a real PostgreSQL and a folder: what ends how.
+"""The three functions of the application, on a real PostgreSQL and a folder, with a fake model.
 
-The model is a function in this file. Several processes, signals and HTTP are in `test_local_host`.
+Several processes, signals and HTTP are in `tests/functions/handlers/test_local.py`.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 import psycopg
@@ -19,27 +19,17 @@ import pytest
 
 from functions.application import LEASE_SLACK, Application
 from functions.documents.extract import MAX_DOCUMENT_BYTES
-from functions.errors import Code, Failure
 from functions.storage.entry import Entry
 from functions.storage.ledger import Ledger
 from functions.storage.object_store import open_store
 from functions.summary.summarize import PROMPT_VERSION
 from tests.functions.conftest import Sql
-from tests.support.functions.fakes import SUMMARY, Model, summary
+from tests.support.functions.entries import TEXT, get, queued, uploaded
+from tests.support.functions.fakes import SUMMARY, Model
 
 pytestmark = pytest.mark.anyio
 
-TEXT = b"The tower was built of granite in 1841. The keeper lives on the island in summer."
-
 # ---------------------------------------------------------------- uploads
-
-
-async def test_an_announced_document_has_a_place_for_its_bytes(core: Application) -> None:
-    entry, upload = await core.announce("A report.pdf", 81)
-
-    assert (entry.status, entry.name, entry.size) == ("uploading", "A report.pdf", 81)
-    assert entry.object_key == f"incoming/{entry.id}/A report.pdf"
-    assert upload.url.startswith(f"uploads/incoming/{entry.id}/A%20report.pdf?expires=")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +49,7 @@ async def test_an_announced_document_has_a_place_for_its_bytes(core: Application
         ("ab" + "ü" * 200, "ab" + "ü" * 99),
     ],
 )
-async def test_any_name_becomes_a_key_that_a_folder_takes(
+async def test_any_name_becomes_a_valid_key_of_a_folder(
     core: Application, name: str, safe: str
 ) -> None:
     entry, _ = await core.announce(name, 1)
@@ -72,20 +62,8 @@ async def test_any_name_becomes_a_key_that_a_folder_takes(
     assert [found.key async for found in core.store.list()] == [entry.object_key]
 
 
-async def test_a_document_is_not_complete_before_its_bytes_are_there(
-    core: Application,
-) -> None:
-    entry, _ = await core.announce("a.txt", 1)
-
-    with pytest.raises(Failure) as early:
-        await core.complete(entry)
-
-    assert early.value.code is Code.OBJECT_MISSING
-    assert (await _get(core, entry.id)).status == "uploading"
-
-
 async def test_completing_five_times_queues_one_document(core: Application, sql: Sql) -> None:
-    entry = await _uploaded(core)
+    entry = await uploaded(core)
 
     completed = await asyncio.gather(*(core.complete(entry) for _ in range(5)))
 
@@ -99,14 +77,14 @@ async def test_completing_five_times_queues_one_document(core: Application, sql:
 async def test_completing_later_changes_nothing(
     core: Application, sql: Sql, tmp_path: Path, status: str
 ) -> None:
-    entry = await core.complete(await _uploaded(core))
+    entry = await core.complete(await uploaded(core))
     sql(
         "update documents set status = %s, summary = 's', error_code = 'e', lease_until = "
         "case when %s = 'working' then now() end",
         status,
         status,
     )
-    before = await _get(core, entry.id)
+    before = await get(core, entry.id)
     (tmp_path / entry.object_key).unlink()
 
     assert await core.complete(before) == before
@@ -115,19 +93,22 @@ async def test_completing_later_changes_nothing(
 # ---------------------------------------------------------------- work
 
 
-async def test_a_document_that_is_queued_is_summarized(core: Application) -> None:
-    entry = await _queued(core)
+async def test_ten_events_for_one_document_and_later_ones_make_one_summary(
+    core: Application,
+) -> None:
+    core = replace(core, router=(model := Model()))
+    entry = await queued(core)
 
+    await asyncio.gather(*(core.summarize(entry.id) for _ in range(10)))
     await core.summarize(entry.id)
+    await core.summarize(uuid4())
 
-    done = await _get(core, entry.id)
-    assert (done.status, done.summary, done.kind) == ("done", SUMMARY, "text")
-    assert done.usage == summary().usage
-    assert (done.attempts, done.calls_done, done.calls_total) == (1, 1, 1)
+    assert len(model.deadlines) == 1
+    assert (await get(core, entry.id)).attempts == 1
 
 
-async def test_the_summary_lies_in_the_store_too(core: Application) -> None:
-    entry = await _queued(core)
+async def test_the_store_has_a_copy_of_the_summary(core: Application) -> None:
+    entry = await queued(core)
 
     await core.summarize(entry.id)
 
@@ -151,42 +132,21 @@ async def test_the_summary_lies_in_the_store_too(core: Application) -> None:
     }
 
 
-async def test_a_document_that_is_not_due_costs_nothing(core: Application) -> None:
-    entry = await _queued(core)
-    await core.summarize(entry.id)
-
-    await core.summarize(entry.id)
-    await core.summarize(uuid4())
-
-    assert len(_model(core).deadlines) == 1
-
-
-async def test_ten_events_for_one_document_make_one_summary(core: Application) -> None:
-    entry = await _queued(core)
-
-    await asyncio.gather(*(core.summarize(entry.id) for _ in range(10)))
-
-    assert len(_model(core).deadlines) == 1
-    assert (await _get(core, entry.id)).attempts == 1
-
-
-async def test_a_lease_outlives_the_deadline_that_every_call_is_given(
-    core: Application,
-) -> None:
-    entry = await _queued(core)
+async def test_a_lease_is_longer_than_the_deadline_of_every_call(core: Application) -> None:
+    entry = await queued(core)
     leases = []
 
-    async def look() -> str:
-        now = await _get(core, entry.id)
+    async def reply() -> str:
+        now = await get(core, entry.id)
         assert now.lease_until is not None
         leases.append(now.lease_until - now.created_at)
         return "A summary."
 
-    looking = _with(core, look)
+    model = Model(reply)
     before = time.monotonic()
-    await looking.summarize(entry.id)
+    await replace(core, router=model).summarize(entry.id)
 
-    (deadline,), (lease,) = _model(looking).deadlines, leases
+    (deadline,), (lease,) = model.deadlines, leases
     assert before + 600 <= deadline <= time.monotonic() + 600
     slack = lease - timedelta(seconds=600)
     assert LEASE_SLACK <= slack < LEASE_SLACK + timedelta(seconds=10)
@@ -204,27 +164,27 @@ async def test_a_lease_outlives_the_deadline_that_every_call_is_given(
 async def test_a_document_that_cannot_be_read_fails_without_a_call(
     core: Application, data: bytes, code: str
 ) -> None:
-    entry = await _queued(core, data=data)
+    entry, model = await queued(core, data=data), Model()
 
-    await core.summarize(entry.id)
+    await replace(core, router=model).summarize(entry.id)
 
-    failed = await _get(core, entry.id)
+    failed = await get(core, entry.id)
     assert (failed.status, failed.error_code) == ("failed", code)
     assert failed.error_message
     assert failed.error_remedy
-    assert _model(core).deadlines == []
+    assert model.deadlines == []
 
 
-async def test_a_document_that_is_too_large_is_not_even_read(
+async def test_a_document_that_is_too_large_is_not_read(
     core: Application, sql: Sql, tmp_path: Path
 ) -> None:
-    entry = await _queued(core)
+    entry = await queued(core)
     sql("update documents set size = %s", MAX_DOCUMENT_BYTES + 1)
-    (tmp_path / entry.object_key).unlink()  # reading it would say OBJECT_MISSING
+    (tmp_path / entry.object_key).unlink()  # reading it would fail with OBJECT_MISSING
 
     await core.summarize(entry.id)
 
-    failed = await _get(core, entry.id)
+    failed = await get(core, entry.id)
     assert (failed.status, failed.error_code) == ("failed", "TOO_LARGE")
     assert "104,857,601 bytes" in (failed.error_message or "")
 
@@ -232,127 +192,85 @@ async def test_a_document_that_is_too_large_is_not_even_read(
 async def test_an_object_that_was_overwritten_fails_and_its_new_version_is_summarized(
     core: Application,
 ) -> None:
-    entry = await _queued(core)
+    entry = await queued(core)
     await core.store.put(entry.object_key, b"Another text: the ship sank in the storm.")
 
     await core.summarize(entry.id)
     (successor,) = await core.sweep()
     await core.summarize(successor)
 
-    assert (await _get(core, entry.id)).error_code == "OBJECT_CHANGED"
+    assert (await get(core, entry.id)).error_code == "OBJECT_CHANGED"
     assert successor != entry.id
-    assert (await _get(core, successor)).status == "done"
+    assert (await get(core, successor)).status == "done"
 
 
-async def test_a_passing_failure_is_tried_again_later(core: Application) -> None:
-    entry = await _queued(core)
-
-    async def busy() -> str:
-        raise Failure(
-            Code.INFERENCE_UNAVAILABLE, "Busy.", "Wait.", retryable=True, retry_after=100.0
-        )
-
-    await _with(core, busy).summarize(entry.id)
-
-    waiting = await _get(core, entry.id)
-    assert (waiting.status, waiting.error_code) == ("queued", "INFERENCE_UNAVAILABLE")
-    assert waiting.not_before is not None
-    assert waiting.not_before - waiting.updated_at == timedelta(seconds=100)
+async def _defect() -> str:
+    raise KeyError("granite")
 
 
-async def test_an_unexpected_error_fails_the_document_and_reveals_no_text(
-    core: Application, caplog: pytest.LogCaptureFixture
-) -> None:
-    entry = await _queued(core)
-
-    async def broken() -> str:
-        raise KeyError("granite")
-
-    await _with(core, broken).summarize(entry.id)
-
-    failed = await _get(core, entry.id)
-    assert (failed.status, failed.error_code) == ("failed", "INTERNAL")
-    assert failed.error_message == "The worker stopped on an unexpected KeyError."
-    assert f"document {entry.id}: unexpected KeyError" in caplog.text
+async def _null_character() -> str:
+    return "\0"  # the router removes it; PostgreSQL refuses it
 
 
-async def test_a_summary_that_the_database_refuses_fails_the_document(
+@pytest.mark.parametrize(("reply", "name"), [(_defect, "KeyError"), (_null_character, "DataError")])
+async def test_an_unexpected_error_fails_the_document_and_shows_no_text(
     core: Application,
+    caplog: pytest.LogCaptureFixture,
+    reply: Callable[[], Awaitable[str]],
+    name: str,
 ) -> None:
-    entry = await _queued(core)
+    entry = await queued(core)
 
-    async def blank() -> str:
-        return "\0"  # `Router` removes it
+    await replace(core, router=Model(reply)).summarize(entry.id)
 
-    await _with(core, blank).summarize(entry.id)
-
-    failed = await _get(core, entry.id)
+    failed = await get(core, entry.id)
     assert (failed.status, failed.error_code) == ("failed", "INTERNAL")
+    assert failed.error_message == f"The worker stopped on an unexpected {name}."
+    assert f"document {entry.id}: unexpected {name}" in caplog.text
 
 
-async def test_a_worker_that_is_stopped_gives_its_document_back(core: Application) -> None:
-    entry = await _queued(core)
-    asked = asyncio.Event()
-
-    async def never() -> str:
-        asked.set()
-        await asyncio.Event().wait()
-        raise AssertionError("nobody ends this wait")
-
-    task = asyncio.create_task(_with(core, never).summarize(entry.id))
-    await asked.wait()
-
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-    back = await _get(core, entry.id)
-    assert (back.status, back.attempts, back.lost_leases) == ("queued", 0, 0)
-    assert await core.ledger.due() == [entry.id]
-
-
-async def test_a_worker_that_was_replaced_does_not_overwrite_its_successor(
+async def test_a_replaced_worker_does_not_overwrite_the_summary_of_its_successor(
     core: Application, sql: Sql
 ) -> None:
-    entry = await _queued(core)
+    entry = await queued(core)
 
-    async def overtaken() -> str:
+    async def slow_reply() -> str:
         sql("update documents set lease_until = now() - interval '1 s'")
         await core.summarize(entry.id)
         return "A stale summary."
 
-    await _with(core, overtaken).summarize(entry.id)
+    await replace(core, router=Model(slow_reply)).summarize(entry.id)
 
-    done = await _get(core, entry.id)
+    done = await get(core, entry.id)
     assert (done.status, done.summary, done.epoch) == ("done", SUMMARY, 2)
 
 
 # ---------------------------------------------------------------- outages
 
 
-async def test_progress_that_cannot_be_noted_costs_no_summary(
+async def test_an_outage_while_progress_is_written_costs_no_summary(
     core: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = await _queued(core)
-    noted = Ledger.progress
+    entry = await queued(core)
+    original = Ledger.progress
 
     async def progress(ledger: Ledger, entry: Entry, *, done: int, total: int) -> bool:
         if done:
             raise psycopg.OperationalError("the connection is lost")
-        return await noted(ledger, entry, done=done, total=total)
+        return await original(ledger, entry, done=done, total=total)
 
     monkeypatch.setattr(Ledger, "progress", progress)
 
     await core.summarize(entry.id)
 
-    assert (await _get(core, entry.id)).status == "done"
+    assert (await get(core, entry.id)).status == "done"
 
 
 @pytest.mark.parametrize("error", [psycopg.OperationalError, psycopg.InterfaceError])
 async def test_a_short_outage_of_the_database_fails_no_document(
     core: Application, monkeypatch: pytest.MonkeyPatch, error: type[psycopg.Error]
 ) -> None:
-    entry = await _queued(core)
+    entry = await queued(core)
 
     async def finish(*_arguments: object, **_options: object) -> bool:
         raise error("the connection is lost")
@@ -361,29 +279,21 @@ async def test_a_short_outage_of_the_database_fails_no_document(
 
     await core.summarize(entry.id)
 
-    waiting = await _get(core, entry.id)
+    waiting = await get(core, entry.id)
     assert (waiting.status, waiting.error_code) == ("queued", "DATABASE_UNAVAILABLE")
 
 
 @pytest.mark.parametrize(
-    ("number", "message"),
+    ("number", "problem"),
     [
-        (
-            errno.EAGAIN,
-            "The operating system refused a resource to the worker "
-            "(BlockingIOError: Resource temporarily unavailable).",
-        ),
-        (
-            errno.ENOMEM,
-            "The operating system refused a resource to the worker "
-            "(OSError: Cannot allocate memory).",
-        ),
+        (errno.EAGAIN, "BlockingIOError: Resource temporarily unavailable"),
+        (errno.ENOMEM, "OSError: Cannot allocate memory"),
     ],
 )
 async def test_a_machine_without_a_free_process_or_memory_fails_no_document(
-    core: Application, monkeypatch: pytest.MonkeyPatch, number: int, message: str
+    core: Application, monkeypatch: pytest.MonkeyPatch, number: int, problem: str
 ) -> None:
-    entry = await _queued(core)
+    entry = await queued(core)
 
     async def fork(*_arguments: object, **_options: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -392,51 +302,43 @@ async def test_a_machine_without_a_free_process_or_memory_fails_no_document(
 
     await core.summarize(entry.id)
 
-    waiting = await _get(core, entry.id)
+    waiting = await get(core, entry.id)
     assert (waiting.status, waiting.error_code) == ("queued", "INTERNAL")
-    assert (waiting.error_message, waiting.error_remedy) == (
-        message,
-        "It is retried automatically.",
+    assert waiting.error_message == (
+        f"The operating system refused a resource to the worker ({problem})."
     )
 
 
-async def test_a_store_that_is_away_fails_no_document(core: Application) -> None:
-    entry = await _queued(core)
-    away = _without_store(core)
+async def test_an_outage_of_the_store_fails_no_document(core: Application) -> None:
+    entry = await queued(core)
 
-    await away.summarize(entry.id)
+    await _without_store(core).summarize(entry.id)
 
-    waiting = await _get(core, entry.id)
+    waiting = await get(core, entry.id)
     assert (waiting.status, waiting.error_code) == ("queued", "STORE_UNAVAILABLE")
 
 
 # ---------------------------------------------------------------- the sweep
 
 
-async def test_the_sweep_adopts_objects_without_a_row(core: Application, tmp_path: Path) -> None:
-    (tmp_path / "incoming" / "deep er").mkdir(parents=True)
-    (tmp_path / "incoming" / "deep er" / "Bücher 100%.txt").write_bytes(TEXT)
-
-    (id_,) = await core.sweep()
-    await core.summarize(id_)
-
-    done = await _get(core, id_)
-    assert (done.status, done.name, done.size) == ("done", "Bücher 100%.txt", len(TEXT))
-    assert done.object_key == "incoming/deep er/Bücher 100%.txt"
-    assert await core.sweep() == []
-
-
 async def test_sweeps_that_overlap_adopt_an_object_once(
     core: Application, tmp_path: Path, sql: Sql
 ) -> None:
-    (tmp_path / "incoming").mkdir()
+    folder = tmp_path / "incoming" / "deep er"
+    folder.mkdir(parents=True)
     for number in range(30):
-        (tmp_path / "incoming" / f"{number}.txt").write_bytes(TEXT)
+        (folder / f"Bücher {number}%.txt").write_bytes(TEXT)
 
-    swept = await asyncio.gather(*(core.sweep() for _ in range(4)))
+    due = await asyncio.gather(*(core.sweep() for _ in range(4)))
 
     assert sql("select count(*), count(distinct object_key) from documents") == [(30, 30)]
-    assert max(len(ids) for ids in swept) == 30
+    (id_, *_) = ids = max(due, key=len)
+    assert len(ids) == 30
+    await core.summarize(id_)
+    done = await get(core, id_)
+    assert (done.status, done.size) == ("done", len(TEXT))
+    assert done.object_key == f"incoming/deep er/{done.name}"
+    assert id_ not in await core.sweep()
 
 
 async def test_more_objects_than_one_batch_are_all_adopted(
@@ -452,54 +354,32 @@ async def test_more_objects_than_one_batch_are_all_adopted(
     assert len(due) == 100  # the next sweep finds the next ones
 
 
-async def test_the_sweep_finds_an_upload_without_a_complete_call(
-    core: Application,
-) -> None:
-    entry = await _uploaded(core)
-
-    assert await core.sweep() == [entry.id]
-    assert (await _get(core, entry.id)).status == "queued"
-
-
-async def test_summaries_are_not_summarized(core: Application) -> None:
-    await core.store.put("summaries/a.json", TEXT)
-
-    assert await core.sweep() == []
-
-
-async def test_a_sweep_that_cannot_list_still_finds_what_is_due(
+async def test_a_sweep_during_an_outage_of_the_store_returns_due_documents(
     core: Application, caplog: pytest.LogCaptureFixture
 ) -> None:
-    entry = await _queued(core)
-    away = _without_store(core)
+    entry = await queued(core)
 
-    assert await away.sweep() == [entry.id]
+    assert await _without_store(core).sweep() == [entry.id]
     assert "the sweep could not list the store: STORE_UNAVAILABLE" in caplog.text
 
 
-async def test_the_sweep_ends_what_cannot_end_by_itself(core: Application, sql: Sql) -> None:
-    waiting, _ = await core.announce("never.txt", 1)
-    deadly = await _queued(core)
+async def test_the_sweep_fails_missing_uploads_and_documents_that_kill_workers(
+    core: Application, sql: Sql
+) -> None:
+    missing, _ = await core.announce("never.txt", 1)
+    killer = await queued(core)
     sql("update documents set created_at = now() - interval '25 hours'")
     sql(
         "update documents set status = 'working', lease_until = now() - interval '1 s', "
         "lost_leases = 3 where id = %s",
-        deadly.id,
+        killer.id,
     )
 
     assert await core.sweep() == []
 
-    assert (await _get(core, waiting.id)).error_code == "OBJECT_MISSING"
-    killed = await _get(core, deadly.id)
+    assert (await get(core, missing.id)).error_code == "OBJECT_MISSING"
+    killed = await get(core, killer.id)
     assert (killed.status, killed.error_code) == ("failed", "INTERNAL")
-
-
-# ---------------------------------------------------------------- given
-
-
-def _with(core: Application, reply: Callable[[], Awaitable[str]]) -> Application:
-    """The same application with another model."""
-    return replace(core, router=Model(reply))
 
 
 def _without_store(core: Application) -> Application:
@@ -511,24 +391,3 @@ def _without_store(core: Application) -> Application:
         store_secret_access_key="secret",
     )
     return replace(core, store=open_store(nowhere))
-
-
-def _model(core: Application) -> Model:
-    assert isinstance(core.router, Model)
-    return core.router
-
-
-async def _uploaded(core: Application, *, data: bytes = TEXT) -> Entry:
-    entry, _ = await core.announce("a.txt", len(data))
-    await core.store.put(entry.object_key, data)
-    return entry
-
-
-async def _queued(core: Application, *, data: bytes = TEXT) -> Entry:
-    return await core.complete(await _uploaded(core, data=data))
-
-
-async def _get(core: Application, id_: UUID) -> Entry:
-    entry = await core.ledger.get(id_)
-    assert entry is not None
-    return entry

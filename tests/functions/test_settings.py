@@ -1,12 +1,9 @@
-"""The settings are complete or refused, hide secrets, and are what the components set.
-
-What a real platform hands to a process is not shown here; see `test_local_host`.
-"""
+"""The settings: complete or refused, without secrets in their text, and set by the components."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import Any, Literal
+from types import SimpleNamespace
+from typing import Any
 
 import pulumi
 import pytest
@@ -16,14 +13,14 @@ from components.contracts import ExternalInference, application_environment
 from functions.inference.endpoint import Endpoint
 from functions.settings import Settings, SettingsError, variable_names
 
-KNOBS = {
+TUNING = {
     "CANARY_INTERVAL_SECONDS",
     "INFERENCE_CONCURRENCY",
     "INFERENCE_TIMEOUT_SECONDS",
     "DOCUMENT_DEADLINE_SECONDS",
     "SWEEP_INTERVAL_SECONDS",
 }
-"""What no component sets: their defaults hold in every variant."""
+"""Variables that no component sets."""
 
 LEAST = {
     "VARIANT": "split",
@@ -40,57 +37,7 @@ LEAST = {
     '"url": "https://inference.example/v1", "context_tokens": 8192}]',
     "INFERENCE_API_KEYS": '{"dedicated": "key-51d0"}',
 }
-"""The variables that have no default."""
-
-
-def test_what_has_no_default_is_enough() -> None:
-    settings = Settings.read(LEAST)
-
-    assert settings == Settings(
-        variant="split",
-        inference_mode="serverless",
-        api_token="token-8f1c",
-        store_url="s3://documents",
-        store_endpoint="",
-        store_region="",
-        store_access_key_id="",
-        store_secret_access_key="",
-        database_host="db.example",
-        database_port=5432,
-        database_name="ledger",
-        database_user="app",
-        database_password="password-77aa",
-        database_sslmode="verify-full",
-        inference_endpoints=(
-            Endpoint(
-                name="dedicated",
-                inference_mode="dedicated",
-                url="https://inference.example/v1",
-                model="some-model",
-                context_tokens=8192,
-                input_usd_per_million=None,
-                output_usd_per_million=None,
-                weight=1,
-                order=0,
-                ca="",
-            ),
-        ),
-        inference_api_keys={"dedicated": "key-51d0"},
-        inference_concurrency=8,
-        inference_timeout_seconds=120.0,
-        canary_interval_seconds=240.0,
-        document_deadline_seconds=600.0,
-        sweep_interval_seconds=60.0,
-    )
-
-
-def test_numbers_are_read_as_numbers() -> None:
-    settings = Settings.read(
-        {**LEAST, "INFERENCE_CONCURRENCY": "3", "INFERENCE_TIMEOUT_SECONDS": "2.5"}
-    )
-
-    assert settings.inference_concurrency == 3
-    assert settings.inference_timeout_seconds == 2.5
+"""All variables without a default."""
 
 
 def test_an_empty_environment_is_refused_with_every_missing_name() -> None:
@@ -101,12 +48,12 @@ def test_an_empty_environment_is_refused_with_every_missing_name() -> None:
     assert missing == set(LEAST)
 
 
-def test_an_empty_variable_is_no_value() -> None:
+def test_an_empty_variable_is_not_set() -> None:
     with pytest.raises(SettingsError, match=r"complete: API_TOKEN is not set\.$"):
         Settings.read({**LEAST, "API_TOKEN": "", "STORE_REGION": ""})
 
 
-def test_all_problems_are_named_at_once() -> None:
+def test_the_error_names_all_problems() -> None:
     with pytest.raises(SettingsError) as refused:
         Settings.read(
             {
@@ -131,7 +78,7 @@ def test_all_problems_are_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "-0.5", "0", "1e999", "soon", "9" * 5000])
-def test_a_duration_that_is_no_positive_number_is_refused(text: str) -> None:
+def test_a_duration_must_be_a_positive_number(text: str) -> None:
     with pytest.raises(SettingsError, match=r"DOCUMENT_DEADLINE_SECONDS=.*a number, more than 0"):
         Settings.read({**LEAST, "DOCUMENT_DEADLINE_SECONDS": text})
 
@@ -140,7 +87,7 @@ def test_a_duration_that_is_no_positive_number_is_refused(text: str) -> None:
     "value", ["hidden-77\n", " hidden-77", "hidden 77", "hidden-77\0", "hüdden"]
 )
 @pytest.mark.parametrize("many", [False, True], ids=["token", "key"])
-def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(value: str, many: bool) -> None:
+def test_a_key_that_is_no_valid_header_is_refused_and_not_shown(value: str, many: bool) -> None:
     name = "INFERENCE_API_KEYS" if many else "API_TOKEN"
     text = json.dumps({"dedicated": value}) if many else value
     with pytest.raises(SettingsError, match=f"{name}: .*must be visible ASCII") as refused:
@@ -166,7 +113,7 @@ def test_settings_can_be_a_key_of_a_cache() -> None:
     assert Settings.read(LEAST) != other
 
 
-def test_the_connection_string_survives_any_password() -> None:
+def test_the_connection_string_escapes_the_password_and_verifies_the_server() -> None:
     password = "a b'c\\d=é"
     settings = Settings.read({**LEAST, "DATABASE_PASSWORD": password})
 
@@ -180,43 +127,15 @@ def test_the_connection_string_survives_any_password() -> None:
         "sslrootcert": "system",
         "connect_timeout": "10",
     }
+    unverified = Settings.read({**LEAST, "DATABASE_SSLMODE": "disable"})
+    assert "sslrootcert" not in conninfo_to_dict(unverified.database_conninfo)
 
 
-def test_no_certificate_is_looked_for_without_verification() -> None:
-    settings = Settings.read({**LEAST, "DATABASE_SSLMODE": "disable"})
-
-    assert "sslrootcert" not in conninfo_to_dict(settings.database_conninfo)
-
-
-# ---------------------------------------------------------------- what the components set
-
-
-@dataclass(frozen=True, kw_only=True)
-class Store:
-    """A component's outputs, each with a value of its own."""
-
-    url: pulumi.Output[str]
-    bucket: pulumi.Output[str]
-    endpoint: pulumi.Output[str]
-    region: pulumi.Output[str]
-    access_key_id: pulumi.Output[str]
-    secret_access_key: pulumi.Output[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Database:
-    """A component's outputs, each with a value of its own."""
-
-    host: pulumi.Output[str]
-    port: pulumi.Output[int]
-    name: pulumi.Output[str]
-    user: pulumi.Output[str]
-    password: pulumi.Output[str]
-    sslmode: Literal["disable", "require", "verify-full"]
+# ---------------------------------------------------------------- environment of the components
 
 
 @pytest.mark.anyio
-async def test_every_setting_is_what_the_component_said() -> None:
+async def test_the_settings_have_the_values_of_the_components() -> None:
     environment = await _environment()
 
     assert Settings.read(environment) == Settings(
@@ -261,39 +180,12 @@ async def test_every_setting_is_what_the_component_said() -> None:
 
 
 @pytest.mark.anyio
-async def test_components_set_every_variable_that_is_no_knob_and_no_other() -> None:
-    assert set(await _environment()) == variable_names() - KNOBS
-
-
-def test_what_no_component_sets_has_a_default() -> None:
-    defaults = {f.name.upper() for f in fields(Settings) if f.default is not MISSING}
-
-    assert defaults >= KNOBS
-
-
-def test_what_a_component_may_leave_empty_has_a_default() -> None:
-    # A folder has no key and no region; a price may be unknown.
-    left_out = {name for name in variable_names() - KNOBS if name not in LEAST}
-
-    assert left_out == {
-        "STORE_ENDPOINT",
-        "STORE_REGION",
-        "STORE_ACCESS_KEY_ID",
-        "STORE_SECRET_ACCESS_KEY",
-        "DATABASE_SSLMODE",
-    }
+async def test_components_set_all_variables_but_the_tuning_ones() -> None:
+    assert set(await _environment()) == variable_names() - TUNING
 
 
 @pytest.mark.anyio
-async def test_only_an_endpoint_with_an_examiner_says_where_it_is() -> None:
-    own, spare = json.loads((await _environment())["INFERENCE_ENDPOINTS"])
-
-    assert own["replicas_url"] == "https://inference.example/replicas"
-    assert "replicas_url" not in spare
-
-
-@pytest.mark.anyio
-async def test_the_keys_are_secret_and_what_else_is_known_of_endpoints_is_not() -> None:
+async def test_the_keys_of_endpoints_are_secret_and_their_other_fields_are_not() -> None:
     variables = _variables()
 
     async def is_secret(name: str) -> bool:
@@ -319,7 +211,7 @@ def _variables() -> Mapping[str, pulumi.Input[str]]:
         variant="integrated",
         inference_mode="dedicated",
         api_token=out("token"),
-        store=Store(
+        store=SimpleNamespace(
             url=out("s3://bucket"),
             bucket=out("bucket"),
             endpoint=out("https://store.example"),
@@ -327,10 +219,10 @@ def _variables() -> Mapping[str, pulumi.Input[str]]:
             access_key_id=out("access"),
             secret_access_key=out("secret"),
         ),
-        database=Database(
+        database=SimpleNamespace(
             host=out("db.example"),
-            # The engine hands every number over as a float.
-            port=pulumi.Output.from_input(25_060.0),  # type: ignore[arg-type]
+            # The engine passes every number as a float.
+            port=pulumi.Output.from_input(25_060.0),
             name=out("ledger"),
             user=out("app"),
             password=out("password"),

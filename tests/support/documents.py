@@ -1,4 +1,4 @@
-"""What the documents show: their blocks, and the commands in them, in order."""
+"""The blocks and commands of the project's documents, in order."""
 
 import re
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ PAGES = (
     PROJECT / "CONTRIBUTING.md",
     *(page for page in sorted(PROJECT.glob("docs/*.md")) if page.name != "traps.md"),
 )
-"""Documents for people who do something."""
+"""Documents with commands."""
 
 PROGRAMS = {"./seamless", "pulumi", "git", "export", "mkdir", "perl", "rm", "aws", "doctl"}
-"""What a line of a block without a language may begin with."""
+"""First words of the lines in blocks without a language."""
 
 ANY_STACK = "integrated"
-"""Stands in for the word STACK."""
+"""Replaces the word STACK."""
 
 _BLOCK = r"^```(?P<language>\w*)\n(?P<content>.*?)^```"
 _INLINE = r"`(?P<inline>(?:\./seamless [^`\s]+|pulumi config) [^`\n]+)`"
@@ -27,7 +27,7 @@ _GENERATED = re.compile(r"<!-- begin (?P<name>[\w-]+) -->.*?<!-- end (?P=name) -
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A command that a document shows: what a person types, without the comment behind it."""
+    """A command of a document, without its comment."""
 
     document: str
     text: str
@@ -40,9 +40,9 @@ def blocks(page: Path) -> Iterator[tuple[str, str]]:
 
 
 def lines(page: Path) -> list[Line]:
-    """Every command of a page, in order: of blocks without a language, and of its sentences.
+    """Every command of a page, in order, of blocks without a language and of sentences.
 
-    A sentence's is left out when the page shows it elsewhere; so are the generated parts.
+    A command of a sentence that is elsewhere in the page is left out, and so are generated parts.
     """
     text = _GENERATED.sub("", page.read_text()).replace("STACK", ANY_STACK)
     typed = [line for language, content in blocks(page) if not language for line in _typed(content)]
@@ -58,5 +58,5 @@ def lines(page: Path) -> list[Line]:
 
 
 def _typed(block: str) -> list[str]:
-    without = (re.sub(r"\s+# .*", "", line) for line in block.splitlines())
-    return [line for line in without if line]
+    commands = (re.sub(r"\s+# .*", "", line) for line in block.splitlines())
+    return [line for line in commands if line]

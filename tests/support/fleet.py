@@ -1,7 +1,6 @@
-"""A model server of several replicas: local model servers that take turns, and an examiner who asks
-each.
+"""An endpoint with several replicas: local model servers in turn, and a replica monitor.
 
-It answers as a cluster does: `X-Replica` says who answered, `GET /replicas` how each stands.
+As in a cluster, `X-Replica` names the replica and `GET /replicas` reports their states.
 """
 
 import time
@@ -31,7 +30,7 @@ KEY = "key-of-a-fleet"
 
 @dataclass(kw_only=True)
 class Replica:
-    """One stand-in; a corrupt one answers backwards."""
+    """A local model server; a corrupt one reverses its answers."""
 
     name: str
     app: ASGIApp
@@ -42,7 +41,7 @@ class Replica:
     good_at: float | None = None
 
     async def answer(self, body: bytes) -> httpx.Response:
-        """What it says to the body of a chat completion."""
+        """Answer the body of a chat completion."""
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app),
             base_url="http://replica",
@@ -51,12 +50,12 @@ class Replica:
             answer = await client.post("/v1/chat/completions", content=body)
         if not self.corrupt:
             return answer
-        said = answer.json()
-        said["choices"][0]["message"]["content"] = _text(said)[::-1]
-        return httpx.Response(answer.status_code, json=said, headers={"x-replica": self.name})
+        completion = answer.json()
+        completion["choices"][0]["message"]["content"] = _text(completion)[::-1]
+        return httpx.Response(answer.status_code, json=completion, headers={"x-replica": self.name})
 
     def judge(self, *, right: bool) -> None:
-        """Take one canary into account, by the rules of the application's own."""
+        """Count one canary, by the rules of the application."""
         self.good, self.wrong = (self.good + 1, 0) if right else (0, self.wrong + 1)
         if self.wrong == WRONG_IN_A_ROW:
             self.state = "out"
@@ -67,19 +66,19 @@ class Replica:
 
 
 class Fleet:
-    """An ASGI application; its replicas are healthy until somebody sets `corrupt`.
+    """An ASGI application; its replicas are healthy until a test sets `corrupt`.
 
-    While it is `blind`, the examiner repeats what it said before.
+    While it is `frozen`, the monitor repeats its last report.
     """
 
     def __init__(self, *names: str) -> None:
         self.replicas = {name: _model_server(name) for name in names}
-        self.blind = False
+        self.frozen = False
         self._turns = 0
         self._app = Starlette(
             routes=[
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
-                Route("/replicas", self._verdicts),
+                Route("/replicas", self._report),
             ]
         )
 
@@ -87,29 +86,29 @@ class Fleet:
         """Serve one request."""
         await self._app(scope, receive, send)
 
-    async def examine(self) -> None:
-        """Ask everybody the canary."""
+    async def run_canaries(self) -> None:
+        """Send the canary to every replica."""
         canary = msgspec.json.encode(canary_prompt(local.EXTRACTIVE))
         for replica in self.replicas.values():
             answer = await replica.answer(canary)
             replica.judge(right=contains_code(_text(answer.json())))
 
     async def _chat(self, request: Request) -> Response:
-        if _stranger(request):
+        if _unauthorized(request):
             return Response(status_code=401)
-        inside: Sequence[Replica] = [r for r in self.replicas.values() if r.state == "ok"]
-        if not inside:
+        healthy: Sequence[Replica] = [r for r in self.replicas.values() if r.state == "ok"]
+        if not healthy:
             return Response(status_code=503)
         self._turns += 1
-        answer = await inside[self._turns % len(inside)].answer(await request.body())
-        kept = {name: answer.headers[name] for name in ("x-replica", "content-type")}
-        return Response(answer.content, answer.status_code, kept)
+        answer = await healthy[self._turns % len(healthy)].answer(await request.body())
+        headers = {name: answer.headers[name] for name in ("x-replica", "content-type")}
+        return Response(answer.content, answer.status_code, headers)
 
-    async def _verdicts(self, request: Request) -> Response:
-        if _stranger(request):
+    async def _report(self, request: Request) -> Response:
+        if _unauthorized(request):
             return Response(status_code=401)
-        if not self.blind:
-            await self.examine()  # a local model server has no schedule of its own
+        if not self.frozen:
+            await self.run_canaries()  # it has no schedule
         now = time.monotonic()
         return JSONResponse(
             {
@@ -130,10 +129,10 @@ def _model_server(name: str) -> Replica:
     return Replica(name=name, app=create_app(settings))
 
 
-def _stranger(request: Request) -> bool:
+def _unauthorized(request: Request) -> bool:
     return request.headers.get("authorization") != f"Bearer {KEY}"
 
 
-def _text(said: dict[str, Any]) -> str:
-    text: str = said["choices"][0]["message"]["content"]
+def _text(completion: dict[str, Any]) -> str:
+    text: str = completion["choices"][0]["message"]["content"]
     return text

@@ -1,4 +1,4 @@
-"""Inference endpoints on this machine, in this process: what they say is a function or an app."""
+"""Inference endpoints in this process; a function or an ASGI application answers."""
 
 import json
 import ssl
@@ -21,8 +21,8 @@ def answering(
     """Serve on this machine; yield the URL.
 
     Args:
-        answer: Status and body by `METHOD /path`, the header `Authorization`, and the body.
-        tls: With the certificate of an endpoint that speaks https.
+        answer: Returns status and body for `METHOD /path`, the header `Authorization` and the body.
+        tls: The certificate, for https.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -41,7 +41,7 @@ def answering(
         do_GET = do_POST = do_HEAD = _serve  # noqa: N815  # the base class's names
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -59,7 +59,7 @@ def answering(
 
 @contextmanager
 def serving(names: Sequence[str], *keys: str) -> Iterator[str]:
-    """An endpoint with these models that takes these keys; yield its base URL, ending in `/v1`."""
+    """Serve an endpoint with these models and keys; yield its base URL, ending in `/v1`."""
     listed: dict[str, Any] = {"object": "list", "data": [{"id": name} for name in names]}
 
     def answer(call: str, authorization: str, _: bytes) -> tuple[int, str]:
@@ -77,7 +77,7 @@ def serving(names: Sequence[str], *keys: str) -> Iterator[str]:
 def hosting(app: ASGIApp) -> Iterator[int]:
     """Serve an ASGI application on this machine; yield the port."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none"))
-    server.force_exit = True  # whoever still waits for an answer at the end will get none
+    server.force_exit = True  # open requests are cancelled at the end
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -1,12 +1,12 @@
-"""The HTTP API answers every request in its own words: what is right, and what is refused and why.
+"""The HTTP API in this process: responses, refusals, outages, metrics and the page.
 
-It runs in this process, on a real PostgreSQL and a folder. That it keeps to its OpenAPI document is
-in `test_openapi`, a real server in `test_local_host`.
+PostgreSQL is real, and the store is a folder. The OpenAPI document is in `test_openapi`, a real
+server in `tests/functions/handlers/test_local.py`.
 """
 
 import base64
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
@@ -26,28 +26,26 @@ from functions.storage.object_store import Store, open_store
 from functions.summary.summarize import PROMPT_VERSION
 from tests.functions.conftest import Sql
 from tests.support import local
+from tests.support.functions.entries import TEXT
 from tests.support.functions.fakes import SUMMARY
 
 pytestmark = pytest.mark.anyio
 
-TEXT = b"The tower was built of granite in 1841. The keeper lives on the island in summer."
-NOBODY = f"{UUID(int=0)}"
+UNKNOWN = f"{UUID(int=0)}"
 
 GUARDED = [
     ("POST", "/api/uploads"),
-    ("POST", f"/api/documents/{NOBODY}/complete"),
+    ("POST", f"/api/documents/{UNKNOWN}/complete"),
     ("GET", "/api/documents"),
-    ("GET", f"/api/documents/{NOBODY}"),
-    ("POST", f"/api/documents/{NOBODY}/retry"),
+    ("GET", f"/api/documents/{UNKNOWN}"),
+    ("POST", f"/api/documents/{UNKNOWN}/retry"),
     ("GET", "/metrics"),
 ]
-
-Caller = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 @dataclass
 class Started:
-    """Has nothing summarized; remembers what was asked for."""
+    """Records the documents that the API starts."""
 
     ids: list[UUID] = field(default_factory=list)
 
@@ -57,7 +55,7 @@ class Started:
 
 @pytest.fixture
 def started() -> Started:
-    """What the API had summarized."""
+    """The documents that the API starts."""
     return Started()
 
 
@@ -65,7 +63,7 @@ def started() -> Started:
 async def calling(
     core: Application, started: Started, **headers: str
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A caller of the API, with these headers only."""
+    """A client of the API with these headers."""
     transport = httpx.ASGITransport(create_api(core, started), raise_app_exceptions=False)
     async with httpx.AsyncClient(
         transport=transport, base_url="https://page.example", headers=headers
@@ -75,15 +73,15 @@ async def calling(
 
 @pytest.fixture
 async def api(core: Application, started: Started) -> AsyncIterator[httpx.AsyncClient]:
-    """A caller with the token."""
+    """A client with the token."""
     async with calling(core, started, Authorization=f"Bearer {core.settings.api_token}") as client:
         yield client
 
 
-# ---------------------------------------------------------------- a document's way
+# ---------------------------------------------------------------- one document
 
 
-async def test_a_document_is_announced_completed_and_read(
+async def test_a_document_is_announced_completed_summarized_and_read(
     core: Application, api: httpx.AsyncClient, started: Started
 ) -> None:
     answer = await api.post("/api/uploads", json={"name": "Über uns.txt", "size": len(TEXT)})
@@ -155,7 +153,7 @@ async def test_completing_before_the_bytes_are_there_is_a_conflict(
     assert started.ids == []
 
 
-async def test_an_error_is_shown_with_its_remedy(
+async def test_a_failed_document_has_its_error_with_a_remedy(
     core: Application, api: httpx.AsyncClient, started: Started
 ) -> None:
     id_ = await _uploaded(core, api, data=b"\x89PNG\r\n\x1a\n")
@@ -196,7 +194,7 @@ async def test_only_a_failed_document_is_queued_again(
     assert started.ids == []
 
 
-async def test_an_upload_that_came_too_late_is_found_by_a_retry(
+async def test_a_retry_finds_an_upload_that_came_too_late(
     core: Application, api: httpx.AsyncClient, started: Started, sql: Sql
 ) -> None:
     id_ = await _uploaded(core, api)
@@ -221,25 +219,23 @@ async def test_all_documents_are_listed_newest_first_page_by_page(
         "from generate_series(1, %s) as n",
         2 * PAGE_SIZE + 10,
     )
-    sizes, seen = [], []
+    sizes, listed = [], []
     query: dict[str, str] = {}
     while True:
         answer = await api.get("/api/documents", params=query)
         page = msgspec.json.decode(answer.content, type=schema.DocumentPage)
         sizes.append(len(page.documents))
-        seen += page.documents
+        listed += page.documents
         if isinstance(page.next_cursor, msgspec.UnsetType):
             break
         query = {"cursor": page.next_cursor}
 
     assert sizes == [PAGE_SIZE, PAGE_SIZE, 10]
-    assert {document.name for document in seen} == {f"{n}" for n in range(1, 2 * PAGE_SIZE + 11)}
-    assert seen == sorted(seen, key=lambda d: (d.created_at, UUID(d.id)), reverse=True)
+    assert {document.name for document in listed} == {f"{n}" for n in range(1, 2 * PAGE_SIZE + 11)}
+    assert listed == sorted(listed, key=lambda d: (d.created_at, UUID(d.id)), reverse=True)
 
 
-async def test_the_last_page_is_the_last_though_it_is_full(
-    api: httpx.AsyncClient, sql: Sql
-) -> None:
+async def test_a_full_last_page_has_no_cursor(api: httpx.AsyncClient, sql: Sql) -> None:
     sql(
         "insert into documents (id, name, object_key, prompt_version, status) "
         "select gen_random_uuid(), n, n, 'p1', 'uploading' from generate_series(1, %s) as n",
@@ -250,10 +246,6 @@ async def test_the_last_page_is_the_last_though_it_is_full(
 
     assert len(page["documents"]) == PAGE_SIZE
     assert "next_cursor" not in page
-
-
-async def test_no_documents_are_an_empty_page(api: httpx.AsyncClient) -> None:
-    assert (await api.get("/api/documents")).json() == {"documents": []}
 
 
 def _cursor(text: str) -> str:
@@ -269,11 +261,11 @@ def _cursor(text: str) -> str:
         "ü",
         "\0",
         _cursor("2026-11-01T00:00:00+00:00"),
-        _cursor(f"yesterday {NOBODY}"),
-        _cursor("2026-11-01T00:00:00+00:00 nobody"),
-        _cursor(f"0001-01-01T00:00:00+14:00 {NOBODY}"),
-        _cursor(f"9999-12-31T23:59:59-14:00 {NOBODY}"),
-        _cursor(f"2026-11-01T00:00:00+00:00 {NOBODY} more"),
+        _cursor(f"yesterday {UNKNOWN}"),
+        _cursor("2026-11-01T00:00:00+00:00 unknown"),
+        _cursor(f"0001-01-01T00:00:00+14:00 {UNKNOWN}"),
+        _cursor(f"9999-12-31T23:59:59-14:00 {UNKNOWN}"),
+        _cursor(f"2026-11-01T00:00:00+00:00 {UNKNOWN} more"),
         base64.urlsafe_b64encode(b"\xff\xfe \xff").decode(),
     ],
 )
@@ -286,10 +278,8 @@ async def test_an_invalid_cursor_is_refused(api: httpx.AsyncClient, cursor: str)
 @pytest.mark.parametrize(
     "time", ["2026-11-01T00:00:00", "2026-11-01", "2026-11-01T00:00:00+00:00:30.5"]
 )
-async def test_a_cursor_that_somebody_made_up_breaks_nothing(
-    api: httpx.AsyncClient, time: str
-) -> None:
-    answer = await api.get("/api/documents", params={"cursor": _cursor(f"{time} {NOBODY}")})
+async def test_a_forged_cursor_gives_an_empty_page(api: httpx.AsyncClient, time: str) -> None:
+    answer = await api.get("/api/documents", params={"cursor": _cursor(f"{time} {UNKNOWN}")})
 
     assert (answer.status_code, answer.json()) == (200, {"documents": []})
 
@@ -301,7 +291,7 @@ async def test_a_cursor_that_somebody_made_up_breaks_nothing(
 async def test_a_request_without_a_valid_token_is_refused(
     core: Application, started: Started, method: str, path: str
 ) -> None:
-    async with calling(core, started) as nobody:
+    async with calling(core, started) as client:
         for authorization in (
             None,
             b"",
@@ -313,19 +303,19 @@ async def test_a_request_without_a_valid_token_is_refused(
             core.settings.api_token.encode(),
         ):
             headers = [] if authorization is None else [(b"Authorization", authorization)]
-            answer = await nobody.request(method, path, headers=headers)
+            answer = await client.request(method, path, headers=headers)
 
             _is_error(answer, 401, "UNAUTHORIZED")
             assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer  "])
-async def test_the_scheme_is_written_in_any_case(
+async def test_the_scheme_of_the_token_has_any_case(
     core: Application, started: Started, scheme: str
 ) -> None:
     token = core.settings.api_token
-    async with calling(core, started, Authorization=f"{scheme} {token}") as caller:
-        assert (await caller.get("/api/documents")).status_code == 200
+    async with calling(core, started, Authorization=f"{scheme} {token}") as client:
+        assert (await client.get("/api/documents")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -355,7 +345,7 @@ async def test_the_scheme_is_written_in_any_case(
         b"[" * 60_000,
     ],
 )
-async def test_an_announcement_that_breaks_a_rule_is_refused(
+async def test_an_invalid_upload_request_is_refused(
     api: httpx.AsyncClient, sql: Sql, body: bytes
 ) -> None:
     answer = await api.post("/api/uploads", content=body)
@@ -366,7 +356,7 @@ async def test_an_announcement_that_breaks_a_rule_is_refused(
 
 @pytest.mark.parametrize("size", [1, MAX_DOCUMENT_BYTES])
 @pytest.mark.parametrize("name", ["x", "x" * 255, "🗿" * 255, "\t\r\n", "../../a", "'; drop table"])
-async def test_any_name_and_size_within_the_rules_is_announced(
+async def test_any_valid_name_and_size_is_accepted(
     api: httpx.AsyncClient, name: str, size: int
 ) -> None:
     answer = await api.post("/api/uploads", json={"name": name, "size": size})
@@ -376,7 +366,7 @@ async def test_any_name_and_size_within_the_rules_is_announced(
     assert (document.name, document.size) == (name, size)
 
 
-async def test_a_body_that_is_too_large_is_refused_before_it_is_read_to_the_end(
+async def test_a_body_that_is_too_large_is_not_read_to_its_end(
     api: httpx.AsyncClient,
 ) -> None:
     sent = 0
@@ -419,13 +409,13 @@ async def test_an_unknown_path_is_an_error_body(api: httpx.AsyncClient, path: st
     [
         ("GET", "/api/uploads", {"POST"}),
         ("DELETE", "/api/documents", {"GET", "HEAD"}),
-        ("PUT", f"/api/documents/{NOBODY}", {"GET", "HEAD"}),
-        ("GET", f"/api/documents/{NOBODY}/retry", {"POST"}),
+        ("PUT", f"/api/documents/{UNKNOWN}", {"GET", "HEAD"}),
+        ("GET", f"/api/documents/{UNKNOWN}/retry", {"POST"}),
         ("POST", "/healthz", {"GET", "HEAD"}),
         ("POST", "/page/app.js", {"GET", "HEAD"}),
     ],
 )
-async def test_a_wrong_method_is_answered_with_the_right_ones(
+async def test_the_response_to_a_wrong_method_lists_the_allowed_ones(
     api: httpx.AsyncClient, method: str, path: str, allowed: set[str]
 ) -> None:
     answer = await api.request(method, path)
@@ -439,25 +429,25 @@ async def test_a_wrong_method_is_answered_with_the_right_ones(
 
 @pytest.fixture
 async def away(database: Settings) -> Ledger:
-    """A ledger whose connections are gone."""
+    """A ledger whose connections are closed."""
     async with Ledger.open(database.database_conninfo) as ledger:
         pass
     return ledger
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
-async def test_a_database_that_is_away_is_an_outage_and_no_defect(
+async def test_an_outage_of_the_database_is_503(
     core: Application, started: Started, away: Ledger, method: str, path: str
 ) -> None:
     token = f"Bearer {core.settings.api_token}"
     body = {"name": "a.txt", "size": 1} if path == "/api/uploads" else None
-    async with calling(replace(core, ledger=away), started, Authorization=token) as caller:
-        answer = await caller.request(method, path, json=body)
+    async with calling(replace(core, ledger=away), started, Authorization=token) as client:
+        answer = await client.request(method, path, json=body)
 
     _is_error(answer, 503, "DATABASE_UNAVAILABLE")
 
 
-async def test_a_store_that_is_away_is_an_outage_and_no_defect(
+async def test_an_outage_of_the_store_is_503(
     core: Application, api: httpx.AsyncClient, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = await _uploaded(core, api)
@@ -471,7 +461,7 @@ async def test_a_store_that_is_away_is_an_outage_and_no_defect(
     assert started.ids == []
 
 
-async def test_an_unexpected_error_is_logged_and_reveals_nothing(
+async def test_an_unexpected_error_is_logged_and_not_shown(
     core: Application,
     api: httpx.AsyncClient,
     monkeypatch: pytest.MonkeyPatch,
@@ -490,9 +480,11 @@ async def test_an_unexpected_error_is_logged_and_reveals_nothing(
     assert "a secret detail" in caplog.text
 
 
-async def test_health_shows_versions_mode_and_model(core: Application, started: Started) -> None:
-    async with calling(core, started) as nobody:
-        answer = await nobody.get("/healthz")
+async def test_health_has_versions_variant_mode_and_model(
+    core: Application, started: Started
+) -> None:
+    async with calling(core, started) as client:
+        answer = await client.get("/healthz")
 
     assert (answer.status_code, answer.json()) == (
         200,
@@ -511,8 +503,8 @@ async def test_health_shows_versions_mode_and_model(core: Application, started: 
 async def test_health_is_degraded_without_the_database(
     core: Application, started: Started, away: Ledger
 ) -> None:
-    async with calling(replace(core, ledger=away), started) as nobody:
-        answer = await nobody.get("/healthz")
+    async with calling(replace(core, ledger=away), started) as client:
+        answer = await client.get("/healthz")
 
     assert answer.status_code == 200
     assert (answer.json()["status"], answer.json()["database"]) == ("degraded", "unreachable")
@@ -569,8 +561,8 @@ async def test_metrics_are_prometheus_text(
 async def test_the_page_needs_no_token(
     core: Application, started: Started, path: str, kind: str
 ) -> None:
-    async with calling(core, started) as nobody:
-        answer = await nobody.get(path)
+    async with calling(core, started) as client:
+        answer = await client.get(path)
 
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith(kind)
@@ -580,8 +572,8 @@ async def test_the_page_needs_no_token(
 async def test_every_response_has_security_headers(
     core: Application, started: Started, path: str
 ) -> None:
-    async with calling(core, started) as nobody:
-        headers = (await nobody.get(path)).headers
+    async with calling(core, started) as client:
+        headers = (await client.get(path)).headers
 
     assert headers["Content-Security-Policy"] == (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -592,7 +584,7 @@ async def test_every_response_has_security_headers(
     assert headers["Cache-Control"] == "no-cache"
 
 
-async def test_the_page_may_reach_the_bucket_that_takes_its_uploads(
+async def test_the_page_may_connect_to_the_bucket_of_its_uploads(
     core: Application, started: Started
 ) -> None:
     bucket = local.settings(
@@ -604,19 +596,16 @@ async def test_the_page_may_reach_the_bucket_that_takes_its_uploads(
     token = f"Bearer {core.settings.api_token}"
     async with calling(
         replace(core, store=open_store(bucket)), started, Authorization=token
-    ) as caller:
-        policy = (await caller.get("/")).headers["Content-Security-Policy"]
-        upload = (await caller.post("/api/uploads", json={"name": "a b.txt", "size": 1})).json()
+    ) as client:
+        policy = (await client.get("/")).headers["Content-Security-Policy"]
+        upload = (await client.post("/api/uploads", json={"name": "a b.txt", "size": 1})).json()
 
     assert "connect-src 'self' https://nyc3.store.example;" in policy
     assert upload["upload_url"].startswith("https://nyc3.store.example/documents/incoming/")
 
 
-# ---------------------------------------------------------------- given
-
-
 async def _uploaded(core: Application, api: httpx.AsyncClient, *, data: bytes = TEXT) -> str:
-    """An announced document whose bytes are there; its id."""
+    """Announce a document and store its bytes; return its id."""
     upload = (await api.post("/api/uploads", json={"name": "a.txt", "size": 100})).json()
     id_: str = upload["document_id"]
     await core.store.put(f"incoming/{id_}/a.txt", data)

@@ -1,7 +1,6 @@
-"""Isolation: the child sees no secrets, and whatever it dies of becomes one kind of failure.
+"""The sandbox: the child process has no secrets, and each of its crashes is a failure.
 
-What is not shown, because it is not promised: that code which takes over the child cannot reach the
-network or other files.
+The sandbox does not isolate the network or other files, so no test is about them.
 """
 
 import asyncio
@@ -27,7 +26,7 @@ SLOW = b"<html>" + b"<div>" * 200_000  # the HTML parser needs minutes for it
 
 
 async def refusal(data: bytes, limits: Limits) -> Failure:
-    """Return the failure that reading raises."""
+    """The failure of reading a document."""
     with pytest.raises(Failure) as caught:
         await read_isolated(data, limits=limits)
     return caught.value
@@ -36,11 +35,11 @@ async def refusal(data: bytes, limits: Limits) -> Failure:
 @pytest.mark.parametrize(
     "data", [files.pdf([TEXT, "Page two."]), files.docx([TEXT]), "Größe. ".encode("utf-16") * 9]
 )
-async def test_the_child_reads_what_the_parent_would_read(data: bytes) -> None:
+async def test_the_child_reads_the_same_text_as_the_parent(data: bytes) -> None:
     assert await read_isolated(data) == read(data)
 
 
-async def test_a_refusal_of_the_child_is_the_refusal_of_the_parent() -> None:
+async def test_a_failure_of_the_child_is_raised_unchanged() -> None:
     failure = await refusal(files.encrypted_pdf(), Limits())
 
     assert failure.code is Code.ENCRYPTED
@@ -99,7 +98,7 @@ async def test_the_child_is_killed_when_the_caller_is_cancelled() -> None:
     assert await _children_are_gone()
 
 
-async def test_the_child_sees_no_secret_and_may_write_no_file(
+async def test_the_child_has_no_secret_and_cannot_write_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DATABASE_PASSWORD", "swordfish")
@@ -119,7 +118,7 @@ async def test_the_child_sees_no_secret_and_may_write_no_file(
     assert limits == {psutil.RLIMIT_FSIZE: 0, psutil.RLIMIT_AS: 1 << 30}
 
 
-async def test_the_child_finds_the_code_from_any_folder(
+async def test_the_child_imports_its_code_from_any_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "functions.py").write_text("raise SystemExit('the wrong code')")
@@ -128,7 +127,7 @@ async def test_the_child_finds_the_code_from_any_folder(
     assert (await read_isolated(TEXT.encode())).text == TEXT
 
 
-async def test_a_child_that_does_not_start_is_our_defect(
+async def test_a_child_that_does_not_start_is_an_internal_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox, "_PACKAGE_FOLDER", str(tmp_path))
@@ -139,7 +138,7 @@ async def test_a_child_that_does_not_start_is_our_defect(
     assert "exit status 1" in failure.message
 
 
-async def test_eight_documents_are_read_at_the_same_time() -> None:
+async def test_eight_documents_are_read_concurrently() -> None:
     data = [files.pdf([f"{TEXT} Number {number}."]) for number in range(8)]
     documents = await asyncio.gather(*map(read_isolated, data))
 

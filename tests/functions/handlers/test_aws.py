@@ -1,10 +1,8 @@
-"""The Lambda handlers in this process, from an event of AWS to the answer that AWS expects.
+"""The Lambda handlers in this process, from an event of AWS to its response.
 
-That they are the same application as elsewhere, as processes of their own, is in `tests/contract`.
-
-S3, SQS and Secrets Manager are moto's, with events and messages of their real shape; PostgreSQL and
-the local model server for the inference are real. What only AWS shows is not shown here: roles, the
-network, the gateway, and that moto does not check signatures.
+The facts of all hosts are in `tests/contract`. S3, SQS and Secrets Manager are moto's, with events
+and messages of their real shape; PostgreSQL and the local model server are real. Roles, network,
+gateway and signatures are not tested here.
 """
 
 import asyncio
@@ -29,15 +27,12 @@ from functions.handlers.aws_http import HttpResult
 from functions.handlers.aws_secrets import resolve, secrets_manager
 from functions.handlers.ca_bundle import trust
 from tests.support import local
+from tests.support.functions.entries import TEXT
 from tests.support.hosts.event_source import record
 from tests.support.hosts.gateway import event as proxy_event
 from tests.support.hosts.lambda_host import IDENTITY, Cloud, cloud
 from tests.support.hosts.notification import notification
 
-TEXT = b"""The lighthouse on the rock of Skerryvore was lit on the first of February 1844.
-
-Its tower of granite is 48 metres high. Since 1994 nobody lives there any more.
-"""
 TOKEN = "token-of-a-test"
 
 Json = dict[str, Any]
@@ -45,7 +40,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
-    """Lambda's context: how much time is left."""
+    """Lambda's context with the remaining time."""
 
     seconds: float = 660.0
 
@@ -55,7 +50,7 @@ class Invocation:
 
 @dataclass(kw_only=True)
 class Worker:
-    """A process of Lambda and what it stands on."""
+    """A Lambda process and its cloud."""
 
     cloud: Cloud
 
@@ -64,7 +59,7 @@ class Worker:
         self.cloud.s3.put_object(Bucket=self.cloud.bucket, Key=key, Body=data)
 
     def messages(self) -> Any:
-        """What S3 has written into the queue, as the event that Lambda makes of it."""
+        """The messages of S3 in the queue, as an event of Lambda."""
         received = self.cloud.sqs.receive_message(
             QueueUrl=self.cloud.queue_url,
             MaxNumberOfMessages=10,
@@ -74,17 +69,17 @@ class Worker:
         return {"Records": [record(message) for message in received.get("Messages", [])]}
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """What a caller with the token gets from the API."""
-        asked = request(method, path, body=None if body is None else json.dumps(body))
-        return json.loads(content(aws.api(asked, Invocation())))
+        """Call the API with the token."""
+        event = request(method, path, body=None if body is None else json.dumps(body))
+        return json.loads(content(aws.api(event, Invocation())))
 
     def documents(self) -> dict[str, Json]:
-        """Every document by its name, asked for through the API."""
+        """All documents of the API by name."""
         return {d["name"]: d for d in self.call("GET", "/api/documents")["documents"]}
 
 
 def request(method: str, path: str, *, body: str | None = None, **changes: Any) -> Any:
-    """What a caller with the token asks, as an event."""
+    """A request with the token, as an event."""
     path, _, query = path.partition("?")
     data = None if body is None else body.encode()
     headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
@@ -92,7 +87,7 @@ def request(method: str, path: str, *, body: str | None = None, **changes: Any) 
 
 
 def content(answer: HttpResult) -> bytes:
-    """The body that the gateway sends on."""
+    """The decoded body of a response."""
     assert answer["isBase64Encoded"] is True
     return base64.b64decode(answer["body"])
 
@@ -104,7 +99,7 @@ def worker(
     model_server: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Worker]:
-    """Everything in its place, and a process without an application yet."""
+    """A cloud, and a process that has not opened its application."""
     for name, value in {**IDENTITY, "AWS_ENDPOINT_URL": s3}.items():
         monkeypatch.setenv(name, value)
     made = cloud(s3, database=postgres.database(), inference=model_server, token=TOKEN)
@@ -116,7 +111,7 @@ def worker(
         process.close()
 
 
-# ---------------------------------------------------------------- the way of a document
+# ---------------------------------------------------------------- documents
 
 
 def test_an_upload_is_signed_with_the_functions_own_identity(worker: Worker) -> None:
@@ -135,7 +130,7 @@ def test_a_key_is_decoded_as_s3_encodes_it(worker: Worker, name: str) -> None:
     assert {n: d["status"] for n, d in worker.documents().items()} == {name: "done"}
 
 
-def test_an_object_that_is_gone_again_is_no_failure(worker: Worker) -> None:
+def test_a_message_of_a_deleted_object_does_not_fail(worker: Worker) -> None:
     worker.put("incoming/gone.txt", TEXT)
     event = worker.messages()
     worker.cloud.s3.delete_object(Bucket=worker.cloud.bucket, Key="incoming/gone.txt")
@@ -144,19 +139,8 @@ def test_an_object_that_is_gone_again_is_no_failure(worker: Worker) -> None:
     assert worker.documents() == {}
 
 
-def test_only_the_message_that_could_not_be_recorded_comes_back(worker: Worker) -> None:
-    worker.put("incoming/good.txt", TEXT)
-    event = worker.messages()
-    event["Records"].append({"messageId": "broken-one", "body": "no JSON"})
-
-    answer = aws.summarize(event, Invocation())
-
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "broken-one"}]}
-    assert worker.documents()["good.txt"]["status"] == "done"
-
-
 def _failed(worker: Worker) -> str:
-    """A document that failed, and whose event is out of the queue."""
+    """A failed document whose message is not in the queue."""
     worker.put("incoming/empty.txt", b"")
     aws.summarize(worker.messages(), Invocation())
     worker.cloud.sqs.purge_queue(QueueUrl=worker.cloud.queue_url)
@@ -165,7 +149,7 @@ def _failed(worker: Worker) -> str:
     return str(document["id"])
 
 
-def test_a_retry_by_hand_asks_the_worker_at_once(worker: Worker) -> None:
+def test_a_retry_sends_a_message_to_the_worker(worker: Worker) -> None:
     id_ = _failed(worker)
 
     retried = worker.call("POST", f"/api/documents/{id_}/retry")
@@ -176,7 +160,7 @@ def test_a_retry_by_hand_asks_the_worker_at_once(worker: Worker) -> None:
     assert worker.documents()["empty.txt"]["attempts"] == 2
 
 
-def test_a_retry_that_the_queue_does_not_take_is_left_to_the_sweep(worker: Worker) -> None:
+def test_the_sweep_finds_a_retry_that_the_queue_refused(worker: Worker) -> None:
     id_ = _failed(worker)
     worker.cloud.sqs.delete_queue(QueueUrl=worker.cloud.queue_url)
 
@@ -184,7 +168,7 @@ def test_a_retry_that_the_queue_does_not_take_is_left_to_the_sweep(worker: Worke
     assert aws.sweep({}, Invocation()) == {"due": 1}
 
 
-def test_only_the_bucket_starts_the_work_on_new_objects(worker: Worker) -> None:
+def test_only_the_message_of_the_bucket_starts_a_new_document(worker: Worker) -> None:
     upload = worker.call("POST", "/api/uploads", {"name": "once.txt", "size": len(TEXT)})
     httpx.put(upload["upload_url"], content=TEXT).raise_for_status()
     worker.call("POST", f"/api/documents/{upload['document_id']}/complete")
@@ -194,7 +178,7 @@ def test_only_the_bucket_starts_the_work_on_new_objects(worker: Worker) -> None:
     assert not any("document_id" in body for body in bodies)
 
 
-def test_without_time_a_document_is_recorded_and_left_to_the_sweep(worker: Worker) -> None:
+def test_without_enough_time_a_document_is_left_to_the_sweep(worker: Worker) -> None:
     worker.put("incoming/late.txt", TEXT)
     answer = aws.summarize(worker.messages(), Invocation(seconds=100))
 
@@ -207,8 +191,9 @@ def test_without_time_a_document_is_recorded_and_left_to_the_sweep(worker: Worke
 # ---------------------------------------------------------------- the process
 
 
-def test_a_new_password_of_the_database_is_taken_up(worker: Worker, postgres: local.Server) -> None:
-    """RDS changes the password; a warm process that lost its connections reads it anew."""
+def test_a_process_reads_a_new_password_of_the_database(
+    worker: Worker, postgres: local.Server
+) -> None:
     worker.put("incoming/before.txt", TEXT)
     aws.summarize(worker.messages(), Invocation())
     name = worker.cloud.environment["DATABASE_NAME"]
@@ -256,7 +241,7 @@ def test_a_cold_start_without_a_database_is_a_503_with_an_error_body(
     }
 
 
-def test_an_error_is_logged_even_when_another_document_runs_out_of_time(
+def test_an_error_is_logged_while_another_document_runs_out_of_time(
     worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in ("breaks.txt", "waits.txt"):
@@ -277,7 +262,7 @@ def test_an_error_is_logged_even_when_another_document_runs_out_of_time(
     assert f"document {started[0]}: left to the sweep (the connection is lost)" in caplog.text
 
 
-def test_openssl_trusts_the_usual_authorities_and_those_of_rds(
+def test_openssl_trusts_public_authorities_and_those_of_rds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "")
@@ -293,7 +278,7 @@ def test_openssl_trusts_the_usual_authorities_and_those_of_rds(
 
 
 def _named(context: ssl.SSLContext) -> list[Any]:
-    """Authorities that have a common name; some old ones do not."""
+    """Authorities with a common name."""
     return [
         authority
         for authority in context.get_ca_certs()
@@ -301,18 +286,18 @@ def _named(context: ssl.SSLContext) -> list[Any]:
     ]
 
 
-# ---------------------------------------------------------------- requests and answers
+# ---------------------------------------------------------------- requests and responses
 
 
 def test_head_has_the_headers_and_no_body(worker: Worker) -> None:
-    got = aws.api(request("GET", "/page/style.css"), Invocation())
+    get = aws.api(request("GET", "/page/style.css"), Invocation())
     answer = aws.api(request("HEAD", "/page/style.css"), Invocation())
 
     assert (answer["statusCode"], content(answer)) == (200, b"")
-    assert answer["headers"]["content-length"] == str(len(content(got)))
+    assert answer["headers"]["content-length"] == str(len(content(get)))
 
 
-def test_a_body_may_come_encoded(worker: Worker) -> None:
+def test_a_body_may_be_base64(worker: Worker) -> None:
     body = base64.b64encode(b'{"name": "Gr\xc3\xb6\xc3\x9fe.txt", "size": 3}').decode()
     answer = aws.api(request("POST", "/api/uploads", body=body, isBase64Encoded=True), Invocation())
 
@@ -320,7 +305,7 @@ def test_a_body_may_come_encoded(worker: Worker) -> None:
     assert list(worker.documents()) == ["Größe.txt"]
 
 
-def test_a_query_reaches_the_application_as_it_was_sent(worker: Worker) -> None:
+def test_a_query_reaches_the_application_unchanged(worker: Worker) -> None:
     answer = aws.api(request("GET", "/api/documents?cursor=a%26b%3D%C3%BC"), Invocation())
 
     assert answer["statusCode"] == 400
@@ -330,25 +315,24 @@ def test_a_query_reaches_the_application_as_it_was_sent(worker: Worker) -> None:
 # ---------------------------------------------------------------- events of S3
 
 
-def test_keys_come_url_encoded_and_only_of_what_was_written() -> None:
-    body = notification("b", "incoming/happy face+1 (ü).txt", "incoming/large.pdf")
+def test_only_events_of_created_objects_have_keys() -> None:
+    created = notification("b", "incoming/happy face+1 (ü).txt", "incoming/large.pdf")
     removed = notification("b", "incoming/gone.txt", event="ObjectRemoved:Delete")
 
-    assert '"incoming%2Fhappy+face%2B1+%28%C3%BC%29.txt"' in body
-    assert aws.keys(json.loads(body)) == ["incoming/happy face+1 (ü).txt", "incoming/large.pdf"]
+    assert aws.keys(json.loads(created)) == ["incoming/happy face+1 (ü).txt", "incoming/large.pdf"]
     assert aws.keys(json.loads(removed)) == []
 
 
-# ---------------------------------------------------------------- secrets by reference
+# ---------------------------------------------------------------- secrets
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:name-AbCdEf"
 
 
-def test_a_reference_is_replaced_by_what_it_refers_to() -> None:
-    asked = []
+def test_a_reference_is_replaced_by_its_secret() -> None:
+    requests = []
 
     def read(arn: str, version: str) -> str:
-        asked.append((arn, version))
+        requests.append((arn, version))
         return '{"username": "u", "password": "p"}' if not version else "text"
 
     environment = {
@@ -362,10 +346,10 @@ def test_a_reference_is_replaced_by_what_it_refers_to() -> None:
         "API_TOKEN": "text",
         "DATABASE_PASSWORD": "p",
     }
-    assert asked == [(ARN, "v1"), (ARN, "")]
+    assert requests == [(ARN, "v1"), (ARN, "")]
 
 
 @pytest.mark.parametrize("reference", ["", ARN, f"{ARN}:key:AWSCURRENT:", "x:::::::::"])
-def test_a_reference_of_another_form_is_refused(reference: str) -> None:
+def test_an_invalid_reference_is_refused(reference: str) -> None:
     with pytest.raises(ValueError, match=r"API_TOKEN_SECRET_ARN=.* must have the form"):
         resolve({"API_TOKEN_SECRET_ARN": reference}, lambda _arn, _version: "text")

@@ -1,6 +1,6 @@
-"""The database at AWS belongs to the application's role, which may do nothing else there.
+"""The application's role owns its database at AWS and has no other rights.
 
-PostgreSQL is real, and its master user may no more than RDS's: make roles and databases.
+PostgreSQL is real; as at RDS, its master user may only create roles and databases.
 """
 
 import json
@@ -33,8 +33,8 @@ def connected(postgres: local.Server, user: str, password: str, name: str) -> It
 
 
 @pytest.fixture
-def told(postgres: local.Server, s3: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """A database of a master user, and the environment of the function."""
+def environment(postgres: local.Server, s3: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment of the function, with a database of a master user."""
     name = f"rds_{os.urandom(4).hex()}"
     with connected(postgres, "postgres", postgres.admin_password, "postgres") as admin:
         admin.execute(f"create role {name}_master createdb createrole login password 'of-master'")
@@ -51,7 +51,7 @@ def told(postgres: local.Server, s3: str, monkeypatch: pytest.MonkeyPatch) -> di
         Name=f"{name}-master", SecretString=json.dumps({"password": "of-master"})
     )
     role = secrets.create_secret(Name=f"{name}-role", SecretString="of-role")
-    environment = {
+    variables = {
         "DATABASE_HOST": "127.0.0.1",
         "DATABASE_PORT": str(postgres.port),
         "DATABASE_NAME": name,
@@ -61,19 +61,19 @@ def told(postgres: local.Server, s3: str, monkeypatch: pytest.MonkeyPatch) -> di
         "MASTER_USER": f"{name}_master",
         "MASTER_PASSWORD_SECRET_ARN": f"{master['ARN']}:password::",
     }
-    for key, value in environment.items():
+    for key, value in variables.items():
         monkeypatch.setenv(key, value)
-    monkeypatch.setattr(aws_database_owner, "trust", lambda _: None)  # there is no TLS here
-    return environment
+    monkeypatch.setattr(aws_database_owner, "trust", lambda _: None)  # this database has no TLS
+    return variables
 
 
 @pytest.mark.anyio
-async def test_the_role_brings_the_schema_up_to_date_and_is_nobody_else(
-    told: dict[str, str], postgres: local.Server
+async def test_the_role_can_migrate_the_schema_and_has_no_other_rights(
+    environment: dict[str, str], postgres: local.Server
 ) -> None:
     answer = aws_database_owner.handler({}, None)
 
-    role, name = told["DATABASE_USER"], told["DATABASE_NAME"]
+    role, name = environment["DATABASE_USER"], environment["DATABASE_NAME"]
     assert answer == {"database": name, "owner": role}
     conninfo = f"host=127.0.0.1 port={postgres.port} user={role} password=of-role dbname={name}"
     async with Ledger.open(conninfo) as ledger:
@@ -88,12 +88,12 @@ async def test_the_role_brings_the_schema_up_to_date_and_is_nobody_else(
     assert rights == (False, False, False, False, False)
 
 
-def test_it_may_be_repeated_and_a_new_password_takes_the_place_of_the_old(
-    told: dict[str, str], postgres: local.Server, monkeypatch: pytest.MonkeyPatch
+def test_a_second_call_changes_the_password_of_the_role(
+    environment: dict[str, str], postgres: local.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws_database_owner.handler({}, None)
     changed = boto3.client("secretsmanager").put_secret_value(
-        SecretId=f"{told['DATABASE_NAME']}-role", SecretString="another-one"
+        SecretId=f"{environment['DATABASE_NAME']}-role", SecretString="another-one"
     )
     monkeypatch.setenv("DATABASE_PASSWORD_SECRET_ARN", f"{changed['ARN']}:::{changed['VersionId']}")
 
@@ -101,8 +101,10 @@ def test_it_may_be_repeated_and_a_new_password_takes_the_place_of_the_old(
 
     with connected(postgres, "postgres", postgres.admin_password, "postgres") as admin:
         (verifier,) = admin.execute(
-            "select rolpassword from pg_authid where rolname = %s", [told["DATABASE_USER"]]
+            "select rolpassword from pg_authid where rolname = %s", [environment["DATABASE_USER"]]
         ).fetchone()
     assert verifier.startswith("SCRAM-SHA-256$")
-    with connected(postgres, told["DATABASE_USER"], "another-one", told["DATABASE_NAME"]) as c:
+    with connected(
+        postgres, environment["DATABASE_USER"], "another-one", environment["DATABASE_NAME"]
+    ) as c:
         assert c.execute("select 1").fetchone() == (1,)

@@ -1,31 +1,17 @@
-"""The handlers of DigitalOcean Functions: what they say in the platform's own terms.
+"""The handlers of DigitalOcean Functions: the platform's calling convention, and a fuzzer.
 
-That they are the same application as elsewhere, called as the platform calls, is in
-`tests/contract`; the fuzzer is here, because it takes its time.
+The facts of all hosts are in `tests/contract`.
 """
 
 import json
-import os
-import socket
-import ssl
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import certifi
-import psycopg
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from functions.handlers import asgi, digitalocean
-from functions.handlers.ca_bundle import trust
 from functions.handlers.digitalocean import MAX_PAYLOAD_BYTES, Functions, Platform
 from functions.settings import Settings
 from functions.storage.ledger import Ledger
@@ -37,7 +23,7 @@ from tests.support.hosts.functions_host import NAMESPACE, FunctionsHost, functio
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What the platform says of a call."""
+    """The platform's context of a call."""
 
     function_name: str
 
@@ -54,7 +40,7 @@ def host(
 
 @pytest.fixture
 def environment(host: FunctionsHost) -> dict[str, str]:
-    """What the component tells the functions."""
+    """The environment that the component sets."""
     return host.environment
 
 
@@ -62,7 +48,6 @@ def environment(host: FunctionsHost) -> dict[str, str]:
 
 
 def test_a_response_above_the_platforms_limit_is_an_error() -> None:
-    """The platform's own answer would say nothing."""
     large = asgi.Answer(
         status=200, headers={"content-type": "text/plain"}, body=b"a" * MAX_PAYLOAD_BYTES
     )
@@ -77,7 +62,7 @@ def test_a_response_above_the_platforms_limit_is_an_error() -> None:
     }
 
 
-def test_a_body_that_is_no_text_travels_as_base64() -> None:
+def test_a_binary_body_is_sent_as_base64() -> None:
     picture = asgi.Answer(
         status=200,
         headers={"content-type": "image/png", "content-length": "3"},
@@ -91,10 +76,9 @@ def test_a_body_that_is_no_text_travels_as_base64() -> None:
     }
 
 
-def test_main_goes_by_the_function_s_name(
+def test_main_dispatches_by_the_name_of_the_function(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 ) -> None:
-    """The platform calls `main` of one zip for all three."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(digitalocean, "_functions", None)
@@ -113,11 +97,11 @@ def test_main_goes_by_the_function_s_name(
     assert json.loads(answer["body"])["status"] == "ok"
 
 
-def test_without_its_database_the_api_answers_503_and_comes_back(
+def test_without_a_database_the_api_answers_503(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patience = Ledger.open
-    monkeypatch.setattr(Ledger, "open", lambda c: patience(c, patience_seconds=0.2))
+    original = Ledger.open
+    monkeypatch.setattr(Ledger, "open", lambda c: original(c, patience_seconds=0.2))
     away = Functions(Settings.read({**environment, "DATABASE_PORT": "9"}), Platform())
 
     result: Any = away.call("api", {"http": {"method": "GET", "path": "/healthz"}})
@@ -127,77 +111,15 @@ def test_without_its_database_the_api_answers_503_and_comes_back(
     assert json.loads(result["body"])["error"]["code"] == "DATABASE_UNAVAILABLE"
 
 
-def test_no_secret_is_in_what_describes_the_platform() -> None:
+def test_the_settings_of_the_platform_do_not_show_the_key() -> None:
     platform = Platform(summarize_url="https://host", summarize_key="user:secret-of-a-test")
 
     assert "secret-of-a-test" not in repr(platform)
 
 
-def test_the_database_s_authority_is_trusted_beside_the_public_ones(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """By libpq, which verifies in full, and by whoever calls the inference."""
-    monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    authority = certified(tmp_path)
-    settings = replace(local.settings(), database_host="localhost", database_sslmode="verify-full")
-
-    with tls_server(tmp_path) as port:
-        conninfo = replace(settings, database_port=port).database_conninfo
-        with pytest.raises(psycopg.OperationalError, match="certificate verify failed"):
-            psycopg.connect(conninfo)
-        trust(authority.encode())
-        with pytest.raises(psycopg.OperationalError, match=r"unexpected eof|closed the conn"):
-            psycopg.connect(conninfo)
-
-    trusted = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
-    assert len(trusted.get_ca_certs()) > 100
-
-
-def certified(folder: Path) -> str:
-    """Write key and certificate of a server on this machine, and return its authority's PEM."""
-    now, key = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "project CA of a test")])
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(Encoding.PEM).decode()
-    unlocked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    (folder / "server.pem").write_text(unlocked + pem)
-    return pem
-
-
-@contextmanager
-def tls_server(folder: Path) -> Iterator[int]:
-    """Answers as PostgreSQL does until TLS is agreed on, and then hangs up."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            for _ in range(2):
-                connection, _address = server.accept()
-                with connection, suppress(ssl.SSLError, ConnectionError):
-                    connection.recv(8)  # the request for TLS
-                    connection.sendall(b"S")
-                    context.wrap_socket(connection, server_side=True).close()
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield server.getsockname()[1]
-        thread.join()
-
-
-# ---------------------------------------------------------------- the contract
-
-
 @pytest.mark.timeout(300)
-def test_a_fuzzer_finds_no_answer_that_the_document_does_not_describe(
+def test_a_fuzzer_finds_no_response_that_violates_the_document(
     host: FunctionsHost, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """The same that `test_openapi` asks of the application on this machine, of fewer requests."""
     url = host.page_url.removesuffix("/")
     fuzzed(tmp_path, url, environment["API_TOKEN"], examples=15, sequences=4)

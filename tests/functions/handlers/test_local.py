@@ -1,8 +1,7 @@
-"""The host on this machine, as its own process: from upload to summary, through kills and lies.
+"""The host of the variant `local`: uploads to its folder, killed workers, several hosts at once.
 
-What it has in common with the other hosts is in `tests/contract`, a browser in `tests/browser`, the
-engine in `tests/engine`. The local model server answers, PostgreSQL and the folder are real. Nobody
-waits for a lease: it is moved in SQL.
+The facts of all hosts are in `tests/contract`. The host and the local model server are processes,
+PostgreSQL is real. Leases expire by SQL.
 """
 
 import asyncio
@@ -11,8 +10,6 @@ import os
 import secrets
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,100 +22,22 @@ import httpx
 import psycopg
 import pytest
 
-from components.local.server import PROJECT, Program
+from components.local.server import Program
 from functions.application import Application
 from functions.documents.extract import MAX_DOCUMENT_BYTES
 from functions.handlers.local import DOCUMENTS_AT_ONCE, Host
-from functions.settings import Settings, variable_names
+from functions.settings import Settings
 from tests.support import local
-
-TEXT = b"""The lighthouse on the rock of Skerryvore was lit on the first of February 1844.
-
-Its tower of granite is 48 metres high. The keepers lived on the rock for weeks when the sea was
-rough, and wrote down the weather of every day. Since 1994 nobody lives there any more.
-"""
+from tests.support.functions.entries import TEXT, queued
 
 Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
 def caller(application: local.Application) -> Iterator[httpx.Client]:
-    """A caller of the shared application, with the token."""
+    """A client with the token."""
     with application.client() as client:
         yield client
-
-
-# ---------------------------------------------------------------- the way of a document
-
-
-def test_a_file_becomes_a_summary(caller: httpx.Client, application: local.Application) -> None:
-    id_ = _upload(caller, "Skerryvore.txt", TEXT)
-    completed = caller.post(f"/api/documents/{id_}/complete")
-
-    assert completed.status_code == 202
-    done = _ended(caller, id_)
-
-    assert (done["status"], done["error"]) == ("done", None)
-    assert done["summary"]
-    assert all(sentence in " ".join(TEXT.decode().split()) for sentence in _sentences(done))
-    assert (done["name"], done["kind"], done["size"]) == ("Skerryvore.txt", "text", len(TEXT))
-    assert (done["model"], done["inference_mode"]) == (local.EXTRACTIVE, "serverless")
-    assert (done["usage"]["calls"], done["cost_usd"], done["attempts"]) == (1, 0.0, 1)
-    assert done["progress"] == {"done": 1, "total": 1}
-    assert (application.folder / "documents" / "summaries" / f"{id_}.json").is_file()
-
-
-def test_a_file_that_is_dropped_into_the_folder_is_found(
-    caller: httpx.Client, application: local.Application
-) -> None:
-    incoming = application.folder / "documents" / "incoming" / "by hand"
-    incoming.mkdir(parents=True)
-
-    (incoming / "Größe 100%.txt").write_bytes(TEXT)
-
-    dropped = local.until(lambda: _named(caller, "Größe 100%.txt"))
-    assert _ended(caller, dropped["id"])["status"] == "done"
-
-
-def test_a_file_with_an_impossible_name_hides_no_other(
-    caller: httpx.Client, application: local.Application
-) -> None:
-    incoming = application.folder / "documents" / "incoming"
-    impossible = incoming / "line\nend.txt"
-    impossible.write_bytes(TEXT)
-    try:
-        (incoming / "after the impossible.txt").write_bytes(TEXT)
-
-        dropped = local.until(lambda: _named(caller, "after the impossible.txt"))
-    finally:
-        impossible.unlink()
-
-    assert _ended(caller, dropped["id"])["status"] == "done"
-
-
-def test_an_object_that_is_overwritten_gets_a_summary_of_its_own(
-    caller: httpx.Client, application: local.Application
-) -> None:
-    upload = caller.post("/api/uploads", json={"name": "twice.txt", "size": len(TEXT)}).json()
-    httpx.put(upload["upload_url"], content=TEXT)
-    caller.post(f"/api/documents/{upload['document_id']}/complete")
-    first = _ended(caller, upload["document_id"])
-
-    httpx.put(upload["upload_url"], content=b"The second text is about a harbour in the south.")
-
-    def found() -> str | None:
-        rows = _sql(
-            application,
-            "select id from documents where object_key = %s and id <> %s",
-            f"incoming/{first['id']}/twice.txt",
-            UUID(first["id"]),
-        )
-        return f"{rows[0][0]}" if rows else None
-
-    second = _ended(caller, local.until(found))
-    assert second["status"] == "done"
-    assert "harbour" in second["summary"]
-    assert _ended(caller, first["id"]) == first
 
 
 # ---------------------------------------------------------------- uploads
@@ -160,7 +79,7 @@ def test_an_upload_that_is_too_large_is_refused_and_leaves_nothing(caller: httpx
     assert conflict.status_code == 409
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(
+def test_an_interrupted_upload_leaves_nothing(
     caller: httpx.Client, application: local.Application
 ) -> None:
     upload = caller.post("/api/uploads", json={"name": "cut.txt", "size": 100}).json()
@@ -172,7 +91,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(
     assert "Traceback" not in application.program.daemon.log.read_text()
 
 
-def test_an_upload_ends_where_it_said_it_would(
+def test_an_upload_ends_after_its_content_length(
     caller: httpx.Client, application: local.Application
 ) -> None:
     upload = caller.post("/api/uploads", json={"name": "more.txt", "size": 5}).json()
@@ -184,14 +103,14 @@ def test_an_upload_ends_where_it_said_it_would(
     assert stored.read_bytes() == b"hello"
 
 
-# ---------------------------------------------------------------- kills
+# ---------------------------------------------------------------- stopped workers
 
 
 @pytest.fixture
 def held(
     tmp_path_factory: pytest.TempPathFactory, postgres: local.Server
 ) -> Iterator[tuple[local.Application, Program]]:
-    """An application with one document in progress, and the model server that holds it."""
+    """An application with a document in progress, and the model server that does not answer."""
     folder = tmp_path_factory.mktemp("held")
     key = secrets.token_urlsafe(12)
     slow = Program(
@@ -216,7 +135,7 @@ def held(
         slow.daemon.stop()
 
 
-def test_a_worker_that_is_killed_is_replaced_by_the_next_sweep(
+def test_the_next_sweep_replaces_a_killed_worker(
     held: tuple[local.Application, Program],
 ) -> None:
     application, model_server = held
@@ -244,7 +163,7 @@ def test_a_worker_that_is_killed_is_replaced_by_the_next_sweep(
     assert _sql(application, "select epoch, lost_leases from documents") == [(2, 1)]
 
 
-def test_a_worker_that_is_asked_to_stop_gives_its_document_back_at_once(
+def test_a_stopped_worker_releases_its_document_at_once(
     held: tuple[local.Application, Program],
 ) -> None:
     application, _ = held
@@ -258,10 +177,10 @@ def test_a_worker_that_is_asked_to_stop_gives_its_document_back_at_once(
     assert "Traceback" not in application.program.daemon.log.read_text()
 
 
-# ---------------------------------------------------------------- several at once
+# ---------------------------------------------------------------- concurrency
 
 
-def test_two_hosts_share_the_work_and_do_none_of_it_twice(
+def test_two_hosts_summarize_each_document_once(
     tmp_path_factory: pytest.TempPathFactory, postgres: local.Server, model_server: dict[str, str]
 ) -> None:
     folder = tmp_path_factory.mktemp("two")
@@ -286,11 +205,11 @@ async def test_a_host_works_on_four_documents_at_once_and_on_each_once(
     core: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[UUID] = []
-    go_on = asyncio.Event()
+    released = asyncio.Event()
 
     async def work(_application: Application, id_: UUID) -> None:
         begun.append(id_)
-        await go_on.wait()
+        await released.wait()
 
     monkeypatch.setattr(Application, "summarize", work)
     host = Host(core)
@@ -301,7 +220,7 @@ async def test_a_host_works_on_four_documents_at_once_and_on_each_once(
         await _settled()
         assert begun == ids[:4]
 
-        go_on.set()
+        released.set()
         await _settled()
         assert begun == ids
 
@@ -311,30 +230,30 @@ async def test_a_host_works_on_four_documents_at_once_and_on_each_once(
 
 
 @pytest.mark.anyio
-async def test_a_sweep_that_breaks_is_not_the_last(
+async def test_a_failed_sweep_is_repeated(
     core: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sweep = Application.sweep
     problems: list[Exception] = [psycopg.OperationalError("away"), ZeroDivisionError("a defect")]
+    swept = asyncio.Event()
 
-    async def breaking(application: Application) -> list[UUID]:
+    async def sweep(_application: Application) -> list[UUID]:
         if problems:
             raise problems.pop(0)
-        return await sweep(application)
+        swept.set()
+        return []
 
-    monkeypatch.setattr(Application, "sweep", breaking)
-    await _queued(core)
+    monkeypatch.setattr(Application, "sweep", sweep)
     hurried = replace(core, settings=replace(core.settings, sweep_interval_seconds=0.01))
 
     async with Host(hurried).running(), asyncio.timeout(20):
-        await _all_done(core, 1)
+        await swept.wait()
 
     assert "the sweep is postponed: OperationalError" in caplog.text
     assert "ZeroDivisionError: a defect" in caplog.text
 
 
 @pytest.mark.anyio
-async def test_an_outage_of_the_database_ends_no_worker_with_a_trace(
+async def test_an_outage_of_the_database_is_logged_without_a_traceback(
     core: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tried = asyncio.Event()
@@ -346,43 +265,20 @@ async def test_an_outage_of_the_database_ends_no_worker_with_a_trace(
     monkeypatch.setattr(Application, "summarize", away)
     host = Host(core)
     async with host.running(), asyncio.timeout(20):
-        await host.start(await _queued(core))
+        await host.start((await queued(core)).id)
         await tried.wait()
 
     assert "the database is unreachable (OperationalError)" in caplog.text
     assert "Traceback" not in caplog.text
 
 
-# ---------------------------------------------------------------- starting and telling
-
-
-def test_a_host_without_settings_names_every_missing_variable() -> None:
-    started = subprocess.run(
-        [sys.executable, "-m", "functions.handlers.local", "--port", "0"],
-        cwd=PROJECT,
-        env={"PATH": os.environ["PATH"], "API_TOKEN": "hidden\n"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-    assert started.returncode != 0
-    last = started.stderr.strip().splitlines()[-1]
-    assert last.startswith("functions.settings.SettingsError: The environment is not complete: ")
-    assert "DATABASE_HOST is not set" in last
-    assert "API_TOKEN: must be visible ASCII" in last
-    assert "hidden" not in started.stderr
-
-
-def test_the_environment_of_a_host_has_only_settings(application: local.Application) -> None:
-    assert set(application.environment) <= variable_names()
+# ---------------------------------------------------------------- secrets
 
 
 def test_no_secret_is_in_the_log_or_on_the_command_line(
     caller: httpx.Client, application: local.Application
 ) -> None:
-    id_ = _upload(caller, "a.txt", TEXT)  # its URL is a key for 15 minutes
+    id_ = _upload(caller, "a.txt", TEXT)  # its URL is a credential for 15 minutes
     caller.post(f"/api/documents/{id_}/complete")
     _ended(caller, id_)
     pid = application.program.daemon.pid()
@@ -396,11 +292,8 @@ def test_no_secret_is_in_the_log_or_on_the_command_line(
         assert secret not in shown
 
 
-# ---------------------------------------------------------------- given
-
-
 def _upload(caller: httpx.Client, name: str, data: bytes) -> str:
-    """Announce and send a document; its id."""
+    """Announce and upload a document; return its id."""
     answer = caller.post("/api/uploads", json={"name": name, "size": len(data)})
     assert answer.status_code == 201
     upload = answer.json()
@@ -417,23 +310,14 @@ def _get(caller: httpx.Client, id_: str) -> Json:
 
 
 def _ended(caller: httpx.Client, id_: str) -> Json:
-    """The document, when it is done or failed."""
+    """Wait until the document is done or failed."""
     return local.until(
         lambda: _if(_get(caller, id_), lambda found: found["status"] in ("done", "failed"))
     )
 
 
-def _named(caller: httpx.Client, name: str) -> Json | None:
-    documents: list[Json] = caller.get("/api/documents").json()["documents"]
-    return next((document for document in documents if document["name"] == name), None)
-
-
 def _if(value: local.T, right: Callable[[local.T], bool]) -> local.T | None:
     return value if right(value) else None
-
-
-def _sentences(document: Json) -> list[str]:
-    return [sentence.strip() for sentence in document["summary"].split(".") if sentence.strip()]
 
 
 def _sql(application: local.Application, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -444,7 +328,7 @@ def _sql(application: local.Application, statement: str, *values: object) -> lis
 
 
 def _raw_put(url: str, body: bytes, *, content_length: int) -> None:
-    """PUT with a length that is a lie, and hang up."""
+    """Send a PUT with this content length and body, and close the connection."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     with socket.create_connection((parts.hostname, parts.port or 80), timeout=10) as connection:
@@ -458,7 +342,7 @@ def _raw_put(url: str, body: bytes, *, content_length: int) -> None:
 
 
 def _restart(program: Program, url: str) -> None:
-    """Start a program at the port where it was."""
+    """Start a program at its former port."""
     port = urlsplit(url).port
     assert port is not None
     assert program.start(wanted_port=port) == port
@@ -474,21 +358,6 @@ def _running(program: Program) -> Iterator[None]:
 
 
 async def _settled() -> None:
-    """Let every task go on until it waits for something."""
+    """Run every task until it waits."""
     for _ in range(20):
         await asyncio.sleep(0)
-
-
-async def _queued(core: Application) -> UUID:
-    entry, _ = await core.announce("a.txt", len(TEXT))
-    await core.store.put(entry.object_key, TEXT)
-    return (await core.complete(entry)).id
-
-
-async def _all_done(core: Application, count: int) -> None:
-    """Wait until so many documents are done, and there are no others."""
-    while True:
-        totals = await core.ledger.totals()
-        if [row[:2] for row in totals] == [("done", count)]:
-            return
-        await asyncio.sleep(0.01)

@@ -1,7 +1,7 @@
-"""An endpoint that drifts is taken out, what it said is made again, and it comes back when it can.
+"""A drifted endpoint is out of service until it recovers; its summaries are made again.
 
-On a real PostgreSQL; endpoints are functions, the local model server is a process. Time passes by
-moving timestamps in SQL.
+PostgreSQL is real; endpoints are functions, the local model server is a process. Tests change
+timestamps by SQL instead of waiting.
 """
 
 import asyncio
@@ -15,21 +15,19 @@ import msgspec
 import pytest
 
 from functions.application import Application
-from functions.errors import Code, Failure
 from functions.inference.canary import CanaryResult, run_canary
 from functions.inference.canary_prompt import CODE, Verdict, is_right
 from functions.inference.client import Client
 from functions.inference.endpoint import read_endpoints
 from functions.storage import ledger
 from functions.storage.endpoint_health import EndpointHealth
-from functions.storage.entry import Entry
 from functions.storage.ledger import Ledger
 from functions.summary.summarize import CompletionClient
 from tests.functions.conftest import Sql
-from tests.functions.inference.test_router import refused, said
+from tests.functions.inference.test_router import completion, refused
 from tests.support import local
-from tests.support.functions.fakes import Model as Good
-from tests.support.functions.fakes import summary
+from tests.support.functions.entries import get, queued, summarized
+from tests.support.functions.fakes import Model, summary
 
 pytestmark = pytest.mark.anyio
 
@@ -39,45 +37,36 @@ SPARE = local.endpoint(name="spare", order=1)
 
 @dataclass
 class Endpoints:
-    """Two endpoints whose canaries are as they are told; documents go to the first that is in."""
+    """Two endpoints with given verdicts; documents go to the first one in service."""
 
     verdicts: dict[str, Verdict] = field(default_factory=lambda: {"own": "good", "spare": "good"})
-    examined: list[str] = field(default_factory=list)
+    canaries: list[str] = field(default_factory=list)
 
     def route(self, document_id: str, *, without: Collection[str] = ()) -> CompletionClient:
-        """An endpoint that gives its own name for a summary."""
-        for endpoint in (OWN, SPARE):
-            if endpoint.name not in without:
-                return _Named(endpoint.name)
-        raise Failure(Code.INFERENCE_UNAVAILABLE, "All are out.", "Wait.", retryable=True)
+        """The first endpoint in service; the summary has its name."""
+        name = next(e.name for e in (OWN, SPARE) if e.name not in without)
+
+        async def reply() -> str:
+            return f"A summary by {name}."
+
+        return Model(reply, endpoint=name, endpoints=[name])
 
     async def run_canary(self, endpoint: str) -> CanaryResult:
-        """A canary of a hundred tokens."""
-        self.examined.append(endpoint)
+        """Record the endpoint and return its verdict."""
+        self.canaries.append(endpoint)
         await asyncio.sleep(0)
         return CanaryResult(verdict=self.verdicts[endpoint], prompt_tokens=90, completion_tokens=10)
 
 
-class _Named(Good):
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self._name = name
-
-    async def complete(self, **question: Any) -> Any:
-        answer = await super().complete(**question)
-        usage = replace(answer.usage, endpoint=self._name, endpoints=[self._name])
-        return replace(answer, text=f"A summary by {self._name}.", usage=usage)
-
-
 @pytest.fixture
 def endpoints() -> Endpoints:
-    """Two good ones."""
+    """Two healthy endpoints."""
     return Endpoints()
 
 
 @pytest.fixture
 def served(core: Application, endpoints: Endpoints) -> Application:
-    """The application with both endpoints, whose every sweep asks canaries."""
+    """The application with both endpoints and canaries in every sweep."""
     settings = replace(core.settings, inference_endpoints=(OWN, SPARE))
     return replace(core, settings=settings, router=endpoints)
 
@@ -86,60 +75,48 @@ def served(core: Application, endpoints: Endpoints) -> Application:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "reason", "right"),
     [
-        CODE,
-        f"`{CODE}`",
-        f"**{CODE.upper()}**.",
-        f"The code is “{CODE}”.",
-        CODE.replace("-", "\u2011"),
-        f"The code of the lighthouse is {CODE}.",
+        (CODE, "stop", True),
+        (f"`{CODE}`", "stop", True),
+        (f"**{CODE.upper()}**.", "stop", True),
+        (f"The code is “{CODE}”.", "stop", True),
+        (CODE.replace("-", "\u2011"), "stop", True),
+        (f"The code of the lighthouse is {CODE}.", "stop", True),
+        (f"{CODE} {CODE} {CODE}", "length", False),
+        ("", "stop", False),
+        ("!!!!!!!!!!!!!!!!", "stop", False),
+        ("kestrel-4711-harbour-0863", "stop", False),
+        (f"{CODE}-{CODE}", "stop", False),
+        (f"x{CODE}", "stop", False),
+        ("kestrel 4711 harbour 0862 8620", "stop", False),
+        ("The code of the lighthouse.", "stop", False),
     ],
 )
-def test_the_code_in_any_dress_is_right(text: str) -> None:
-    assert is_right(text, "stop")
+def test_only_a_complete_answer_with_the_code_is_right(text: str, reason: str, right: bool) -> None:
+    assert is_right(text, reason) is right
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "!!!!!!!!!!!!!!!!",
-        "kestrel-4711-harbour-0863",
-        f"{CODE}-{CODE}",
-        f"x{CODE}",
-        "kestrel 4711 harbour 0862 8620",
-        "The code of the lighthouse.",
-    ],
-)
-def test_anything_else_is_wrong(text: str) -> None:
-    assert not is_right(text, "stop")
-
-
-def test_an_answer_that_did_not_end_is_wrong_whatever_it_holds() -> None:
-    assert not is_right(f"{CODE} {CODE} {CODE}", "length")
-
-
-async def test_the_local_model_server_passes(model_server: dict[str, str]) -> None:
+async def test_the_local_model_server_passes_the_canary(model_server: dict[str, str]) -> None:
     settings = local.settings(
         inference_endpoints=read_endpoints(model_server["INFERENCE_ENDPOINTS"]),
         inference_api_keys=msgspec.json.decode(model_server["INFERENCE_API_KEYS"]),
     )
     client = Client(settings.inference_endpoints[0], settings, None)
     async with client.http:
-        examined = await run_canary(client)
+        result = await run_canary(client)
 
-    assert examined.verdict == "good"
-    assert 30 < examined.prompt_tokens + examined.completion_tokens < 150  # see docs/endpoints.md
+    assert result.verdict == "good"
+    assert 30 < result.prompt_tokens + result.completion_tokens < 150  # see docs/endpoints.md
 
 
 @pytest.mark.parametrize(
     ("answer", "verdict", "down"),
     [
-        (said(f"The code is {CODE}."), "good", False),
-        (said("The tower was built of granite."), "wrong", False),
-        (said(""), "wrong", False),
-        (said(CODE, "length"), "wrong", False),
+        (completion(f"The code is {CODE}."), "good", False),
+        (completion("The tower was built of granite."), "wrong", False),
+        (completion(""), "wrong", False),
+        (completion(CODE, "length"), "wrong", False),
         (refused(400), "unreachable", False),
         (refused(401), "unreachable", False),
         (refused(429), "unreachable", False),
@@ -148,13 +125,13 @@ async def test_the_local_model_server_passes(model_server: dict[str, str]) -> No
     ],
     ids=["right", "wrong", "empty", "cut", "400", "401", "429", "503", "away"],
 )
-async def test_only_an_answer_is_judged_and_no_answer_feeds_the_breaker(
+async def test_only_an_answer_gets_a_verdict_and_failures_open_the_breaker(
     answer: httpx.Response | Exception, verdict: Verdict, down: bool
 ) -> None:
-    asked: list[dict[str, Any]] = []
+    requests: list[dict[str, Any]] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
-        asked.append(msgspec.json.decode(request.content))
+        requests.append(msgspec.json.decode(request.content))
         if isinstance(answer, Exception):
             raise answer
         return httpx.Response(answer.status_code, content=answer.content)
@@ -164,13 +141,13 @@ async def test_only_an_answer_is_judged_and_no_answer_feeds_the_breaker(
 
     assert verdicts == {verdict}
     assert (client.breaker.retry_after > 0) is down
-    assert {(q["temperature"], q["seed"], q["max_tokens"]) for q in asked} == {(0, 20_261, 512)}
+    assert {(q["temperature"], q["seed"], q["max_tokens"]) for q in requests} == {(0, 20_261, 512)}
 
 
-# ---------------------------------------------------------------- out, and back
+# ---------------------------------------------------------------- out of service
 
 
-async def test_two_wrong_canaries_in_a_row_take_an_endpoint_out_and_three_good_ones_bring_it_back(
+async def test_two_wrong_canaries_take_an_endpoint_out_and_three_good_ones_restore_it(
     served: Application, endpoints: Endpoints
 ) -> None:
     verdicts: list[Verdict] = ["good", "wrong", "good", "wrong", "wrong", "good", "good", "wrong"]
@@ -181,7 +158,7 @@ async def test_two_wrong_canaries_in_a_row_take_an_endpoint_out_and_three_good_o
     assert states == ["ok"] * 4 + ["out"] * 6 + ["ok"]
 
 
-async def test_what_cannot_be_reached_has_not_drifted(
+async def test_an_unreachable_endpoint_stays_in_service(
     served: Application, endpoints: Endpoints
 ) -> None:
     states = [await _swept(served, endpoints, own="wrong")]
@@ -192,28 +169,28 @@ async def test_what_cannot_be_reached_has_not_drifted(
     assert (own.wrong, own.unreachable_canaries) == (1, 10)
 
 
-async def test_documents_of_a_drifted_endpoint_are_made_again_by_another(
+async def test_another_endpoint_makes_the_summaries_of_a_drifted_one_again(
     served: Application, endpoints: Endpoints, sql: Sql
 ) -> None:
     await _swept(served, endpoints, own="good")
-    trusted = await _summarized(served, "trusted.txt")
+    trusted = await summarized(served, "trusted.txt")
     await _swept(served, endpoints, own="good")
-    suspects = [await _summarized(served, f"{number}.txt") for number in range(3)]
+    suspects = [await summarized(served, f"{number}.txt") for number in range(3)]
 
     await _swept(served, endpoints, own="wrong")
-    assert [(await _get(served, s.id)).status for s in suspects] == ["done"] * 3
+    assert [(await get(served, s.id)).status for s in suspects] == ["done"] * 3
     await _swept(served, endpoints, own="wrong")
 
-    waiting = [await _get(served, suspect.id) for suspect in suspects]
+    waiting = [await get(served, suspect.id) for suspect in suspects]
     assert {(w.status, w.error_code) for w in waiting} == {("queued", "CORRUPT_ENDPOINT")}
-    assert (await _get(served, trusted.id)).status == "done"
+    assert (await get(served, trusted.id)).status == "done"
     for suspect in suspects:
         await served.summarize(suspect.id)
-    again = [await _get(served, suspect.id) for suspect in suspects]
+    again = [await get(served, suspect.id) for suspect in suspects]
     assert {(a.status, a.usage and a.usage.endpoint, a.summary) for a in again} == {
         ("done", "spare", "A summary by spare.")
     }
-    # What was paid for in vain is not forgotten, and each version still has one row.
+    # The usage of the withdrawn summary is kept, and each version still has one row.
     assert {(a.usage and (a.usage.calls, a.usage.cost_usd), a.epoch) for a in again} == {
         ((2, 3.0), 2)
     }
@@ -223,24 +200,10 @@ async def test_documents_of_a_drifted_endpoint_are_made_again_by_another(
     ) == [("own", "corrupt_endpoint", 3), ("own", None, 1), ("spare", None, 3)]
 
 
-async def test_each_document_is_queued_again_once(
+async def test_a_summary_in_progress_on_a_drifted_endpoint_is_withdrawn(
     served: Application, endpoints: Endpoints
 ) -> None:
-    suspect = await _summarized(served, "a.txt")
-    for _ in range(2):
-        await _swept(served, endpoints, own="wrong")
-    await served.summarize(suspect.id)
-
-    for _ in range(3):
-        await _swept(served, endpoints, own="wrong")
-
-    assert (await _get(served, suspect.id)).status == "done"
-
-
-async def test_a_summary_that_was_under_way_is_withdrawn_when_it_comes(
-    served: Application, endpoints: Endpoints
-) -> None:
-    entry = await _queued(served, "slow.txt")
+    entry = await queued(served, "slow.txt")
     claimed = await served.ledger.claim(entry.id, lease=ledger.GIVE_UP_AFTER)
     assert claimed is not None
     for _ in range(2):
@@ -250,55 +213,39 @@ async def test_a_summary_that_was_under_way_is_withdrawn_when_it_comes(
 
     await _swept(served, endpoints, own="good")
 
-    assert (await _get(served, entry.id)).error_code == "CORRUPT_ENDPOINT"
+    assert (await get(served, entry.id)).error_code == "CORRUPT_ENDPOINT"
 
 
-async def test_a_sweep_queues_no_more_than_its_cap(
+async def test_a_sweep_queues_no_more_documents_than_its_limit(
     served: Application, endpoints: Endpoints, sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("functions.application.REQUEUED_PER_SWEEP", 2)
     for number in range(5):
-        await _summarized(served, f"{number}.txt")
+        await summarized(served, f"{number}.txt")
 
-    queued = []
+    counts = []
     verdicts: list[Verdict] = ["wrong", "wrong", "good", "good", "good"]
     for verdict in verdicts:
         await _swept(served, endpoints, own=verdict)
-        queued += sql("select count(*) from documents where status = 'queued'")
+        counts += sql("select count(*) from documents where status = 'queued'")
 
-    assert queued == [(0,), (2,), (4,), (5,), (5,)]
+    assert counts == [(0,), (2,), (4,), (5,), (5,)]
 
 
-async def test_the_api_shows_no_summary_that_was_withdrawn(
-    served: Application, endpoints: Endpoints
-) -> None:
+async def test_the_api_hides_a_withdrawn_summary(served: Application, endpoints: Endpoints) -> None:
     from functions.api.routes import to_document
 
-    suspect = await _summarized(served, "a.txt")
+    suspect = await summarized(served, "a.txt")
     for _ in range(2):
         await _swept(served, endpoints, own="wrong")
 
-    shown = to_document(await _get(served, suspect.id))
+    shown = to_document(await get(served, suspect.id))
     assert (shown.status, shown.summary, shown.endpoint) == ("queued", None, "own")
     assert shown.error is not None
     assert shown.error.code == "CORRUPT_ENDPOINT"
 
 
-async def test_with_every_endpoint_out_documents_wait(
-    served: Application, endpoints: Endpoints
-) -> None:
-    endpoints.verdicts["spare"] = "wrong"
-    for _ in range(2):
-        await _swept(served, endpoints, own="wrong")
-    entry = await _queued(served, "a.txt")
-
-    await served.summarize(entry.id)
-
-    waiting = await _get(served, entry.id)
-    assert (waiting.status, waiting.error_code) == ("queued", "INFERENCE_UNAVAILABLE")
-
-
-async def test_another_model_under_the_same_name_is_another_endpoint(
+async def test_an_endpoint_with_a_new_model_starts_in_service(
     served: Application, endpoints: Endpoints
 ) -> None:
     for _ in range(2):
@@ -317,54 +264,26 @@ async def test_another_model_under_the_same_name_is_another_endpoint(
 # ---------------------------------------------------------------- the schedule
 
 
-async def test_sweeps_at_the_same_time_ask_each_endpoint_once(
-    served: Application, endpoints: Endpoints
+async def test_concurrent_sweeps_send_one_canary_per_endpoint_and_interval(
+    served: Application, endpoints: Endpoints, sql: Sql
 ) -> None:
     hourly = replace(served, settings=replace(served.settings, canary_interval_seconds=3600.0))
 
     await asyncio.gather(*(hourly.sweep() for _ in range(8)))
     await hourly.sweep()
 
-    assert Counter(endpoints.examined) == {"own": 1, "spare": 1}
-
-
-async def test_a_canary_is_due_again_after_the_interval(
-    served: Application, endpoints: Endpoints, sql: Sql
-) -> None:
-    hourly = replace(served, settings=replace(served.settings, canary_interval_seconds=3600.0))
-    await hourly.sweep()
+    assert Counter(endpoints.canaries) == {"own": 1, "spare": 1}
     sql("update endpoints set checked_at = now() - interval '1 hour' where name = 'own'")
 
     await hourly.sweep()
 
-    assert Counter(endpoints.examined) == {"own": 2, "spare": 1}
-
-
-async def test_what_canaries_take_is_counted(served: Application, endpoints: Endpoints) -> None:
-    for _ in range(3):
-        await _swept(served, endpoints, own="good")
-
+    assert Counter(endpoints.canaries) == {"own": 2, "spare": 1}
     own = await _health(served.ledger)
-    assert (own.good_canaries, own.prompt_tokens, own.completion_tokens) == (3, 270, 30)
-
-
-# ---------------------------------------------------------------- the schema
-
-
-async def test_a_column_of_a_newer_migration_is_left_alone(served: Application, sql: Sql) -> None:
-    entry = await _summarized(served, "a.txt")
-    sql("alter table documents add column newer integer default 1")
-    try:
-        assert await served.ledger.page(limit=10) == [entry]
-    finally:
-        sql("alter table documents drop column newer")
-
-
-# ---------------------------------------------------------------- given
+    assert (own.good_canaries, own.prompt_tokens, own.completion_tokens) == (2, 180, 20)
 
 
 async def _swept(application: Application, endpoints: Endpoints, *, own: Verdict) -> str:
-    """Sweep while the canary of `own` is so; its state afterwards."""
+    """Sweep with this verdict of `own`; return its state."""
     endpoints.verdicts["own"] = own
     await application.sweep()
     return (await _health(application.ledger)).state
@@ -373,21 +292,3 @@ async def _swept(application: Application, endpoints: Endpoints, *, own: Verdict
 async def _health(ledger: Ledger) -> EndpointHealth:
     own, _ = await ledger.endpoint_health.all()
     return own
-
-
-async def _queued(application: Application, name: str) -> Entry:
-    entry, _ = await application.announce(name, 1)
-    await application.store.put(entry.object_key, b"The tower was built of granite in 1841.")
-    return await application.complete(entry)
-
-
-async def _summarized(application: Application, name: str) -> Entry:
-    entry = await _queued(application, name)
-    await application.summarize(entry.id)
-    return await _get(application, entry.id)
-
-
-async def _get(application: Application, id_: Any) -> Entry:
-    entry = await application.ledger.get(id_)
-    assert entry is not None
-    return entry

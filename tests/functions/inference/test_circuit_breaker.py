@@ -1,4 +1,4 @@
-"""A breaker leaves an endpoint alone that fails again and again, and notices when it is back."""
+"""The circuit breaker: when it opens, which calls it allows, and when it closes."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from functions.inference.circuit_breaker import (
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """A clock that a test advances."""
 
     now = 1_000.0
 
@@ -27,7 +27,7 @@ def broken(clock: Clock) -> CircuitBreaker:
     return breaker
 
 
-def test_five_failures_in_a_row_open_it_and_four_do_not() -> None:
+def test_five_failures_open_the_breaker_and_four_do_not() -> None:
     breaker = CircuitBreaker(Clock())
     for _ in range(MIN_FAILURES - 1):
         breaker.record(good=False)
@@ -39,7 +39,7 @@ def test_five_failures_in_a_row_open_it_and_four_do_not() -> None:
     assert breaker.retry_after == 5.0
 
 
-def test_fewer_failures_than_half_of_the_calls_leave_it_closed() -> None:
+def test_failures_of_less_than_half_of_the_calls_do_not_open_the_breaker() -> None:
     breaker = CircuitBreaker(Clock())
     for number in range(60):
         breaker.record(good=number % 3 != 0)
@@ -59,26 +59,24 @@ def test_failures_of_half_a_minute_ago_do_not_count() -> None:
     assert breaker.retry_after == 0.0
 
 
-def test_an_endpoint_that_stays_away_gets_one_call_per_pause_and_pauses_grow_to_half_a_minute() -> (
-    None
-):
+def test_a_failing_endpoint_gets_one_call_per_pause_of_at_most_half_a_minute() -> None:
     clock = Clock()
     breaker = broken(clock)
-    asked = []
+    calls = []
 
     for _ in range(10 * 60):
         clock.now += 1
         if breaker.allow():
-            asked.append(clock.now)
+            calls.append(clock.now)
             breaker.record(good=False)
 
-    pauses = [later - earlier for earlier, later in pairwise(asked)]
-    assert asked[0] == 1_005.0
+    pauses = [later - earlier for earlier, later in pairwise(calls)]
+    assert calls[0] == 1_005.0
     assert pauses[:3] == [10.0, 20.0, 30.0]
     assert set(pauses[3:]) == {30.0}
 
 
-def test_only_one_call_probes_however_many_wait() -> None:
+def test_an_open_breaker_allows_one_call_per_pause() -> None:
     clock = Clock()
     breaker = broken(clock)
     clock.now += 5
@@ -86,7 +84,7 @@ def test_only_one_call_probes_however_many_wait() -> None:
     assert [breaker.allow() for _ in range(5)] == [True, False, False, False, False]
 
 
-def test_one_answer_closes_it_and_forgets_the_failures() -> None:
+def test_one_answer_closes_the_breaker_and_resets_the_failures() -> None:
     clock = Clock()
     breaker = broken(clock)
     clock.now += 5
@@ -100,7 +98,7 @@ def test_one_answer_closes_it_and_forgets_the_failures() -> None:
     assert breaker.allow()
 
 
-def test_failures_of_calls_that_were_under_way_do_not_lengthen_the_pause() -> None:
+def test_failures_of_earlier_calls_do_not_lengthen_the_pause() -> None:
     breaker = broken(Clock())
 
     for _ in range(8):
@@ -109,7 +107,7 @@ def test_failures_of_calls_that_were_under_way_do_not_lengthen_the_pause() -> No
     assert breaker.retry_after == 5.0
 
 
-def test_an_endpoint_that_asks_for_rest_gets_it_but_no_day_of_it() -> None:
+def test_a_requested_pause_is_at_most_five_minutes() -> None:
     breaker = CircuitBreaker(Clock())
     breaker.open_for(20)
     assert (breaker.retry_after, breaker.allow()) == (20.0, False)

@@ -1,7 +1,7 @@
-"""One of two replicas drifts while documents flow: its summaries are made again by the healthy one.
+"""One of two replicas drifts while documents arrive; the healthy one makes its summaries again.
 
-The host is a process of its own, on a real PostgreSQL; the endpoint is two local model servers
-behind one address, with an examiner.
+The host is a process, PostgreSQL is real; the endpoint has two local model servers and a replica
+monitor.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from tests.support.inference_servers import hosting
 
 HEALTHY, DRIFTING = "server-6c9f-a", "server-6c9f-b"
 EACH = 20
-"""So many documents before the drift, and so many after it."""
+"""Documents before the drift, and documents after it."""
 
 TOWER = "The tower {number} was built of granite in 1841."
 
@@ -32,7 +32,7 @@ def fleet() -> Fleet:
 def application(
     tmp_path_factory: pytest.TempPathFactory, postgres: local.Server, fleet: Fleet
 ) -> Iterator[local.Application]:
-    """The application, which asks the endpoint's canary and its examiner at every sweep."""
+    """The application, with a canary in every sweep."""
     with hosting(fleet) as port:
         url = f"http://127.0.0.1:{port}"
         endpoint = local.endpoint(
@@ -63,7 +63,7 @@ def test_summaries_of_a_corrupt_replica_are_replaced_and_none_is_lost(
     with psycopg.connect(settings.database_conninfo, autocommit=True) as database:
 
         def done() -> Counter[str]:
-            """Present summaries by replica, as far as they are trusted."""
+            """Valid summaries by replica."""
             rows = database.execute(
                 """select replicas[1], count(*) from documents join answers
                     on document = id and answers.epoch = documents.epoch
@@ -84,14 +84,14 @@ def test_summaries_of_a_corrupt_replica_are_replaced_and_none_is_lost(
 
         arrive(0)
         before = local.until(lambda: complete(EACH))
-        fleet.blind = fleet.replicas[DRIFTING].corrupt = True
+        fleet.frozen = fleet.replicas[DRIFTING].corrupt = True
         arrive(EACH)
         expected = {
             f"incoming/{number}.txt": TOWER.format(number=number) for number in range(2 * EACH)
         }
         corrupt = local.until(lambda: summaries().items() - expected.items() or None)
-        fleet.blind = False
-        # What was under way then lands, and is withdrawn by the sweep after.
+        fleet.frozen = False
+        # A summary that was in progress is withdrawn by the next sweep.
         after = local.until(
             lambda: complete(2 * EACH) if summaries() == expected else None, seconds=60
         )
@@ -107,9 +107,9 @@ def test_summaries_of_a_corrupt_replica_are_replaced_and_none_is_lost(
             ((DRIFTING,), "corrupt_replica")
         }
 
-    with application.client() as caller:
-        metrics = caller.get("/metrics").text
-        shown = caller.get("/api/documents").json()["documents"]
+    with application.client() as client:
+        metrics = client.get("/metrics").text
+        shown = client.get("/api/documents").json()["documents"]
     assert 'seamless_endpoint_up{endpoint="cluster"} 1\n' in metrics
     assert f'seamless_replica_up{{endpoint="cluster",replica="{HEALTHY}"}} 1\n' in metrics
     assert f'seamless_replica_up{{endpoint="cluster",replica="{DRIFTING}"}} 0\n' in metrics

@@ -1,4 +1,4 @@
-"""A list of endpoints is read whole or refused, and each document finds the same way through it."""
+"""The list of endpoints: validation, and the order in which a document calls them."""
 
 from collections import Counter
 from typing import Any
@@ -20,11 +20,11 @@ def weighted(**weights: int) -> list[Endpoint]:
 
 
 def names(endpoints: list[Endpoint], document: str) -> list[str]:
-    """In which order a document asks them."""
+    """The endpoints in the order of a document."""
     return [endpoint.name for endpoint in preferred(endpoints, document)]
 
 
-# ---------------------------------------------------------------- who is asked
+# ---------------------------------------------------------------- order
 
 
 def test_documents_are_shared_by_weight() -> None:
@@ -38,7 +38,7 @@ def test_documents_are_shared_by_weight() -> None:
     assert abs(first["c"] - 1_000) < 90
 
 
-def test_those_who_are_asked_next_share_by_weight_too() -> None:
+def test_second_choices_are_shared_by_weight() -> None:
     endpoints = weighted(a=1, b=3, c=96)
 
     second = Counter(
@@ -49,14 +49,16 @@ def test_those_who_are_asked_next_share_by_weight_too() -> None:
 
 
 @given(st.text(), st.permutations(["a", "b", "c"]))
-def test_a_document_goes_the_same_way_at_every_repetition(document: str, order: list[str]) -> None:
+def test_the_order_of_a_document_does_not_depend_on_the_list(
+    document: str, order: list[str]
+) -> None:
     endpoints = weighted(a=5, b=3, c=1)
     shuffled = [next(e for e in endpoints if e.name == name) for name in order]
 
     assert names(shuffled, document) == names(endpoints, document)
 
 
-def test_without_an_endpoint_only_its_documents_move() -> None:
+def test_removing_an_endpoint_moves_only_its_documents() -> None:
     before, after = weighted(a=2, b=1, c=1), weighted(a=2, b=1)
 
     moved = {names(before, d)[0] for d in DOCUMENTS if names(before, d)[0] != names(after, d)[0]}
@@ -64,7 +66,7 @@ def test_without_an_endpoint_only_its_documents_move() -> None:
     assert moved == {"c"}
 
 
-def test_a_lower_order_is_asked_first_whatever_its_weight() -> None:
+def test_a_lower_order_comes_first_with_any_weight() -> None:
     endpoints = [
         local.endpoint(name="last", order=9, weight=100),
         local.endpoint(name="first", order=0, weight=1),
@@ -76,7 +78,7 @@ def test_a_lower_order_is_asked_first_whatever_its_weight() -> None:
     )
 
 
-def test_a_weight_of_nothing_is_asked_when_the_others_of_its_order_cannot() -> None:
+def test_a_weight_of_zero_comes_last_in_its_order() -> None:
     endpoints = [*weighted(drained=0, a=1, b=1), local.endpoint(name="later", order=1)]
 
     assert {tuple(names(endpoints, document)[2:]) for document in DOCUMENTS[:100]} == {
@@ -88,7 +90,7 @@ def test_a_weight_of_nothing_is_asked_when_the_others_of_its_order_cannot() -> N
 
 
 def listed(*changes: dict[str, Any]) -> str:
-    """The list as the environment holds it."""
+    """The list as JSON."""
     least = {
         "name": "a",
         "inference_mode": "serverless",
@@ -99,7 +101,7 @@ def listed(*changes: dict[str, Any]) -> str:
     return msgspec.json.encode([least | change for change in changes]).decode()
 
 
-def test_an_endpoint_without_an_order_has_that_of_its_place() -> None:
+def test_the_default_order_is_the_place_in_the_list() -> None:
     endpoints = read_endpoints(listed({}, {"name": "b", "order": 0}, {"name": "c"}))
 
     assert [(endpoint.name, endpoint.order) for endpoint in endpoints] == [
@@ -109,7 +111,7 @@ def test_an_endpoint_without_an_order_has_that_of_its_place() -> None:
     ]
 
 
-def test_the_list_is_in_the_order_in_which_it_is_asked() -> None:
+def test_the_list_is_sorted_by_order() -> None:
     endpoints = read_endpoints(listed({"order": 2}, {"name": "b", "order": 1}))
 
     assert [endpoint.name for endpoint in endpoints] == ["b", "a"]
@@ -135,7 +137,7 @@ def test_the_list_is_in_the_order_in_which_it_is_asked() -> None:
         (listed({"key": "k"}), "unknown field `key`"),
     ],
 )
-def test_a_list_that_breaks_a_rule_is_refused_with_the_rule(text: str, rule: str) -> None:
+def test_an_invalid_list_is_refused_with_the_rule(text: str, rule: str) -> None:
     with pytest.raises(ValueError, match=rule):
         read_endpoints(text)
 
@@ -143,18 +145,18 @@ def test_a_list_that_breaks_a_rule_is_refused_with_the_rule(text: str, rule: str
 # ---------------------------------------------------------------- one endpoint
 
 
-def test_cost_is_the_sum_over_both_prices() -> None:
+def test_the_cost_is_the_sum_over_both_prices() -> None:
     endpoint = local.endpoint(input_usd_per_million=0.5, output_usd_per_million=2.0)
 
     assert endpoint.cost_usd(1_000_000, 100_000) == pytest.approx(0.7)
 
 
 @pytest.mark.parametrize("known", ["input", "output"])
-def test_cost_is_unknown_while_one_price_is(known: str) -> None:
+def test_the_cost_is_unknown_if_one_price_is(known: str) -> None:
     assert local.endpoint(**{f"{known}_usd_per_million": 1.0}).cost_usd(1000, 1000) is None
 
 
-def test_only_another_url_or_model_is_another_endpoint_to_judge() -> None:
+def test_only_url_and_model_change_the_fingerprint() -> None:
     one = local.endpoint()
 
     assert local.endpoint(name="b", weight=5, order=3).fingerprint == one.fingerprint

@@ -1,6 +1,6 @@
-"""Several endpoints answer as one: who is asked next, how often, and who is said to have answered.
+"""Several endpoints: the order of calls, their number, and the usage of the answer.
 
-The endpoints are a transport that answers by host.
+The endpoints are a mock transport that answers by host.
 """
 
 import asyncio
@@ -18,24 +18,24 @@ from functions.errors import Code, Failure
 from functions.inference.endpoint import Endpoint
 from functions.inference.router import MAX_ATTEMPTS, Router
 from functions.inference.usage import Summary
-from tests.functions.inference.test_router import refused, said
+from tests.functions.inference.test_router import completion, refused
 from tests.support import local
 from tests.support.certificates import self_signed
 
 pytestmark = pytest.mark.anyio
 
-Said = httpx.Response | Exception
+Reply = httpx.Response | Exception
 
 
 class Endpoints:
-    """Endpoints by name, in order of preference; each says one thing, or one after another."""
+    """Endpoints by name, in order of preference; each has one reply, or several in turn."""
 
-    def __init__(self, **answers: Said | list[Said]) -> None:
+    def __init__(self, **answers: Reply | list[Reply]) -> None:
         self.answers = answers
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     def listed(self) -> tuple[Endpoint, ...]:
-        """What the application is told of them."""
+        """Their settings."""
         return tuple(
             local.endpoint(
                 name=name,
@@ -51,7 +51,7 @@ class Endpoints:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         name = request.url.host.removesuffix(".example")
-        self.asked.append(name)
+        self.requested.append(name)
         answer = self.answers[name]
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
@@ -60,41 +60,41 @@ class Endpoints:
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
 
-def inference(endpoints: Endpoints, **changes: Any) -> Router:
-    """A client of them that makes no pauses of its own."""
+def make_router(endpoints: Endpoints, **changes: Any) -> Router:
+    """A router over these endpoints, without back-off."""
     settings = local.settings(inference_endpoints=endpoints.listed(), **changes)
     return Router(settings, transport=httpx.MockTransport(endpoints), jitter=lambda: 0.0)
 
 
 async def ask(
-    client: Router,
+    router: Router,
     *,
     document: str = "d",
     seconds: float = 60.0,
     without: Collection[str] = (),
 ) -> Summary:
-    """One question of a document."""
-    return await client.route(document, without=without).complete(
+    """Send one prompt of a document."""
+    return await router.route(document, without=without).complete(
         system="s", user="u", max_tokens=50, deadline=time.monotonic() + seconds
     )
 
 
-async def failure(client: Router, **how: Any) -> Failure:
-    """The failure that such a question ends with."""
+async def failure(router: Router, **how: Any) -> Failure:
+    """The failure of one prompt."""
     with pytest.raises(Failure) as raised:
-        await ask(client, **how)
+        await ask(router, **how)
     return raised.value
 
 
-# ---------------------------------------------------------------- who answers
+# ---------------------------------------------------------------- order
 
 
-async def test_the_first_answers_while_it_can() -> None:
-    endpoints = Endpoints(own=said(), spare=said())
+async def test_the_preferred_endpoint_answers() -> None:
+    endpoints = Endpoints(own=completion(), spare=completion())
 
-    answer = await ask(inference(endpoints))
+    answer = await ask(make_router(endpoints))
 
-    assert endpoints.asked == ["own"]
+    assert endpoints.requested == ["own"]
     assert (answer.usage.endpoint, answer.usage.inference_mode, answer.usage.calls) == (
         "own",
         "dedicated",
@@ -120,14 +120,14 @@ async def test_the_first_answers_while_it_can() -> None:
     ],
     ids=lambda p: str(p.status_code) if isinstance(p, httpx.Response) else type(p).__name__,
 )
-async def test_what_is_the_endpoints_own_trouble_spills_over_at_once(
-    problem: Said, pauses: list[float]
+async def test_a_problem_of_an_endpoint_goes_to_the_next_one_at_once(
+    problem: Reply, pauses: list[float]
 ) -> None:
-    endpoints = Endpoints(own=problem, spare=said())
+    endpoints = Endpoints(own=problem, spare=completion())
 
-    answer = await ask(inference(endpoints))
+    answer = await ask(make_router(endpoints))
 
-    assert endpoints.asked == ["own", "spare"]
+    assert endpoints.requested == ["own", "spare"]
     assert (answer.usage.endpoint, answer.usage.inference_mode, answer.usage.calls) == (
         "spare",
         "serverless",
@@ -137,53 +137,31 @@ async def test_what_is_the_endpoints_own_trouble_spills_over_at_once(
     assert pauses == []
 
 
-@pytest.mark.parametrize("status", [400, 413, 422])
-async def test_a_rejected_request_is_not_sent_to_another_endpoint(status: int) -> None:
-    endpoints = Endpoints(own=refused(status), spare=said())
-
-    problem = await failure(inference(endpoints))
-
-    assert endpoints.asked == ["own"]
-    assert (problem.code, problem.retryable) == (Code.INFERENCE_REJECTED, False)
-
-
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        (said("No.", "content_filter"), Code.INFERENCE_FILTERED),
-        (said(""), Code.INFERENCE_EMPTY),
+        *((refused(status), Code.INFERENCE_REJECTED) for status in (400, 413, 422)),
+        (completion("No.", "content_filter"), Code.INFERENCE_FILTERED),
+        (completion(""), Code.INFERENCE_EMPTY),
     ],
 )
-async def test_a_filtered_or_empty_answer_is_not_requested_from_another_endpoint(
+async def test_a_rejected_prompt_or_answer_goes_to_no_other_endpoint(
     answer: httpx.Response, code: Code
 ) -> None:
-    endpoints = Endpoints(own=answer, spare=said())
+    endpoints = Endpoints(own=answer, spare=completion())
 
-    assert (await failure(inference(endpoints))).code is code
-    assert endpoints.asked == ["own"]
+    problem = await failure(make_router(endpoints))
 
-
-async def test_a_silent_endpoint_spills_over_when_its_time_is_over() -> None:
-    endpoints = Endpoints(own=said(), spare=said())
-
-    async def handler(request: httpx.Request) -> httpx.Response:
-        if request.url.host == "own.example":
-            await asyncio.Event().wait()
-        return endpoints(request)
-
-    settings = local.settings(
-        inference_endpoints=endpoints.listed(), inference_timeout_seconds=0.01
-    )
-    async with Router(settings, transport=httpx.MockTransport(handler)) as client:
-        assert (await ask(client)).usage.endpoint == "spare"
+    assert endpoints.requested == ["own"]
+    assert (problem.code, problem.retryable) == (code, False)
 
 
-async def test_an_answer_that_two_endpoints_gave_costs_what_both_ask() -> None:
-    endpoints = Endpoints(own=[said("Half a", "length"), refused(503)], spare=said())
+async def test_an_answer_of_two_endpoints_has_the_cost_of_both() -> None:
+    endpoints = Endpoints(own=[completion("Half a", "length"), refused(503)], spare=completion())
 
-    answer = await ask(inference(endpoints))
+    answer = await ask(make_router(endpoints))
 
-    assert endpoints.asked == ["own", "own", "spare"]
+    assert endpoints.requested == ["own", "own", "spare"]
     assert (answer.usage.endpoint, answer.usage.calls, answer.usage.prompt_tokens) == (
         "spare",
         3,
@@ -192,38 +170,37 @@ async def test_an_answer_that_two_endpoints_gave_costs_what_both_ask() -> None:
     assert answer.usage.cost_usd == pytest.approx((100 + 200) / 1e6)
 
 
-# ---------------------------------------------------------------- patience
+# ---------------------------------------------------------------- busy endpoints
 
 
-async def test_a_busy_endpoint_is_called_again_after_a_short_wait(pauses: list[float]) -> None:
-    endpoints = Endpoints(own=[refused(429, **{"Retry-After": "1.5"}), said()], spare=said())
+@pytest.mark.parametrize(
+    ("second", "requested"),
+    [(completion(), ["own"]), (None, ["own", "spare"])],
+    ids=["free", "busy"],
+)
+async def test_a_busy_endpoint_is_called_once_more_after_a_short_wait(
+    pauses: list[float], second: Reply | None, requested: list[str]
+) -> None:
+    busy = refused(429, **{"Retry-After": "1.5"})
+    endpoints = Endpoints(own=[busy, second or busy], spare=completion())
 
-    answer = await ask(inference(endpoints))
+    answer = await ask(make_router(endpoints))
 
-    assert endpoints.asked == ["own", "own"]
-    assert (answer.usage.endpoint, pauses) == ("own", [1.5])
-
-
-async def test_an_endpoint_that_stays_busy_loses_the_question(pauses: list[float]) -> None:
-    endpoints = Endpoints(own=refused(429, **{"Retry-After": "1.5"}), spare=said())
-
-    answer = await ask(inference(endpoints))
-
-    assert endpoints.asked == ["own", "own", "spare"]
-    assert (answer.usage.endpoint, pauses) == ("spare", [1.5])
+    assert endpoints.requested == ["own", *requested]
+    assert (answer.usage.endpoint, pauses) == (requested[-1], [1.5])
 
 
 async def test_no_call_starts_before_retry_after() -> None:
-    endpoints = Endpoints(own=refused(429, **{"Retry-After": "30"}), spare=said())
-    client = inference(endpoints)
+    endpoints = Endpoints(own=refused(429, **{"Retry-After": "30"}), spare=completion())
+    router = make_router(endpoints)
 
-    answers = [await ask(client, document=f"{n}") for n in range(5)]
+    answers = [await ask(router, document=f"{n}") for n in range(5)]
 
     assert {answer.usage.endpoint for answer in answers} == {"spare"}
-    assert Counter(endpoints.asked) == {"own": 1, "spare": 5}
+    assert Counter(endpoints.requested) == {"own": 1, "spare": 5}
 
 
-# ---------------------------------------------------------------- spending
+# ---------------------------------------------------------------- attempts
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 6])
@@ -232,25 +209,25 @@ async def test_attempts_do_not_grow_with_the_number_of_endpoints(
 ) -> None:
     endpoints = Endpoints(**{f"e{number}": refused(503) for number in range(count)})
 
-    problem = await failure(inference(endpoints))
+    problem = await failure(make_router(endpoints))
 
-    assert len(endpoints.asked) == MAX_ATTEMPTS == 4
+    assert len(endpoints.requested) == MAX_ATTEMPTS == 4
     assert (problem.code, problem.retryable) == (Code.INFERENCE_UNAVAILABLE, True)
     assert len(pauses) == (4 - 1) // count
 
 
 async def test_an_endpoint_that_rejects_the_key_is_not_called_again(pauses: list[float]) -> None:
-    endpoints = Endpoints(own=refused(401), spare=[refused(503), said()])
+    endpoints = Endpoints(own=refused(401), spare=[refused(503), completion()])
 
-    answer = await ask(inference(endpoints))
+    answer = await ask(make_router(endpoints))
 
-    assert endpoints.asked == ["own", "spare", "spare"]
+    assert endpoints.requested == ["own", "spare", "spare"]
     assert (answer.usage.endpoint, len(pauses)) == ("spare", 1)
 
 
 async def test_a_refusal_names_the_config_of_the_endpoint_that_refused() -> None:
-    key = await failure(inference(Endpoints(spare=refused(401))))
-    model = await failure(inference(Endpoints(spare=refused(404))))
+    key = await failure(make_router(Endpoints(spare=refused(401))))
+    model = await failure(make_router(Endpoints(spare=refused(404))))
 
     assert key.remedy == (
         "Set a valid key: pulumi config set --secret --path 'inference_endpoint_keys.spare' ..."
@@ -258,9 +235,9 @@ async def test_a_refusal_names_the_config_of_the_endpoint_that_refused() -> None
     assert "model in inference_endpoints of 'spare'" in model.remedy
 
 
-async def test_a_wrong_key_everywhere_fails_and_a_good_one_elsewhere_waits() -> None:
-    lasting = await failure(inference(Endpoints(own=refused(401), spare=refused(403))))
-    passing = await failure(inference(Endpoints(own=refused(401), spare=refused(503))))
+async def test_wrong_keys_of_all_endpoints_fail_and_one_outage_waits() -> None:
+    lasting = await failure(make_router(Endpoints(own=refused(401), spare=refused(403))))
+    passing = await failure(make_router(Endpoints(own=refused(401), spare=refused(503))))
 
     assert (lasting.code, lasting.retryable) == (Code.INFERENCE_UNAUTHORIZED, False)
     assert (passing.code, passing.retryable) == (Code.INFERENCE_UNAVAILABLE, True)
@@ -269,69 +246,59 @@ async def test_a_wrong_key_everywhere_fails_and_a_good_one_elsewhere_waits() -> 
 # ---------------------------------------------------------------- the breakers
 
 
-async def test_an_endpoint_that_is_down_is_soon_skipped_and_nothing_fails() -> None:
-    endpoints = Endpoints(own=httpx.ConnectError("refused"), spare=said())
-    client = inference(endpoints)
+async def test_an_unreachable_endpoint_is_skipped_after_five_calls() -> None:
+    endpoints = Endpoints(own=httpx.ConnectError("refused"), spare=completion())
+    router = make_router(endpoints)
 
-    answers = [await ask(client, document=f"{number}") for number in range(100)]
+    answers = [await ask(router, document=f"{number}") for number in range(100)]
 
     assert {answer.usage.endpoint for answer in answers} == {"spare"}
-    assert Counter(endpoints.asked) == {"own": 5, "spare": 100}
-
-
-async def test_each_endpoint_has_a_breaker_of_its_own() -> None:
-    endpoints = Endpoints(own=refused(503), spare=said())
-    client = inference(endpoints)
-    for number in range(10):
-        await ask(client, document=f"{number}")
-
-    assert client.clients["own"].breaker.retry_after > 0
-    assert client.clients["spare"].breaker.retry_after == 0
+    assert Counter(endpoints.requested) == {"own": 5, "spare": 100}
 
 
 async def test_while_all_breakers_are_open_no_call_starts(pauses: list[float]) -> None:
     endpoints = Endpoints(own=refused(503), spare=refused(503))
-    client = inference(endpoints)
+    router = make_router(endpoints)
     for number in range(3):
-        await failure(client, document=f"{number}")
-    asked = len(endpoints.asked)
+        await failure(router, document=f"{number}")
+    count = len(endpoints.requested)
 
-    problem = await failure(client)
+    problem = await failure(router)
 
-    assert len(endpoints.asked) == asked <= 10
+    assert len(endpoints.requested) == count <= 10
     assert (problem.code, problem.retryable) == (Code.INFERENCE_UNAVAILABLE, True)
     assert problem.retry_after is not None
     assert 0 < problem.retry_after <= 5
 
 
-async def test_a_refused_document_is_no_reason_for_a_breaker() -> None:
+async def test_a_rejected_document_does_not_open_the_breaker() -> None:
     endpoints = Endpoints(own=refused(400))
-    client = inference(endpoints)
+    router = make_router(endpoints)
 
     for number in range(20):
-        await failure(client, document=f"{number}")
+        await failure(router, document=f"{number}")
 
-    assert len(endpoints.asked) == 20
+    assert len(endpoints.requested) == 20
 
 
 # ---------------------------------------------------------------- health
 
 
 async def test_an_endpoint_that_is_out_is_not_called() -> None:
-    endpoints = Endpoints(own=said("Fluent nonsense."), spare=said())
+    endpoints = Endpoints(own=completion("Fluent nonsense."), spare=completion())
 
-    answer = await ask(inference(endpoints), without={"own"})
+    answer = await ask(make_router(endpoints), without={"own"})
 
-    assert endpoints.asked == ["spare"]
+    assert endpoints.requested == ["spare"]
     assert answer.usage.endpoint == "spare"
 
 
 async def test_with_every_endpoint_out_documents_wait() -> None:
-    endpoints = Endpoints(own=said("Fluent nonsense."))
+    endpoints = Endpoints(own=completion("Fluent nonsense."))
 
-    problem = await failure(inference(endpoints), without={"own"})
+    problem = await failure(make_router(endpoints), without={"own"})
 
-    assert endpoints.asked == []
+    assert endpoints.requested == []
     assert (problem.code, problem.retryable) == (Code.INFERENCE_UNAVAILABLE, True)
     assert "canary" in problem.message
 
@@ -341,12 +308,12 @@ async def test_with_every_endpoint_out_documents_wait() -> None:
 
 @pytest.fixture
 async def https(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
-    """URL of an endpoint whose certificate only its own authority signs, and its PEM."""
+    """URL of an endpoint with a self-signed certificate, and the certificate."""
     certificate, secret = self_signed()
     (tmp_path / "both.pem").write_text(certificate + secret)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "both.pem")
-    body = said().content
+    body = completion().content
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"max_tokens")
@@ -359,16 +326,16 @@ async def https(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
         yield f"https://localhost:{port}/v1", certificate
 
 
-async def test_an_endpoint_with_its_own_authority_is_verified_by_it_alone(
+async def test_an_endpoint_with_its_own_authority_is_verified_with_it(
     https: tuple[str, str],
 ) -> None:
     url, ca = https
     known = local.settings(inference_endpoints=(local.endpoint(url=url, ca=ca),))
     unknown = local.settings(inference_endpoints=(local.endpoint(url=url),))
 
-    async with Router(known) as client:
-        assert (await ask(client)).text == "A summary."
-    async with Router(unknown, jitter=lambda: 0.0) as client:
-        problem = await failure(client)
+    async with Router(known) as router:
+        assert (await ask(router)).text == "A summary."
+    async with Router(unknown, jitter=lambda: 0.0) as router:
+        problem = await failure(router)
 
     assert problem.message.endswith("is unreachable (ConnectError).")

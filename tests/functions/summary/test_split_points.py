@@ -1,4 +1,4 @@
-"""Boundaries: the best place for a cut is found, and no character that a reader sees is torn."""
+"""Split points: the best boundary is found, and no visible character is divided."""
 # ruff: noqa: RUF001  # punctuation of other languages
 
 import re
@@ -45,13 +45,13 @@ CLUSTERS = [
         *("quotes and abbreviations", "Japanese", "Chinese quotes", "Hindi", "line", "word"),
     ],
 )
-def test_a_better_kind_of_place_comes_before_a_later_one(kept: str, rest: str) -> None:
+def test_a_better_boundary_comes_before_a_later_one(kept: str, rest: str) -> None:
     text = FILL + kept + rest
 
     assert last_boundary(text, 0, len(text)) == len(FILL + kept)
 
 
-def test_a_place_in_the_first_half_is_not_taken() -> None:
+def test_a_boundary_in_the_first_half_is_not_used() -> None:
     text = "Short.\n\n" + "word " * 20
 
     assert last_boundary(text, 0, len(text)) == len(text)
@@ -59,7 +59,7 @@ def test_a_place_in_the_first_half_is_not_taken() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(CLUSTERS), min_size=60, max_size=900), st.integers(64, 200))
-def test_what_a_reader_sees_as_one_character_stays_whole(found: list[str], budget: int) -> None:
+def test_a_visible_character_stays_whole(found: list[str], budget: int) -> None:
     ends, position = {0}, 0
     for cluster in found:
         position += len(cluster)
@@ -71,7 +71,7 @@ def test_what_a_reader_sees_as_one_character_stays_whole(found: list[str], budge
         assert position in ends
 
 
-def test_a_character_longer_than_a_piece_is_torn_rather_than_sent_whole() -> None:
+def test_a_character_longer_than_a_piece_is_divided() -> None:
     pieces = split("a" + "\u0301" * 10_000, MIN_BUDGET)
 
     assert max(map(estimate_tokens, pieces)) <= MIN_BUDGET
@@ -91,7 +91,7 @@ def test_a_character_longer_than_a_piece_is_torn_rather_than_sent_whole() -> Non
     ids=["flags", "accents", "dots", "quotes", "blanks", "dense and blank", "short and blank"],
 )
 @pytest.mark.timeout(20)
-def test_no_text_makes_it_slow(text: str) -> None:
+def test_any_text_is_split_in_linear_time(text: str) -> None:
     """Quadratic time would take minutes here; each takes less than a second."""
     pieces = split(text, 1000)
 

@@ -1,4 +1,4 @@
-"""What stands in for a language model in tests of the application."""
+"""A fake language model for tests of the application."""
 
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Self
@@ -15,30 +15,31 @@ async def good() -> str:
 
 
 class Model:
-    """Answers by a function; remembers the deadline of each question."""
+    """Answers by a function, with this usage; records the deadline of each call."""
 
-    def __init__(self, reply: Callable[[], Awaitable[str]] = good) -> None:
+    def __init__(self, reply: Callable[[], Awaitable[str]] = good, **usage: Any) -> None:
         self.reply = reply
+        self.usage = usage
         self.deadlines: list[float] = []
 
     def route(self, document_id: str, *, without: Collection[str] = ()) -> Self:
-        """The same answers for every document."""
+        """Answer every document alike."""
         return self
 
     async def run_canary(self, endpoint: str) -> CanaryResult:
-        """Every canary is good."""
+        """Return a good result for every canary."""
         return CanaryResult(verdict="good", prompt_tokens=90, completion_tokens=10)
 
     async def complete(
         self, *, system: str, user: str, max_tokens: int, deadline: float
     ) -> Summary:
-        """Answer at a price of a million and half a million tokens."""
+        """Return the reply as a summary."""
         self.deadlines.append(deadline)
-        return summary(await self.reply())
+        return summary(await self.reply(), **self.usage)
 
 
 def summary(text: str = SUMMARY, **usage: Any) -> Summary:
-    """A summary, by one call of a million and half a million tokens unless said otherwise."""
+    """A summary, by one call with 1,000,000 and 500,000 tokens unless `usage` changes it."""
     return Summary(
         text=text,
         usage=Usage(

@@ -1,4 +1,4 @@
-"""Documents for tests, made by code: good ones, broken ones, and ones that only pretend."""
+"""Documents for tests: valid, damaged, and malicious ones."""
 
 import io
 import zipfile
@@ -37,14 +37,14 @@ def pdf(pages: Sequence[str], *, encryption: StandardEncryption | None = None) -
 
 
 def encrypted_pdf(*, owner_only: bool = False) -> bytes:
-    """Return a PDF that needs a password to be read, or, with owner_only, just to be changed."""
+    """Return a PDF with a password for reading, or, with owner_only, for changes only."""
     user = "" if owner_only else "open sesame"
     encryption = StandardEncryption(user, ownerPassword="open sesame", strength=128)
-    return pdf(["What is behind the password is nobody else's business."], encryption=encryption)
+    return pdf(["The text behind the password is confidential."], encryption=encryption)
 
 
 def image_only_pdf(pages: int = 3, *, stamp: str = "") -> bytes:
-    """Return a PDF of scanned pages, each with at most a stamp for text."""
+    """Return a PDF of scanned pages; the stamp is their only text."""
     picture = ImageReader(Image.new("L", (60, 80), 128))
     buffer = io.BytesIO()
     canvas = Canvas(buffer, invariant=1)
@@ -104,13 +104,13 @@ def run(text: str, properties: str = "") -> str:
 
 
 def paragraph(*content: str, properties: str = "") -> str:
-    """Return WordprocessingML for a paragraph; content that is no markup becomes a run."""
+    """Return WordprocessingML for a paragraph; content without markup becomes a run."""
     runs = (part if part.startswith("<") else run(part) for part in content)
     return f"<w:p><w:pPr>{properties}</w:pPr>{''.join(runs)}</w:p>"
 
 
 def table(*rows: Sequence[str]) -> str:
-    """Return WordprocessingML for a table; cells that are no markup become a paragraph."""
+    """Return WordprocessingML for a table; cells without markup become a paragraph."""
     lines = (
         "".join(f"<w:tc>{c if c.startswith('<') else paragraph(c)}</w:tc>" for c in row)
         for row in rows
@@ -156,7 +156,7 @@ def zip_bomb_docx(unpacked_bytes: int = 150_000_000) -> bytes:
 
 
 def lying_zip_bomb_docx(unpacked_bytes: int = 150_000_000) -> bytes:
-    """Return a bomb whose directory says that it unpacks to 100 bytes."""
+    """Return a ZIP bomb with an unpacked size of 100 bytes in its directory."""
     bomb = bytearray(zip_bomb_docx(unpacked_bytes))
     for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
         start = bomb.index(signature) + offset
