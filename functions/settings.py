@@ -41,7 +41,7 @@ class Settings:
         database_password: Password of `database_user`.
         database_sslmode: libpq's sslmode; `verify-full` over any network.
         inference_endpoints: JSON list of endpoints in order of preference, each with name,
-            inference_mode,            url, model and context_tokens, and, where known,
+            inference_mode, url, model and context_tokens, and, where known,
             input_usd_per_million, output_usd_per_million, weight, order, ca and replicas_url.
         inference_api_keys: JSON object with the bearer key of each endpoint, by its name.
         inference_concurrency: Most concurrent calls per process and endpoint.
