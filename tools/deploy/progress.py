@@ -99,9 +99,10 @@ class Progress:
         took = time.monotonic() - began
         self.console.print(
             f"  [{color}]{sign}[/] {logical_name(step.urn):32} "
-            f"[dim]{escape(kind(step.type)):24}[/] "
+            f"[dim]{escape(kind(step.type)):30}[/] "
             f"{'would be ' if self.preview else ''}{done}"
-            + (f" [dim]({took:.1f} s)[/]" if took >= 0.1 else "")
+            + (f" [dim]({took:.1f} s)[/]" if took >= 0.1 else ""),
+            soft_wrap=True,
         )
         self._show()
 
