@@ -6,7 +6,7 @@ tests/stacks/inventories/integrated-cluster.yaml has the values that do not depe
 import json
 import subprocess
 from datetime import date
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def dev() -> Planned:
 
 @pytest.mark.parametrize("prefix", range(16, 21))
 def test_the_ranges_of_a_cluster_lie_in_its_network_and_do_not_overlap(prefix: int) -> None:
-    parts = [ip_network(part) for part in ranges(f"172.20.0.0/{prefix}")]
+    parts = [IPv4Network(part) for part in ranges(f"172.20.0.0/{prefix}")]
 
     assert all(part.subnet_of(IPv4Network(f"172.20.0.0/{prefix}")) for part in parts)
     assert not any(one.overlaps(other) for one, other in combinations(parts, 2))
