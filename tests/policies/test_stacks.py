@@ -1,4 +1,4 @@
-"""Our own stacks under the rules: what they break, and that what one would break is found."""
+"""Our stacks meet the policies, and a fault in a stack is found."""
 
 from dataclasses import replace
 from datetime import date
@@ -28,10 +28,9 @@ VARIANTS = ["local", "integrated", "split"]
         ({"environment": "prod", "protect": "false"}, False),
     ],
 )
-def test_our_own_stacks_break_no_rule_that_nobody_waived(
+def test_our_stacks_have_only_advice_and_waived_violations(
     name: str, config: dict[str, str], protected: bool
 ) -> None:
-    """Where data is not protected it is so on purpose, and the advice says so."""
     found = make(name, config).policies
 
     advice = set() if protected else {("X-01", "advisory")}
@@ -39,14 +38,14 @@ def test_our_own_stacks_break_no_rule_that_nobody_waived(
     assert {(v.id, v.enforcement) for v in found} == advice | waived
 
 
-def _changed(plan: Plan, name: str, **inputs: Any) -> list[tuple[str, str, str]]:
+def _changed(plan: Plan, name: str, **inputs: Any) -> list[tuple[str, str]]:
     """The mandatory violations on a plan with other inputs of one resource."""
     assert name in {resource.name for resource in plan.resources}
     resources = [
         replace(r, inputs={**r.inputs, **inputs}) if r.name == name else r for r in plan.resources
     ]
     found = evaluate(RULES, resources, environment="dev", today=TODAY)
-    return [(v.id, v.resource, v.remedy) for v in found if v.enforcement == "mandatory"]
+    return [(v.id, v.remedy) for v in found if v.enforcement == "mandatory"]
 
 
 @pytest.mark.parametrize(
@@ -87,14 +86,7 @@ def _changed(plan: Plan, name: str, **inputs: Any) -> list[tuple[str, str, str]]
             "aws:s3/bucketPolicy:BucketPolicy",
             {
                 "policy": {
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Principal": {"AWS": "1"},
-                            "Action": "s3:*",
-                            "Resource": [UNKNOWN],
-                        }
-                    ]
+                    "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": [UNKNOWN]}]
                 }
             },
             "AWS-S3-02",
@@ -108,17 +100,16 @@ def _changed(plan: Plan, name: str, **inputs: Any) -> list[tuple[str, str, str]]
         ),
     ],
 )
-def test_a_split_stack_with_a_fault_is_refused_by_the_rule_and_with_its_remedy(
+def test_a_fault_in_the_split_stack_is_refused_with_the_remedy_of_the_rule(
     token: str, inputs: dict[str, Any], rule: str, remedy: str
 ) -> None:
-    """Something public, a key in a variable, too wide a right, http, a queue without patience."""
     plan = make("split")
     name = next(r.name for r in reversed(plan.resources) if r.type == token)
 
-    ((found, _, said),) = _changed(plan, name, **inputs)
+    ((found, found_remedy),) = _changed(plan, name, **inputs)
 
     assert found == rule
-    assert said.startswith(remedy)
+    assert found_remedy.startswith(remedy)
 
 
 @pytest.mark.parametrize(
@@ -142,11 +133,10 @@ def test_a_split_stack_with_a_fault_is_refused_by_the_rule_and_with_its_remedy(
         ),
     ],
 )
-def test_an_integrated_stack_with_a_fault_is_refused(
+def test_a_fault_in_the_integrated_stack_is_refused(
     token: str, inputs: dict[str, Any], rule: str
 ) -> None:
-    """A public bucket, a key to everything, a server that nobody checks, a plain key."""
     plan = make("integrated")
     name = next(r.name for r in plan.resources if r.type == token)
 
-    assert [found for found, _, _ in _changed(plan, name, **inputs)] == [rule]
+    assert [found for found, _ in _changed(plan, name, **inputs)] == [rule]

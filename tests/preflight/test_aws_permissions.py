@@ -233,6 +233,14 @@ def test_only_the_database_owner_function_reads_the_master_password(cloud: Cloud
     assert triggers["password"] == variables["DATABASE_PASSWORD_SECRET_ARN"]
 
 
+def test_every_role_trusts_one_service(cloud: Cloud) -> None:
+    for name, inputs in cloud.inputs.items():
+        if "assumeRolePolicy" in inputs:
+            (statement,) = statements(cloud, name, "assumeRolePolicy")
+            service = "vpc-flow-logs" if name == "network-flow-role" else "lambda"
+            assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
+
+
 def test_only_the_bucket_of_the_stack_sends_to_the_queue(cloud: Cloud) -> None:
     queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:store-arrivals-queue"
 

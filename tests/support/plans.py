@@ -18,12 +18,12 @@ CASES = [(stack, mode) for stack, modes in MODES.items() for mode in modes]
 NEEDS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("split", "dedicated"): {"inference_model": "accounts/mine/deployments/one"}
 }
-"""Config values without which a mode is refused."""
+"""Required config values of a mode."""
 
 
 @cache
 def plan(stack: str, mode: str = "serverless") -> Plan:
-    """The plan of a stack in an inference mode; no caller may change it."""
+    """The plan of a stack in an inference mode; do not change it."""
     return make(stack, {**NEEDS.get((stack, mode), {}), "inference_mode": mode})
 
 

@@ -1,4 +1,4 @@
-"""A simulated cluster, and the Kubernetes objects that a component creates in it."""
+"""A cluster without a cloud, and the Kubernetes objects of a component in it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
