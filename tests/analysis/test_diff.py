@@ -49,7 +49,6 @@ def plan(
     inference_mode: str = "serverless",
     policies: tuple[Violation, ...] = (),
 ) -> Plan:
-    """The plan of a stack named `split`."""
     return Plan(
         stack="split",
         variant="split",
@@ -61,13 +60,11 @@ def plan(
 
 
 def with_inputs(name: str, **inputs: Any) -> list[Resource]:
-    """The stack with other inputs of one resource."""
     assert name in {r.name for r in STACK}
     return [replace(r, inputs={**r.inputs, **inputs}) if r.name == name else r for r in STACK]
 
 
 def kinds(before: list[Resource], after: list[Resource]) -> list[tuple[str, str]]:
-    """Kind and name of each change."""
     return [(change.kind, change.name) for change in difference(before, after)]
 
 

@@ -51,16 +51,18 @@ def test_a_plan_builds_no_bundle(
     assert list(tmp_path.rglob("*.zip")) == []
 
 
-def test_an_unknown_stack_is_refused() -> None:
-    with pytest.raises(PlanError, match=r"no stack 'moon': there is no stacks/Pulumi\.moon\.yaml"):
-        make("moon")
-
-
-def test_an_unknown_key_is_refused() -> None:
-    with pytest.raises(
-        PlanError, match=r"--config mode: there is no such key\. There are variant, "
-    ):
-        make("local", {"mode": "dedicated"})
+@pytest.mark.parametrize(
+    ("stack", "config", "message"),
+    [
+        ("moon", {}, r"no stack 'moon': there is no stacks/Pulumi\.moon\.yaml"),
+        ("local", {"mode": "a"}, r"--config mode: there is no such key\. There are variant, "),
+    ],
+)
+def test_an_unknown_stack_or_key_is_refused(
+    stack: str, config: dict[str, str], message: str
+) -> None:
+    with pytest.raises(PlanError, match=message):
+        make(stack, config)
 
 
 def test_an_override_is_a_key_and_a_value() -> None:

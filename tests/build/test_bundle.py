@@ -69,13 +69,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def here(built: dict[str, Path]) -> Path:
-    """A bundle for the Python of the tests."""
     return built["here"]
 
 
 @pytest.fixture
 def arm64(built: dict[str, Path]) -> Path:
-    """The bundle for AWS."""
     return built["aws"]
 
 
@@ -101,13 +99,11 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def members(path: Path) -> dict[str, bytes]:
-    """The files of a zip by name."""
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
 def third_party_imports() -> set[str]:
-    """The packages outside the standard library that the shipped sources import."""
     found = set()
     for name in sources():
         if name.endswith(".py"):
@@ -193,7 +189,7 @@ print(json.dumps({
     assert output["text"] == "A house has a door."
     assert output["pieces"] > 1
     assert output["psycopg"] == "binary"
-    assert f"matches {tmp_path}/functions/api.py" in run.stderr  # -v: the bytecode is used
+    assert f"matches {tmp_path}/functions/api/routes.py" in run.stderr  # -v: the bytecode is used
     inside = [file for file in output["files"] if not file.startswith(output["standard"][0])]
     assert len(inside) > 100
     assert output["early"] == []
@@ -205,7 +201,7 @@ def test_two_builds_at_the_same_time_have_equal_bytes(built: dict[str, Path]) ->
 
     assert first.parent != second.parent
     assert first.read_bytes() == second.read_bytes()
-    assert "functions/__pycache__/api.cpython-" in " ".join(members(first))
+    assert "functions/api/__pycache__/routes.cpython-" in " ".join(members(first))
     assert [list(path.parent.iterdir()) for path in (first, second)] == [[first], [second]]
 
 

@@ -13,7 +13,6 @@ KEY = "key-of-a-test"
 
 
 def completion(text: str) -> tuple[int, str]:
-    """A chat completion with this text."""
     return 200, json.dumps({"choices": [{"message": {"content": text}}]})
 
 

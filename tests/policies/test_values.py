@@ -49,28 +49,22 @@ def test_a_value_that_is_no_mapping_is_an_empty_mapping() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "certain", "possible"),
+    ("value", "name", "certain", "possible"),
     [
-        ("work", True, True),
-        ("arn:aws:sqs:eu-west-1:1:work", True, True),
-        ("arn:aws:sqs:eu-west-1:1:rework", False, False),
-        (UNKNOWN, False, True),
-        ("", False, False),
-        (None, False, False),
+        ("work", "work", True, True),
+        ("arn:aws:sqs:eu-west-1:1:work", "work", True, True),
+        ("arn:aws:sqs:eu-west-1:1:rework", "work", False, False),
+        (UNKNOWN, "work", False, True),
+        ("", "work", False, False),
+        (None, "work", False, False),
+        ("work", UNKNOWN, False, True),
+        (None, UNKNOWN, False, False),
     ],
 )
 def test_a_name_or_an_arn_names_a_resource_and_an_unknown_value_may_do_so(
-    value: Any, certain: bool, possible: bool
+    value: Any, name: str, certain: bool, possible: bool
 ) -> None:
-    resource = replace(planned("a:b:T", "logical"), inputs={"name": "work"})
+    resource = replace(planned("a:b:T", "logical"), inputs={"name": name})
 
     assert names(value, resource) is certain
     assert may_name(value, resource) is possible
-
-
-def test_a_resource_with_an_unknown_name_may_be_the_named_one() -> None:
-    resource = replace(planned("a:b:T", "logical"), inputs={"name": UNKNOWN})
-
-    assert may_name("work", resource)
-    assert not names("work", resource)
-    assert not may_name(None, resource)

@@ -25,7 +25,6 @@ DEPLOYER = "arn:aws:iam::123456789012:user/deployer"
 
 @pytest.fixture(autouse=True)
 def _no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests do not depend on the machine's own credentials."""
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
@@ -49,7 +48,6 @@ def _sign_in(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 
 def found(**overrides: str) -> dict[str, Finding]:
-    """Findings for the split stack, by name."""
     return {finding.name: finding for finding in check(context("split", overrides))}
 
 

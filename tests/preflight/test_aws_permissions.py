@@ -76,7 +76,6 @@ def known(type_: str, name: str) -> Json:
 
 @pytest.fixture(scope="module")
 def cloud() -> Cloud:
-    """All resources of the split variant."""
     recorded = Cloud()
 
     async def run() -> None:
@@ -133,7 +132,6 @@ def _program() -> None:
 
 
 def statements(cloud: Cloud, name: str, key: str = "policy") -> list[Json]:
-    """The statements of a resource's document."""
     document = cloud.inputs[name][key]
     assert document["Version"] == "2012-10-17"
     found: list[Json] = document["Statement"]

@@ -47,30 +47,26 @@ def test_the_checks_list_every_kind_of_the_table(cloud: Cloud) -> None:
     assert calls == {"/v2/account", *(kind.path for kind in KINDS.values())}
 
 
-def test_a_missing_token_is_an_error(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DIGITALOCEAN_TOKEN")
-
-    assert problems() == [
-        Finding(
-            name="DIGITALOCEAN_TOKEN",
-            ok=False,
-            found="DIGITALOCEAN_TOKEN is not set",
-            remedy=f"Create a token at {TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
-        )
-    ]
-
-
-def test_an_invalid_token_is_an_error_without_its_value(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [
+        ("", "not set"),
+        (
+            "invalid-token",
+            "[secret], but DigitalOcean refuses it (401): it is wrong, expired or revoked",
+        ),
+    ],
+)
+def test_a_missing_or_invalid_token_is_an_error_without_its_value(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, token: str, message: str
 ) -> None:
-    monkeypatch.setenv("DIGITALOCEAN_TOKEN", "invalid-token-of-a-test")
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", token)
 
     assert problems() == [
         Finding(
             name="DIGITALOCEAN_TOKEN",
             ok=False,
-            found="DIGITALOCEAN_TOKEN is [secret], but DigitalOcean refuses it (401): it is wrong, "
-            "expired or revoked",
+            found=f"DIGITALOCEAN_TOKEN is {message}",
             remedy=f"Create a token at {TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
         )
     ]

@@ -14,7 +14,6 @@ MODELS = [f"acme/model-{size}b" for size in (7, 20, 70, 120, 235, 480)]
 
 
 def found(url: str, model: str = MODELS[0], key: str = KEY, **overrides: str) -> list[Finding]:
-    """Findings for the split stack."""
     return list(
         check(
             context(

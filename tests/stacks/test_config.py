@@ -13,22 +13,13 @@ from pulumi.runtime.config import set_all_config
 
 from stacks.config import KEYS, StackConfig, project_config, read
 from stacks.errors import ConfigError
+from tests.support.plans import endpoints
 
-SPARE = {
-    "name": "spare",
-    "url": "https://spare.example/v1",
-    "model": "spare-model",
-    "context_tokens": 32_768,
-}
 SECRETS = ["inference_api_key", "inference_endpoint_keys", "hugging_face_token", "log_destinations"]
 
 
 def listed(*changes: dict[str, Any]) -> dict[str, str]:
-    """Config of endpoints that are like the spare one, with a key for it."""
-    return {
-        "inference_endpoints": json.dumps([SPARE | change for change in changes]),
-        "inference_endpoint_keys": '{"spare": "key-51d0"}',
-    }
+    return endpoints(*changes) | {"inference_endpoint_keys": '{"spare": "key-51d0"}'}
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +28,6 @@ def _stack(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def config(values: Mapping[str, str], secrets: list[str] = SECRETS) -> StackConfig:
-    """The config of a stack whose file has these values."""
-
     async def program() -> StackConfig:  # outputs need a loop
         full = {f"project:{key}": value for key, value in values.items()}
         set_all_config(full, [f"project:{key}" for key in secrets])

@@ -9,21 +9,10 @@ import pytest
 from analysis.plan import make
 from components.contracts import Inference, application_environment
 from stacks.errors import ConfigError
-
-SPARE = {
-    "name": "spare",
-    "url": "https://spare.example/v1",
-    "model": "spare-model",
-    "context_tokens": 32_768,
-}
+from tests.support.plans import SPARE, endpoints
 
 
-def listed(*changes: dict[str, Any]) -> dict[str, str]:
-    """Config of endpoints that are like the spare one."""
-    return {"inference_endpoints": json.dumps([SPARE | change for change in changes])}
-
-
-def endpoints(stack: str, overrides: dict[str, str] | None = None) -> list[dict[str, Any]]:
+def planned_endpoints(stack: str, overrides: dict[str, str] | None = None) -> list[dict[str, Any]]:
     """The endpoints in the environment of the application.
 
     The URL of a local model server is unknown in a plan, so the local variant has another one.
@@ -39,15 +28,12 @@ def endpoints(stack: str, overrides: dict[str, str] | None = None) -> list[dict[
 
 @pytest.mark.parametrize("stack", ["local", "split", "integrated"])
 def test_an_endpoint_of_the_config_follows_the_one_of_the_inference_mode(stack: str) -> None:
-    first, spare = endpoints(stack, listed({}))
+    first, spare = planned_endpoints(stack, endpoints({}))
 
     assert (first["name"], first["order"]) == ("serverless", 0)
     assert spare == {
-        "name": "spare",
+        **SPARE,
         "inference_mode": "serverless",
-        "url": "https://spare.example/v1",
-        "model": "spare-model",
-        "context_tokens": 32_768,
         "weight": 1,
         "order": 1,
         "ca": "",
@@ -63,16 +49,16 @@ def test_an_endpoint_of_the_config_follows_the_one_of_the_inference_mode(stack: 
     ],
 )
 def test_the_keys_are_secret_in_every_variant(stack: str, name: str) -> None:
-    (holder,) = (r for r in make(stack, listed({})).resources if r.name == name)
+    (holder,) = (r for r in make(stack, endpoints({})).resources if r.name == name)
 
     assert {"environment.INFERENCE_API_KEYS", "secretString"} & set(holder.secret_inputs)
     assert "environment.INFERENCE_ENDPOINTS" not in holder.secret_inputs
 
 
 def test_order_weight_inference_mode_and_prices_are_those_of_the_config() -> None:
-    main, first, last = endpoints(
+    main, first, last = planned_endpoints(
         "split",
-        listed(
+        endpoints(
             {"name": "last", "order": "7"},
             {
                 "name": "first",
@@ -100,7 +86,7 @@ FALLBACK = {"fallback": "serverless"}
     [
         (
             "local",
-            DEDICATED | FALLBACK | listed({}),
+            DEDICATED | FALLBACK | endpoints({}),
             [
                 ("dedicated", "dedicated", 0),
                 ("spare", "serverless", 1),

@@ -11,7 +11,6 @@ from stacks.errors import ConfigError
 
 
 def planned(name: str, overrides: dict[str, str] | None = None) -> Resource:
-    """One resource of the plan."""
     (found,) = (r for r in make("integrated", overrides).resources if r.name == name)
     return found
 

@@ -9,12 +9,12 @@ from stacks.errors import ConfigError
 
 
 def test_an_external_endpoint_replaces_the_local_model_server() -> None:
+    """A plan needs no key, and the variable is secret."""
     plan = make(
         "local",
         {
             "inference_url": "http://127.0.0.1:11434/v1",
             "inference_model": "llama3.2",
-            "inference_api_key": "ollama",
             "inference_context_tokens": "32768",
             "inference_input_usd_per_million": "0.1",
             "inference_output_usd_per_million": "0.7",
@@ -30,13 +30,6 @@ def test_an_external_endpoint_replaces_the_local_model_server() -> None:
     assert (endpoint["name"], endpoint["context_tokens"]) == ("serverless", 32_768)
     assert endpoint["input_usd_per_million"] == 0.1
     assert endpoint["output_usd_per_million"] == 0.7
-
-
-def test_a_plan_needs_no_inference_key() -> None:
-    plan = make("local", {"inference_url": "http://127.0.0.1:9/v1", "inference_model": "m"})
-
-    (host,) = (r for r in plan.resources if r.name == "functions-host")
-    assert host.inputs["environment"]["INFERENCE_API_KEYS"] == "[secret]"
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,11 @@ from analysis.plan import Plan, make
 from policies.resource import UNKNOWN, Resource
 from stacks.errors import ConfigError
 from tests.support.planned import used
-from tests.support.plans import names
+from tests.support.plans import endpoints, names
 
 
 @cache
 def plan(**overrides: str) -> Plan:
-    """The plan with these config values."""
     return make("split", overrides)
 
 
@@ -29,7 +28,6 @@ def by_name(planned: Plan) -> dict[str, Resource]:
 
 
 def inputs(name: str, **overrides: str) -> dict[str, Any]:
-    """Inputs of one resource."""
     return by_name(plan(**overrides))[name].inputs
 
 
@@ -95,6 +93,7 @@ def egress(planned: Plan) -> dict[str, tuple[str, int]]:
     [
         ("https://api.example.com/v1", {}),
         ("https://10.20.3.4/v1", {}),
+        ("http://api.example.com/v1", {"0-0-0-0-80": ("0.0.0.0/0", 80)}),
         ("https://api.example.com:8443/v1", {"0-0-0-0-8443": ("0.0.0.0/0", 8443)}),
         ("http://10.20.3.4:8000/v1", {"10-20-3-4-8000": ("10.20.3.4/32", 8000)}),
     ],
@@ -126,16 +125,9 @@ def test_only_the_workers_reach_an_endpoint_on_another_port() -> None:
 def test_any_number_of_endpoints_needs_one_security_group() -> None:
     """An interface takes five groups, so a group for each endpoint would limit their number."""
     ports = [8001, 8002, 8003, 8004, 8005, 8005]
-    endpoints = [
-        {
-            "name": f"spare-{index}",
-            "url": f"http://10.20.3.4:{port}/v1",
-            "model": "some-model",
-            "context_tokens": 8192,
-        }
-        for index, port in enumerate(ports)
-    ]
-    planned = plan(inference_endpoints=json.dumps(endpoints))
+    urls = [f"http://10.20.3.4:{port}/v1" for port in ports]
+    changes = [{"name": f"spare-{index}", "url": url} for index, url in enumerate(urls)]
+    planned = plan(**endpoints(*changes))
 
     assert len(egress(planned)) == 1 + len(set(ports))
     assert names(planned) - names(plan()) == {

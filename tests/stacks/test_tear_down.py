@@ -44,17 +44,14 @@ def _protected(stack: str, inference_mode: str, **config: str) -> set[str]:
     return {r.name for r in _plan(stack, inference_mode, **config).values() if r.protect}
 
 
-@pytest.mark.parametrize("stack", ["local", "integrated", "split"])
-def test_the_page_names_the_protected_resources_of_prod(stack: str) -> None:
-    assert _named(stack, 0) == _protected(stack, "serverless", environment="prod")
+@pytest.mark.parametrize(
+    ("stack", "mode"), [*((stack, "serverless") for stack in UNPROTECTED), *ON[1:]]
+)
+def test_the_page_names_the_protected_resources_of_prod(stack: str, mode: str) -> None:
+    expected = _named(stack, 0) | (_named(stack, 1) if mode == "cluster" else set())
 
-
-@pytest.mark.parametrize("stack", ["integrated", "split"])
-def test_the_page_names_the_protected_resources_of_a_cluster_in_prod(stack: str) -> None:
-    found = _protected(stack, "cluster", environment="prod")
-
-    assert _named(stack, 0) | _named(stack, 1) == found
-    assert _protected(stack, "cluster", environment="dev", protect="true") == found
+    assert _protected(stack, mode, environment="prod") == expected
+    assert _protected(stack, mode, environment="dev", protect="true") == expected
 
 
 @pytest.mark.parametrize(("stack", "inference_mode"), ON)

@@ -41,7 +41,6 @@ def monitor() -> Monitor:
 
 @pytest.fixture(scope="module")
 def planned(monitor: Monitor) -> dict[str, Resource]:
-    """The planned resources by type."""
     return {resource.type.split(":")[-1]: resource for resource in monitor.planned}
 
 

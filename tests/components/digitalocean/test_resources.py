@@ -47,13 +47,11 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
 @pytest.fixture
 def space(cloud: Cloud) -> str:
-    """The id of a namespace with a package."""
     return created(namespace, NAMESPACE)[0]
 
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """A bundle."""
     path = tmp_path / "bundle.zip"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("__main__.py", "def main(event, context): return {}\n")
@@ -61,13 +59,11 @@ def code(tmp_path: Path) -> Path:
 
 
 def provider(module: Any) -> ResourceProvider:
-    """The dynamic provider of a module."""
     fresh: ResourceProvider = module._Provider()
     return fresh
 
 
 def created(module: Any, inputs: Props) -> tuple[str, Props]:
-    """Id and outputs of `create`."""
     result = provider(module).create(inputs)
     assert result.outs is not None
     return result.id, dict(result.outs)
@@ -86,13 +82,11 @@ def difference(module: Any, olds: Props, news: Props) -> tuple[bool | None, list
 
 
 def rejected(module: Any, inputs: Props) -> dict[str, str]:
-    """Failures of `check`, by property."""
     failures = provider(module).check({}, inputs).failures or []
     return {failure.property: failure.reason for failure in failures}
 
 
 def of_function(space: str = "fn-1", code: Path | str = "a.zip", **changes: Any) -> Props:
-    """Inputs of a function."""
     return {
         "namespace": space,
         "package": "summarizer",
@@ -111,7 +105,6 @@ def of_function(space: str = "fn-1", code: Path | str = "a.zip", **changes: Any)
 
 
 def of_trigger(space: str = "fn-1", **changes: Any) -> Props:
-    """Inputs of a schedule."""
     return {
         "namespace": space,
         "name": "sweep",
@@ -123,13 +116,11 @@ def of_trigger(space: str = "fn-1", **changes: Any) -> Props:
 
 
 def of_key(space: str = "fn-1", name: str = "seamless-dev") -> Props:
-    """Inputs of an invocation key."""
     return {"namespace": space, "name": name}
 
 
 @pytest.fixture
 def deployed(space: str, code: Path) -> Deployed:
-    """One resource of each kind."""
     inputs = {
         namespace: {**NAMESPACE, "label": "another"},
         function: of_function(space, code),

@@ -47,14 +47,12 @@ def pod_specs(resources: list[Resource]) -> dict[str, dict[str, Any]]:
 
 
 def server(spec: ModelSpec = SMALL, **cluster: Any) -> dict[str, Any]:
-    """The container of a model server."""
     container: dict[str, Any]
     (container,) = pod_specs(planned(spec, **cluster))["model-server"]["containers"]
     return container
 
 
 def policies(resources: list[Resource]) -> dict[str, dict[str, Any]]:
-    """Specs of the NetworkPolicies."""
     return {r.name: r.inputs["spec"] for r in resources if r.inputs.get("kind") == "NetworkPolicy"}
 
 

@@ -7,7 +7,6 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import kubernetes_validate
 import pulumi
 import pytest
 
@@ -24,7 +23,7 @@ from components.kubernetes.monitoring.prometheus_rules import (
 from components.kubernetes.monitoring.replica_monitor import REPLICA_MONITOR
 from components.kubernetes.serving.model_server import LEADER
 from policies.resource import Resource
-from tests.support.accounts.kubernetes import SMALL, manifest, objects, one
+from tests.support.accounts.kubernetes import SMALL, objects, one
 
 
 def planned() -> list[Resource]:
@@ -98,9 +97,3 @@ def test_dashboards_have_the_namespace_and_the_label_that_grafana_reads() -> Non
     for metadata in found:
         assert metadata["labels"] == {"grafana_dashboard": "1"}
         assert metadata["namespace"] == "prometheus"
-
-
-def test_built_in_objects_match_the_schema_of_kubernetes() -> None:
-    for resource in planned():
-        if resource.inputs.get("kind") in ("ConfigMap", "NetworkPolicy"):
-            kubernetes_validate.validate(manifest(resource), "1.36", strict=True)

@@ -48,7 +48,6 @@ def result_of(platform: GpuPlatform, row: Gpu, value: str, nodes: int = 1) -> Sh
 
 
 def is_offered(platform: GpuPlatform, row: Gpu, value: str) -> bool:
-    """Whether the platform has the mode."""
     mode, _, detail = value.partition(":")
     return {
         "exclusive": True,

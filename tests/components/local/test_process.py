@@ -29,7 +29,6 @@ def start(daemon: Daemon, program: str) -> int:
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Daemon:
-    """A daemon that is not running yet."""
     return Daemon(folder=tmp_path / "data", name="sleeper")
 
 
@@ -42,9 +41,7 @@ def test_another_process_finds_a_daemon_by_its_file(daemon: Daemon) -> None:
     assert not psutil.pid_exists(pid)
 
 
-def test_a_reused_process_id_is_not_the_daemons(
-    daemon: Daemon,
-) -> None:
+def test_a_reused_process_id_is_not_the_daemons(daemon: Daemon) -> None:
     start(daemon, SLEEPER)
     daemon.stop()
     other = {"pid": os.getpid(), "started": psutil.Process().create_time() - 100}

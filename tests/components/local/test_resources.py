@@ -20,7 +20,6 @@ from tests.support.local import until
 
 
 def provider(module: Any) -> ResourceProvider:
-    """The dynamic provider of a module."""
     fresh: ResourceProvider = module._Provider()
     return fresh
 
@@ -72,7 +71,6 @@ class TestPostgres:
 
     @pytest.fixture
     def inputs(self, tmp_path: Path) -> dict[str, Any]:
-        """Inputs of the resource."""
         return {
             "folder": str(tmp_path / "data"),
             "database": "summarizer",
