@@ -92,11 +92,6 @@ def test_the_most_expensive_part_is_first_and_the_total_is_the_sum() -> None:
     assert rest[-1] == "unknown: model-gateway, balancer"
 
 
-def test_the_local_stack_has_no_cost() -> None:
-    assert make("local").cost == []
-    assert cost([]) == []
-
-
 def test_a_row_of_the_cost_in_json_has_its_resource_and_monthly_price() -> None:
     plan = make("split")
 

@@ -41,10 +41,6 @@ def test_mig_slices_fit_in_the_memory_of_their_gpu() -> None:
             assert slice_gb * most * 10**9 <= card.memory_mib * 2**20 * 1.05, (card.name, profile)
 
 
-def test_only_amd_gpus_have_partition_modes() -> None:
-    assert {row.vendor for row in GPUS.values() if row.partitions} == {"amd"}
-
-
 def test_the_generation_of_a_gpu_determines_its_formats() -> None:
     def having(feature: str) -> set[str]:
         return {row.generation for row in GPUS.values() if getattr(row, feature)}

@@ -228,9 +228,6 @@ def test_a_pod_that_is_starting_or_terminating_gets_no_canary() -> None:
     assert world.cluster.deleted == []
 
 
-# Over HTTP
-
-
 @contextmanager
 def replying(status: int, body: object) -> Iterator[tuple[Model, list[tuple[str, str, Any]]]]:
     """A replica with a fixed answer, and the requests that it got."""
