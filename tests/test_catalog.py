@@ -1,4 +1,4 @@
-"""Every file of the catalogue loads, its rows name their source, and what they refer to exists."""
+"""Every file of the catalogue loads, its rows have a source, and their references exist."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,44 +25,40 @@ TABLES: tuple[Table[Any], ...] = (
 )
 
 
-class Thing(Row, frozen=True, kw_only=True):
-    """A row to break."""
+class Part(Row, frozen=True, kw_only=True):
+    """A row of a test."""
 
     name: str = ""
     size: int
 
 
 @pytest.fixture
-def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, Thing]]:
+def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, Part]]:
     """The rows of a file with this text."""
 
-    def read(text: str) -> dict[str, Thing]:
-        (tmp_path / "things.yaml").write_text(text)
-        return dict(Table("things", Thing))
+    def read(text: str) -> dict[str, Part]:
+        (tmp_path / "parts.yaml").write_text(text)
+        return dict(Table("parts", Part))
 
     monkeypatch.setattr(catalog, "FOLDER", tmp_path)
     return read
 
 
-def test_every_file_is_one_table() -> None:
+def test_every_file_is_a_table() -> None:
     assert sorted(table.path for table in TABLES) == sorted(catalog.FOLDER.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.path.stem)
-def test_a_table_loads_and_its_successors_exist(table: Mapping[str, Row]) -> None:
-    assert table
-    assert {row.successor for row in table.values()} - {None} <= table.keys()
-
-
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.path.stem)
-def test_only_a_fact_that_was_not_looked_up_lacks_a_source(table: Mapping[str, Row]) -> None:
+def test_a_row_has_a_source_and_its_successor_exists(table: Mapping[str, Row]) -> None:
     unsourced = [row for row in table.values() if not row.source]
 
+    assert table
+    assert {row.successor for row in table.values()} - {None} <= table.keys()
     assert all(row.seen is None for row in unsourced)
     assert all(getattr(row, "usd", None) is None for row in unsourced)
 
 
-def test_what_a_row_refers_to_exists() -> None:
+def test_the_references_of_a_row_exist() -> None:
     assert {row.gpu for row in MACHINES.values()} <= GPUS.keys()
     assert {row.model for row in PUBLISHED.values()} <= MODELS.keys()
     assert {row.machine for row in PUBLISHED.values()} - {None} <= MACHINES.keys()
@@ -80,25 +76,23 @@ def test_what_a_row_refers_to_exists() -> None:
         ("{name: first, size: 1, source: x, seen: null}", "an earlier row has the same key"),
     ],
 )
-def test_a_broken_row_is_refused_with_its_file_and_number(
-    things: Callable[[str], object], row: str, message: str
+def test_an_invalid_row_is_refused_with_its_file_and_number(
+    parts: Callable[[str], object], row: str, message: str
 ) -> None:
     with pytest.raises(CatalogError) as refused:
-        things(f"- rows: [{{name: first, size: 1, source: x, seen: null}}, {row}]")
+        parts(f"- rows: [{{name: first, size: 1, source: x, seen: null}}, {row}]")
 
-    assert str(refused.value).startswith("catalog/things.yaml, row 2 (")
+    assert str(refused.value).startswith("catalog/parts.yaml, row 2 (")
     assert message in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["{", "a: 1", "- {name: a}", "- rows: 3"])
-def test_a_file_of_another_shape_is_refused(things: Callable[[str], object], text: str) -> None:
-    with pytest.raises(CatalogError, match=r"^catalog/things\.yaml: it must be a list of groups"):
-        things(text)
+def test_an_invalid_file_is_refused(parts: Callable[[str], object], text: str) -> None:
+    with pytest.raises(CatalogError, match=r"^catalog/parts\.yaml: it must be a list of groups"):
+        parts(text)
 
 
-def test_a_row_has_the_fields_of_its_group_unless_it_has_its_own(
-    things: Callable[[str], dict[str, Thing]],
-) -> None:
-    found = things("- {source: x, seen: 2026-01-02, size: 1, rows: [a, {name: b, seen: null}]}")
+def test_a_row_inherits_the_fields_of_its_group(parts: Callable[[str], dict[str, Part]]) -> None:
+    found = parts("- {source: x, seen: 2026-01-02, size: 1, rows: [a, {name: b, seen: null}]}")
 
     assert [row.origin for row in found.values()] == ["x, 2026-01-02", "x, date unknown"]

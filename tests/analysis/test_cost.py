@@ -1,4 +1,4 @@
-"""The cost of a plan without usage, and the parts whose price is unknown."""
+"""The cost of a plan without usage, and parts with an unknown price."""
 
 import pytest
 
@@ -13,7 +13,7 @@ POOL = "digitalocean:index/kubernetesNodePool:KubernetesNodePool"
 
 
 def usd(stack: str, **config: str) -> dict[tuple[str, str], tuple[int, float | None, str]]:
-    """Count, price and what it is paid for, of each part that is billed by time."""
+    """Count, price and period of each part that is billed by time."""
     return {
         (name_of(line.resource), line.part): (line.count, line.usd, line.per)
         for line in make(stack, config).cost
@@ -21,7 +21,7 @@ def usd(stack: str, **config: str) -> dict[tuple[str, str], tuple[int, float | N
     }
 
 
-def test_a_cluster_at_aws_is_billed_for_control_plane_nodes_and_balancer() -> None:
+def test_a_cluster_at_aws_costs_control_plane_nodes_and_load_balancer() -> None:
     found = usd("split", inference_mode="cluster", gpu_type="g6e.12xlarge")
 
     assert found["cluster", "control plane, standard support"] == (1, 0.10, "hour")
@@ -35,7 +35,7 @@ def test_a_cluster_at_aws_is_billed_for_control_plane_nodes_and_balancer() -> No
     ("environment", "control_plane"),
     [("dev", None), ("prod", (1, 40.0, "month"))],
 )
-def test_a_cluster_at_digitalocean_is_billed_for_nodes_and_for_a_doubled_control_plane(
+def test_a_cluster_at_digitalocean_costs_nodes_and_in_prod_a_doubled_control_plane(
     environment: str, control_plane: tuple[int, float, str] | None
 ) -> None:
     found = usd("integrated", inference_mode="cluster", environment=environment)
@@ -47,59 +47,52 @@ def test_a_cluster_at_digitalocean_is_billed_for_nodes_and_for_a_doubled_control
     assert found["model-gateway", "balancer"] == (1, None, "month")
 
 
-def test_a_pool_that_may_be_empty_costs_nothing_at_rest() -> None:
+def test_a_pool_with_a_minimum_of_zero_has_no_cost() -> None:
     found = usd("integrated", inference_mode="cluster", gpu_minimum="0")
 
     assert ("cluster-gpu", "node") not in found
     assert ("cluster", "node") in found
 
 
-def test_what_digitalocean_runs_for_us_has_no_price_that_we_know() -> None:
+def test_the_price_of_dedicated_inference_is_unknown() -> None:
     found = usd("integrated", inference_mode="dedicated")
 
     assert found["dedicated", "GPUs, until it is destroyed"] == (1, None, "hour")
 
 
-def test_a_machine_of_unknown_price_is_unknown_and_never_nothing() -> None:
-    machine = {"platform": "digitalocean", "slug": "gpu-b300x8", "source": "nobody"}
+def test_an_unknown_price_is_shown_and_makes_the_total_a_minimum() -> None:
+    machine = {"platform": "digitalocean", "slug": "gpu-b300x8", "source": "test"}
     found = charges(
         [
             planned("seamless:digitalocean:Cluster", "cluster", machine=machine),
             planned(POOL, "known", size="gpu-b300x8", minNodes=2),
-            planned(POOL, "stranger", size="gpu-b400x8", minNodes=1),
+            planned(POOL, "other", size="gpu-b400x8", minNodes=1),
         ]
     )
 
     assert [(name_of(c.resource), c.count, c.unknown) for c in found] == [
         ("known", 2, True),
-        ("stranger", 1, True),
+        ("other", 1, True),
     ]
     assert cost(found) == [
         "at least $0.00 an hour, $0 for a month of 730 hours, and 2 unknown",
         "unknown: known, node",
-        f"unknown: stranger, {POOL}",
+        f"unknown: other, {POOL}",
     ]
 
 
-def test_the_dearest_comes_first_and_the_sum_is_that_of_the_rows() -> None:
+def test_the_most_expensive_part_is_first_and_the_total_is_the_sum() -> None:
     plan = make("integrated", {"inference_mode": "cluster", "environment": "prod"})
 
-    first, dearest, *rest = cost(plan.cost)
+    first, expensive, *rest = cost(plan.cost)
 
     month = (2.59 + 1 / 730) * 730 + 2 * 24 + 40 + 5
     assert f"at least ${month / 730:,.2f} an hour, ${month:,.0f} for a month" in first
-    assert dearest.startswith("1 x $2.5900 per hour: cluster-gpu, node (")
+    assert expensive.startswith("1 x $2.5900 per hour: cluster-gpu, node (")
     assert rest[-1] == "unknown: model-gateway, balancer"
 
 
-def test_nothing_on_this_machine_costs_anything() -> None:
-    plan = make("local")
-
-    assert plan.cost == []
-    assert cost(plan.cost) == []
-
-
-def test_a_cost_line_in_json_names_its_resource_and_its_price_for_a_month() -> None:
+def test_a_row_of_the_cost_in_json_has_its_resource_and_monthly_price() -> None:
     plan = make("split")
 
     (row,) = [row for row in plan.as_dict()["cost"] if row["part"] == "gateway"]
@@ -116,7 +109,7 @@ def test_a_cost_line_in_json_names_its_resource_and_its_price_for_a_month() -> N
     }
 
 
-def test_what_is_paid_by_use_has_no_monthly_price_and_is_not_unknown() -> None:
+def test_a_price_per_use_is_no_monthly_price_and_not_unknown() -> None:
     (line,) = charges([planned("aws:lambda/function:Function", "api")])
 
     assert (line.per, line.usd_month, line.unknown) == ("use", None, False)

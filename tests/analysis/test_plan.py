@@ -1,4 +1,4 @@
-"""The plan itself: what it shows of a program, and what it refuses."""
+"""A plan: its JSON, its tree, its URNs, and invalid arguments."""
 
 import json
 from collections import Counter
@@ -16,62 +16,33 @@ from policies.resource import SECRET, UNKNOWN, Resource
 from tools.workspace import project_name
 
 
-def test_a_plan_is_json_with_every_key_that_it_promises() -> None:
-    """Seams are not filled yet, and the local stack costs nothing."""
+def test_the_json_of_a_plan_has_the_documented_keys() -> None:
     plan = json.loads(json.dumps(make("local").as_dict()))
 
-    assert plan.keys() == {
-        "stack",
-        "variant",
-        "inference_mode",
-        "sizing",
-        "resources",
-        "outputs",
-        "policies",
-        "seams",
-        "cost",
-    }
+    plan_keys = "stack variant inference_mode sizing resources outputs policies seams cost"
+    violation_keys = "id severity enforcement resource message remedy"
+    resource_keys = "urn type name parent inputs protect secret_inputs uses ignores replaced_by"
+    assert plan.keys() == set(plan_keys.split())
     assert plan["seams"] == plan["cost"] == []
-    assert {key for violation in plan["policies"] for key in violation} == {
-        "id",
-        "severity",
-        "enforcement",
-        "resource",
-        "message",
-        "remedy",
-    }
-    assert {key for resource in plan["resources"] for key in resource} == {
-        "urn",
-        "type",
-        "name",
-        "parent",
-        "inputs",
-        "protect",
-        "secret_inputs",
-        "uses",
-        "ignores",
-        "replaced_by",
-    }
+    assert {key for row in plan["policies"] for key in row} == set(violation_keys.split())
+    assert {key for row in plan["resources"] for key in row} == set(resource_keys.split())
 
 
-def test_what_only_a_deployment_knows_is_shown_as_unknown_and_a_secret_as_secret() -> None:
-    """A port that is chosen at the start, a token that is made."""
+def test_a_plan_hides_secrets_and_marks_unknown_values() -> None:
     plan = make("local")
 
     assert plan.outputs["page_url"] == UNKNOWN
     assert plan.outputs["api_token"] == SECRET
 
 
-def test_a_plan_of_the_same_program_is_the_same() -> None:
-    """One plan leaves nothing behind for the next."""
+def test_two_plans_of_a_stack_are_equal() -> None:
     assert make("local") == make("local")
 
 
 @pytest.mark.parametrize("stack", ["integrated", "split"])
-def test_a_plan_never_builds_a_bundle(
+def test_a_plan_builds_no_bundle(
     stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes a second on a machine that has none, and needs no network."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
     planned = make(stack)
@@ -80,22 +51,21 @@ def test_a_plan_never_builds_a_bundle(
     assert list(tmp_path.rglob("*.zip")) == []
 
 
-def test_a_stack_that_does_not_exist_is_refused() -> None:
-    """By the name of the file that would be it."""
-    with pytest.raises(PlanError, match=r"no stack 'moon': there is no stacks/Pulumi\.moon\.yaml"):
-        make("moon")
-
-
-def test_a_key_that_the_project_does_not_have_is_refused() -> None:
-    """The message lists those that there are."""
-    with pytest.raises(
-        PlanError, match=r"--config mode: there is no such key\. There are variant, "
-    ):
-        make("local", {"mode": "dedicated"})
+@pytest.mark.parametrize(
+    ("stack", "config", "message"),
+    [
+        ("moon", {}, r"no stack 'moon': there is no stacks/Pulumi\.moon\.yaml"),
+        ("local", {"mode": "a"}, r"--config mode: there is no such key\. There are variant, "),
+    ],
+)
+def test_an_unknown_stack_or_key_is_refused(
+    stack: str, config: dict[str, str], message: str
+) -> None:
+    with pytest.raises(PlanError, match=message):
+        make(stack, config)
 
 
 def test_an_override_is_a_key_and_a_value() -> None:
-    """A value may hold an equals sign."""
     assert parse_overrides(["a=b=c", "d="]) == {"a": "b=c", "d": ""}
     with pytest.raises(PlanError, match="--config 'a' has no value"):
         parse_overrides(["a"])
@@ -105,8 +75,7 @@ def test_an_override_is_a_key_and_a_value() -> None:
     ("stack", "inference_mode"),
     [("local", "serverless"), ("split", "cluster"), ("integrated", "cluster")],
 )
-def test_the_tree_shows_every_resource_below_its_parent(stack: str, inference_mode: str) -> None:
-    """Also where a component and its children have one name."""
+def test_the_tree_has_every_resource_below_its_parent(stack: str, inference_mode: str) -> None:
     plan = make(stack, {"inference_mode": inference_mode})
     by_urn = {resource.urn: resource for resource in plan.resources}
     expected = Counter(_path(resource, by_urn) for resource in plan.resources)
@@ -117,8 +86,7 @@ def test_the_tree_shows_every_resource_below_its_parent(stack: str, inference_mo
     assert {path: shown[path] for path in expected} == expected
 
 
-def test_the_urn_names_the_types_of_all_ancestors() -> None:
-    """As the engine makes it, from the stack's first component down."""
+def test_a_urn_has_the_types_of_all_ancestors() -> None:
     plan = make("split", {"inference_mode": "cluster"})
 
     (share,) = (r for r in plan.resources if r.type == "aws:efs/fileSystem:FileSystem")

@@ -26,7 +26,7 @@ def defined(api: Api) -> Api:
 def ours() -> dict[str, Body]:
     """One of each kind, the scaling to zero with all its triggers."""
     wide = objects(lambda: model("wide", WIDE))
-    asked = [*test_scaling.planned(test_scaling.ASLEEP), *test_monitoring.planned()]
+    asked = [*test_scaling.planned(test_scaling.FROM_ZERO), *test_monitoring.planned()]
     asked += [r for r in wide if r.inputs.get("kind") == GROUP]
     kinds = ("ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule", GROUP)
     found = {r.inputs["kind"]: manifest(r) for r in asked if r.inputs.get("kind") in kinds}

@@ -1,4 +1,4 @@
-"""An endpoint is ready when its answer has the canary's code, and not before."""
+"""An endpoint is ready when its response has the code of the canary."""
 
 import json
 from collections.abc import Iterator
@@ -9,11 +9,10 @@ from components.endpoint_ready import NoAnswerError, wait_for_answer
 from functions.inference.canary_prompt import CODE
 from tests.support import inference_servers
 
-KEY = "key-that-nobody-may-read"
+KEY = "key-of-a-test"
 
 
 def completion(text: str) -> tuple[int, str]:
-    """A chat completion with this text."""
     return 200, json.dumps({"choices": [{"message": {"content": text}}]})
 
 
@@ -22,40 +21,37 @@ RIGHT, WRONG, LOADING = completion(f"`{CODE}`"), completion("kestrel"), (503, "{
 
 def calls(*answers: tuple[int, str], patience: float = 60) -> int:
     """Wait for an endpoint with these answers, the last repeated; return its number of calls."""
-    heard: list[str] = []
+    requests: list[str] = []
     rest: Iterator[tuple[int, str]] = iter(answers)
 
     def answer(call: str, authorization: str, _: bytes) -> tuple[int, str]:
         assert (call, authorization) == ("POST /v1/chat/completions", f"Bearer {KEY}")
-        heard.append(call)
+        requests.append(call)
         return next(rest, answers[-1])
 
     with inference_servers.answering(answer) as url:
         wait_for_answer(f"{url}/v1", model="a/model", api_key=KEY, patience=patience, pause=0.01)
-    return len(heard)
+    return len(requests)
 
 
-def test_an_endpoint_with_the_right_answer_is_called_once() -> None:
+def test_an_endpoint_with_the_right_response_is_called_once() -> None:
     assert calls(RIGHT) == 1
 
 
-def test_a_model_that_is_being_loaded_is_waited_for() -> None:
+def test_the_calls_continue_while_the_model_is_loaded() -> None:
     assert calls(LOADING, (404, ""), (200, "{}"), (200, "soon"), WRONG, LOADING, WRONG, RIGHT) == 8
 
 
-def test_two_wrong_answers_in_a_row_fail_at_once() -> None:
-    """Even if time is left: waiting does not fix a broken model."""
+def test_two_wrong_responses_in_a_row_fail_at_once() -> None:
     with pytest.raises(NoAnswerError) as failed:
         calls(LOADING, WRONG, WRONG, RIGHT)
 
-    assert "gave 2 wrong answers in a row for model a/model: they lack the code" in str(
-        failed.value
-    )
+    assert "gave 2 wrong answers in a row for model a/model: they lack" in str(failed.value)
     assert "The functions still use the previous endpoint" in str(failed.value)
     assert KEY not in str(failed.value)
 
 
-def test_a_missing_answer_fails_after_the_longest_wait_and_names_the_last_response() -> None:
+def test_the_error_for_a_timeout_has_the_last_response() -> None:
     with pytest.raises(NoAnswerError) as failed:
         calls((404, "{}"), patience=0)
 
@@ -64,6 +60,6 @@ def test_a_missing_answer_fails_after_the_longest_wait_and_names_the_last_respon
     assert KEY not in str(failed.value)
 
 
-def test_an_unreachable_endpoint_fails_after_the_longest_wait() -> None:
+def test_an_unreachable_endpoint_fails_after_the_timeout() -> None:
     with pytest.raises(NoAnswerError, match="last response: ConnectError"):
         wait_for_answer("http://127.0.0.1:9/v1", model="a/model", api_key=KEY, patience=0)

@@ -1,4 +1,4 @@
-"""The pack as the engine meets it: a process that speaks the analyzer protocol."""
+"""The policy pack is a process with the analyzer protocol of the engine."""
 
 import json
 import os
@@ -27,7 +27,7 @@ SECRET = {rpc._special_sig_key: rpc._special_secret_sig, "value": "tulips-in-may
 
 @pytest.fixture(scope="module")
 def pack() -> Iterator[Any]:
-    """A client of the pack, which was started in its own folder and without our search path."""
+    """A client of the pack, which starts in its own folder and without our search path."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", "."],
@@ -58,23 +58,34 @@ def _analyze(pack: Any, token: str, props: dict[str, Any]) -> list[tuple[str, st
     return [(found.policyName, found.message) for found in answer.diagnostics]
 
 
-def test_the_engine_learns_of_every_rule(pack: Any) -> None:
-    """With its level, its severity and its remedy; waived violations have a policy that advises."""
+def _resource(token: str, name: str, **more: Any) -> Any:
+    return analyzer_pb2.AnalyzerResource(
+        type=token, urn=planned(token, name).urn, name=name, **more
+    )
+
+
+def _analyze_stack(pack: Any, *resources: Any) -> list[Any]:
+    request = analyzer_pb2.AnalyzeStackRequest(resources=resources)
+    return list(pack.AnalyzeStack(request).diagnostics)
+
+
+def test_the_engine_gets_every_rule_and_a_policy_for_waived_violations(pack: Any) -> None:
     info = pack.GetAnalyzerInfo(Empty())
 
-    told = {policy.name: policy for policy in info.policies}
-    assert set(told) == {r.id for r in RULES} | {f"{w.policy}-waived" for w in WAIVERS}
+    policies = {policy.name: policy for policy in info.policies}
+    assert set(policies) == {r.id for r in RULES} | {f"{w.policy}-waived" for w in WAIVERS}
     for rule in RULES:
-        assert told[rule.id].enforcementLevel == analyzer_pb2.MANDATORY
-        assert told[rule.id].remediation_steps == rule.remedy
-        assert told[rule.id].url.startswith("https://")
-    assert told["DO-DB-02-waived"].enforcementLevel == analyzer_pb2.ADVISORY
-    assert told["X-02"].severity == analyzer_pb2.POLICY_SEVERITY_CRITICAL
+        assert policies[rule.id].enforcementLevel == analyzer_pb2.MANDATORY
+        assert policies[rule.id].remediation_steps == rule.remedy
+        assert policies[rule.id].url.startswith("https://")
+    assert policies["DO-DB-02-waived"].enforcementLevel == analyzer_pb2.ADVISORY
+    assert policies["X-02"].severity == analyzer_pb2.POLICY_SEVERITY_CRITICAL
 
 
 @pytest.mark.parametrize("environment", ["dev", "unprotected"])
-def test_the_configuration_lowers_what_is_mandatory_in_prod_only(environment: Environment) -> None:
-    """The file that preview and up hand to the engine."""
+def test_the_options_make_rules_advisory_outside_of_protected_prod(
+    environment: Environment,
+) -> None:
     (file,) = pack_options(environment)["policy_pack_configs"]
 
     assert json.loads(Path(file).read_text()) == {
@@ -84,10 +95,7 @@ def test_the_configuration_lowers_what_is_mandatory_in_prod_only(environment: En
     assert pack_options("prod")["policy_pack_configs"] == []
 
 
-def test_a_secret_that_is_marked_passes_and_a_plain_one_is_named_without_its_value(
-    pack: Any,
-) -> None:
-    """The mark must survive the way through pulumi-policy."""
+def test_a_plain_secret_is_a_violation_that_does_not_show_its_value(pack: Any) -> None:
     assert _analyze(pack, "any:index:Thing", {"password": SECRET}) == []
 
     ((rule, message),) = _analyze(pack, "any:index:Thing", {"password": "tulips-in-may"})
@@ -98,8 +106,7 @@ def test_a_secret_that_is_marked_passes_and_a_plain_one_is_named_without_its_val
     assert message.splitlines()[-1] == next(r.remedy for r in RULES if r.id == "X-02")
 
 
-def test_what_is_not_known_before_deployment_breaks_nothing(pack: Any) -> None:
-    """No violation, and no note that a rule could not run."""
+def test_an_unknown_value_is_no_violation(pack: Any) -> None:
     props = {"publiclyAccessible": rpc.UNKNOWN, "storageEncrypted": rpc.UNKNOWN, "name": "db"}
 
     found = _analyze(pack, "aws:rds/instance:Instance", props)
@@ -107,98 +114,60 @@ def test_what_is_not_known_before_deployment_breaks_nothing(pack: Any) -> None:
     assert [rule for rule, _ in found] == ["X-01"]
 
 
-def test_rules_about_resources_together_follow_what_a_property_is_made_from(pack: Any) -> None:
-    """A block whose bucket is unknown belongs to the bucket that it depends on."""
-    switches = (
-        "blockPublicAcls",
-        "blockPublicPolicy",
-        "ignorePublicAcls",
-        "restrictPublicBuckets",
-    )
+def test_a_stack_rule_uses_the_dependencies_of_a_property(pack: Any) -> None:
+    switches = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
     bucket = "aws:s3/bucket:Bucket"
-    block = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
-    resource = analyzer_pb2.AnalyzerResource
-    made_from = analyzer_pb2.AnalyzerPropertyDependencies(urns=[planned(bucket, "closed").urn])
-    answer = pack.AnalyzeStack(
-        analyzer_pb2.AnalyzeStackRequest(
-            resources=[
-                resource(type=bucket, urn=planned(bucket, name).urn, name=name)
-                for name in ("closed", "open")
-            ]
-            + [
-                resource(
-                    type=block,
-                    urn=planned(block, "block").urn,
-                    name="block",
-                    properties=_struct(dict.fromkeys(switches, True) | {"bucket": rpc.UNKNOWN}),
-                    propertyDependencies={"bucket": made_from},
-                )
-            ]
-        )
+    dependencies = analyzer_pb2.AnalyzerPropertyDependencies(urns=[planned(bucket, "closed").urn])
+    diagnostics = _analyze_stack(
+        pack,
+        _resource(bucket, "closed"),
+        _resource(bucket, "open"),
+        _resource(
+            "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+            "block",
+            properties=_struct(dict.fromkeys(switches, True) | {"bucket": rpc.UNKNOWN}),
+            propertyDependencies={"bucket": dependencies},
+        ),
     )
 
-    assert [d.urn for d in answer.diagnostics if d.policyName == "AWS-S3-01"] == [
-        planned(bucket, "open").urn
-    ]
+    found = [d.urn for d in diagnostics if d.policyName == "AWS-S3-01"]
+    assert found == [planned(bucket, "open").urn]
 
 
-def test_rules_about_resources_together_see_what_is_asked_of_a_cluster_that_is_not_there_yet(
-    pack: Any,
-) -> None:
-    """The engine has no properties of them, so that every model server would seem open, or none."""
+def test_a_stack_rule_sees_the_inputs_of_objects_in_a_new_cluster(pack: Any) -> None:
+    """The engine sends no properties of these objects with the stack."""
     server, outside = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Service"
     template = {
         "metadata": {"labels": {"app": "vllm"}},
         "spec": {"containers": [{"name": "server", "command": ["vllm", "serve"]}]},
     }
-    asked: dict[str, dict[str, Any]] = {
+    objects: dict[str, dict[str, Any]] = {
         server: {"spec": {"template": template}},
         outside: {"spec": {"type": "LoadBalancer", "selector": {"app": "vllm"}}},
     }
-    for token, props in asked.items():
-        pack.Analyze(
-            analyzer_pb2.AnalyzeRequest(
-                type=token, urn=planned(token, "new").urn, name="new", properties=_struct(props)
-            )
-        )
-    answer = pack.AnalyzeStack(
-        analyzer_pb2.AnalyzeStackRequest(
-            resources=[
-                analyzer_pb2.AnalyzerResource(type=token, urn=planned(token, "new").urn, name="new")
-                for token in asked
-            ]
-        )
-    )
+    for token, props in objects.items():
+        _analyze(pack, token, props)
+    diagnostics = _analyze_stack(pack, *(_resource(token, "host") for token in objects))
 
-    found = {(d.policyName, d.urn) for d in answer.diagnostics}
-    assert ("K8S-16", planned(outside, "new").urn) in found
+    found = {(d.policyName, d.urn) for d in diagnostics}
+    assert ("K8S-16", planned(outside, "host").urn) in found
 
 
-def test_a_waived_breach_is_reported_by_the_policy_that_advises(pack: Any) -> None:
-    """And by no other; the message holds the reason."""
+def test_a_waived_violation_is_reported_by_the_advisory_policy(pack: Any) -> None:
     cluster = "digitalocean:index/databaseCluster:DatabaseCluster"
-    answer = pack.AnalyzeStack(
-        analyzer_pb2.AnalyzeStackRequest(
-            resources=[
-                analyzer_pb2.AnalyzerResource(
-                    type=cluster, urn=planned(cluster, name).urn, name=name
-                )
-                for name in ("database-cluster", "another")
-            ]
-        )
-    )
+    names = ("database-cluster", "another")
+    diagnostics = _analyze_stack(pack, *(_resource(cluster, name) for name in names))
 
-    found = {(d.policyName, d.urn, d.enforcementLevel) for d in answer.diagnostics}
+    found = {(d.policyName, d.urn, d.enforcementLevel) for d in diagnostics}
     assert found == {
         ("DO-DB-02-waived", planned(cluster, "database-cluster").urn, analyzer_pb2.ADVISORY),
         ("DO-DB-02", planned(cluster, "another").urn, analyzer_pb2.MANDATORY),
     }
-    (waived,) = (d for d in answer.diagnostics if d.policyName == "DO-DB-02-waived")
+    (waived,) = (d for d in diagnostics if d.policyName == "DO-DB-02-waived")
     assert f"Waived until {WAIVERS[0].expires}: {WAIVERS[0].reason}" in waived.message
 
 
-def test_the_pack_loads_no_cloud() -> None:
-    """It is a process at every preview and up: it must start quickly."""
+def test_the_pack_loads_no_sdk_of_a_cloud() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", "import sys, policies.pack; print(*sys.modules)"],
         cwd=PROJECT,

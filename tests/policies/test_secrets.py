@@ -1,4 +1,4 @@
-"""How secrets are told from what only looks like one."""
+"""Secrets are recognized by their beginning, their randomness or their name."""
 
 import json
 import secrets
@@ -32,8 +32,7 @@ from policies.secrets import kind_of_secret, names_secret
         ("3ZkQ8vR2mN7xL4pT/sYcW1QaBd5HfJ6u", "random text"),
     ],
 )
-def test_a_secret_is_known_by_its_beginning_or_its_randomness(text: str, kind: str) -> None:
-    """Also in the middle of a text."""
+def test_a_secret_is_recognized_by_its_beginning_or_its_randomness(text: str, kind: str) -> None:
     assert kind_of_secret("note", text) == kind
     assert kind_of_secret("note", f"use {text} now") == kind
 
@@ -56,58 +55,48 @@ def test_a_secret_is_known_by_its_beginning_or_its_randomness(text: str, kind: s
         "/Users/JaneQ/Projects42/wKxyzBvgFm/seamless-up",
     ],
 )
-def test_what_stacks_are_made_of_is_no_secret(text: str) -> None:
-    """Names, addresses, identifiers and hashes."""
+def test_names_addresses_identifiers_and_hashes_are_no_secrets(text: str) -> None:
     assert kind_of_secret("value", text) is None
 
 
 @pytest.mark.parametrize("kind", ["CERTIFICATE", "CERTIFICATE REQUEST", "PUBLIC KEY"])
-def test_a_certificate_is_no_secret_and_hides_none(kind: str) -> None:
-    """Also inside JSON, as the application is told of a private authority."""
+def test_a_certificate_is_no_secret_and_does_not_hide_one(kind: str) -> None:
     authorities = Path(certifi.where()).read_text()
     start = authorities.index("-----BEGIN CERTIFICATE-----")
     end = authorities.index("-----END CERTIFICATE-----") + len("-----END CERTIFICATE-----")
-    shown = authorities[start:end].replace("CERTIFICATE", kind)
-    told = json.dumps([{"name": "cluster", "ca": shown}])
+    certificate = authorities[start:end].replace("CERTIFICATE", kind)
+    text = json.dumps([{"name": "cluster", "ca": certificate}])
 
-    assert kind_of_secret("INFERENCE_ENDPOINTS", told) is None
-    assert kind_of_secret("INFERENCE_ENDPOINTS", f"{told} glpat-{'a1' * 10}") == "a GitLab token"
+    assert kind_of_secret("INFERENCE_ENDPOINTS", text) is None
+    assert kind_of_secret("INFERENCE_ENDPOINTS", f"{text} glpat-{'a1' * 10}") == "a GitLab token"
 
 
-def test_nearly_every_random_secret_is_found() -> None:
-    """Of 24 random bytes; few have fewer than two digits."""
+def test_most_random_secrets_are_recognized() -> None:
     found = [kind_of_secret("value", secrets.token_urlsafe(24)) for _ in range(1000)]
 
     assert found.count("random text") > 750
 
 
-def test_every_secret_that_this_project_makes_is_found_by_its_beginning() -> None:
+def test_a_generated_secret_is_recognized_by_its_beginning() -> None:
     provider: ResourceProvider = generated_secret._Provider()
-    made = provider.create({"bytes": 16}).outs or {}
+    outputs = provider.create({"bytes": 16}).outs or {}
 
-    assert kind_of_secret("value", made["value"]) == "a secret of this project"
-    assert kind_of_secret("value", f"Bearer {made['value']}") == "a secret of this project"
+    assert kind_of_secret("value", outputs["value"]) == "a secret of this project"
+    assert kind_of_secret("value", f"Bearer {outputs['value']}") == "a secret of this project"
 
 
-@pytest.mark.parametrize(
-    ("name", "secret"),
-    [
-        ("password", True),
-        ("DATABASE_PASSWORD", True),
-        ("masterPassword", True),
-        ("API_TOKEN", True),
-        ("apiKey", True),
-        ("STORE_SECRET_ACCESS_KEY", True),
-        ("client_secret", True),
-        ("STORE_ACCESS_KEY_ID", False),
-        ("INFERENCE_CONTEXT_TOKENS", False),
-        ("API_TOKEN_SECRET_ARN", False),
-        ("kmsKeyId", False),
-        ("secret", False),
-        ("clientSecret", True),
-        ("existingSecret", False),
-    ],
+NAMES = (
+    "password DATABASE_PASSWORD masterPassword API_TOKEN apiKey STORE_SECRET_ACCESS_KEY "
+    "client_secret clientSecret"
 )
-def test_a_name_says_that_it_holds_a_secret(name: str, secret: bool) -> None:
-    """Not the name of what leads to one."""
-    assert names_secret(name) is secret
+OTHER_NAMES = (
+    "STORE_ACCESS_KEY_ID INFERENCE_CONTEXT_TOKENS API_TOKEN_SECRET_ARN kmsKeyId secret "
+    "existingSecret"
+)
+
+
+@pytest.mark.parametrize(("names", "secret"), [(NAMES, True), (OTHER_NAMES, False)])
+def test_a_name_of_a_secret_is_recognized(names: str, secret: bool) -> None:
+    assert {name: names_secret(name) for name in names.split()} == dict.fromkeys(
+        names.split(), secret
+    )

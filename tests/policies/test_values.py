@@ -1,4 +1,4 @@
-"""What a rule sees of a value of the engine's protocol."""
+"""Values of the engine's protocol as a rule gets them."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ ASSET = {rpc._special_sig_key: rpc._special_asset_sig, "path": "code.zip"}
 
 
 @pytest.mark.parametrize(
-    ("value", "seen"),
+    ("value", "expected"),
     [
         ("text", "text"),
         (3.0, 3.0),
@@ -27,53 +27,44 @@ ASSET = {rpc._special_sig_key: rpc._special_asset_sig, "path": "code.zip"}
         (ASSET, ASSET),
     ],
 )
-def test_a_value_keeps_its_shape_and_loses_what_cannot_be_read(value: Any, seen: Any) -> None:
-    """At any depth; a secret's value is gone."""
-    assert from_wire(value) == seen
+def test_a_value_keeps_its_shape_and_loses_secrets_and_unknown_parts(
+    value: Any, expected: Any
+) -> None:
+    assert from_wire(value) == expected
 
 
 @pytest.mark.parametrize(
     ("value", "items"),
     [(["a", "b"], ["a", "b"]), ("a", ["a"]), (None, []), (UNKNOWN, []), ([], [])],
 )
-def test_one_item_is_a_list_of_one_and_what_is_absent_or_hidden_of_none(
+def test_a_single_item_is_a_list_and_an_unknown_value_is_an_empty_one(
     value: Any, items: list[Any]
 ) -> None:
-    """As AWS writes its documents."""
     assert listed(value) == items
 
 
-def test_what_is_no_mapping_has_no_keys() -> None:
-    """Neither has what is hidden."""
+def test_a_value_that_is_no_mapping_is_an_empty_mapping() -> None:
     assert mapped({"a": 1}) == {"a": 1}
     assert mapped(None) == mapped(SECRET) == mapped("a") == {}
 
 
 @pytest.mark.parametrize(
-    ("value", "surely", "perhaps"),
+    ("value", "name", "certain", "possible"),
     [
-        ("work", True, True),
-        ("arn:aws:sqs:eu-west-1:1:work", True, True),
-        ("arn:aws:sqs:eu-west-1:1:rework", False, False),
-        (UNKNOWN, False, True),
-        ("", False, False),
-        (None, False, False),
+        ("work", "work", True, True),
+        ("arn:aws:sqs:eu-west-1:1:work", "work", True, True),
+        ("arn:aws:sqs:eu-west-1:1:rework", "work", False, False),
+        (UNKNOWN, "work", False, True),
+        ("", "work", False, False),
+        (None, "work", False, False),
+        ("work", UNKNOWN, False, True),
+        (None, UNKNOWN, False, False),
     ],
 )
-def test_a_name_or_an_arn_names_a_resource_and_what_nobody_can_read_may(
-    value: Any, surely: bool, perhaps: bool
+def test_a_name_or_an_arn_names_a_resource_and_an_unknown_value_may_do_so(
+    value: Any, name: str, certain: bool, possible: bool
 ) -> None:
-    """Nothing else does."""
-    resource = replace(planned("a:b:T", "logical"), inputs={"name": "work"})
+    resource = replace(planned("a:b:T", "logical"), inputs={"name": name})
 
-    assert names(value, resource) is surely
-    assert may_name(value, resource) is perhaps
-
-
-def test_a_resource_whose_name_nobody_can_read_may_be_the_one() -> None:
-    """Unless what should name it is no name."""
-    resource = replace(planned("a:b:T", "logical"), inputs={"name": UNKNOWN})
-
-    assert may_name("work", resource)
-    assert not names("work", resource)
-    assert not may_name(None, resource)
+    assert names(value, resource) is certain
+    assert may_name(value, resource) is possible

@@ -1,7 +1,7 @@
 """Checks of an AWS account find a missing prerequisite before a deployment.
 
-The account is a server on this machine with the Query API; identity and buckets are checked with
-moto, too. How AWS itself evaluates policies is not shown here.
+The account is a local server with the Query API, or moto. How AWS evaluates policies is not shown
+here.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,6 @@ DEPLOYER = "arn:aws:iam::123456789012:user/deployer"
 
 @pytest.fixture(autouse=True)
 def _no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests do not depend on the machine's own credentials."""
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
@@ -49,14 +48,12 @@ def _sign_in(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 
 def found(**overrides: str) -> dict[str, Finding]:
-    """Findings for the split stack, by name."""
     return {finding.name: finding for finding in check(context("split", overrides))}
 
 
-def test_an_account_that_allows_everything_is_asked_twice_about_permissions(
+def test_permissions_are_simulated_for_the_region_and_for_global_resources(
     account: Account,
 ) -> None:
-    """Once for the region and once for what has none."""
     findings = found(region="eu-central-1")
 
     assert {name: finding.ok for name, finding in findings.items()} == {
@@ -69,42 +66,35 @@ def test_an_account_that_allows_everything_is_asked_twice_about_permissions(
     assert account.simulations == 2
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_a_cluster_asks_for_the_aws_cli(
-    account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool
+def test_a_cluster_needs_the_aws_cli(
+    account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    client = tmp_path / "aws"
-    if there:
-        client.touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    asked = context("split", {})
+    stack = context("split", {})
     cluster = planned("aws:eks/cluster:Cluster", "cluster")
+    stack = replace(stack, resources=[*stack.resources, cluster])
+    monkeypatch.setenv("PATH", str(tmp_path))
 
-    findings = {f.name: f for f in check(replace(asked, resources=[*asked.resources, cluster]))}
+    missing = {f.name: f for f in check(stack)}["AWS CLI"]
+    (tmp_path / "aws").touch(mode=0o755)
+    found = {f.name: f for f in check(stack)}["AWS CLI"]
 
-    assert findings["AWS CLI"].ok is there
-    if there:
-        assert findings["AWS CLI"].found == str(client)
-    else:
-        assert findings["AWS CLI"].found == (
-            "aws is not on PATH, which issues the cluster's tokens"
-        )
-        assert findings["AWS CLI"].remedy.startswith("Install it: ")
-
-
-def test_the_range_of_a_network_that_is_there_stays(account: Account) -> None:
-    there = {"network-vpc": {"cidrBlock": "10.20.0.0/16"}}
-    moved = list(check(context("split", {"network_cidr": "10.30.0.0/16"}, existing=there)))
-    (refused,) = [f for f in moved if f.name == "network_cidr"]
-    assert refused.ok is False
-    assert refused.found.startswith(
-        "Config network_cidr is '10.30.0.0/16', but the deployed network"
-    )
-    assert refused.remedy == "pulumi config set network_cidr 10.20.0.0/16 --stack split"
-    assert not [f for f in check(context("split", existing=there)) if f.name == "network_cidr"]
+    assert missing.ok is False
+    assert missing.found == "aws is not on PATH, which issues the cluster's tokens"
+    assert missing.remedy.startswith("Install it: ")
+    assert (found.ok, found.found) == (True, str(tmp_path / "aws"))
 
 
-def test_a_permission_that_is_missing_is_named_with_whose_and_on_what(account: Account) -> None:
+def test_another_range_for_a_deployed_network_is_refused(account: Account) -> None:
+    existing = {"network-vpc": {"cidrBlock": "10.20.0.0/16"}}
+    changed = context("split", {"network_cidr": "10.30.0.0/16"}, existing=existing)
+    (finding,) = [f for f in check(changed) if f.name == "network_cidr"]
+    assert finding.ok is False
+    assert "network_cidr is '10.30.0.0/16', but the deployed network" in finding.found
+    assert finding.remedy == "pulumi config set network_cidr 10.20.0.0/16 --stack split"
+    assert not [f for f in check(context("split", existing=existing)) if f.name == "network_cidr"]
+
+
+def test_a_missing_permission_is_named_with_its_principal_and_resource(account: Account) -> None:
     denied = {"lambda:CreateFunction", "budgets:ModifyBudget"}
     account.decides = lambda action, *_: (
         ("implicitDeny", "") if action in denied else ("allowed", "")
@@ -122,8 +112,7 @@ def test_a_permission_that_is_missing_is_named_with_whose_and_on_what(account: A
     )
 
 
-def test_a_policy_for_our_resources_alone_is_enough(account: Account) -> None:
-    """An action that is not allowed on `*` is simulated on the resource that needs it."""
+def test_a_policy_for_the_resources_of_the_stack_is_sufficient(account: Account) -> None:
     account.decides = lambda _, resource, __: (
         ("implicitDeny", "") if resource == "*" else ("allowed", "")
     )
@@ -131,7 +120,7 @@ def test_a_policy_for_our_resources_alone_is_enough(account: Account) -> None:
     assert found()["AWS permissions"].ok is True
 
 
-def test_what_a_condition_decides_is_unknown(account: Account) -> None:
+def test_a_permission_that_depends_on_a_condition_is_unknown(account: Account) -> None:
     account.decides = lambda action, *_: (
         ("implicitDeny", "aws:RequestTag/team") if action == "s3:CreateBucket" else ("allowed", "")
     )
@@ -143,9 +132,7 @@ def test_what_a_condition_decides_is_unknown(account: Account) -> None:
     )
 
 
-def test_a_rule_about_regions_is_weighed_with_the_region_that_each_service_answers_in(
-    account: Account,
-) -> None:
+def test_a_simulation_has_the_region_of_each_service(account: Account) -> None:
     seen: dict[str, set[str]] = {}
 
     def decide(action: str, _: str, region: str) -> tuple[str, str]:
@@ -167,10 +154,9 @@ def test_a_rule_about_regions_is_weighed_with_the_region_that_each_service_answe
         ({"GetRole": "AccessDenied"}, "arn:aws:iam::123456789012:role/Admin"),
     ],
 )
-def test_of_an_assumed_role_the_role_s_policies_count(
+def test_an_assumed_role_has_the_policies_of_the_role(
     account: Account, refused: dict[str, str], principal: str
 ) -> None:
-    """By the role's ARN, if IAM returns it."""
     account.arn = "arn:aws:sts::123456789012:assumed-role/Admin/me@example.com"
     account.role_path, account.refuses = "/aws-reserved/sso.amazonaws.com/", refused
 
@@ -186,7 +172,7 @@ def test_root_is_not_simulated(account: Account) -> None:
     assert account.simulations == 0
 
 
-def test_an_account_that_does_not_tell_is_unknown(account: Account) -> None:
+def test_denied_read_access_makes_the_results_unknown(account: Account) -> None:
     account.refuses = {
         "SimulatePrincipalPolicy": "AccessDenied",
         "DescribeRegions": "UnauthorizedOperation",
@@ -203,7 +189,7 @@ def test_an_account_that_does_not_tell_is_unknown(account: Account) -> None:
     )
 
 
-def test_a_region_that_the_account_has_not_opened_is_an_error(account: Account) -> None:
+def test_a_region_that_is_not_enabled_is_an_error(account: Account) -> None:
     account.opted_in = "not-opted-in"
 
     assert found(region="af-south-1")["region"] == Finding(
@@ -214,7 +200,7 @@ def test_a_region_that_the_account_has_not_opened_is_an_error(account: Account) 
     )
 
 
-def test_credentials_that_are_refused_are_an_error(account: Account) -> None:
+def test_invalid_credentials_are_an_error(account: Account) -> None:
     account.refuses = {"GetCallerIdentity": "InvalidClientTokenId"}
 
     assert found() == {
@@ -228,25 +214,28 @@ def test_credentials_that_are_refused_are_an_error(account: Account) -> None:
     }
 
 
-def test_credentials_that_are_missing_are_an_error() -> None:
-    (finding,) = found().values()
-
-    assert (finding.ok, finding.found) == (
-        False,
-        "There are no valid AWS credentials: Unable to locate credentials",
-    )
-
-
-def test_a_profile_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "nobody")
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({}, "There are no valid AWS credentials: Unable to locate credentials"),
+        ({"AWS_PROFILE": "unknown"}, "(unknown) could not be found"),
+    ],
+)
+def test_missing_credentials_or_an_unknown_profile_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], message: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
 
     (finding,) = found().values()
 
     assert finding.ok is False
-    assert finding.found.endswith("(nobody) could not be found")
+    assert finding.found.endswith(message)
 
 
-def test_an_aws_that_is_not_reached_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_are_unknown_without_a_connection_to_aws(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     _sign_in(monkeypatch, "http://127.0.0.1:9")
 
     assert found() == {
@@ -258,37 +247,34 @@ def test_an_aws_that_is_not_reached_is_unknown(monkeypatch: pytest.MonkeyPatch) 
     }
 
 
-def test_every_type_of_resource_in_the_stack_has_its_permissions_in_the_table() -> None:
-    """In `prod` with an address for alarms, in each inference mode with its own types."""
-    planned = [
-        resource
-        for inference_mode in ("serverless", "cluster")
-        for resource in make(
-            "split",
-            {
-                "environment": "prod",
-                "alert_email": "you@example.com",
-                "inference_mode": inference_mode,
-            },
-        ).resources
-    ]
+def test_the_table_has_the_permissions_of_every_type_of_the_stack() -> None:
+    config = {"environment": "prod", "alert_email": "you@example.com"}
+    types = {
+        resource.type
+        for mode in ("serverless", "cluster")
+        for resource in make("split", {**config, "inference_mode": mode}).resources
+    }
 
-    assert {r.type for r in planned if r.type.startswith("aws:")} == NEEDS.keys()
+    assert {type_ for type_ in types if type_.startswith("aws:")} == NEEDS.keys()
 
 
-def test_every_action_is_one_that_its_service_has() -> None:
+def test_every_action_exists_in_its_service() -> None:
     models = {"elasticfilesystem": "efs", "elasticloadbalancing": "elbv2"}
     session = botocore.session.Session()
     actions = {a for row in NEEDS.values() for need in row.needs for a in need.actions}
     for action in sorted(actions - {"iam:PassRole", "lambda:InvokeFunction"}):
         service, _, call = action.partition(":")
-        if service in {"apigateway", "budgets", "s3"}:  # their actions are not named as their calls
+        if service in {
+            "apigateway",
+            "budgets",
+            "s3",
+        }:  # their actions have other names than their calls
             continue
         model = session.get_service_model(models.get(service, service))
         assert call in model.operation_names, action
 
 
-def test_a_type_that_is_not_in_the_table_is_said_to_be_unknown(
+def test_the_permissions_of_a_type_without_a_row_are_unknown(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = {type_: row for type_, row in NEEDS.items() if type_ != "aws:kms/key:Key"}
@@ -299,15 +285,17 @@ def test_a_type_that_is_not_in_the_table_is_said_to_be_unknown(
     assert (finding.ok, finding.found) == (None, "unknown which permissions aws:kms/key:Key need")
 
 
-def test_moto_knows_who_we_are_and_which_names_are_free(
+def test_moto_confirms_the_credentials_and_the_bucket_name(
     s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """moto has no simulation, as an account may deny it: the result is unknown."""
+    """moto has no simulation of policies."""
     _sign_in(monkeypatch, s3)
 
-    findings = found(bucket_name="nobody-has-this-name", region="eu-central-1")
+    findings = found(bucket_name="a-free-name", region="eu-central-1")
 
-    assert findings["bucket_name"].ok is True
-    assert findings["AWS credentials"].ok is True
-    assert findings["region"].ok is True
-    assert findings["AWS permissions"].ok is None
+    assert {name: finding.ok for name, finding in findings.items()} == {
+        "bucket_name": True,
+        "AWS credentials": True,
+        "region": True,
+        "AWS permissions": None,
+    }

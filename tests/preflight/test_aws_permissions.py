@@ -1,7 +1,6 @@
 """The IAM documents of the split variant, with all names known.
 
-The cloud is a mock that gives each resource an ARN with its name. How AWS evaluates the documents
-is not shown here.
+The cloud is a mock that gives each resource an ARN with its name.
 """
 
 import asyncio
@@ -30,14 +29,14 @@ Json = dict[str, Any]
 
 
 class Cloud(mocks.MockMonitor):
-    """Answers every registration as if the resource were created, and records its inputs."""
+    """Creates every resource, and records its inputs."""
 
     def __init__(self) -> None:
         super().__init__(None)  # type: ignore[arg-type]  # mocks answer what is answered here
         self.inputs: dict[str, Json] = {}
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802  # the protocol's name
-        raise AssertionError(f"{request.tok} is asked of AWS")
+        raise AssertionError(f"a call of {request.tok}")
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # the protocol's name
         inputs = MessageToDict(request.object)
@@ -77,14 +76,13 @@ def known(type_: str, name: str) -> Json:
 
 @pytest.fixture(scope="module")
 def cloud() -> Cloud:
-    """All resources of the split variant."""
-    made = Cloud()
+    recorded = Cloud()
 
     async def run() -> None:
-        features = set(made.GetDeploymentInfo(None).supportedFeatures)  # type: ignore[no-untyped-call]
+        features = set(recorded.GetDeploymentInfo(None).supportedFeatures)  # type: ignore[no-untyped-call]
         configure(
             mocks.MockSettings(  # type: ignore[no-untyped-call]
-                monitor=made,
+                monitor=recorded,
                 monitor_features=features,
                 engine=mocks.MockEngine(None),
                 project="seamless",
@@ -95,7 +93,7 @@ def cloud() -> Cloud:
         await run_in_stack(_program)
 
     asyncio.run(run())
-    return made
+    return recorded
 
 
 def _program() -> None:
@@ -134,21 +132,20 @@ def _program() -> None:
 
 
 def statements(cloud: Cloud, name: str, key: str = "policy") -> list[Json]:
-    """The statements of a resource's document."""
     document = cloud.inputs[name][key]
     assert document["Version"] == "2012-10-17"
     found: list[Json] = document["Statement"]
     return found
 
 
-def allowed(cloud: Cloud, what: str) -> dict[str, set[str]]:
+def allowed(cloud: Cloud, function: str) -> dict[str, set[str]]:
     """Resources that a function's role may access, by action."""
-    may: dict[str, set[str]] = {}
-    for statement in statements(cloud, f"functions-{what}-policy"):
+    found: dict[str, set[str]] = {}
+    for statement in statements(cloud, f"functions-{function}-policy"):
         assert statement["Effect"] == "Allow"
         for action in statement["Action"]:
-            may.setdefault(action, set()).update(statement["Resource"])
-    return may
+            found.setdefault(action, set()).update(statement["Resource"])
+    return found
 
 
 NETWORK = {
@@ -166,32 +163,39 @@ QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 
 
 @pytest.mark.parametrize(
-    ("what", "actions"),
+    ("function", "actions"),
     [
         ("api", {"kms:GenerateDataKey", "sqs:SendMessage"}),
         ("summarize", {"kms:Decrypt", "kms:GenerateDataKey"} | QUEUE),
         ("sweep", {"kms:Decrypt", "kms:GenerateDataKey"}),
     ],
 )
-def test_a_function_may_do_what_its_relations_need(
-    cloud: Cloud, what: str, actions: set[str]
+def test_a_function_has_the_actions_that_it_needs(
+    cloud: Cloud, function: str, actions: set[str]
 ) -> None:
-    assert set(allowed(cloud, what)) == NETWORK | LOGS | SECRETS | BUCKET | actions
+    assert set(allowed(cloud, function)) == NETWORK | LOGS | SECRETS | BUCKET | actions
 
 
-@pytest.mark.parametrize("what", ["api", "summarize", "sweep"])
-def test_only_network_interfaces_cannot_be_named(cloud: Cloud, what: str) -> None:
-    may = allowed(cloud, what)
-
-    assert {action for action, on in may.items() if "*" in on} == NETWORK
-    assert not any("*" in action for action in may)
-    assert may["secretsmanager:GetSecretValue"] == {
-        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:functions-api-token-secret",
-        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:functions-inference-key-secret",
-        f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:database-role-secret",
+@pytest.mark.parametrize("function", ["api", "summarize", "sweep"])
+def test_a_function_reads_only_its_secrets_and_writes_only_its_log(
+    cloud: Cloud, function: str
+) -> None:
+    actions = allowed(cloud, function)
+    variables = cloud.inputs[f"functions-{function}"]["environment"]["variables"]
+    references = {value for name, value in variables.items() if name.endswith("_SECRET_ARN")}
+    prefix = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}"
+    secrets = {
+        f"{prefix}:functions-api-token-secret",
+        f"{prefix}:functions-inference-key-secret",
+        f"{prefix}:database-role-secret",
     }
-    assert may["logs:PutLogEvents"] == {
-        f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:functions-{what}-logs:*"
+
+    assert {action for action, resources in actions.items() if "*" in resources} == NETWORK
+    assert actions["secretsmanager:GetSecretValue"] == secrets
+    assert references == {f"{secret}:::v1" for secret in secrets}
+    assert not any("key-51d0" in value or "of-a-test" in value for value in variables.values())
+    assert actions["logs:PutLogEvents"] == {
+        f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:functions-{function}-logs:*"
     }
 
 
@@ -200,57 +204,42 @@ def test_the_api_writes_documents_and_the_workers_write_summaries(cloud: Cloud) 
     summaries = "arn:aws:s3:::store-bucket/summaries/*"
 
     assert allowed(cloud, "api")["s3:PutObject"] == {documents}
-    for what in ("summarize", "sweep"):
-        assert allowed(cloud, what)["s3:GetObject"] == {documents}
-        assert allowed(cloud, what)["s3:PutObject"] == {summaries}
+    for worker in ("summarize", "sweep"):
+        assert allowed(cloud, worker)["s3:GetObject"] == {documents}
+        assert allowed(cloud, worker)["s3:PutObject"] == {summaries}
 
 
-def test_only_the_api_asks_the_worker_and_only_by_the_queue(cloud: Cloud) -> None:
+def test_the_api_sends_messages_to_the_queue_of_the_worker(cloud: Cloud) -> None:
     queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:store-arrivals-queue"
+    variables = cloud.inputs["functions-api"]["environment"]["variables"]
 
     assert allowed(cloud, "api")["sqs:SendMessage"] == {queue}
-    told = {
-        what: cloud.inputs[f"functions-{what}"]["environment"]["variables"].get("ARRIVALS_URL")
-        for what in ("api", "summarize", "sweep")
-    }
-    assert told == {
-        "api": "https://sqs/store-arrivals-queue",
-        "summarize": None,
-        "sweep": None,
-    }
+    assert variables["ARRIVALS_URL"] == "https://sqs/store-arrivals-queue"
 
 
-def test_only_one_function_reads_the_master_users_password_and_may_do_nothing_else(
-    cloud: Cloud,
-) -> None:
-    may = allowed(cloud, "database-owner")
+def test_only_the_database_owner_function_reads_the_master_password(cloud: Cloud) -> None:
+    actions = allowed(cloud, "database-owner")
 
-    assert set(may) == NETWORK | LOGS | SECRETS
-    assert may["secretsmanager:GetSecretValue"] == {
+    assert set(actions) == NETWORK | LOGS | SECRETS
+    assert actions["secretsmanager:GetSecretValue"] == {
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:rds",
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:database-role-secret",
     }
-    told = cloud.inputs["functions-database-owner"]["environment"]["variables"]
-    assert told["MASTER_USER"] == "postgres"
-    assert told["DATABASE_USER"] == "summarizer"
-    assert (
-        cloud.inputs["functions-database-owner-run"]["triggers"]["password"]
-        == (told["DATABASE_PASSWORD_SECRET_ARN"])
-    )
+    variables = cloud.inputs["functions-database-owner"]["environment"]["variables"]
+    assert (variables["MASTER_USER"], variables["DATABASE_USER"]) == ("postgres", "summarizer")
+    triggers = cloud.inputs["functions-database-owner-run"]["triggers"]
+    assert triggers["password"] == variables["DATABASE_PASSWORD_SECRET_ARN"]
 
 
-def test_every_role_is_for_one_service(cloud: Cloud) -> None:
-    for name, service in {
-        "functions-api-role": "lambda.amazonaws.com",
-        "functions-summarize-role": "lambda.amazonaws.com",
-        "functions-sweep-role": "lambda.amazonaws.com",
-        "network-flow-role": "vpc-flow-logs.amazonaws.com",
-    }.items():
-        (statement,) = statements(cloud, name, "assumeRolePolicy")
-        assert statement["Principal"] == {"Service": service}
+def test_every_role_trusts_one_service(cloud: Cloud) -> None:
+    for name, inputs in cloud.inputs.items():
+        if "assumeRolePolicy" in inputs:
+            (statement,) = statements(cloud, name, "assumeRolePolicy")
+            service = "vpc-flow-logs" if name == "network-flow-role" else "lambda"
+            assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
 
 
-def test_only_this_bucket_of_this_account_sends_to_the_queue(cloud: Cloud) -> None:
+def test_only_the_bucket_of_the_stack_sends_to_the_queue(cloud: Cloud) -> None:
     queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:store-arrivals-queue"
 
     assert statements(cloud, "store-arrivals-policy") == [
@@ -271,24 +260,11 @@ def test_only_this_bucket_of_this_account_sends_to_the_queue(cloud: Cloud) -> No
     }
 
 
-def test_only_the_page_may_send_documents_from_a_browser(cloud: Cloud) -> None:
+def test_only_the_page_uploads_documents_from_a_browser(cloud: Cloud) -> None:
     (rule,) = cloud.inputs["store-cors"]["corsRules"]
 
     assert rule["allowedOrigins"] == ["https://abc.execute-api.us-east-1.amazonaws.com"]
     assert rule["allowedMethods"] == ["PUT"]
-
-
-@pytest.mark.parametrize("what", ["api", "summarize", "sweep"])
-def test_a_function_is_told_where_its_secrets_lie(cloud: Cloud, what: str) -> None:
-    told = cloud.inputs[f"functions-{what}"]["environment"]["variables"]
-    prefix = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}"
-
-    assert told["API_TOKEN_SECRET_ARN"] == f"{prefix}:functions-api-token-secret:::v1"
-    assert told["INFERENCE_API_KEYS_SECRET_ARN"] == f"{prefix}:functions-inference-key-secret:::v1"
-    assert told["DATABASE_PASSWORD_SECRET_ARN"] == f"{prefix}:database-role-secret:::v1"
-    assert not any(":rds" in str(value) for value in told.values())
-    assert "of-a-test" not in told.values()
-    assert not any("key-51d0" in value for value in told.values())
 
 
 def test_a_secret_without_a_reference_is_refused() -> None:

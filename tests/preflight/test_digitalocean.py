@@ -1,7 +1,6 @@
 """Checks of a DigitalOcean account find a missing prerequisite before a deployment.
 
-The account is a server on this machine; the scopes of calls are those of DigitalOcean's
-specification.
+The account is a local server; the scopes of calls are those of DigitalOcean's specification.
 """
 
 from collections.abc import Iterator
@@ -16,8 +15,6 @@ from tests.support.preflight_context import context
 from tools.workspace import project_name
 
 TITLE = f"{project_name()}-integrated"
-
-
 TOKENS = "cloud.digitalocean.com/account/api/tokens"
 
 
@@ -33,56 +30,52 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         yield running
 
 
-def lacking() -> list[Finding]:
+def problems() -> list[Finding]:
     """Findings for the integrated stack that are not ok."""
     return [finding for finding in check(context("integrated")) if finding.ok is not True]
 
 
-def test_an_account_with_everything_lacks_nothing_and_nothing_is_written(cloud: Cloud) -> None:
-    assert lacking() == []
+def test_the_checks_only_read_and_find_no_problem_in_a_complete_account(cloud: Cloud) -> None:
+    assert problems() == []
     assert {call.split()[0] for call in cloud.calls} == {"GET"}
 
 
-def test_every_kind_of_the_table_is_asked_for_when_it_is_planned(cloud: Cloud) -> None:
+def test_the_checks_list_every_kind_of_the_table(cloud: Cloud) -> None:
     list(check(context("integrated", {"alert_email": "you@example.com"})))
 
-    asked = {call.removeprefix("GET ") for call in cloud.calls}
-    assert asked == {"/v2/account", *(kind.path for kind in KINDS.values())}
+    calls = {call.removeprefix("GET ") for call in cloud.calls}
+    assert calls == {"/v2/account", *(kind.path for kind in KINDS.values())}
 
 
-def test_a_token_that_is_missing_is_an_error(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DIGITALOCEAN_TOKEN")
-
-    assert lacking() == [
-        Finding(
-            name="DIGITALOCEAN_TOKEN",
-            ok=False,
-            found="DIGITALOCEAN_TOKEN is not set",
-            remedy=f"Create a token at {TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
-        )
-    ]
-
-
-def test_a_token_that_is_refused_is_an_error_without_the_token(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [
+        ("", "not set"),
+        (
+            "invalid-token",
+            "[secret], but DigitalOcean refuses it (401): it is wrong, expired or revoked",
+        ),
+    ],
+)
+def test_a_missing_or_invalid_token_is_an_error_without_its_value(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, token: str, message: str
 ) -> None:
-    monkeypatch.setenv("DIGITALOCEAN_TOKEN", "token-that-nobody-may-read")
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", token)
 
-    assert lacking() == [
+    assert problems() == [
         Finding(
             name="DIGITALOCEAN_TOKEN",
             ok=False,
-            found="DIGITALOCEAN_TOKEN is [secret], but DigitalOcean refuses it (401): it is wrong, "
-            "expired or revoked",
+            found=f"DIGITALOCEAN_TOKEN is {message}",
             remedy=f"Create a token at {TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
         )
     ]
 
 
-def test_a_token_without_a_scope_is_an_error_that_names_the_scope(cloud: Cloud) -> None:
+def test_the_error_names_a_missing_scope(cloud: Cloud) -> None:
     cloud.fail("GET /v2/databases", 403)
 
-    assert lacking() == [
+    assert problems() == [
         Finding(
             name="DIGITALOCEAN_TOKEN",
             ok=False,
@@ -93,17 +86,17 @@ def test_a_token_without_a_scope_is_an_error_that_names_the_scope(cloud: Cloud) 
     ]
 
 
-def test_an_account_that_is_locked_is_an_error(cloud: Cloud) -> None:
+def test_a_locked_account_is_an_error(cloud: Cloud) -> None:
     cloud.lists["account"] = {"account": {"status": "locked", "status_message": "unpaid"}}
 
-    (finding,) = lacking()
+    (finding,) = problems()
 
     assert finding.ok is False
-    assert finding.found == ("The account of DIGITALOCEAN_TOKEN is locked: unpaid")
+    assert finding.found == "The account of DIGITALOCEAN_TOKEN is locked: unpaid"
 
 
 @pytest.mark.parametrize(
-    ("missing", "said"),
+    ("missing", "message"),
     [
         (
             ["SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY"],
@@ -112,66 +105,57 @@ def test_an_account_that_is_locked_is_an_error(cloud: Cloud) -> None:
         (["SPACES_SECRET_ACCESS_KEY"], "SPACES_SECRET_ACCESS_KEY is"),
     ],
 )
-def test_a_spaces_key_that_is_missing_is_an_error(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, missing: list[str], said: str
+def test_a_missing_spaces_key_is_an_error(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, missing: list[str], message: str
 ) -> None:
     for variable in missing:
         monkeypatch.delenv(variable)
 
-    assert lacking() == [
+    assert problems() == [
         Finding(
             name="Spaces key",
             ok=False,
-            found=f"{said} not set, but a bucket needs a Spaces key",
+            found=f"{message} not set, but a bucket needs a Spaces key",
             remedy="Make one with full access at cloud.digitalocean.com/spaces/access_keys, then: "
             f"export {' '.join(f'{variable}=…' for variable in missing)}",
         )
     ]
 
 
-def test_a_name_that_the_account_has_already_is_an_error_unless_it_is_ours(cloud: Cloud) -> None:
+def test_a_name_of_another_resource_of_the_account_is_an_error(cloud: Cloud) -> None:
     cloud.lists["functions/namespaces"] = {"namespaces": [{"label": TITLE}]}
     cloud.lists["projects"] = {"projects": [{"name": TITLE}]}
-    ours = {
-        "functions-namespace": {"label": TITLE},
-        "monitoring-project": {"name": TITLE},
+    names = {"functions-namespace": "label", "monitoring-project": "name"}
+    deployed = {resource: {key: TITLE} for resource, key in names.items()}
+
+    assert {finding.name: finding.found for finding in problems()} == {
+        resource: f"{resource} needs the {key} {TITLE!r}, but another resource of the account has "
+        "it, and it is unique"
+        for resource, key in names.items()
     }
-
-    assert [(finding.name, finding.found) for finding in lacking()] == [
-        (
-            "functions-namespace",
-            f"functions-namespace needs the label {TITLE!r}, but another resource of the account "
-            "has it, and it is unique",
-        ),
-        (
-            "monitoring-project",
-            f"monitoring-project needs the name {TITLE!r}, but another resource of the account "
-            "has it, and it is unique",
-        ),
-    ]
-    assert all(f.ok for f in check(context("integrated", existing=ours)))
+    assert all(f.ok for f in check(context("integrated", existing=deployed)))
 
 
-def test_a_name_on_the_second_page_of_a_list_is_taken_too(cloud: Cloud) -> None:
+def test_all_pages_of_a_list_are_read(cloud: Cloud) -> None:
     others = [{"name": f"project-{number}"} for number in range(200)]
     cloud.lists["projects"] = {"projects": [*others, {"name": TITLE}]}
 
-    assert [finding.name for finding in lacking()] == ["monitoring-project"]
+    assert [finding.name for finding in problems()] == ["monitoring-project"]
     assert cloud.calls.count("GET /v2/projects") == 2
 
 
-def test_an_api_that_does_not_answer_is_unknown(
+def test_the_results_are_unknown_without_a_connection(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIGITALOCEAN_API_URL", "http://127.0.0.1:9")
 
-    findings = lacking()
+    findings = problems()
 
     assert {finding.ok for finding in findings} == {None}
     assert findings[0].found == "unknown whether it is valid: got no response (ConnectError)"
 
 
-def test_a_bucket_s_name_is_asked_for_where_the_bucket_will_be(cloud: Cloud) -> None:
+def test_the_bucket_name_is_checked_at_the_spaces_endpoint(cloud: Cloud) -> None:
     findings = {f.name: f for f in check(context("integrated", {"bucket_name": "our-documents"}))}
 
     assert findings["bucket_name"].ok is None

@@ -1,4 +1,4 @@
-"""The catalogue of models is whole, and rows agree with themselves: shape, parameters, bytes."""
+"""The catalogue of models: shape, parameters and bytes of a row agree."""
 
 import re
 
@@ -9,17 +9,17 @@ from sizing.models import MODELS, Model, model
 DENSE = [row for row in MODELS.values() if not row.experts]
 
 
-def test_no_two_rows_are_the_same_weights() -> None:
+def test_every_model_has_other_weights() -> None:
     assert len({row.hugging_face for row in MODELS.values()}) == len(MODELS)
 
 
-def test_an_unknown_model_is_refused_with_the_known_ones_and_the_line_that_mends_it() -> None:
+def test_the_error_for_an_unknown_model_has_the_valid_names_and_a_remedy() -> None:
     with pytest.raises(ValueError, match=r"(?s)'gpt-5': .*llama-3.1-8b-instruct.*config set infer"):
         model("gpt-5")
 
 
 @pytest.mark.parametrize("row", DENSE, ids=lambda row: row.name)
-def test_a_dense_models_shape_adds_up_to_its_parameters(row: Model) -> None:
+def test_the_shape_of_a_dense_model_gives_its_parameters(row: Model) -> None:
     normed_heads = 2 * row.head_dim if row.name.startswith("qwen3") else 0
     attention = row.hidden * row.head_dim * 2 * (row.heads + row.kv_heads) + normed_heads
     layer = attention + 3 * row.hidden * row.ffn + 2 * row.hidden
@@ -27,7 +27,7 @@ def test_a_dense_models_shape_adds_up_to_its_parameters(row: Model) -> None:
 
 
 @pytest.mark.parametrize("row", DENSE, ids=lambda row: row.name)
-def test_bfloat16_is_two_bytes_a_parameter_and_fp8_between_one_and_two(row: Model) -> None:
+def test_bfloat16_has_two_bytes_per_parameter_and_fp8_between_one_and_two(row: Model) -> None:
     if row.format == "bf16":
         assert row.weights_bytes == 2 * row.parameters
     else:
@@ -35,13 +35,13 @@ def test_bfloat16_is_two_bytes_a_parameter_and_fp8_between_one_and_two(row: Mode
         assert not row.weights_published
 
 
-def test_an_fp8_variant_has_the_size_of_the_published_files() -> None:
+def test_an_fp8_model_has_the_size_of_its_published_files() -> None:
     # huggingface.co/neuralmagic/Meta-Llama-3-8B-Instruct-FP8: two files, 5 GB and 4.08 GB.
     assert model("llama-3.1-8b-instruct-fp8").weights_bytes == pytest.approx(9.08e9, rel=0.001)
 
 
 @pytest.mark.parametrize(("name", "gib"), [("gpt-oss-120b", 60.8), ("gpt-oss-20b", 12.8)])
-def test_gpt_oss_has_the_size_of_its_model_card_and_takes_more_when_loaded(
+def test_gpt_oss_has_the_size_of_its_model_card_and_needs_more_memory(
     name: str, gib: float
 ) -> None:
     row = model(name)
@@ -51,7 +51,7 @@ def test_gpt_oss_has_the_size_of_its_model_card_and_takes_more_when_loaded(
 
 
 @pytest.mark.parametrize("row", MODELS.values(), ids=MODELS)
-def test_heads_share_keys_and_values_evenly(row: Model) -> None:
+def test_the_number_of_heads_is_a_multiple_of_the_kv_heads(row: Model) -> None:
     assert row.heads % row.kv_heads == 0
     assert row.active_parameters <= row.parameters
 

@@ -21,7 +21,6 @@ BASE = {"inference_url": "http://127.0.0.1:8/v1", "inference_model": "a/model"}
 
 @cache
 def before(stack: str) -> Plan:
-    """The plan without the change."""
     return make(stack, BASE)
 
 

@@ -1,4 +1,4 @@
-"""A wrong value is refused with its key, the value, the rule, and a command that mends it."""
+"""An invalid value is refused with its key, the value, the rule, and a command that corrects it."""
 
 import asyncio
 import json
@@ -13,22 +13,13 @@ from pulumi.runtime.config import set_all_config
 
 from stacks.config import KEYS, StackConfig, project_config, read
 from stacks.errors import ConfigError
+from tests.support.plans import endpoints
 
-SPARE = {
-    "name": "spare",
-    "url": "https://spare.example/v1",
-    "model": "spare-model",
-    "context_tokens": 32_768,
-}
 SECRETS = ["inference_api_key", "inference_endpoint_keys", "hugging_face_token", "log_destinations"]
 
 
 def listed(*changes: dict[str, Any]) -> dict[str, str]:
-    """Config of endpoints that are like the spare one, with a key for it."""
-    return {
-        "inference_endpoints": json.dumps([SPARE | change for change in changes]),
-        "inference_endpoint_keys": '{"spare": "key-51d0"}',
-    }
+    return endpoints(*changes) | {"inference_endpoint_keys": '{"spare": "key-51d0"}'}
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +28,6 @@ def _stack(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def config(values: Mapping[str, str], secrets: list[str] = SECRETS) -> StackConfig:
-    """The config of a stack whose file has these values."""
-
     async def program() -> StackConfig:  # outputs need a loop
         full = {f"project:{key}": value for key, value in values.items()}
         set_all_config(full, [f"project:{key}" for key in secrets])
@@ -47,7 +36,7 @@ def config(values: Mapping[str, str], secrets: list[str] = SECRETS) -> StackConf
     return asyncio.run(program())
 
 
-def test_what_pulumi_writes_by_default_is_the_schema_s_default() -> None:
+def test_the_defaults_of_pulumi_are_the_defaults_of_the_schema() -> None:
     written = {
         key: json.dumps(entry["default"])
         if isinstance(entry["default"], list | dict)
@@ -77,7 +66,7 @@ def test_values_have_the_types_of_the_schema() -> None:
     assert [(e.context_tokens, e.order) for e in found.inference_endpoints] == [(8192, 1)]
 
 
-WRONG = [
+INVALID = [
     (
         {"variant": "moon"},
         "variant is 'moon', but it must be one of integrated, local, split. "
@@ -199,8 +188,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("values", "message"), WRONG)
-def test_a_wrong_value_is_refused_with_its_rule_and_a_remedy(
+@pytest.mark.parametrize(("values", "message"), INVALID)
+def test_an_invalid_value_is_refused_with_its_rule_and_a_remedy(
     values: dict[str, str], message: str
 ) -> None:
     with pytest.raises(ConfigError) as refused:
@@ -210,28 +199,28 @@ def test_a_wrong_value_is_refused_with_its_rule_and_a_remedy(
     assert "key-51d0" not in str(refused.value)
 
 
-@pytest.mark.parametrize(("values", "message"), WRONG)
-def test_the_remedy_is_accepted(values: dict[str, str], message: str) -> None:
+@pytest.mark.parametrize(("values", "message"), INVALID)
+def test_the_remedy_corrects_the_value(values: dict[str, str], message: str) -> None:
     words = shlex.split(message.partition("it: pulumi config ")[2])
     action, flags = words.pop(0), [words.pop(0) for word in words[:] if word.startswith("--")]
     value = "key-51d0" if "--secret" in flags else "".join(words[1:])
-    mended = dict(values)
+    corrected = dict(values)
     if "--path" in flags:
         key, *rest = re.findall(r"[\w-]+", words[0])
-        mended[key] = json.dumps(_changed(action, values[key], rest, value))
+        corrected[key] = json.dumps(_changed(action, values[key], rest, value))
     else:
-        mended[words[0]] = value
+        corrected[words[0]] = value
 
-    next_problem = ""
+    problem = ""  # the next one, if there is one
     try:
-        config(mended)
+        config(corrected)
     except ConfigError as error:
-        next_problem = str(error)
-    assert f"{words[0]} is" not in next_problem
+        problem = str(error)
+    assert f"{words[0]} is" not in problem
 
 
 def _changed(action: str, text: str, path: list[str], value: str) -> Any:
-    """The JSON after `pulumi config set` or `rm` at a path; one step of a list is its place."""
+    """The JSON after `pulumi config set` or `rm` at a path of keys and indices."""
     try:
         found = json.loads(text)
     except json.JSONDecodeError:
@@ -240,8 +229,8 @@ def _changed(action: str, text: str, path: list[str], value: str) -> Any:
         found = found if isinstance(found, dict) else {}
         found.pop(path[0], None)
         return found if action == "rm" else {**found, path[0]: value}
-    place = int(path[0])
+    index = int(path[0])
     rows = found if isinstance(found, list) else [{}]
-    rows[place] = rows[place] if isinstance(rows[place], dict) else {}
-    rows[place] = _changed(action, json.dumps(rows[place]), path[1:], value)
+    rows[index] = rows[index] if isinstance(rows[index], dict) else {}
+    rows[index] = _changed(action, json.dumps(rows[index]), path[1:], value)
     return rows

@@ -1,11 +1,9 @@
-"""The three stacks run the same application: equal outputs, equal variables, equal sources.
+"""The three stacks run the same application: equal outputs, variables and sources.
 
-Read from the plans of all three and from bundles without wheels. That the application behaves the
-same is shown in `tests/contract`.
+`tests/contract` shows that the application behaves the same.
 """
 
 import zipfile
-from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -27,44 +25,46 @@ HOSTS = {
     "integrated": {role: f"functions-{role}" for role in ROLES},
     "split": {role: f"functions-{role}" for role in ROLES},
 }
-"""By stack and role: the resource that is told the environment."""
+"""By stack and role: the resource that has the environment."""
 
-LACKING = {
-    # A bucket of AWS is reached at AWS's own address, by the function's role.
+MISSING = {
+    # The SDK knows the URL of a bucket at AWS, and the function's role has access.
     "split": {"STORE_ENDPOINT", "STORE_ACCESS_KEY_ID", "STORE_SECRET_ACCESS_KEY"},
 }
-"""What the others are told and this stack's functions are not, with the reason."""
+"""Variables that only the other stacks have, with the reason."""
 
 REFERRED = {
-    # Lambda shows variables to whoever may read its configuration, so secrets go by reference.
+    # Lambda shows variables to everyone with read access, so they have references to secrets.
     "split": {"API_TOKEN", "DATABASE_PASSWORD", "INFERENCE_API_KEYS"},
 }
-"""What is told as `NAME_SECRET_ARN`, read from Secrets Manager."""
+"""Variables that have a reference to Secrets Manager in `NAME_SECRET_ARN`."""
 
 ADDED = {
     # The worker's deadline and the queue's visibility timeout are set from the same number.
     "split": {
-        # A retry by hand is a message of the api's own.
+        # The api sends a message for a manual retry.
         "api": {"DOCUMENT_DEADLINE_SECONDS", "ARRIVALS_URL"},
         "summarize": {"DOCUMENT_DEADLINE_SECONDS"},
         "sweep": {"DOCUMENT_DEADLINE_SECONDS"},
     },
     "integrated": {
-        # The cluster signs its own certificate; whoever starts `summarize` calls it with a key.
+        # The cluster signs its own certificate; api and sweep call `summarize` with a key.
         "api": {"DATABASE_CERTIFICATE", "SUMMARIZE_URL", "SUMMARIZE_KEY"},
         "summarize": {"DATABASE_CERTIFICATE"},
         "sweep": {"DATABASE_CERTIFICATE", "SUMMARIZE_URL", "SUMMARIZE_KEY"},
     },
 }
-"""What only this stack's functions are told, by role, with the reason."""
+"""Variables that only this stack has, by role, with the reason."""
+
+READ_BY_HANDLERS = {"ARRIVALS_URL", "DATABASE_CERTIFICATE", "SUMMARIZE_KEY", "SUMMARIZE_URL"}
+"""Variables that `functions.settings` does not read."""
 
 
-def told(stack: str, role: str) -> Mapping[str, Any]:
+def variables(stack: str, role: str) -> dict[str, Any]:
     """The environment of a function."""
     (host,) = (r for r in plan(stack).resources if r.name == HOSTS[stack][role])
-    environment: Mapping[str, Any] = host.inputs["environment"]
-    variables: Mapping[str, Any] = environment.get("variables", environment)  # Lambda nests them
-    return variables
+    environment: dict[str, Any] = host.inputs["environment"]
+    return dict(environment.get("variables", environment))  # Lambda nests them
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -74,34 +74,31 @@ def test_every_stack_exports_the_same_names(stack: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_function_is_told_the_same_names_but_for_what_its_platform_needs(
+def test_a_function_has_the_variables_of_the_application_and_of_its_platform(
     stack: str, role: str
 ) -> None:
     referred = REFERRED.get(stack, set())
-    expected = set(told("local", role)) - LACKING.get(stack, set()) - referred
+    expected = set(variables("local", role)) - MISSING.get(stack, set()) - referred
     expected |= {f"{name}_SECRET_ARN" for name in referred}
     expected |= ADDED.get(stack, {}).get(role, set())
 
-    assert set(told(stack, role)) == expected
-
-
-def test_the_names_are_those_that_the_application_reads() -> None:
-    for role in ROLES:
-        assert set(told("local", role)) <= variable_names()
+    assert set(variables(stack, role)) == expected
+    settings = {name.removesuffix("_SECRET_ARN") for name in expected} - READ_BY_HANDLERS
+    assert settings <= variable_names()
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_function_of_a_stack_is_told_the_same_values(stack: str) -> None:
-    api, summarize, sweep = (told(stack, role) for role in ROLES)
+def test_the_functions_of_a_stack_have_the_same_values(stack: str) -> None:
+    api, summarize, sweep = (variables(stack, role) for role in ROLES)
 
     assert sweep.items() <= api.items()
     assert summarize.items() <= api.items()
 
 
-def test_both_bundles_have_the_same_sources_byte_for_byte(
+def test_both_bundles_have_the_same_sources(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Written as for a deployment, only without the wheels and the bytecode."""
+    """The test writes them without wheels and bytecode."""
     monkeypatch.setattr(bundles, "_install", lambda _target, into: into.mkdir())
 
     written = {}
@@ -116,11 +113,11 @@ def test_both_bundles_have_the_same_sources_byte_for_byte(
     assert written["aws"] == {name: (PROJECT / name).read_bytes() for name in sources()}
 
 
-def test_nothing_of_the_application_is_left_out_but_the_host_on_this_machine() -> None:
-    here = {
+def test_a_bundle_has_all_sources_except_the_local_host() -> None:
+    files = {
         path.relative_to(PROJECT).as_posix()
         for path in (PROJECT / "functions").rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
 
-    assert here - set(sources()) == NOT_SHIPPED
+    assert files - set(sources()) == NOT_SHIPPED

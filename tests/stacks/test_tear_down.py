@@ -1,4 +1,4 @@
-"""What docs/tear-down.md says of protection is what the plans of prod protect, and can let go."""
+"""docs/tear-down.md names the protected resources of prod, and one value ends the protection."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ from tests.support.engine.clone import PROJECT
 PAGE = (PROJECT / "docs" / "tear-down.md").read_text()
 ON = [("local", "serverless"), ("integrated", "cluster"), ("split", "cluster")]
 
-LETS_GO: dict[str, dict[tuple[str, str], tuple[Any, Any]]] = {
+UNPROTECTED: dict[str, dict[tuple[str, str], tuple[Any, Any]]] = {
     "local": {},
     "integrated": {
         ("store-bucket", "forceDestroy"): (False, True),
@@ -27,7 +27,7 @@ LETS_GO: dict[str, dict[tuple[str, str], tuple[Any, Any]]] = {
         ("functions-inference-key-secret", "recoveryWindowInDays"): (30, 0),
     },
 }
-"""Inputs of prod while it is protected, and once it is not."""
+"""Inputs of prod with and without protection."""
 
 
 def _named(stack: str, column: int) -> set[str]:
@@ -44,29 +44,24 @@ def _protected(stack: str, inference_mode: str, **config: str) -> set[str]:
     return {r.name for r in _plan(stack, inference_mode, **config).values() if r.protect}
 
 
-@pytest.mark.parametrize("stack", ["local", "integrated", "split"])
-def test_the_page_names_what_prod_protects(stack: str) -> None:
-    assert _named(stack, 0) == _protected(stack, "serverless", environment="prod")
+@pytest.mark.parametrize(
+    ("stack", "mode"), [*((stack, "serverless") for stack in UNPROTECTED), *ON[1:]]
+)
+def test_the_page_names_the_protected_resources_of_prod(stack: str, mode: str) -> None:
+    expected = _named(stack, 0) | (_named(stack, 1) if mode == "cluster" else set())
 
-
-@pytest.mark.parametrize("stack", ["integrated", "split"])
-def test_the_page_names_what_prod_protects_of_a_cluster(stack: str) -> None:
-    found = _protected(stack, "cluster", environment="prod")
-
-    assert _named(stack, 0) | _named(stack, 1) == found
-    assert _protected(stack, "cluster", environment="dev", protect="true") == found
+    assert _protected(stack, mode, environment="prod") == expected
+    assert _protected(stack, mode, environment="dev", protect="true") == expected
 
 
 @pytest.mark.parametrize(("stack", "inference_mode"), ON)
-def test_protect_is_one_value_that_changes_no_size_and_nothing_that_is_kept(
-    stack: str, inference_mode: str
-) -> None:
+def test_protect_changes_no_size_and_no_retention(stack: str, inference_mode: str) -> None:
     before = _plan(stack, inference_mode, environment="prod")
     after = _plan(stack, inference_mode, environment="prod", protect="false")
 
     assert before.keys() == after.keys()
     assert [name for (_, name), resource in after.items() if resource.protect] == []
-    assert LETS_GO[stack] == {
+    assert UNPROTECTED[stack] == {
         (key[1], name): (before[key].inputs[name], value)
         for key, resource in after.items()
         for name, value in resource.inputs.items()
@@ -74,15 +69,11 @@ def test_protect_is_one_value_that_changes_no_size_and_nothing_that_is_kept(
     }
 
 
-def test_a_database_of_prod_at_aws_leaves_a_snapshot_behind_and_one_of_dev_does_not() -> None:
-    def final(**config: str) -> tuple[bool, bool]:
-        (database,) = (
-            r
-            for (_, name), r in _plan("split", "serverless", **config).items()
-            if name == "database-instance"
-        )
-        taken = not database.inputs["skipFinalSnapshot"]
-        return taken, bool(database.inputs.get("finalSnapshotIdentifier"))
+def test_a_deleted_database_at_aws_leaves_a_snapshot_only_in_prod() -> None:
+    def snapshot(**config: str) -> tuple[bool, bool]:
+        planned = _plan("split", "serverless", **config)
+        database = planned["aws:rds/instance:Instance", "database-instance"].inputs
+        return not database["skipFinalSnapshot"], "finalSnapshotIdentifier" in database
 
-    assert final(environment="prod", protect="false") == (True, True)
-    assert final(environment="dev", protect="true") == (False, False)
+    assert snapshot(environment="prod", protect="false") == (True, True)
+    assert snapshot(environment="dev", protect="true") == (False, False)

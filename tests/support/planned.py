@@ -1,4 +1,4 @@
-"""Resources of a plan, made and read by their short names."""
+"""Resources of a plan by their logical names."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ def planned(
     **inputs: Any,
 ) -> Resource:
     """A resource of stack `test` in project `seamless`."""
-    above = parent.urn if parent else None
+    parent_urn = parent.urn if parent else None
     return Resource(
-        urn=make_urn("test", "seamless", type_, name, above),
-        parent=above,
+        urn=make_urn("test", "seamless", type_, name, parent_urn),
+        parent=parent_urn,
         inputs=inputs,
         protect=protect,
         uses={key: [other.urn for other in others] for key, others in (uses or {}).items()},
@@ -26,7 +26,7 @@ def planned(
 
 
 def used(resource: Resource, key: str) -> list[str]:
-    """The logical names of the resources that an input is made from."""
+    """The logical names of the resources that an input depends on."""
     return [name_of(urn) for urn in resource.uses[key]]
 
 

@@ -1,7 +1,9 @@
 """Plans of every stack in every inference mode, made once for all tests of a process."""
 
+import json
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from analysis.plan import Plan, make
 from policies.resource import Resource
@@ -18,12 +20,24 @@ CASES = [(stack, mode) for stack, modes in MODES.items() for mode in modes]
 NEEDS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("split", "dedicated"): {"inference_model": "accounts/mine/deployments/one"}
 }
-"""Config values without which a mode is refused."""
+"""Required config values of a mode."""
+
+SPARE = {
+    "name": "spare",
+    "url": "https://spare.example/v1",
+    "model": "spare-model",
+    "context_tokens": 32_768,
+}
+
+
+def endpoints(*changes: dict[str, Any]) -> dict[str, str]:
+    """Config of endpoints that are like the spare one."""
+    return {"inference_endpoints": json.dumps([SPARE | change for change in changes])}
 
 
 @cache
 def plan(stack: str, mode: str = "serverless") -> Plan:
-    """The plan of a stack in an inference mode; no caller may change it."""
+    """The plan of a stack in an inference mode; do not change it."""
     return make(stack, {**NEEDS.get((stack, mode), {}), "inference_mode": mode})
 
 

@@ -15,7 +15,7 @@ TABLES = sorted((Path(__file__).parents[1] / "policies").glob("*.yaml"))
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """Resources, and the message of each that breaks the rule."""
+    """Resources, and the message of each violation by resource."""
 
     rule: str
     kind: str

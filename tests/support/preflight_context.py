@@ -1,4 +1,4 @@
-"""The context of a stack of this project, for the checks of accounts."""
+"""The context of a stack for the checks of an account."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -8,7 +8,7 @@ from analysis.plan import Plan, make
 from preflight.checks import StackContext
 from tools.workspace import project_name
 
-KEY = "key-that-nobody-may-read"
+KEY = "key-of-a-test"
 
 
 @cache
@@ -28,11 +28,11 @@ def context(
     Args:
         existing: Outputs of deployed resources by logical name.
     """
-    planned, there = _plan(stack, **(overrides or {})), existing or {}
+    planned, deployed = _plan(stack, **(overrides or {})), existing or {}
     return StackContext(
         stack=stack,
         resources=planned.resources,
         outputs=planned.outputs,
         config={f"{project_name()}:inference_api_key": KEY} if config is None else config,
-        existing={r.urn: there[r.name] for r in planned.resources if r.name in there},
+        existing={r.urn: deployed[r.name] for r in planned.resources if r.name in deployed},
     )

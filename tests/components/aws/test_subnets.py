@@ -1,4 +1,4 @@
-"""Subnets of a VPC's range, and the ranges that are refused. No cloud."""
+"""The subnets of a VPC, and invalid ranges."""
 
 from ipaddress import IPv4Network
 from itertools import combinations
@@ -18,13 +18,6 @@ def test_no_two_subnets_overlap_and_all_lie_in_the_range(prefix: int, zones: int
     assert (len(cut.private), len(cut.public)) == (zones, zones)
     assert all(subnet.subnet_of(IPv4Network(cidr)) for subnet in all_)
     assert not any(one.overlaps(other) for one, other in combinations(all_, 2))
-
-
-def test_a_private_subnet_is_a_quarter_and_a_public_one_has_256_addresses() -> None:
-    cut = subnets("10.20.0.0/16", 2)
-
-    assert cut.private == ("10.20.0.0/18", "10.20.64.0/18")
-    assert cut.public == ("10.20.192.0/24", "10.20.193.0/24")
 
 
 @pytest.mark.parametrize(

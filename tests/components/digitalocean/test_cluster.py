@@ -1,10 +1,12 @@
-"""The inputs of a DOKS cluster, and the parts that DOKS manages itself."""
+"""A DOKS cluster's inputs, and its credentials.
+
+tests/stacks/inventories/integrated-cluster.yaml has the values that do not depend on arguments.
+"""
 
 import json
 import subprocess
-from collections.abc import Callable
 from datetime import date
-from ipaddress import ip_network
+from ipaddress import IPv4Network
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -24,14 +26,12 @@ from policies.resource import Resource
 from sizing.machines import gpu, machine
 from tests.support.planned import used
 
-TODAY = date(2026, 11, 22)
-
 Planned = dict[str, Resource]
 
 
-def observed(stack: str = "test", **given: Any) -> Monitor:
+def observed(stack: str = "test", **arguments: Any) -> Monitor:
     """The planned resources of a cluster, with its attributes as outputs."""
-    facts: dict[str, Any] = {
+    arguments = {
         "region": "atl1",
         "machine": machine("gpu-mi300x1-192gb"),
         "minimum": 0,
@@ -41,13 +41,13 @@ def observed(stack: str = "test", **given: Any) -> Monitor:
         "tags": ["stack:test"],
         "production": False,
         "protect": False,
-        **given,
+        **arguments,
     }
-    on = gpu(facts["machine"].gpu)
-    facts.setdefault("sharing", shared(cluster.GPU_PLATFORM, on, "exclusive", minimum_nodes=0))
+    row = gpu(arguments["machine"].gpu)
+    sharing = shared(cluster.GPU_PLATFORM, row, "exclusive", minimum_nodes=0)
 
     def program() -> None:
-        made: contracts.Cluster = Cluster("cluster", **facts)
+        made: contracts.Cluster = Cluster("cluster", **{"sharing": sharing, **arguments})
         pulumi.export("labels", made.gpu_labels)
         pulumi.export("taint", made.gpu_taint)
         pulumi.export("resource", made.gpu_resource)
@@ -67,21 +67,12 @@ def dev() -> Planned:
     return by_type(observed())
 
 
-@pytest.fixture(scope="module")
-def prod() -> Planned:
-    return by_type(observed(production=True, protect=True, minimum=2))
+@pytest.mark.parametrize("prefix", range(16, 21))
+def test_the_ranges_of_a_cluster_lie_in_its_network_and_do_not_overlap(prefix: int) -> None:
+    parts = [IPv4Network(part) for part in ranges(f"172.20.0.0/{prefix}")]
 
-
-def test_its_parts_have_ranges_of_their_own_in_its_network(dev: Planned) -> None:
-    made = dev["KubernetesCluster"].inputs
-    parts = [
-        ip_network(part)
-        for part in (dev["Vpc"].inputs["ipRange"], made["clusterSubnet"], made["serviceSubnet"])
-    ]
-
-    assert [str(part) for part in parts] == ["10.20.128.0/20", "10.20.0.0/18", "10.20.64.0/22"]
+    assert all(part.subnet_of(IPv4Network(f"172.20.0.0/{prefix}")) for part in parts)
     assert not any(one.overlaps(other) for one, other in combinations(parts, 2))
-    assert used(dev["KubernetesCluster"], "vpcUuid") == ["cluster"]
 
 
 @pytest.mark.parametrize("cidr", ["10.30.0.0/15", "10.30.0.0/21"])
@@ -90,84 +81,52 @@ def test_a_range_that_cannot_be_split_is_refused(cidr: str) -> None:
         ranges(cidr)
 
 
-def test_a_range_of_ones_own_stays_within_itself() -> None:
-    assert ranges("172.20.16.0/20") == ("172.20.24.0/24", "172.20.16.0/22", "172.20.20.0/26")
-
-
-def test_doks_upgrades_it_by_itself_on_sundays_with_a_node_to_spare(dev: Planned) -> None:
-    made = dev["KubernetesCluster"].inputs
-
-    assert made["version"] == "1.35"
-    assert (made["autoUpgrade"], made["surgeUpgrade"]) == (True, True)
-    assert made["maintenancePolicy"] == {"day": "sunday", "startTime": "04:00"}
-
-
-def test_the_control_plane_is_doubled_in_prod_alone(dev: Planned, prod: Planned) -> None:
-    assert dev["KubernetesCluster"].inputs["ha"] is False
-    assert prod["KubernetesCluster"].inputs["ha"] is True
-
-
-def test_what_the_cluster_made_goes_with_it_except_in_prod(dev: Planned, prod: Planned) -> None:
-    assert dev["KubernetesCluster"].inputs["destroyAllAssociatedResources"] is True
-    assert prod["KubernetesCluster"].inputs["destroyAllAssociatedResources"] is False
-
-
-def test_the_cluster_itself_has_cpu_nodes_only(dev: Planned) -> None:
-    pool = dev["KubernetesCluster"].inputs["nodePool"]
-
-    assert pool["size"] == "s-2vcpu-4gb"
-    assert pool["nodeCount"] == 2
-    assert pool["labels"] == {"seamless.dev/pool": "system"}
-
-
-def test_gpus_are_a_pool_that_shrinks_to_nothing_and_grows_to_a_cap(dev: Planned) -> None:
+def test_the_gpu_pool_scales_to_zero_and_leaves_taints_and_drivers_to_doks(dev: Planned) -> None:
     pool = dev["KubernetesNodePool"].inputs
 
-    assert pool["size"] == "gpu-mi300x1-192gb"
     assert (pool["autoScale"], pool["minNodes"], pool["maxNodes"]) == (True, 0, 3)
     assert pool["labels"] == {
         "seamless.dev/pool": "gpu",
         "seamless.dev/spills-over-to": "serverless",
     }
-    assert used(dev["KubernetesNodePool"], "clusterId") == ["cluster"]
-
-
-def test_drivers_plugins_and_taints_are_left_to_doks(dev: Planned) -> None:
-    assert "taints" not in dev["KubernetesNodePool"].inputs
+    assert "taints" not in pool
     assert [key for key in dev["KubernetesCluster"].inputs if "Gpu" in key] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [("KubernetesCluster", "vpcUuid"), ("KubernetesNodePool", "clusterId"), ("Nfs", "vpcId")],
+)
+def test_nodes_and_weights_belong_to_the_cluster_and_its_network(
+    dev: Planned, kind: str, key: str
+) -> None:
+    assert used(dev[kind], key) == ["cluster"]
 
 
 @pytest.mark.parametrize(
     ("slug", "resource"),
     [("gpu-mi300x1-192gb", "amd.com/gpu"), ("gpu-h100x1-80gb", "nvidia.com/gpu")],
 )
-def test_a_vendors_gpus_are_asked_for_by_its_name(slug: str, resource: str) -> None:
+def test_the_resource_and_the_taint_of_a_gpu_have_the_name_of_its_vendor(
+    slug: str, resource: str
+) -> None:
     outputs = observed(machine=machine(slug)).stack_outputs
 
     assert (outputs["taint"], outputs["resource"]) == (resource, resource)
     assert outputs["labels"] == {"seamless.dev/pool": "gpu"}
+    assert set(outputs["volume"]) == {"nfs"}
 
 
-def test_a_partition_mode_is_one_of_the_pool(dev: Planned) -> None:
-    parted = shared(cluster.GPU_PLATFORM, gpu("mi300x"), "amd-partition:DPX_NPS2", minimum_nodes=0)
+def test_the_partition_mode_and_the_size_of_the_weights_are_arguments(dev: Planned) -> None:
+    sharing = shared(cluster.GPU_PLATFORM, gpu("mi300x"), "amd-partition:DPX_NPS2", minimum_nodes=0)
+    changed = by_type(observed(sharing=sharing, share_gib=1_600))
 
     assert dev["KubernetesNodePool"].inputs.get("gpuPartitionMode") is None
-    pool = by_type(observed(sharing=parted))["KubernetesNodePool"]
-    assert pool.inputs["gpuPartitionMode"] == "AMD_PARTITION_MODE_DPX_NPS2"
+    assert changed["KubernetesNodePool"].inputs["gpuPartitionMode"] == "AMD_PARTITION_MODE_DPX_NPS2"
+    assert changed["Nfs"].inputs["size"] == 1_600
 
 
-def test_the_weights_lie_where_only_the_clusters_network_reaches(dev: Planned) -> None:
-    share = dev["Nfs"]
-
-    assert used(share, "vpcId") == ["cluster"]
-    assert share.inputs["region"] == dev["Vpc"].inputs["region"] == "atl1"
-    assert share.inputs["performanceTier"] == "high"
-    assert share.inputs["size"] == 500
-    assert by_type(observed(share_gib=1_600))["Nfs"].inputs["size"] == 1_600
-    assert set(observed().stack_outputs["volume"]) == {"nfs"}
-
-
-def test_the_exposure_is_a_balancer_that_hands_packets_on_under_a_name_that_is_allowed() -> None:
+def test_the_exposure_is_a_network_load_balancer_with_a_valid_name() -> None:
     outputs = observed(stack="My_Stack").stack_outputs
 
     assert outputs["service"] == "LoadBalancer"
@@ -177,13 +136,12 @@ def test_the_exposure_is_a_balancer_that_hands_packets_on_under_a_name_that_is_a
     }
 
 
-def test_losing_sight_of_it_forgets_nothing(dev: Planned) -> None:
+def test_an_unreachable_cluster_loses_no_resource_from_the_state(dev: Planned) -> None:
+    """The provider has no option to delete unreachable resources."""
     assert dev["kubernetes"].inputs.keys() == {"kubeconfig"}
 
 
-def test_a_token_is_asked_for_at_every_use_with_the_account_of_whoever_deploys(
-    tmp_path: Path,
-) -> None:
+def test_the_kubeconfig_gets_a_token_for_the_deployers_account_at_every_use(tmp_path: Path) -> None:
     client = tmp_path / "doctl"
     client.write_text('#!/bin/sh\necho "$DIGITALOCEAN_ACCESS_TOKEN $*"\n')
     client.chmod(0o755)
@@ -194,34 +152,24 @@ def test_a_token_is_asked_for_at_every_use_with_the_account_of_whoever_deploys(
     )
     run = document["users"][0]["user"]["exec"]
 
-    said = subprocess.run(
+    output = subprocess.run(
         [run["command"], *run["args"]],
         env={"PATH": f"{tmp_path}:/usr/bin:/bin", "DIGITALOCEAN_TOKEN": "token-of-a-test"},
         capture_output=True,
         text=True,
         check=True,
-    )
+    ).stdout
 
-    asked = "kubernetes cluster kubeconfig exec-credential --version=v1beta1 id"
-    assert said.stdout == f"token-of-a-test {asked}\n"
+    arguments = "kubernetes cluster kubeconfig exec-credential --version=v1beta1 id"
+    assert output == f"token-of-a-test {arguments}\n"
     assert "token-of-a-test" not in json.dumps(document)
 
 
-def test_prod_keeps_the_weights(dev: Planned, prod: Planned) -> None:
-    assert not dev["Nfs"].protect
-    assert prod["Nfs"].protect
+@pytest.mark.parametrize("minimum", [0, 2], ids=["fallback", "two nodes"])
+def test_all_policies_are_met_in_prod(minimum: int) -> None:
+    planned = observed(production=True, protect=True, minimum=minimum).planned
 
-
-@pytest.mark.parametrize(
-    "monitor",
-    [
-        lambda: observed(production=True, protect=True),
-        lambda: observed(production=True, protect=True, minimum=2),
-    ],
-    ids=["spills over", "two nodes"],
-)
-def test_every_rule_holds_in_prod(monitor: Callable[[], Monitor]) -> None:
-    assert evaluate(RULES, monitor().planned, environment="prod", today=TODAY) == []
+    assert evaluate(RULES, planned, environment="prod", today=date(2026, 11, 22)) == []
 
 
 def test_no_region_has_both_functions_and_gpus_with_shares() -> None:

@@ -1,4 +1,4 @@
-"""Dedicated Inference has the arguments of the provider's acceptance tests, and secret keys.
+"""Dedicated Inference has the arguments of the provider's acceptance tests and secret keys.
 
 Those tests: terraform-provider-digitalocean at 401992a (2026-08-06), dedicatedinference/
 resource_dedicated_inference_test.go and resource_dedicated_inference_token_test.go.
@@ -23,7 +23,7 @@ def monitor() -> Monitor:
     """The planned resources, with the attributes of the endpoint as outputs."""
 
     def program() -> None:
-        made: Inference = DedicatedInference(
+        endpoint: Inference = DedicatedInference(
             "inference",
             region="atl1",
             machine=machine("gpu-mi300x1-192gb"),
@@ -33,24 +33,22 @@ def monitor() -> Monitor:
             sizing="as sized",
             hugging_face_token="hf_token",
         )
-        pulumi.export("model", made.model)
-        pulumi.export("api_key", made.api_key)
+        pulumi.export("model", endpoint.model)
+        pulumi.export("api_key", endpoint.api_key)
 
     return observe(program, project="seamless", stack="test")
 
 
 @pytest.fixture(scope="module")
 def planned(monitor: Monitor) -> dict[str, Resource]:
-    """The planned resources by type."""
     return {resource.type.split(":")[-1]: resource for resource in monitor.planned}
 
 
-def test_the_arguments_are_those_of_the_acceptance_tests(
-    planned: dict[str, Resource],
-) -> None:
+def test_the_arguments_are_those_of_the_acceptance_tests(planned: dict[str, Resource]) -> None:
     inputs = planned["DedicatedInference"].inputs
 
-    assert inputs["region"] == "atl1"
+    assert inputs["region"] == planned["Vpc"].inputs["region"] == "atl1"
+    assert used(planned["DedicatedInference"], "vpcUuid") == [planned["Vpc"].name]
     assert inputs["enablePublicEndpoint"] is True
     assert inputs["modelDeployments"] == [
         {
@@ -64,16 +62,10 @@ def test_the_arguments_are_those_of_the_acceptance_tests(
     ]
 
 
-def test_it_has_a_network_of_its_own_in_its_region(planned: dict[str, Resource]) -> None:
-    assert planned["Vpc"].inputs["region"] == "atl1"
-    assert used(planned["DedicatedInference"], "vpcUuid") == [planned["Vpc"].name]
-
-
-def test_clients_ask_for_the_name_that_the_endpoint_was_given(monitor: Monitor) -> None:
+def test_the_endpoint_has_the_model_name_of_the_repository_and_secret_keys(
+    monitor: Monitor, planned: dict[str, Resource]
+) -> None:
     assert monitor.stack_outputs["model"] == REPOSITORY
-
-
-def test_its_keys_are_secret(monitor: Monitor, planned: dict[str, Resource]) -> None:
     assert planned["DedicatedInference"].inputs["huggingFaceToken"] == SECRET
     assert used(planned["DedicatedInferenceToken"], "dedicatedInferenceId") == ["inference"]
     assert monitor.stack_outputs["api_key"] == SECRET

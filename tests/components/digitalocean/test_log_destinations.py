@@ -1,32 +1,29 @@
-"""Which texts are log destinations, and that what is said of the others quotes nothing of them."""
+"""The check of log destinations accepts valid JSON and shows no token in an error."""
 
 import json
-from typing import Any
 
 import pytest
 
 from components.digitalocean.log_destinations import EXAMPLE, problem
 
-TOKEN = "token-that-nobody-may-read"
+TOKEN = "token-of-a-test"
 
 
 @pytest.mark.parametrize(
     "destinations",
     [
-        [{"name": "logs", "logtail": {"token": TOKEN}}],
-        [{"papertrail": {"token": TOKEN}}],
-        [
-            {"datadog": {"endpoint": "https://http-intake.logs.datadoghq.com", "api_key": TOKEN}},
-            {"logtail": {"token": TOKEN}},
-        ],
+        EXAMPLE,
+        json.dumps([{"papertrail": {"token": TOKEN}}]),
+        json.dumps(
+            [
+                {"datadog": {"endpoint": "https://logs.example", "api_key": TOKEN}},
+                {"logtail": {"token": TOKEN}},
+            ]
+        ),
     ],
 )
-def test_the_services_that_the_platform_knows_are_taken(destinations: list[Any]) -> None:
-    assert problem(json.dumps(destinations)) is None
-
-
-def test_the_example_is_one() -> None:
-    assert problem(EXAMPLE) is None
+def test_the_example_and_all_services_of_the_platform_are_accepted(destinations: str) -> None:
+    assert problem(destinations) is None
 
 
 @pytest.mark.parametrize(
@@ -47,7 +44,7 @@ def test_the_example_is_one() -> None:
         (json.dumps([{"logtail": {"token": ""}}]), "$[0].logtail.token"),
     ],
 )
-def test_the_place_of_an_error_is_said_without_the_token(text: str, place: str) -> None:
+def test_an_error_has_its_place_and_no_token(text: str, place: str) -> None:
     assert problem(text) == (
         "it must be a JSON list of destinations, each with one of datadog, logtail, papertrail; "
         f"the error is at {place}"

@@ -1,5 +1,6 @@
-"""AddOns: which charts a cluster gets, where they run, and with which privileges."""
+"""The charts of a cluster, their namespaces and their privileges."""
 
+import re
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -19,7 +20,7 @@ OWN = GpuPlatform(product="own", configurable_plugin=True, partitions=False)
 MANAGED = GpuPlatform(product="managed", configurable_plugin=False, partitions=True)
 AUTOSCALER = {"cloudProvider": "aws", "autoDiscovery": {"clusterName": "seamless-test"}}
 BARE = {"dcgm-exporter": {}, "cluster-autoscaler": AUTOSCALER}
-"""Add-ons of a platform without managed ones."""
+"""Add-ons of a platform that manages none."""
 
 
 def sharing(platform: GpuPlatform, value: str = "exclusive") -> Sharing:
@@ -45,19 +46,14 @@ def releases(resources: list[Resource]) -> dict[str, dict[str, Any]]:
     return {release["name"]: dict(release) for release in found}
 
 
-def test_a_platform_with_managed_gpus_gets_monitoring_and_autoscaling_only() -> None:
-    found = releases(planned(sharing(MANAGED), {}))
-    assert {name: release["namespace"] for name, release in found.items()} == {
-        "kube-prometheus-stack": "monitoring",
-        "keda": "keda",
-    }
+def test_a_platform_gets_the_charts_that_it_does_not_manage() -> None:
+    def namespaces(resources: list[Resource]) -> dict[str, str]:
+        return {name: release["namespace"] for name, release in releases(resources).items()}
 
-
-def test_a_bare_platform_gets_a_plugin_an_exporter_and_an_autoscaler_too() -> None:
-    found = releases(planned(sharing(OWN), BARE, groups=True))
-    assert {name: release["namespace"] for name, release in found.items()} == {
-        "kube-prometheus-stack": "monitoring",
-        "keda": "keda",
+    managed = {"kube-prometheus-stack": "monitoring", "keda": "keda"}
+    assert namespaces(planned(sharing(MANAGED), {})) == managed
+    assert namespaces(planned(sharing(OWN), BARE, groups=True)) == {
+        **managed,
         "lws": "lws-system",
         "nvidia-device-plugin": "gpu-system",
         "dcgm-exporter": "gpu-system",
@@ -65,7 +61,7 @@ def test_a_bare_platform_gets_a_plugin_an_exporter_and_an_autoscaler_too() -> No
     }
 
 
-def test_mig_slices_need_the_operator_instead_of_the_plugin() -> None:
+def test_mig_slices_need_the_operator_instead_of_the_device_plugin() -> None:
     found = releases(planned(sharing(OWN, "mig:3g.40gb"), BARE))
     assert "gpu-operator" in found
     assert "nvidia-device-plugin" not in found
@@ -74,7 +70,7 @@ def test_mig_slices_need_the_operator_instead_of_the_plugin() -> None:
     assert "nodeSelector" not in values
 
 
-def test_claimed_gpus_need_the_driver_instead_of_the_plugin() -> None:
+def test_claimed_gpus_need_the_dra_driver_instead_of_the_device_plugin() -> None:
     found = releases(planned(sharing(OWN, "dra"), BARE))
     assert "nvidia-device-plugin" not in found
     driver = found["dra-driver-nvidia-gpu"]
@@ -82,12 +78,12 @@ def test_claimed_gpus_need_the_driver_instead_of_the_plugin() -> None:
     assert driver["values"]["gpuResourcesEnabledOverride"] is True
 
 
-def test_an_existing_prometheus_is_used_and_none_installed() -> None:
+def test_no_prometheus_is_installed_if_one_exists() -> None:
     found = releases(planned(sharing(MANAGED), {}, existing="http://prometheus.existing:9090"))
     assert set(found) == {"keda"}
 
 
-def test_releases_have_the_chart_s_version_and_are_rolled_back_on_failure() -> None:
+def test_a_release_has_the_version_of_the_catalogue_and_is_rolled_back_on_failure() -> None:
     for name, release in releases(planned(sharing(OWN), BARE, groups=True)).items():
         assert release["version"] == CHARTS[name].version
         assert release["atomic"] is release["cleanupOnFail"] is True
@@ -100,22 +96,17 @@ def test_releases_have_the_chart_s_version_and_are_rolled_back_on_failure() -> N
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_every_version_is_exact(name: str) -> None:
-    version = CHARTS[name].version
-    assert version.lstrip("v").replace(".", "").isdigit()
-    assert len(version.split(".")) == 3
+def test_the_version_of_a_chart_is_exact(name: str) -> None:
+    assert re.fullmatch(r"v?\d+\.\d+\.\d+", CHARTS[name].version)
 
 
-def test_only_charts_that_access_a_node_may_have_privileges() -> None:
-    namespaces = {
-        r.inputs["metadata"]["name"]: r.inputs["metadata"]["labels"]
+def test_only_charts_that_access_nodes_have_privileged_namespaces() -> None:
+    namespaces = [
+        r.inputs["metadata"]
         for r in planned(sharing(OWN), BARE, groups=True)
         if r.inputs.get("kind") == "Namespace"
-    }
-    levels = {
-        name: labels["pod-security.kubernetes.io/enforce"] for name, labels in namespaces.items()
-    }
-    assert levels == {
+    ]
+    assert {n["name"]: n["labels"]["pod-security.kubernetes.io/enforce"] for n in namespaces} == {
         "monitoring": "privileged",
         "gpu-system": "privileged",
         "keda": "restricted",
@@ -123,7 +114,7 @@ def test_only_charts_that_access_a_node_may_have_privileges() -> None:
     }
 
 
-def test_prometheus_selects_every_namespace_and_keeps_its_data() -> None:
+def test_prometheus_selects_all_namespaces_and_keeps_its_data() -> None:
     values = releases(planned(sharing(MANAGED), {}))["kube-prometheus-stack"]["values"]
     spec = values["prometheus"]["prometheusSpec"]
     assert spec["serviceMonitorSelectorNilUsesHelmValues"] is False
@@ -134,7 +125,7 @@ def test_prometheus_selects_every_namespace_and_keeps_its_data() -> None:
     assert spec["retentionSize"] == "16GB"
 
 
-def test_grafana_s_password_is_generated_and_not_among_the_values() -> None:
+def test_the_password_of_grafana_is_in_a_secret_and_not_in_the_values() -> None:
     resources = planned(sharing(MANAGED), {})
     (login,) = [r for r in resources if r.inputs.get("kind") == "Secret"]
     assert login.inputs["stringData"] == SECRET
@@ -142,18 +133,18 @@ def test_grafana_s_password_is_generated_and_not_among_the_values() -> None:
     assert grafana["admin"]["existingSecret"].startswith("add-ons-grafana")
 
 
-def test_no_policy_is_violated() -> None:
+def test_all_policies_are_met_in_prod() -> None:
     resources = planned(sharing(OWN), BARE, groups=True)
     assert evaluate(RULES, resources, environment="prod", today=date(2026, 11, 22)) == []
 
 
-def test_the_autoscaler_has_the_platform_s_values_and_removes_gpu_nodes() -> None:
+def test_the_autoscaler_has_the_values_of_the_platform_and_removes_gpu_nodes() -> None:
     values = releases(planned(sharing(OWN), BARE))["cluster-autoscaler"]["values"]
     assert values["autoDiscovery"] == {"clusterName": "seamless-test"}
     assert values["extraArgs"]["skip-nodes-with-local-storage"] is False
 
 
-def test_plugin_and_exporter_run_on_gpu_nodes() -> None:
+def test_the_device_plugin_and_the_exporter_run_on_gpu_nodes() -> None:
     found = releases(planned(sharing(OWN), BARE))
     for name in ("nvidia-device-plugin", "dcgm-exporter"):
         assert found[name]["values"]["nodeSelector"] == {"seamless.dev/pool": "gpu"}

@@ -1,4 +1,4 @@
-"""Notebooks: their priority, their quota, and how they are reached."""
+"""Notebooks: their priority, quota and access."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from components.kubernetes.scheduling.notebooks import Notebooks
 from components.kubernetes.serving import model_server
 from policies.resource import SECRET, Resource
 from sizing.machines import gpu
-from tests.support.accounts.kubernetes import described, manifest, objects
+from tests.support.accounts.kubernetes import described, objects, one
 
 OWN = GpuPlatform(product="own", configurable_plugin=True, partitions=False)
 SLICED = shared(OWN, gpu("l40s"), "time-slicing:4", minimum_nodes=0)
@@ -22,27 +22,21 @@ def planned(sharing: Sharing | None = None) -> list[Resource]:
     return objects(lambda: Notebooks("notes", cluster=described(), people=3, sharing=sharing))
 
 
-def one(kind: str, sharing: Sharing | None = None) -> dict[str, Any]:
-    (found,) = [r for r in planned(sharing) if r.inputs.get("kind") == kind]
-    return manifest(found)
-
-
 def values(sharing: Sharing | None = None) -> dict[str, Any]:
     (found,) = [r for r in planned(sharing) if r.type == "kubernetes:helm.sh/v3:Release"]
-    given: dict[str, Any] = found.inputs["values"]
-    return given
+    return dict(found.inputs["values"])
 
 
 def test_a_notebook_has_a_lower_priority_than_a_model() -> None:
     assert headroom.PRIORITY < notebooks.PRIORITY < 0 < model_server.PRIORITY
-    priority = one("PriorityClass")
+    priority = one(planned(), "PriorityClass")
     assert (priority["value"], priority["preemptionPolicy"]) == (-5, "Never")
     pods = values()["singleuser"]["extraPodConfig"]
     assert pods == {"priorityClassName": priority["metadata"]["name"]}
 
 
-def test_the_quota_is_for_three_people_without_a_gpu() -> None:
-    assert one("ResourceQuota")["spec"]["hard"] == {
+def test_the_quota_of_three_people_has_no_gpu_by_default() -> None:
+    assert one(planned(), "ResourceQuota")["spec"]["hard"] == {
         "requests.cpu": "4",
         "requests.memory": "14Gi",
         "requests.storage": "31Gi",
@@ -52,8 +46,9 @@ def test_the_quota_is_for_three_people_without_a_gpu() -> None:
     assert "extraResource" not in values()["singleuser"]
 
 
-def test_each_person_can_have_a_share_of_a_gpu() -> None:
-    assert one("ResourceQuota", SLICED)["spec"]["hard"]["requests.nvidia.com/gpu.shared"] == "3"
+def test_each_person_has_a_share_of_a_shared_gpu() -> None:
+    quota = one(planned(SLICED), "ResourceQuota")["spec"]["hard"]
+    assert quota["requests.nvidia.com/gpu.shared"] == "3"
     person = values(SLICED)["singleuser"]
     assert person["extraResource"]["limits"] == {"nvidia.com/gpu.shared": "1"}
     assert person["nodeSelector"] == {"seamless.dev/pool": "gpu"}
@@ -64,17 +59,17 @@ def test_a_whole_gpu_is_refused() -> None:
         planned(WHOLE)
 
 
-def test_the_hub_is_reached_only_from_the_cluster_and_with_a_password() -> None:
+def test_the_hub_has_a_cluster_ip_and_a_password() -> None:
     assert values()["proxy"]["service"] == {"type": "ClusterIP"}
     assert values()["hub"]["config"]["DummyAuthenticator"] == {"password": SECRET}
 
 
 def test_a_notebook_needs_no_privileges() -> None:
     assert values()["singleuser"]["cloudMetadata"] == {"blockWithIptables": False}
-    labels = one("Namespace")["metadata"]["labels"]
+    labels = one(planned(), "Namespace")["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "baseline"
 
 
-def test_every_object_of_kubernetes_own_is_valid() -> None:
+def test_built_in_objects_match_the_schema_of_kubernetes() -> None:
     for kind in ("Namespace", "PriorityClass", "ResourceQuota"):
-        kubernetes_validate.validate(one(kind, SLICED), "1.36", strict=True)
+        kubernetes_validate.validate(one(planned(SLICED), kind), "1.36", strict=True)

@@ -18,30 +18,32 @@ async def _stream() -> AsyncIterator[str]:
     yield "two"
 
 
-async def _answer(_: Request) -> Response:
-    return PlainTextResponse("summary", headers={"X-Own": "kept"})
+async def _plain(_: Request) -> Response:
+    return PlainTextResponse("summary", headers={"X-Other": "kept"})
 
 
-async def _tokens(_: Request) -> Response:
+async def _streamed(_: Request) -> Response:
     return StreamingResponse(_stream())
 
 
 @pytest.mark.parametrize(
     ("path", "status", "text"),
-    [("/answer", 200, "summary"), ("/tokens", 200, "one, two"), ("/absent", 404, "Not Found")],
+    [("/plain", 200, "summary"), ("/streamed", 200, "one, two"), ("/absent", 404, "Not Found")],
 )
-def test_every_response_names_the_pod_and_is_otherwise_unchanged(
+def test_a_response_has_the_name_of_the_pod_and_no_other_change(
     monkeypatch: pytest.MonkeyPatch, path: str, status: int, text: str
 ) -> None:
     monkeypatch.setenv("POD_NAME", "model-server-7f9c-x2x4z")
-    server = ReplicaHeader(Starlette(routes=[Route("/answer", _answer), Route("/tokens", _tokens)]))
+    server = ReplicaHeader(
+        Starlette(routes=[Route("/plain", _plain), Route("/streamed", _streamed)])
+    )
 
-    async def ask() -> httpx.Response:
+    async def request() -> httpx.Response:
         transport = httpx.ASGITransport(app=server)
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
             return await client.get(path)
 
-    answer = asyncio.run(ask())
-    assert (answer.status_code, answer.text) == (status, text)
-    assert answer.headers["x-replica"] == "model-server-7f9c-x2x4z"
-    assert answer.headers.get("x-own") == ("kept" if path == "/answer" else None)
+    response = asyncio.run(request())
+    assert (response.status_code, response.text) == (status, text)
+    assert response.headers["x-replica"] == "model-server-7f9c-x2x4z"
+    assert response.headers.get("x-other") == ("kept" if path == "/plain" else None)

@@ -1,4 +1,4 @@
-"""The replica monitor: when a replica leaves the Service, is deleted, and returns.
+"""The replica monitor takes a wrong replica out of the Service, deletes it or returns it.
 
 `tests/cluster/test_replica_monitor.py` runs the same program against a real API server.
 """
@@ -96,7 +96,7 @@ class Answers:
 
 
 class World:
-    """A cluster, its replicas' answers, and a clock that only these tests move."""
+    """A cluster, the answers of its replicas, and a clock of the test."""
 
     def __init__(self, **answers: list[Verdict]) -> None:
         self.now = 1_000_000.0
@@ -118,56 +118,36 @@ class World:
         self.now += after
         self.monitor.round()
 
-    def verdicts(self) -> dict[str, tuple[str, float | None]]:
+    def statuses(self) -> dict[str, tuple[str, float | None]]:
         return {
             row["name"]: (row["state"], row["good_seconds_ago"])
             for row in self.monitor.verdicts()["replicas"]
         }
 
 
-def test_replicas_that_answer_rightly_stay_in_service() -> None:
-    world = World(a=["good"], b=["good"])
-    world.round()
-    world.round()
-    world.now += 7
-    assert world.verdicts() == {"a": ("ok", 7), "b": ("ok", 7)}
-    assert world.cluster.labels == {"a": "yes", "b": "yes"}
-    assert world.cluster.deleted == []
-
-
-def test_two_wrong_answers_take_a_replica_out_of_service_and_delete_it() -> None:
-    world = World(a=["good"], b=["good", "wrong"])
-    world.round()
-    world.round()
-    assert world.verdicts() == {"a": ("ok", 0), "b": ("out", INTERVAL_SECONDS)}
-    assert world.cluster.labels == {"a": "yes"}
-    assert world.cluster.deleted == ["b"]
-
-
-def test_a_single_wrong_answer_has_no_effect() -> None:
-    world = World(a=["good", "wrong", "good"])
-    world.round()
-    world.round()
-    assert world.verdicts() == {"a": ("ok", 0)}
-    assert world.monitor.canaries == {"good": 2, "wrong": 1, "unreachable": 0}
-
-
-def test_an_unreachable_replica_stays_in_service_and_its_last_right_answer_ages() -> None:
-    world = World(a=["good", "unreachable"])
-    world.round()
-    for _ in range(10):
+@pytest.mark.parametrize(
+    ("answers", "rounds", "status", "serves"),
+    [
+        (["good"], 2, ("ok", 0), True),
+        (["good", "wrong", "good"], 2, ("ok", 0), True),  # each wrong answer is repeated once
+        (["good", "wrong"], 2, ("out", INTERVAL_SECONDS), False),
+        (["wrong"], 1, ("out", None), False),
+        (["good", "unreachable"], 11, ("ok", 10 * INTERVAL_SECONDS), True),
+    ],
+    ids=["good", "one wrong", "two wrong", "always wrong", "unreachable"],
+)
+def test_two_wrong_answers_take_a_replica_out_of_service_and_delete_it(
+    answers: list[Verdict], rounds: int, status: tuple[str, float | None], serves: bool
+) -> None:
+    world = World(a=["good"], b=answers)
+    for _ in range(rounds):
         world.round()
-    assert world.verdicts() == {"a": ("ok", 10 * INTERVAL_SECONDS)}
-    assert world.cluster.labels == {"a": "yes"}
+    assert world.statuses() == {"a": ("ok", 0), "b": status}
+    assert world.cluster.labels == ({"a": "yes", "b": "yes"} if serves else {"a": "yes"})
+    assert world.cluster.deleted == ([] if serves else ["b"])
 
 
-def test_a_replica_that_was_never_right_has_no_last_right_answer() -> None:
-    world = World(a=["wrong"])
-    world.round()
-    assert world.verdicts() == {"a": ("out", None)}
-
-
-def test_deletions_are_limited_but_every_replica_that_drifts_leaves_the_service() -> None:
+def test_deletions_are_limited_and_every_wrong_replica_leaves_the_service() -> None:
     world = World(a=["wrong"], b=["wrong"], c=["wrong"], d=["wrong"])
     world.round()
     assert world.cluster.deleted == ["a"]
@@ -188,39 +168,39 @@ def test_deletions_are_limited_but_every_replica_that_drifts_leaves_the_service(
     assert world.cluster.deleted == ["a", "b", "c", "d"]
 
 
-def test_a_replica_returns_after_three_right_answers_and_a_quarter_of_an_hour() -> None:
+def test_a_replica_returns_after_three_right_answers_and_the_minimum_time() -> None:
     world = World(a=["wrong"], b=["good", "wrong", "wrong", "good"])
     world.round()
     world.round()
-    assert world.verdicts()["b"] == ("out", INTERVAL_SECONDS)
+    assert world.statuses()["b"] == ("out", INTERVAL_SECONDS)
     assert world.cluster.labels == {"b": "no"}
     world.round(after=OUT_SECONDS)
     world.round()
     # Until it is in service, the age of its last right answer in service grows.
-    assert world.verdicts()["b"] == ("out", OUT_SECONDS + 2 * INTERVAL_SECONDS)
+    assert world.statuses()["b"] == ("out", OUT_SECONDS + 2 * INTERVAL_SECONDS)
     world.round()
-    assert world.verdicts()["b"] == ("ok", 0)
+    assert world.statuses()["b"] == ("ok", 0)
     assert world.cluster.labels == {"b": "yes"}
 
 
-def test_a_replica_that_recovers_at_once_is_still_out_at_the_next_sweep() -> None:
+def test_a_replica_that_recovers_at_once_stays_out_for_the_minimum_time() -> None:
     world = World(a=["wrong"], b=["wrong", "wrong", "good"])
     world.round()
     for _ in range(int(OUT_SECONDS / INTERVAL_SECONDS) - 1):
         world.round()
-    assert world.verdicts()["b"] == ("out", None)
+    assert world.statuses()["b"] == ("out", None)
     world.round()
-    assert world.verdicts()["b"] == ("ok", 0)
+    assert world.statuses()["b"] == ("ok", 0)
 
 
-def test_a_replica_that_is_gone_is_listed_for_a_day_if_it_was_out() -> None:
+def test_a_deleted_replica_is_listed_for_a_day() -> None:
     world = World(a=["wrong"], b=["good"])
     world.round()
     del world.cluster.labels["b"]
     world.round()
-    assert world.verdicts() == {"a": ("out", None)}
+    assert world.statuses() == {"a": ("out", None)}
     world.round(after=DAY_SECONDS)
-    assert world.verdicts() == {}
+    assert world.statuses() == {}
 
 
 @pytest.mark.parametrize("broken", ["write_state", "label", "delete"])
@@ -237,34 +217,31 @@ def test_a_restart_completes_an_interrupted_round(broken: str) -> None:
 
     assert world.cluster.deleted == ["a"]
     assert world.cluster.labels == {"b": "yes"}
-    assert world.verdicts() == {"a": ("out", 2 * INTERVAL_SECONDS), "b": ("ok", 0)}
+    assert world.statuses() == {"a": ("out", 2 * INTERVAL_SECONDS), "b": ("ok", 0)}
 
 
-def test_a_pod_that_is_not_ready_or_is_terminating_is_not_tested() -> None:
+def test_a_pod_that_is_starting_or_terminating_gets_no_canary() -> None:
     world = World(a=["good"], b=["wrong"], c=["wrong"])
     world.cluster.starting, world.cluster.leaving = {"b"}, {"c"}
     world.round()
-    assert world.verdicts() == {"a": ("ok", 0)}
+    assert world.statuses() == {"a": ("ok", 0)}
     assert world.cluster.deleted == []
-
-
-# ---------------------------------------------------------------- over HTTP
 
 
 @contextmanager
 def replying(status: int, body: object) -> Iterator[tuple[ModelClient, list[tuple[str, str, Any]]]]:
     """A replica with a fixed answer, and the requests that it got."""
-    asked: list[tuple[str, str, Any]] = []
+    requests: list[tuple[str, str, Any]] = []
 
     class Server(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked.append((self.path, self.headers["Authorization"], sent))
-            said = body if isinstance(body, bytes) else json.dumps(body).encode()
+            requests.append((self.path, self.headers["Authorization"], sent))
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(said)))
+            self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(said)
+            self.wfile.write(data)
 
         def log_message(self, *_: object) -> None:
             """Do not log."""
@@ -272,7 +249,7 @@ def replying(status: int, body: object) -> Iterator[tuple[ModelClient, list[tupl
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield ModelClient(port=server.server_port, name="llama", key=KEY), asked
+            yield ModelClient(port=server.server_port, name="llama", key=KEY), requests
         finally:
             server.shutdown()
 
@@ -295,10 +272,12 @@ def completion(text: str | None, reason: str = "stop") -> dict[str, Any]:
         (401, {"error": "key"}, "unreachable"),
     ],
 )
-def test_only_an_answer_can_be_good_or_wrong(status: int, body: object, verdict: Verdict) -> None:
-    with replying(status, body) as (model, asked):
+def test_the_verdict_depends_on_the_code_in_the_response(
+    status: int, body: object, verdict: Verdict
+) -> None:
+    with replying(status, body) as (model, requests):
         assert model.ask("127.0.0.1") == verdict
-    assert asked == [("/v1/chat/completions", f"Bearer {KEY}", canary_prompt("llama"))]
+    assert requests == [("/v1/chat/completions", f"Bearer {KEY}", canary_prompt("llama"))]
 
 
 def test_a_closed_port_is_unreachable() -> None:
@@ -325,22 +304,22 @@ def served() -> Iterator[tuple[World, httpx.Client]]:
         server.server_close()
 
 
-async def told(endpoint: Endpoint) -> list[tuple[str, str, float | None]]:
-    """The verdicts as the application reads them."""
+async def fetched(endpoint: Endpoint) -> list[tuple[str, str, float | None]]:
+    """The statuses as the application reads them."""
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {KEY}"}) as client:
         verdicts = await fetch_replica_statuses(client, endpoint)
     assert verdicts is not None
     return [(row.name, row.state, row.good_seconds_ago) for row in verdicts.replicas]
 
 
-def test_verdicts_need_the_key_and_a_first_round(served: tuple[World, httpx.Client]) -> None:
+def test_the_monitor_serves_statuses_and_metrics_after_the_first_round(
+    served: tuple[World, httpx.Client],
+) -> None:
     world, client = served
     key = {"Authorization": f"Bearer {KEY}"}
     assert client.get("/replicas").status_code == 401
-    assert (
-        client.get("/replicas", headers=[(b"Authorization", "Bearer é".encode())]).status_code
-        == 401
-    )
+    invalid = [(b"Authorization", "Bearer é".encode())]
+    assert client.get("/replicas", headers=invalid).status_code == 401
     assert client.get("/replicas", headers=key).status_code == 503
     assert client.get("/healthz").status_code == 503
     assert client.get("/anything").status_code == 404
@@ -365,7 +344,7 @@ def test_verdicts_need_the_key_and_a_first_round(served: tuple[World, httpx.Clie
         context_tokens=8192,
         replicas_url=f"{client.base_url}/replicas",
     )
-    assert asyncio.run(told(endpoint)) == [("a", "ok", 0.0), ("b", "out", None)]
+    assert asyncio.run(fetched(endpoint)) == [("a", "ok", 0.0), ("b", "out", None)]
     assert client.get("/metrics").text.splitlines() == [
         "# TYPE seamless_replica_canaries_total counter",
         'seamless_replica_canaries_total{verdict="good"} 1',

@@ -1,4 +1,4 @@
-"""Autoscaling: its metrics, how fast the number of replicas changes, and scaling from zero."""
+"""Autoscaling: its metrics, its speed, and scaling from zero."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,10 +15,10 @@ from components.kubernetes.serving.model_server import PRIORITY, ModelServer
 from components.kubernetes.serving.model_spec import ModelSpec
 from components.kubernetes.serving.weights import Weights
 from policies.resource import SECRET, Resource
-from tests.support.accounts.kubernetes import SMALL, WIDE, described, manifest, objects
+from tests.support.accounts.kubernetes import SMALL, WIDE, described, manifest, objects, one
 
 QUEUE = QueueMetrics(url="https://app.example/metrics", token="t0ken")
-ASLEEP = replace(SMALL, minimum=0, maximum=3)
+FROM_ZERO = replace(SMALL, minimum=0, maximum=3)
 
 
 def planned(spec: ModelSpec, queue: QueueMetrics | None = QUEUE) -> list[Resource]:
@@ -55,12 +55,10 @@ def planned(spec: ModelSpec, queue: QueueMetrics | None = QUEUE) -> list[Resourc
 
 
 def scaled(spec: ModelSpec) -> dict[str, Any]:
-    (found,) = [r for r in planned(spec) if r.inputs.get("kind") == "ScaledObject"]
-    scaled_object: dict[str, Any] = found.inputs["spec"]
-    return scaled_object
+    return dict(one(planned(spec), "ScaledObject")["spec"])
 
 
-def test_load_and_waiting_requests_are_divided_by_the_replicas_and_the_cache_is_not() -> None:
+def test_load_and_queue_are_averages_per_replica_and_the_cache_is_not() -> None:
     found = {
         t["name"]: (t["metricType"], t["metadata"]["threshold"]) for t in scaled(SMALL)["triggers"]
     }
@@ -71,15 +69,15 @@ def test_load_and_waiting_requests_are_divided_by_the_replicas_and_the_cache_is_
     }
 
 
-def test_every_metric_is_of_this_model_in_this_namespace() -> None:
+def test_every_query_selects_this_model_in_this_namespace() -> None:
     for trigger in scaled(SMALL)["triggers"]:
         query = trigger["metadata"]["query"]
         of = '{namespace="model-00000000",model_name="llama-3.1-8b"}'
         assert query.count(of) == query.count("vllm:") > 0
 
 
-def test_canaries_alone_keep_no_replica_running() -> None:
-    triggers = scaled(ASLEEP)["triggers"]
+def test_canaries_do_not_start_a_replica() -> None:
+    triggers = scaled(FROM_ZERO)["triggers"]
     assert {t["name"]: t["metadata"].get("activationThreshold") for t in triggers} == {
         "load": "1",
         "waiting": "0",
@@ -96,7 +94,7 @@ def test_canaries_alone_keep_no_replica_running() -> None:
     ],
     ids=["one node", "two nodes"],
 )
-def test_the_replicas_are_scaled_whatever_their_kind(
+def test_a_deployment_or_a_leader_worker_set_is_scaled(
     spec: ModelSpec, kind: tuple[str, str]
 ) -> None:
     target = scaled(spec)["scaleTargetRef"]
@@ -104,7 +102,7 @@ def test_the_replicas_are_scaled_whatever_their_kind(
     assert target["name"].startswith("server")
 
 
-def test_without_metrics_no_replica_is_stopped() -> None:
+def test_missing_metrics_stop_no_replica() -> None:
     spec = scaled(replace(SMALL, minimum=2, maximum=4))
     assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (2, 4)
     assert spec["fallback"] == {
@@ -115,31 +113,35 @@ def test_without_metrics_no_replica_is_stopped() -> None:
     assert {t["metadata"]["ignoreNullValues"] for t in spec["triggers"]} == {"false"}
 
 
-def test_at_zero_replicas_no_data_is_no_failure_but_the_fallback_still_runs_one() -> None:
-    spec = scaled(ASLEEP)
+def test_at_zero_replicas_missing_metrics_are_no_failure() -> None:
+    spec = scaled(FROM_ZERO)
     assert spec["minReplicaCount"] == 0
     assert spec["fallback"]["replicas"] == 1
     *by_load, _ = spec["triggers"]
     assert {t["metadata"]["ignoreNullValues"] for t in by_load} == {"true"}
 
 
-def test_the_application_s_queue_starts_the_first_replica() -> None:
-    *_, queue = scaled(ASLEEP)["triggers"]
+def test_the_queue_of_the_application_starts_the_first_replica() -> None:
+    *_, queue = scaled(FROM_ZERO)["triggers"]
     assert queue["type"] == "metrics-api"
     assert queue["metadata"]["url"] == "https://app.example/metrics"
     assert queue["metadata"]["valueLocation"] == "seamless_documents_unfinished"
-    objects_of_queue = {r.inputs["kind"]: r for r in planned(ASLEEP) if r.name == "scaling-queue"}
-    login = manifest(objects_of_queue["TriggerAuthentication"])
-    assert queue["authenticationRef"]["name"] == login["metadata"]["name"]
-    assert objects_of_queue["Secret"].inputs["stringData"] == SECRET
+    authentication = one(planned(FROM_ZERO), "TriggerAuthentication", "scaling-queue")
+    assert queue["authenticationRef"]["name"] == authentication["metadata"]["name"]
+    (secret,) = [
+        r.inputs
+        for r in planned(FROM_ZERO)
+        if r.name == "scaling-queue" and r.inputs["kind"] == "Secret"
+    ]
+    assert secret["stringData"] == SECRET
 
 
 def test_scaling_to_zero_without_a_queue_is_refused() -> None:
     with pytest.raises(Exception, match="pulumi config set gpu_minimum 1"):
-        planned(ASLEEP, queue=None)
+        planned(FROM_ZERO, queue=None)
 
 
-def test_replicas_start_fast_and_stop_slowly() -> None:
+def test_replicas_start_faster_than_they_stop() -> None:
     behavior = scaled(SMALL)["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     (up,), (down,) = behavior["scaleUp"]["policies"], behavior["scaleDown"]["policies"]
     assert up["value"] / up["periodSeconds"] > 5 * down["value"] / down["periodSeconds"]
@@ -147,7 +149,7 @@ def test_replicas_start_fast_and_stop_slowly() -> None:
     assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 900
 
 
-def test_headroom_requests_what_a_replica_needs_at_a_lower_priority() -> None:
+def test_headroom_requests_the_resources_of_a_replica_at_a_lower_priority() -> None:
     found = {(r.inputs.get("kind"), r.name): r.inputs for r in planned(WIDE)}
     room = found["Deployment", "room"]["spec"]
     (placeholder,) = room["template"]["spec"]["containers"]
@@ -158,9 +160,9 @@ def test_headroom_requests_what_a_replica_needs_at_a_lower_priority() -> None:
     assert priority["preemptionPolicy"] == "Never"
 
 
-def test_every_object_of_kubernetes_own_is_valid() -> None:
-    bodies = [manifest(r) for r in planned(ASLEEP) if not r.type.startswith("pulumi:")]
-    own = [body for body in bodies if "keda" not in body["apiVersion"]]
-    assert {"Secret", "Deployment", "PriorityClass"} <= {body["kind"] for body in own}
-    for body in own:
+def test_built_in_objects_match_the_schema_of_kubernetes() -> None:
+    bodies = [manifest(r) for r in planned(FROM_ZERO) if not r.type.startswith("pulumi:")]
+    built_in = [body for body in bodies if "keda" not in body["apiVersion"]]
+    assert {"Secret", "Deployment", "PriorityClass"} <= {body["kind"] for body in built_in}
+    for body in built_in:
         kubernetes_validate.validate(body, "1.36", strict=True)

@@ -1,6 +1,6 @@
-"""GPU sharing: which modes each GPU of a platform has, and the errors for those that it has not.
+"""The modes of GPU sharing of each GPU and platform, and the errors for all other modes.
 
-The matrix is every platform, every GPU that it rents, and every value; its counts are printed.
+The matrix has every platform, every GPU of it, and every value; its counts are printed.
 """
 
 import json
@@ -35,20 +35,19 @@ VALUES = (
 )
 
 
-def rented() -> Iterator[tuple[GpuPlatform, Gpu]]:
+def gpus() -> Iterator[tuple[GpuPlatform, Gpu]]:
     for platform, name in sorted({(row.platform, row.gpu) for row in MACHINES.values()}):
         yield PLATFORMS[platform], gpu(name)
 
 
-def answer(platform: GpuPlatform, row: Gpu, value: str, nodes: int = 1) -> Sharing | str:
+def result_of(platform: GpuPlatform, row: Gpu, value: str, nodes: int = 1) -> Sharing | str:
     try:
         return shared(platform, row, value, minimum_nodes=nodes)
     except SharingError as error:
         return str(error)
 
 
-def expected(platform: GpuPlatform, row: Gpu, value: str) -> bool:
-    """The rules in one table."""
+def is_offered(platform: GpuPlatform, row: Gpu, value: str) -> bool:
     mode, _, detail = value.partition(":")
     return {
         "exclusive": True,
@@ -60,68 +59,72 @@ def expected(platform: GpuPlatform, row: Gpu, value: str) -> bool:
     }[mode]
 
 
-def test_the_whole_matrix_is_allowed_or_refused_with_a_remedy_that_works(
+def test_every_value_is_allowed_or_refused_with_a_remedy_that_works(
     say: Callable[[str], None],
 ) -> None:
     counts: Counter[tuple[str, str]] = Counter()
-    for platform, row in rented():
+    for platform, row in gpus():
         for value in VALUES:
-            given = answer(platform, row, value)
-            refused = isinstance(given, str)
-            assert refused is not expected(platform, row, value), (platform, row.name, value)
+            sharing = result_of(platform, row, value)
+            refused = isinstance(sharing, str)
+            assert refused is not is_offered(platform, row, value), (platform, row.name, value)
             counts[platform.product, "refused" if refused else "allowed"] += 1
-            if isinstance(given, str):
-                remedy = given.rpartition("pulumi config set gpu_sharing ")[2]
-                assert isinstance(answer(platform, row, remedy), Sharing), given
+            if isinstance(sharing, str):
+                remedy = sharing.rpartition("pulumi config set gpu_sharing ")[2]
+                assert isinstance(result_of(platform, row, remedy), Sharing), sharing
     say(f"GPU sharing: {dict(counts)}")
-    assert sum(counts.values()) == len(list(rented())) * len(VALUES)
+    assert sum(counts.values()) == len(list(gpus())) * len(VALUES)
 
 
-def test_shares_fit_beside_one_another_in_the_memory_of_their_gpu() -> None:
-    for platform, row in rented():
+def test_all_shares_of_a_gpu_fit_in_its_memory() -> None:
+    for platform, row in gpus():
         for value in VALUES:
-            given = answer(platform, row, value)
-            if isinstance(given, Sharing) and given.mode in ("mps", "time-slicing"):
-                assert 0 < given.shares * given.memory_utilization <= 0.9, value
-            elif isinstance(given, Sharing):
-                assert given.memory_utilization == 0.9, value
+            sharing = result_of(platform, row, value)
+            if isinstance(sharing, Sharing) and sharing.mode in ("mps", "time-slicing"):
+                assert 0 < sharing.shares * sharing.memory_utilization <= 0.9, value
+            elif isinstance(sharing, Sharing):
+                assert sharing.memory_utilization == 0.9, value
 
 
-def test_a_whole_gpu_is_the_default_and_several_make_one_server() -> None:
-    given = shared(DOKS, gpu("mi300x"), "exclusive", minimum_nodes=0)
-    assert given == Sharing(mode="exclusive", resource="amd.com/gpu", several=True)
-    ours = shared(EKS, gpu("l4"), "exclusive", minimum_nodes=0)
-    assert ours.plugin is CHARTS["nvidia-device-plugin"]
-    assert ours.node_labels == {"nvidia.com/gpu.present": "true"}
+def test_an_exclusive_gpu_has_the_resource_of_its_vendor() -> None:
+    sharing = shared(DOKS, gpu("mi300x"), "exclusive", minimum_nodes=0)
+    assert sharing == Sharing(mode="exclusive", resource="amd.com/gpu", several=True)
+    eks = shared(EKS, gpu("l4"), "exclusive", minimum_nodes=0)
+    assert eks.plugin is CHARTS["nvidia-device-plugin"]
+    assert eks.node_labels == {"nvidia.com/gpu.present": "true"}
 
 
-def test_a_slice_is_asked_for_by_its_profile_and_cut_by_the_operator() -> None:
-    given = shared(EKS, gpu("h100"), "mig:1g.10gb", minimum_nodes=0)
-    assert (given.resource, given.shares, given.several) == ("nvidia.com/mig-1g.10gb", 7, False)
-    assert given.node_labels == {"nvidia.com/mig.config": "all-1g.10gb"}
-    assert given.plugin is CHARTS["gpu-operator"]
-    assert given.values["driver"] == given.values["toolkit"] == {"enabled": False}
+def test_a_mig_slice_is_a_resource_of_the_gpu_operator() -> None:
+    sharing = shared(EKS, gpu("h100"), "mig:1g.10gb", minimum_nodes=0)
+    assert (sharing.resource, sharing.shares, sharing.several) == (
+        "nvidia.com/mig-1g.10gb",
+        7,
+        False,
+    )
+    assert sharing.node_labels == {"nvidia.com/mig.config": "all-1g.10gb"}
+    assert sharing.plugin is CHARTS["gpu-operator"]
+    assert sharing.values["driver"] == sharing.values["toolkit"] == {"enabled": False}
 
 
 @pytest.mark.parametrize(
     ("value", "key", "utilization"),
     [("mps:4", "mps", 0.22), ("time-slicing:2", "timeSlicing", 0.45)],
 )
-def test_shares_have_a_name_of_their_own(value: str, key: str, utilization: float) -> None:
-    given = shared(EKS, gpu("l40s"), value, minimum_nodes=0)
-    assert given.resource == "nvidia.com/gpu.shared"
-    assert given.memory_utilization == utilization
-    plugin = json.loads(given.values["config"]["map"]["shared"])
+def test_shares_have_a_separate_resource_name(value: str, key: str, utilization: float) -> None:
+    sharing = shared(EKS, gpu("l40s"), value, minimum_nodes=0)
+    assert sharing.resource == "nvidia.com/gpu.shared"
+    assert sharing.memory_utilization == utilization
+    plugin = json.loads(sharing.values["config"]["map"]["shared"])
     assert plugin["sharing"][key]["renameByDefault"] is True
     assert plugin["sharing"][key]["resources"] == [
-        {"name": "nvidia.com/gpu", "replicas": given.shares}
+        {"name": "nvidia.com/gpu", "replicas": sharing.shares}
     ]
 
 
-def test_half_an_amd_gpu_is_a_matter_of_the_pool() -> None:
-    given = shared(DOKS, gpu("mi300x"), "amd-partition:DPX_NPS2", minimum_nodes=0)
-    assert given.partition == "AMD_PARTITION_MODE_DPX_NPS2"
-    assert (given.resource, given.shares) == ("amd.com/gpu", 2)
+def test_half_of_an_amd_gpu_is_a_partition_mode_of_the_pool() -> None:
+    sharing = shared(DOKS, gpu("mi300x"), "amd-partition:DPX_NPS2", minimum_nodes=0)
+    assert sharing.partition == "AMD_PARTITION_MODE_DPX_NPS2"
+    assert (sharing.resource, sharing.shares) == ("amd.com/gpu", 2)
 
 
 @pytest.mark.parametrize(
@@ -132,82 +135,62 @@ def test_half_an_amd_gpu_is_a_matter_of_the_pool() -> None:
         (DOKS, "mi300x", "gpu.amd.com"),
     ],
 )
-def test_devices_are_claimed_only_from_a_pool_that_keeps_a_node(
+def test_devices_are_claimed_only_from_a_pool_with_a_node(
     platform: GpuPlatform, name: str, device_class: str
 ) -> None:
-    given = shared(platform, gpu(name), "dra", minimum_nodes=1)
-    assert (given.resource, given.device_class) == ("", device_class)
+    sharing = shared(platform, gpu(name), "dra", minimum_nodes=1)
+    assert (sharing.resource, sharing.device_class) == ("", device_class)
     with pytest.raises(SharingError, match="the pool may have no node"):
         shared(platform, gpu(name), "dra", minimum_nodes=0)
 
 
-def test_a_driver_for_claims_is_installed_only_where_the_platform_brings_none() -> None:
-    ours = shared(EKS, gpu("l4"), "dra", minimum_nodes=1)
-    assert ours.plugin is CHARTS["dra-driver-nvidia-gpu"]
-    assert ours.values["gpuResourcesEnabledOverride"] is True
-    assert ours.node_labels == {"nvidia.com/gpu.present": "true"}
-    theirs = shared(DOKS, gpu("h100"), "dra", minimum_nodes=1)
-    assert (theirs.plugin, theirs.values, theirs.node_labels) == (None, {}, {})
+def test_the_dra_driver_is_installed_only_if_the_platform_has_none() -> None:
+    eks = shared(EKS, gpu("l4"), "dra", minimum_nodes=1)
+    assert eks.plugin is CHARTS["dra-driver-nvidia-gpu"]
+    assert eks.values["gpuResourcesEnabledOverride"] is True
+    assert eks.node_labels == {"nvidia.com/gpu.present": "true"}
+    doks = shared(DOKS, gpu("h100"), "dra", minimum_nodes=1)
+    assert (doks.plugin, doks.values, doks.node_labels) == (None, {}, {})
+
+
+MIG_PROFILES = "1g.10gb, 1g.20gb, 2g.20gb, 3g.40gb, 4g.40gb, 7g.80gb"
+MODES = "exclusive, mig, mps, time-slicing, dra, amd-partition"
 
 
 @pytest.mark.parametrize(
-    ("platform", "name", "value", "message"),
+    ("platform", "name", "value", "reason", "remedy"),
     [
-        (
-            EKS,
-            "l4",
-            "mig:1g.10gb",
-            "gpu_sharing is 'mig:1g.10gb', but L4 has no MIG slices."
-            " Choose another: pulumi config set gpu_sharing mps:2",
-        ),
+        (EKS, "l4", "mig:1g.10gb", "L4 has no MIG slices", "mps:2"),
         (
             EKS,
             "h100",
             "mig:1g.5gb",
-            "gpu_sharing is 'mig:1g.5gb', but the profiles of H100 SXM5 are 1g.10gb, 1g.20gb,"
-            " 2g.20gb, 3g.40gb, 4g.40gb, 7g.80gb."
-            " Choose another: pulumi config set gpu_sharing mig:1g.10gb",
+            f"the profiles of H100 SXM5 are {MIG_PROFILES}",
+            "mig:1g.10gb",
         ),
         (
             DOKS,
             "h100",
             "mps:2",
-            "gpu_sharing is 'mps:2', but DOKS manages the device plugin, which cannot be"
-            " configured. Choose another: pulumi config set gpu_sharing exclusive",
+            "DOKS manages the device plugin, which cannot be configured",
+            "exclusive",
         ),
         (
             DOKS,
             "mi300x",
             "time-slicing:2",
-            "gpu_sharing is 'time-slicing:2', but Instinct MI300X is not an NVIDIA GPU, which"
-            " time-slicing needs. Choose another: pulumi config set gpu_sharing"
-            " amd-partition:DPX_NPS2",
+            "Instinct MI300X is not an NVIDIA GPU, which time-slicing needs",
+            "amd-partition:DPX_NPS2",
         ),
-        (
-            EKS,
-            "l4",
-            "mps:1",
-            "gpu_sharing is 'mps:1', but the number of shares must be 2 to 48."
-            " Choose another: pulumi config set gpu_sharing mps:2",
-        ),
-        (
-            EKS,
-            "l4",
-            "half",
-            "gpu_sharing is 'half', but it must begin with one of exclusive, mig, mps,"
-            " time-slicing, dra, amd-partition."
-            " Choose another: pulumi config set gpu_sharing exclusive",
-        ),
-        (
-            EKS,
-            "l4",
-            "exclusive:2",
-            "gpu_sharing is 'exclusive:2', but this mode takes no parameter."
-            " Choose another: pulumi config set gpu_sharing exclusive",
-        ),
+        (EKS, "l4", "mps:1", "the number of shares must be 2 to 48", "mps:2"),
+        (EKS, "l4", "half", f"it must begin with one of {MODES}", "exclusive"),
+        (EKS, "l4", "exclusive:2", "this mode takes no parameter", "exclusive"),
     ],
 )
-def test_a_refusal_says_why_and_what_to_type(
-    platform: GpuPlatform, name: str, value: str, message: str
+def test_the_error_has_the_value_the_reason_and_a_remedy(
+    platform: GpuPlatform, name: str, value: str, reason: str, remedy: str
 ) -> None:
-    assert answer(platform, gpu(name), value) == message
+    assert result_of(platform, gpu(name), value) == (
+        f"gpu_sharing is {value!r}, but {reason}. "
+        f"Choose another: pulumi config set gpu_sharing {remedy}"
+    )

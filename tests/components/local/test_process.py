@@ -29,12 +29,10 @@ def start(daemon: Daemon, program: str) -> int:
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Daemon:
-    """A daemon that is not running yet."""
     return Daemon(folder=tmp_path / "data", name="sleeper")
 
 
-def test_a_daemon_is_known_to_another_process_by_its_file(daemon: Daemon) -> None:
-    """The file is all that a later `up` has."""
+def test_another_process_finds_a_daemon_by_its_file(daemon: Daemon) -> None:
     pid = start(daemon, SLEEPER)
 
     assert Daemon(folder=daemon.folder, name="sleeper").pid() == pid
@@ -43,77 +41,63 @@ def test_a_daemon_is_known_to_another_process_by_its_file(daemon: Daemon) -> Non
     assert not psutil.pid_exists(pid)
 
 
-def test_a_process_id_that_was_given_to_another_process_is_not_taken_for_ours(
-    daemon: Daemon,
-) -> None:
-    """Process ids are reused."""
+def test_a_reused_process_id_is_not_the_daemons(daemon: Daemon) -> None:
     start(daemon, SLEEPER)
     daemon.stop()
-    stranger = {"pid": os.getpid(), "started": psutil.Process().create_time() - 100}
-    (daemon.folder / "run" / "sleeper.json").write_text(json.dumps(stranger))
+    other = {"pid": os.getpid(), "started": psutil.Process().create_time() - 100}
+    (daemon.folder / "run" / "sleeper.json").write_text(json.dumps(other))
 
     assert daemon.pid() is None
     daemon.stop()
 
 
-def test_a_program_that_ends_at_once_is_refused_with_the_end_of_its_log(daemon: Daemon) -> None:
-    """The message has what a person needs to know."""
+def test_the_error_for_a_program_that_ends_at_once_has_the_end_of_its_log(daemon: Daemon) -> None:
     with pytest.raises(DaemonError, match=r"sleeper ended with status 3(.|\n)*no such thing"):
         start(daemon, "import sys; print('no such thing'); sys.exit(3)")
 
     assert daemon.pid() is None
 
 
-def test_stop_takes_the_children_too_and_a_program_that_does_not_listen(
+def test_stop_kills_a_program_that_ignores_sigterm_and_its_children(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SIGTERM first, then SIGKILL."""
     monkeypatch.setattr("components.local.process.STOP_SECONDS", 0.5)
     pid = start(
         daemon,
         "import signal, subprocess, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n{SLEEPER}",
     )
-    family = [pid, *(child.pid for child in psutil.Process(pid).children())]
-    assert len(family) == 2
+    processes = [pid, *(child.pid for child in psutil.Process(pid).children())]
+    assert len(processes) == 2
 
     daemon.stop()
 
-    assert [p for p in family if runs(p)] == []
+    assert [p for p in processes if runs(p)] == []
 
 
 def test_a_killed_daemon_is_not_running_even_as_a_zombie(daemon: Daemon) -> None:
-    """Nobody may have waited for it yet."""
     pid = start(daemon, SLEEPER)
     os.kill(pid, signal.SIGKILL)
 
     until(lambda: True if daemon.pid() is None else None)
 
 
-def test_remove_leaves_nothing(daemon: Daemon) -> None:
-    """Neither its files nor an empty folder."""
+@pytest.mark.parametrize("other", [True, False])
+def test_remove_deletes_the_files_of_a_daemon_and_keeps_others(daemon: Daemon, other: bool) -> None:
     start(daemon, SLEEPER)
-    (daemon.folder / "ready").unlink()
+    if not other:
+        (daemon.folder / "ready").unlink()
 
     daemon.remove()
 
-    assert not daemon.folder.exists()
+    assert daemon.folder.exists() is other
+    assert list(daemon.folder.rglob("*")) == [daemon.folder / "ready"] * other
 
 
-def test_remove_keeps_what_is_not_its_own(daemon: Daemon) -> None:
-    """A file of somebody else stays, with its folder."""
-    start(daemon, SLEEPER)
-
-    daemon.remove()
-
-    assert [path.name for path in daemon.folder.iterdir()] == ["ready"]
-
-
-def test_nothing_of_the_callers_environment_reaches_a_daemon(
+def test_a_daemon_gets_no_cloud_keys_of_the_callers_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Above all no cloud keys."""
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do not tell")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "key-of-a-test")
 
     environment = plain_environment({"A": "b"})
 
@@ -122,8 +106,7 @@ def test_nothing_of_the_callers_environment_reaches_a_daemon(
     assert "AWS_SECRET_ACCESS_KEY" not in environment
 
 
-def test_a_wanted_port_that_is_taken_is_refused_with_the_line_that_mends_it() -> None:
-    """Another one would break what people have bookmarked."""
+def test_a_used_port_is_refused_with_the_command_that_changes_it() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -136,7 +119,7 @@ def test_a_wanted_port_that_is_taken_is_refused_with_the_line_that_mends_it() ->
 
 
 def test_a_daemon_survives_the_process_that_started_it(daemon: Daemon) -> None:
-    """As it must survive the engine's plugin process."""
+    """The engine's plugin process ends after each command."""
     daemon.folder.mkdir()
     starter = (
         "import sys; from pathlib import Path; from components.local.process import *\n"

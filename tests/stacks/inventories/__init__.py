@@ -20,7 +20,6 @@ FOLDER = Path(__file__).parent
 
 
 def path(stack: str, mode: str) -> Path:
-    """The file of an inventory."""
     return FOLDER / f"{stack}-{mode}.yaml"
 
 
@@ -32,7 +31,6 @@ def load(stack: str, mode: str) -> dict[str, Any]:
 
 
 def inventory(planned: Plan) -> dict[str, Any]:
-    """A plan in the form of an inventory."""
     shared = Counter(resource.name for resource in planned.resources)
     return {
         "counts": counts(planned),

@@ -1,7 +1,6 @@
-"""An AWS account on this machine: who calls, which regions are open, and what policies allow.
+"""A local AWS account with the calls of the preflight to the Query APIs of STS, EC2 and IAM.
 
-It speaks as much of the Query APIs of STS, EC2 and IAM as the preflight asks. moto has no
-SimulatePrincipalPolicy (5.2), which is why this is here.
+moto 5.2 has no SimulatePrincipalPolicy.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,17 +11,17 @@ from urllib.parse import parse_qs
 from tests.support.inference_servers import answering
 
 Decision = tuple[str, str]
-"""The decision in IAM's words, and a condition key that is missing, or nothing."""
+"""IAM's name of the decision, and the missing condition key, if there is one."""
 
 
 @dataclass(kw_only=True)
 class Account:
-    """What it answers; tests change it.
+    """The responses, which tests change, and what was called.
 
     Attributes:
         refuses: Error code by the API's action.
-        decides: By principal, action, resource and region.
-        asked: Every action with its principal, in order.
+        decides: The decision by action, resource and region.
+        principals: Principals of simulations.
     """
 
     arn: str = "arn:aws:iam::123456789012:user/deployer"

@@ -1,9 +1,9 @@
-"""DigitalOcean Functions on this machine: a server that enforces the documented API.
+"""A local server with the documented API of DigitalOcean Functions.
 
 Paths, required fields, statuses and the form of errors are those of digitalocean/openapi at 7c1300c
 (2026-08-07), `specification/resources/functions`; packages and actions are OpenWhisk's REST API at
 the namespace's host; limits are those of docs.digitalocean.com/products/functions/details/limits
-(17 January 2025). It can be told to fail, before or after it did what was asked.
+(17 January 2025). Tests make calls fail, before or after their effect.
 """
 
 import base64
@@ -28,8 +28,8 @@ MAX_CODE_BYTES = 48 * 1024 * 1024
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nof a test\n-----END CERTIFICATE-----\n"
 
 
-class Refusal(Exception):  # noqa: N818  # an answer of the API, no defect
-    """An answer that is no success."""
+class Refusal(Exception):  # noqa: N818  # a response of the API, no defect
+    """A response that is no success."""
 
     def __init__(self, status: int, id_: str, message: str) -> None:
         self.status = status
@@ -38,12 +38,12 @@ class Refusal(Exception):  # noqa: N818  # an answer of the API, no defect
 
 @dataclass(kw_only=True)
 class Fault:
-    """What goes wrong with the next calls of a kind.
+    """A failure of the next calls.
 
     Attributes:
         pattern: Of `METHOD /path`.
-        status: What is answered; 0 answers nothing and closes the connection.
-        after: True does what was asked first.
+        status: Of the response; 0 closes the connection without one.
+        after: True fails after the effect of the call.
         times: How often.
     """
 
@@ -56,7 +56,7 @@ class Fault:
 
 @dataclass(kw_only=True)
 class Namespace:
-    """A namespace with all that is in it."""
+    """A namespace and its contents."""
 
     info: Json
     packages: dict[str, Json] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Namespace:
 
 
 class Cloud:
-    """One account."""
+    """An account."""
 
     def __init__(self) -> None:
         self.token = f"dop_v1_{secrets.token_hex(16)}"
@@ -85,11 +85,11 @@ class Cloud:
         self._lock = threading.RLock()
 
     def fail(self, pattern: str, status: int, **more: Any) -> None:
-        """Have the next call that matches fail."""
+        """Make the next call that matches fail."""
         self.faults.append(Fault(pattern=pattern, status=status, **more))
 
     def fault(self, call: str) -> Fault | None:
-        """The fault that this call meets, used up."""
+        """The fault of this call, which is used up."""
         for fault in self.faults:
             if fault.times and re.fullmatch(fault.pattern, call):
                 fault.times -= 1
@@ -97,11 +97,7 @@ class Cloud:
         return None
 
     def answer(self, method: str, target: str, authorization: str, body: Json) -> tuple[int, Json]:
-        """What the API answers.
-
-        Raises:
-            Refusal: for all that is no success.
-        """
+        """The response of the API; `Refusal` if it is no success."""
         url = urlsplit(target)
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         parts = [unquote(part) for part in url.path.strip("/").split("/")]
@@ -117,8 +113,6 @@ class Cloud:
                     self._of_key(authorization), method, parts[4], parts[5:], query, body
                 )
         raise Refusal(404, "not_found", "The resource you were accessing could not be found.")
-
-    # ------------------------------------------------------------ the public API
 
     def _page(self, path: str, query: dict[str, str]) -> Json:
         """A page of a list, with the URL of the next one; 20 rows unless more are requested."""
@@ -237,10 +231,8 @@ class Cloud:
         namespace.keys[str(key["id"])] = key
         return key
 
-    # ------------------------------------------------------------ OpenWhisk
-
     def _of_key(self, authorization: str) -> Namespace:
-        """The namespace whose key, or one of whose access keys, is presented."""
+        """The namespace of a key."""
         scheme, _, encoded = authorization.partition(" ")
         given = base64.b64decode(encoded).decode() if scheme == "Basic" else ""
         for namespace in self.namespaces.values():
@@ -279,7 +271,7 @@ class Cloud:
 
 
 def _action(namespace: Namespace, name: str, body: Json) -> Json:
-    """Check an action, and add what the platform adds to one."""
+    """Check an action, and add the platform's values."""
     package, slash, _ = name.partition("/")
     if slash and package not in namespace.packages:
         raise Refusal(404, "not_found", "The requested resource does not exist.")
@@ -288,11 +280,7 @@ def _action(namespace: Namespace, name: str, body: Json) -> Json:
     if len(base64.b64decode(body["exec"]["code"], validate=True)) > MAX_CODE_BYTES:
         raise Refusal(413, "too_large", "exec was too large")
     limits = body["limits"]
-    ranges: dict[str, tuple[int, int]] = {
-        "timeout": (100, 900_000),
-        "memory": (128, 1024),
-        "logs": (0, 256),
-    }
+    ranges = {"timeout": (100, 900_000), "memory": (128, 1024), "logs": (0, 256)}
     for limit, (low, high) in ranges.items():
         if not low <= limits[limit] <= high:
             raise Refusal(400, "bad_request", f"limits.{limit} is outside {low} to {high}")
@@ -327,7 +315,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _fail(self, fault: Fault) -> None:
         if fault.status:
-            body = {"id": "failed", "message": "as it was told to"}
+            body = {"id": "failed", "message": "as the test requires"}
             self._send(fault.status, body, fault.headers)
         else:
             self.close_connection = True
@@ -341,12 +329,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Do not log."""
 
 
 @contextmanager
 def running(cloud: Cloud | None = None) -> Iterator[Cloud]:
-    """An account, without anything in it unless it is given, served on this machine."""
+    """An account on a local server; an empty one by default."""
     cloud = cloud or Cloud()
     handler: Callable[..., BaseHTTPRequestHandler] = type("Handler", (_Handler,), {"cloud": cloud})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -1,7 +1,7 @@
-"""An account at DigitalOcean on this machine, which lists what its simulated cloud holds.
+"""A local DigitalOcean account that lists the resources of a simulated cloud.
 
-Forms of the lists are those of digitalocean/openapi at 7c1300c (2026-08-07). A page has two items,
-so that a test fails when only the first page is read.
+The lists have the form of digitalocean/openapi at 7c1300c (2026-08-07). A page has two items, so
+that a test fails if only the first page is read.
 """
 
 import re
@@ -23,11 +23,11 @@ _LISTS = {
 
 
 class Account(Cloud):
-    """Functions, and lists of everything else.
+    """Functions, and lists of all other resources.
 
     Attributes:
-        world: What exists beside the Functions.
-        tags: Names of tags, which stay when what carried them is gone.
+        world: The other resources.
+        tags: Names of tags, which stay after the deletion of their resources.
         before: Called once before a call, by a pattern of `METHOD /path`.
     """
 
@@ -38,11 +38,7 @@ class Account(Cloud):
         self.before: dict[str, Callable[[], None]] = {}
 
     def answer(self, method: str, target: str, authorization: str, body: Json) -> tuple[int, Json]:
-        """What the API answers.
-
-        Raises:
-            Refusal: for all that is no success.
-        """
+        """The response of the API; `Refusal` if it is no success."""
         url = urlsplit(target)
         for pattern in list(self.before):
             if re.fullmatch(pattern, f"{method} {url.path}"):
@@ -66,7 +62,7 @@ class Account(Cloud):
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Change nothing at the Functions meanwhile."""
+        """Block calls to the Functions."""
         with self._lock:
             yield
 

@@ -1,4 +1,4 @@
-"""A simulated cluster, and the Kubernetes objects that a component creates in it."""
+"""A cluster without a cloud, and the Kubernetes objects of a component in it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,8 +27,7 @@ SMALL = ModelSpec(
 """One GPU is enough."""
 
 WIDE = replace(SMALL, model="llama-3.1-405b", weights_gib=760, gpus=8, nodes=2)
-"""Needs two nodes of eight."""
-
+"""Needs two nodes of eight GPUs."""
 
 OWN = GpuPlatform(product="a cluster", configurable_plugin=True, partitions=False)
 WHOLE = shared(OWN, gpu("h100"), "exclusive", minimum_nodes=1)
@@ -89,6 +88,12 @@ def manifest(resource: Resource) -> dict[str, Any]:
         )
         body["stringData"] = dict.fromkeys(keys, "hidden")
     return body
+
+
+def one(resources: list[Resource], kind: str, name: str = "") -> dict[str, Any]:
+    """The object of a kind, and of a name if there are several."""
+    (found,) = [r for r in resources if r.inputs.get("kind") == kind and name in ("", r.name)]
+    return manifest(found)
 
 
 def model(
