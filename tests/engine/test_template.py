@@ -41,7 +41,7 @@ def test_a_new_project_is_renamed_planned_deployed_and_destroyed(tmp_path: Path)
     copy = Clone(root=root, stack="local")
     try:
         assert "wrote pyproject.toml" in copy.run("rename", NEW)
-        assert copy.run("rename", NEW) == f"The project is called {NEW} already.\n"
+        assert copy.run("rename", NEW) == f"The project's name is already {NEW}.\n"
         assert "no violations" in copy.run("plan", "local", "--config", "environment=prod")
         assert copy.run("docs") == ""  # no generated part is stale
         copy.run("up", "local", "--yes")

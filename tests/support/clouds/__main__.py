@@ -1,4 +1,4 @@
-"""The plugin's program: `python -m tests.clouds aws`."""
+"""The plugin's program: `python -m tests.support.clouds aws`."""
 
 import sys
 from importlib import import_module

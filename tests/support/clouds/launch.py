@@ -26,7 +26,7 @@ def environment(folder: Path) -> dict[str, str]:
         launcher = programs / f"pulumi-resource-{cloud}"
         launcher.write_text(
             f"#!/bin/sh\nPYTHONPATH={shlex.quote(str(_PROJECT))} "
-            f'exec {shlex.quote(sys.executable)} -m tests.clouds {cloud} "$@"\n'
+            f'exec {shlex.quote(sys.executable)} -m tests.support.clouds {cloud} "$@"\n'
         )
         launcher.chmod(0o755)
     for client in CLIENTS:

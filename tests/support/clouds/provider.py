@@ -200,7 +200,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             abort(
                 context,
                 grpc.StatusCode.UNIMPLEMENTED,
-                f"{token} is not simulated: add a row to tests/clouds/{self._package}.py",
+                f"{token} is not simulated: add a row to tests/support/clouds/{self._package}.py",
             )
 
     def named(

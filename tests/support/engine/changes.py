@@ -255,7 +255,7 @@ A plan has no value of a secret, and does not know that a resource is replaced b
 """
 
 BY_A_MOVE = {"environment", "protect", "inference_mode"}
-"""Keys whose steps an `up` of test_clouds.py and test_ladder.py makes."""
+"""Keys whose steps an `up` of test_clouds.py and test_inference_modes.py makes."""
 
 ON_THE_PLAN = [
     key for key in CHANGES if key not in BY_A_MOVE | {k for keys in ON_THE_ENGINE for k in keys}
