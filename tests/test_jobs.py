@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.test_clouds import INFERENCE_KEY, MODELS, let_the_cluster_be
+from tests.engine.test_clouds import INFERENCE_KEY, MODELS, serve_cluster
 from tests.support import inference_servers, local
 from tests.support.accounts import digitalocean as functions_api
 from tests.support.clouds import launch
@@ -150,7 +150,7 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
         pytest.skip(f"deleted in this fork: {stack}")
     world = World(folder=tmp_path / "clouds", cloud=CLOUDS[stack])
     simulated = launch.environment(world.folder).items() - os.environ.items()
-    let_the_cluster_be(postgres, world)
+    serve_cluster(postgres, world)
     (tmp_path / "state").mkdir()
     with (
         functions_api.running() as api,

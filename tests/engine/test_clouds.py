@@ -208,7 +208,7 @@ def deployment(
             "DIGITALOCEAN_TOKEN": api.token,
             "PGSSLMODE": "disable",
         }
-        let_the_cluster_be(postgres, world)
+        serve_cluster(postgres, world)
         copy.configure("inference_api_key", INFERENCE_KEY, secret=True)
         settings = {"inference_url": inference, "inference_model": MODELS[0]}
         for key, value in settings.items():
@@ -216,7 +216,7 @@ def deployment(
         yield Deployment(story=story, clone=copy, world=world, api=api)
 
 
-def let_the_cluster_be(postgres: local.Server, world: World) -> None:
+def serve_cluster(postgres: local.Server, world: World) -> None:
     """Let the simulated cluster answer with a real PostgreSQL, for what is done inside of it."""
     postgres.postgres.create_database(
         port=postgres.port,

@@ -1,8 +1,8 @@
-"""The simulated DigitalOcean: a row for each resource type that the integrated stack may use.
+"""The simulated DigitalOcean: a row for each resource type of the integrated stack.
 
 Inputs, required ones and types of outputs come from the installed SDK. What replaces a resource is
-in catalog/replacement.yaml, with its source; the rows that have it here were read at the same
-place. Not simulated: a lower `version` also replaces a KubernetesCluster.
+in catalog/replacement.yaml, with its source. Not simulated: a lower `version`
+also replaces a KubernetesCluster.
 """
 
 from tests.support.clouds.kinds import Kind, looked_up
@@ -10,20 +10,8 @@ from tests.support.clouds.provider import Provider
 
 REGION = "tor1"
 _REGIONS = (
-    "nyc1",
-    "nyc2",
-    "nyc3",
-    "sfo2",
-    "sfo3",
-    "ams3",
-    "sgp1",
-    "lon1",
-    "fra1",
-    "tor1",
-    "blr1",
-    "syd1",
-    "atl1",
-    "ric1",
+    *("nyc1", "nyc2", "nyc3", "sfo2", "sfo3", "ams3", "sgp1", "lon1", "fra1", "tor1"),
+    *("blr1", "syd1", "atl1", "ric1"),
 )
 
 _ROWS: dict[str, Kind] = {
@@ -31,12 +19,6 @@ _ROWS: dict[str, Kind] = {
         id="{uuid}",
         outputs={"ownerUuid": "{uuid}", "ownerId": 1, "createdAt": "2026-11-22T00:00:00Z"},
         choices={"environment": ("Development", "Staging", "Production")},
-    ),
-    "digitalocean:index/projectResources:ProjectResources": Kind(
-        id="{project}",
-    ),
-    "digitalocean:index/tag:Tag": Kind(
-        id="{name}",
     ),
     "digitalocean:index/vpc:Vpc": Kind(
         id="{uuid}",
@@ -56,12 +38,6 @@ _ROWS: dict[str, Kind] = {
         choices={"region": _REGIONS, "acl": ("private", "public-read")},
     ),
     "digitalocean:index/spacesBucketCorsConfiguration:SpacesBucketCorsConfiguration": Kind(
-        id="{region},{bucket}",
-    ),
-    "digitalocean:index/spacesBucketPolicy:SpacesBucketPolicy": Kind(
-        id="{region},{bucket}",
-    ),
-    "digitalocean:index/spacesBucketLogging:SpacesBucketLogging": Kind(
         id="{region},{bucket}",
     ),
     "digitalocean:index/spacesKey:SpacesKey": Kind(
@@ -110,18 +86,6 @@ _ROWS: dict[str, Kind] = {
             "privateUri": "postgresql://{name}:password-of-{uuid}@pool.db.ondigitalocean.com:25061",
         },
         choices={"mode": ("transaction", "session", "statement")},
-    ),
-    "digitalocean:index/databaseFirewall:DatabaseFirewall": Kind(
-        id="{clusterId}-{hex}",
-    ),
-    "digitalocean:index/databasePostgresqlConfig:DatabasePostgresqlConfig": Kind(
-        id="{clusterId}/config",
-    ),
-    "digitalocean:index/databaseLogsinkRsyslog:DatabaseLogsinkRsyslog": Kind(
-        id="{clusterId},{hex}",
-    ),
-    "digitalocean:index/databaseLogsinkOpensearch:DatabaseLogsinkOpensearch": Kind(
-        id="{clusterId},{hex}",
     ),
     # Models
     "digitalocean:index/kubernetesCluster:KubernetesCluster": Kind(
