@@ -3,17 +3,14 @@
 No pod runs, and no admission controller checks an object.
 """
 
-import base64
-import re
 from collections.abc import Callable
 from typing import Any
 
 import pulumi
 import pytest
-from pulumi_kubernetes import Provider
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.batch.v1 import Job
-from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, PersistentVolumeClaim, Secret, Service
+from pulumi_kubernetes.core.v1 import ConfigMap, PersistentVolumeClaim, Service
 from pulumi_kubernetes.helm.v3 import Release
 
 from tests.support.clouds.small import Small
@@ -63,30 +60,6 @@ FIRST = {
 }
 
 
-def test_an_object_has_a_name_and_a_status_until_it_is_destroyed(small: Small) -> None:
-    """A generated name begins with the logical one; a second `up` changes nothing."""
-
-    def program() -> None:
-        web = deployment()
-        Namespace("models")
-        pulumi.export("name", web.metadata.name)
-        pulumi.export("status", web.status)
-
-    outputs = small.up(program)
-    created = small.changes
-    small.up(program)
-
-    assert created == {"create": 3}
-    assert small.changes == {"same": 3}
-    assert re.fullmatch(r"web-[0-9a-f]{8}", outputs["name"])
-    assert outputs["status"]["readyReplicas"] == 2
-    there = {item["id"] for item in small.world("kubernetes").resources().values()}
-    assert f"default/{outputs['name']}" in there
-    assert small.outputs("web", "kubernetes")["metadata"]["namespace"] == "default"
-    small.destroy()
-    assert small.names("kubernetes") == set()
-
-
 def test_an_immutable_input_replaces_and_any_other_updates(small: Small) -> None:
     """A replacement with an explicit name does not collide with the old object."""
 
@@ -104,41 +77,6 @@ def test_an_immutable_input_replaces_and_any_other_updates(small: Small) -> None
     assert small.changes == {"replace": 5, "same": 1}
     assert small.outputs("map", "kubernetes")["metadata"]["name"] != before
     assert small.outputs("web", "kubernetes")["spec"]["selector"]["matchLabels"] == {"app": "new"}
-
-
-def test_a_secret_is_encrypted_in_the_state(small: Small) -> None:
-    word = "secret-word"
-    small.up(lambda: Secret("key", string_data={"token": word}) and None)
-
-    encoded = base64.b64encode(word.encode()).decode()
-    assert small.outputs("key", "kubernetes")["data"] == {"token": encoded}
-    state = [file for file in (small.folder / "state").rglob("*.json*") if file.is_file()]
-    assert state
-    texts = [file.read_text() for file in state]
-    assert [text for text in texts if word in text or encoded in text] == []
-
-
-def test_a_load_balancer_has_a_hostname_at_aws_and_an_address_elsewhere(small: Small) -> None:
-    """A cluster address stays when ports change."""
-
-    def program(port: int) -> Callable[[], None]:
-        def run() -> None:
-            opts = pulumi.ResourceOptions(provider=Provider("eks", kubeconfig=EKS))
-            spec = {"type": "LoadBalancer", "ports": [{"port": port}]}
-            pulumi.export("eks", Service("eks", spec=spec, opts=opts).status)
-            pulumi.export("other", Service("other", spec=spec).status)
-            pulumi.export("inside", Service("inside", spec={"ports": [{"port": port}]}).spec)
-
-        return run
-
-    first = small.up(program(80))
-    second = small.up(program(81))
-
-    (ingress,) = first["eks"]["loadBalancer"]["ingress"]
-    assert ingress["hostname"].endswith(".elb.us-east-1.amazonaws.com")
-    assert first["other"] == {"loadBalancer": {"ingress": [{"ip": "203.0.113.10"}]}}
-    assert first["inside"]["clusterIP"].startswith("10.96.")
-    assert second["inside"]["clusterIP"] == first["inside"]["clusterIP"]
 
 
 def test_a_chart_is_updated_by_its_version_and_replaced_by_its_name(small: Small) -> None:
