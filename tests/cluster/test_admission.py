@@ -62,10 +62,9 @@ def test_a_replica_runs_on_a_gpu_node_and_the_next_one_waits(api: Api) -> None:
         bound = [name for name in found if name]
         return bound if (len(found), len(bound)) == (2, count) else None
 
-    assert (
-        "Insufficient nvidia.com/gpu" in until(lambda: unscheduled(api, namespace), seconds=60)[0]
-    )
     assert until(lambda: nodes("model-server", 1), seconds=60) == ["gpu-1"]
+    (message,) = until(lambda: unscheduled(api, namespace), seconds=60)
+    assert "Insufficient nvidia.com/gpu" in message
     assert until(lambda: nodes("gateway", 2), seconds=60) == ["system-1", "system-1"]
 
 
