@@ -121,9 +121,7 @@ def test_an_unknown_name_is_an_error_that_lists_the_benchmarks() -> None:
     )
 
 
-def test_json_has_all_results_and_describes_the_machine(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_json_has_all_results_and_describes_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = {name: benchmarks.BENCHMARKS[name] for name in ("docx", "reduce")}
     tiny = {name: partial(measured, size=9, rounds=1) for name, measured in chosen.items()}
     monkeypatch.setattr(benchmarks, "BENCHMARKS", tiny)
@@ -196,9 +194,7 @@ def test_no_schedule_is_faster_than_the_bound(
 
 
 @pytest.mark.parametrize("concurrency", [1, 1000])
-def test_the_bound_is_reached_with_one_call_at_a_time_or_all_at_once(
-    concurrency: int,
-) -> None:
+def test_the_bound_is_reached_with_one_call_at_a_time_or_all_at_once(concurrency: int) -> None:
     outcome = reduce.streamed(178, concurrency, 1)
 
     assert outcome.seconds == pytest.approx(outcome.bound(concurrency))

@@ -6,12 +6,10 @@ No pod runs, and no admission controller checks an object.
 from collections.abc import Callable
 from typing import Any
 
-import pulumi
 import pytest
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.batch.v1 import Job
 from pulumi_kubernetes.core.v1 import ConfigMap, PersistentVolumeClaim, Service
-from pulumi_kubernetes.helm.v3 import Release
 
 from tests.support.clouds.small import Small
 
@@ -20,8 +18,6 @@ pytestmark = [
     # The SDK leaves tasks behind when the engine ends a program that runs in this process.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-EKS = "clusters: [{cluster: {server: https://1.gr7.us-east-1.eks.amazonaws.com}}]"
 
 
 def pods(app: str = "web", image: str = "web:1") -> dict[str, Any]:
@@ -77,35 +73,6 @@ def test_an_immutable_input_replaces_and_any_other_updates(small: Small) -> None
     assert small.changes == {"replace": 5, "same": 1}
     assert small.outputs("map", "kubernetes")["metadata"]["name"] != before
     assert small.outputs("web", "kubernetes")["spec"]["selector"]["matchLabels"] == {"app": "new"}
-
-
-def test_a_chart_is_updated_by_its_version_and_replaced_by_its_name(small: Small) -> None:
-
-    def program(version: str, name: str, replicas: int = 1) -> Callable[[], None]:
-        def run() -> None:
-            release = Release(
-                "keda",
-                chart="keda",
-                name=name,
-                namespace="keda",
-                create_namespace=True,
-                version=version,
-                values={"replicas": replicas},
-            )
-            pulumi.export("status", release.status)
-
-        return run
-
-    first = small.up(program("2.18.0", "keda"))
-    second = small.up(program("2.18.1", "keda", 2))
-    updated = small.changes
-    small.up(program("2.18.1", "scaler", 2))
-
-    assert first["status"]["status"] == "deployed"
-    assert first["status"]["version"] == "2.18.0"
-    assert (second["status"]["version"], second["status"]["revision"]) == ("2.18.1", 2)
-    assert updated == {"update": 1, "same": 1}
-    assert small.changes == {"replace": 1, "same": 1}
 
 
 @pytest.mark.parametrize(

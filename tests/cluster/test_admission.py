@@ -19,10 +19,7 @@ def node(api: Api, name: str, *, gpus: int = 0, pool: str = "gpu") -> None:
     """A node of KWOK, with the labels and taints of the clouds."""
     size = {"cpu": "16", "memory": "256Gi", "pods": "110", "ephemeral-storage": "500Gi"}
     size |= {GPU: str(gpus)} if gpus else {}
-    labels = {
-        "kubernetes.io/hostname": name,
-        "seamless.dev/pool": pool if gpus else "system",
-    }
+    labels = {"kubernetes.io/hostname": name, "seamless.dev/pool": pool if gpus else "system"}
     taints = [{"key": GPU, "value": "present", "effect": "NoSchedule"}] if gpus else []
     api.post(
         "/api/v1/nodes",

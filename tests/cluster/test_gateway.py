@@ -146,9 +146,7 @@ def test_a_path_that_vllm_serves_without_a_key_does_not_pass(gateway: Gateway, p
     assert len(gateway.seen) == before
 
 
-def test_a_body_that_is_too_large_does_not_pass(
-    gateway: Gateway,
-) -> None:
+def test_a_body_that_is_too_large_does_not_pass(gateway: Gateway) -> None:
     before = len(gateway.seen)
     answer = gateway.call("POST", "/v1/chat/completions", content=b"x" * 9_000_000)
     assert answer.status_code == 413

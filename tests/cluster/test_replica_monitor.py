@@ -214,10 +214,7 @@ def test_the_account_of_the_replica_monitor_has_no_other_rights(api: Api, tmp_pa
     space = f"https://127.0.0.1:{api.port}/api/v1/namespaces/{namespace}"
     account = f"/api/v1/namespaces/{namespace}/serviceaccounts/confined-replica-monitor-00000000"
     token = api.post(f"{account}/token", {"spec": {}})["status"]["token"]
-    headers = {
-        "Authorization": f"Bearer {token}",
-        "Content-Type": "application/merge-patch+json",
-    }
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/merge-patch+json"}
     with httpx.Client(verify=False, headers=headers) as client:  # noqa: S501
         own = f"{space}/configmaps/confined-replica-monitor-state-00000000"
         assert client.get(f"{space}/pods").status_code == 200

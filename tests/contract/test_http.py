@@ -92,12 +92,11 @@ def test_repeated_complete_calls_change_nothing(caller: Caller) -> None:
     assert caller.complete(id_) == done
 
 
-def test_a_complete_call_before_the_upload_is_a_conflict(caller: Caller) -> None:
+def test_complete_and_retry_of_an_announced_document_are_conflicts(caller: Caller) -> None:
     id_ = caller.announce("early.txt", 1)["document_id"]
 
-    answer = caller.http.post(f"api/documents/{id_}/complete")
-
-    error(answer, 409, Code.OBJECT_MISSING)
+    for action, code in (("complete", Code.OBJECT_MISSING), ("retry", Code.CONFLICT)):
+        error(caller.http.post(f"api/documents/{id_}/{action}"), 409, code)
     assert caller.document(id_)["status"] == "uploading"
 
 
@@ -140,19 +139,6 @@ def test_a_document_without_text_fails(caller: Caller) -> None:
 
     assert (failed["status"], failed["error"]["code"]) == ("failed", Code.NO_TEXT)
     assert failed["usage"] is None
-
-
-def test_only_a_failed_document_can_be_retried(caller: Caller) -> None:
-    id_ = caller.announce("early.txt", 1)["document_id"]
-
-    error(caller.http.post(f"api/documents/{id_}/retry"), 409, Code.CONFLICT)
-
-
-def test_an_invalid_size_is_an_error_before_the_upload(caller: Caller) -> None:
-    for size in (0, MAX_DOCUMENT_BYTES + 1):
-        answer = caller.http.post("api/uploads", json={"name": "a.txt", "size": size})
-
-        error(answer, 400, Code.BAD_REQUEST)
 
 
 def test_the_size_is_that_of_the_uploaded_file(caller: Caller) -> None:
@@ -210,13 +196,12 @@ def test_metrics_count_documents(caller: Caller) -> None:
     assert uploading() == before + 1
 
 
-def test_a_body_that_is_too_large_is_an_error(caller: Caller) -> None:
-    answer = caller.http.post("api/uploads", content=b" " * (MAX_BODY_BYTES + 1))
-
-    assert "65,536 bytes" in error(answer, 413, Code.TOO_LARGE)["message"]
-
-
 def test_every_error_has_the_same_form(caller: Caller) -> None:
+    too_large = caller.http.post("api/uploads", content=b" " * (MAX_BODY_BYTES + 1))
+    assert "65,536 bytes" in error(too_large, 413, Code.TOO_LARGE)["message"]
+    for size in (0, MAX_DOCUMENT_BYTES + 1):
+        answer = caller.http.post("api/uploads", json={"name": "a.txt", "size": size})
+        error(answer, 400, Code.BAD_REQUEST)
     for answer, status, code in [
         (caller.http.post("api/uploads", content=b"{"), 400, Code.BAD_REQUEST),
         (caller.http.get("api/documents", params={"cursor": "ü&=+"}), 400, Code.BAD_REQUEST),

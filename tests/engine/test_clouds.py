@@ -185,9 +185,7 @@ def typed_steps(printed: str) -> dict[str, set[tuple[str, str]]]:
 
 @pytest.fixture(scope="module", params=[SPLIT, INTEGRATED], ids=lambda story: story.stack)
 def deployment(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    postgres: local.Server,
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: local.Server
 ) -> Iterator[Deployment]:
     """A copy of the project and simulated clouds; nothing is deployed yet."""
     story, folder = request.param, tmp_path_factory.mktemp(request.param.stack)
@@ -254,9 +252,7 @@ def test_up_fails_before_any_creation_when_the_provider_lacks_the_model(
 
 
 @engine
-def test_the_next_up_completes_a_failed_one_without_orphans(
-    deployment: Deployment,
-) -> None:
+def test_the_next_up_completes_a_failed_one_without_orphans(deployment: Deployment) -> None:
     story = deployment.story
     deployment.world.fail(story.breaks, "create", "the cloud is tired")
 
@@ -397,9 +393,7 @@ def test_protect_false_removes_the_protection_and_changes_nothing_else(
 
 
 @engine
-def test_the_next_down_completes_a_failed_one(
-    deployment: Deployment,
-) -> None:
+def test_the_next_down_completes_a_failed_one(deployment: Deployment) -> None:
     story = deployment.story
     deployment.world.fail(story.stays, "delete", "the cloud is tired")
 

@@ -28,9 +28,7 @@ def _words(printed: str) -> str:
     return " ".join(printed.split())
 
 
-def test_an_unprotected_database_is_an_advice_in_dev_and_an_error_in_prod(
-    tmp_path: Path,
-) -> None:
+def test_an_unprotected_database_is_an_advice_in_dev_and_an_error_in_prod(tmp_path: Path) -> None:
     with clone(tmp_path, "local") as copy:
         _edit(copy, "components/local/database.py", "protect=protect)", "protect=False)")
 

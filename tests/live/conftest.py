@@ -1,7 +1,7 @@
 """Options of a live run; live tests are selected only by `-m live`."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from tests.support.live.accounts import ACCOUNTS
 class Options:
     """The options of a live run, as `pytest_addoption` describes them."""
 
-    variants: tuple[str, ...]
+    variants: list[str]
     budget: float
     hours: float
     accept_unknown: bool
@@ -27,17 +27,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a live run."""
     group = parser.getgroup("live", "deploy to real clouds (./seamless test live)")
     group.addoption(
-        "--variant",
-        action="append",
-        choices=sorted(ACCOUNTS),
-        help="deploy only this variant",
+        "--variant", action="append", choices=sorted(ACCOUNTS), help="deploy only this variant"
     )
     group.addoption(
         "--budget", type=float, default=6.0, metavar="USD", help="per variant (%(default)s)"
     )
     group.addoption("--hours", type=float, default=1.5, help="until it is destroyed (%(default)s)")
     group.addoption(
-        "--accept-unknown-prices", action="store_true", help="deploy although a price is unknown"
+        "--accept-unknown-prices",
+        dest="accept_unknown",
+        action="store_true",
+        help="deploy although a price is unknown",
     )
     group.addoption("--clean", action="store_true", help="only destroy the stacks of killed runs")
     group.addoption(
@@ -80,13 +80,4 @@ def asks_for_live(expression: str) -> bool:
 @pytest.fixture
 def options(pytestconfig: pytest.Config) -> Options:
     """The options of the command line."""
-    return Options(
-        variants=tuple(pytestconfig.getoption("--variant") or sorted(ACCOUNTS)),
-        budget=pytestconfig.getoption("--budget"),
-        hours=pytestconfig.getoption("--hours"),
-        accept_unknown=pytestconfig.getoption("--accept-unknown-prices"),
-        clean=pytestconfig.getoption("--clean"),
-        older=pytestconfig.getoption("--older"),
-        settle=pytestconfig.getoption("--settle"),
-        contract=pytestconfig.getoption("--contract"),
-    )
+    return Options(**{each.name: pytestconfig.getoption(each.name) for each in fields(Options)})

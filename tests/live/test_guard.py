@@ -32,6 +32,8 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 AWS = planned("pulumi:providers:aws", "x", region="us-east-1")
+NAT = planned("aws:ec2/natGateway:NatGateway", "x")
+KEY = planned("aws:kms/key:Key", "x")
 
 
 def run_pytest(*arguments: str) -> str:
@@ -106,14 +108,7 @@ def test_names_with_the_name_of_a_live_stack_are_within_the_limits(variant: str)
 
 def test_the_estimate_counts_hours_and_whole_months_and_names_the_rest() -> None:
     found = budget.estimate(
-        [
-            AWS,
-            planned("aws:ec2/natGateway:NatGateway", "x"),
-            planned("aws:kms/key:Key", "x"),
-            planned("aws:kms/key:Key", "x"),
-            planned("aws:sqs/queue:Queue", "x"),
-        ],
-        limit_hours=3,
+        [AWS, NAT, KEY, KEY, planned("aws:sqs/queue:Queue", "x")], limit_hours=3
     )
 
     assert found.usd == pytest.approx(0.045 * 4 + 2.00)
@@ -123,17 +118,12 @@ def test_the_estimate_counts_hours_and_whole_months_and_names_the_rest() -> None
     ]
 
 
-def test_every_node_of_a_database_is_counted() -> None:
-    cluster = "digitalocean:index/databaseCluster:DatabaseCluster"
-    one = budget.estimate(
-        [planned(cluster, "x", size="db-s-1vcpu-1gb", nodeCount=1)], limit_hours=0
-    )
-    two = budget.estimate(
-        [planned(cluster, "x", size="db-s-1vcpu-1gb", nodeCount=2)], limit_hours=0
-    )
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_every_node_of_a_database_is_counted(nodes: int) -> None:
+    type_ = "digitalocean:index/databaseCluster:DatabaseCluster"
+    cluster = planned(type_, "x", size="db-s-1vcpu-1gb", nodeCount=nodes)
 
-    assert one.usd == pytest.approx(15 / 730)
-    assert two.usd == pytest.approx(30 / 730)
+    assert budget.estimate([cluster], limit_hours=0).usd == pytest.approx(nodes * 15 / 730)
 
 
 @pytest.mark.parametrize(
@@ -154,33 +144,29 @@ def test_a_type_or_size_without_a_price_is_unknown(type_: str, inputs: dict[str,
 def test_a_price_of_one_region_is_not_used_for_another() -> None:
     elsewhere = planned("pulumi:providers:aws", "x", region="eu-central-1")
 
-    found = budget.estimate(
-        [elsewhere, planned("aws:ec2/natGateway:NatGateway", "x")], limit_hours=1
-    )
-
-    assert len(found.unknown) == 1
+    assert len(budget.estimate([elsewhere, NAT], limit_hours=1).unknown) == 1
 
 
 def test_a_run_above_its_budget_is_an_error_with_the_calculation() -> None:
-    found = budget.estimate([AWS, planned("aws:ec2/natGateway:NatGateway", "x")], limit_hours=99)
+    found = budget.estimate([AWS, NAT], limit_hours=99)
 
-    with pytest.raises(OverBudgetError) as refused:
+    with pytest.raises(OverBudgetError) as error:
         budget.refuse(found, budget=4.49, accept_unknown=True)
     budget.refuse(found, budget=4.51, accept_unknown=False)
 
-    assert "1 x $0.0450 per hour: aws:ec2/natGateway:NatGateway, gateway" in str(refused.value)
-    assert "at most $0.0450 per hour x 100 h + $0.00 of whole months = $4.50" in str(refused.value)
-    assert "The budget is $4.49. Give more: --budget 4.51" in str(refused.value)
+    assert "1 x $0.0450 per hour: aws:ec2/natGateway:NatGateway, gateway" in str(error.value)
+    assert "at most $0.0450 per hour x 100 h + $0.00 of whole months = $4.50" in str(error.value)
+    assert "The budget is $4.49. Give more: --budget 4.51" in str(error.value)
 
 
 def test_an_unknown_price_is_an_error_until_it_is_accepted() -> None:
     found = budget.estimate([planned("aws:cloudwatch/dashboard:Dashboard", "x")], limit_hours=1)
 
-    with pytest.raises(OverBudgetError, match=r"accept it: --accept-unknown-prices") as refused:
+    with pytest.raises(OverBudgetError, match=r"accept it: --accept-unknown-prices") as error:
         budget.refuse(found, budget=100, accept_unknown=False)
     budget.refuse(found, budget=0, accept_unknown=True)
 
-    assert "unknown: x, aws:cloudwatch/dashboard:Dashboard" in str(refused.value)
+    assert "unknown: x, aws:cloudwatch/dashboard:Dashboard" in str(error.value)
 
 
 def test_both_variants_fit_the_default_budget_and_only_a_dashboard_has_no_price() -> None:

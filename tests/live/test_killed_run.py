@@ -91,10 +91,7 @@ def place(
     world = World(folder=folder / "clouds", cloud="digitalocean")
     environment = launch.environment(world.folder)
     account = Account(world)
-    with (
-        functions_api.running(account),
-        clone(folder / "clone", "integrated", environment) as made,
-    ):
+    with functions_api.running(account), clone(folder / "clone", "integrated", environment) as made:
         copy = replace(made, checkpoints=True)
         environment |= {
             "COLUMNS": "250",

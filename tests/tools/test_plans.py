@@ -66,9 +66,7 @@ def test_a_stack_is_compared_with_its_plan_in_a_file(file: Callable[..., str]) -
     assert "### other" not in text
 
 
-def test_a_deleted_stack_is_shown_with_the_data_that_is_lost(
-    file: Callable[..., str],
-) -> None:
+def test_a_deleted_stack_is_shown_with_the_data_that_is_lost(file: Callable[..., str]) -> None:
     former = file(plan("local", FOLDER), plan("other", FOLDER))
 
     text = plans.as_markdown([plan("local", FOLDER)], [], [], against=former, every=True)

@@ -43,9 +43,7 @@ def test_the_name_is_changed_everywhere_and_only_once(root: Path) -> None:
     assert rename(root, NEW) == []
 
 
-def test_after_pulumi_new_the_name_changes_also_while_a_stack_is_deployed(
-    root: Path,
-) -> None:
+def test_after_pulumi_new_the_name_changes_also_while_a_stack_is_deployed(root: Path) -> None:
     project = root / "Pulumi.yaml"
     project.write_text(project.read_text().replace(f"name: {project_name()}", f"name: {NEW}"))
     _deploy(root)

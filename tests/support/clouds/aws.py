@@ -91,8 +91,7 @@ _ROWS: dict[str, Kind] = {
     "aws:s3/bucketPolicy:BucketPolicy": _of_bucket(),
     "aws:s3/bucketNotification:BucketNotification": _of_bucket(),
     "aws:kms/key:Key": Kind(
-        id="{uuid}",
-        outputs={"arn": "arn:aws:kms:{region}:{account}:key/{uuid}", "keyId": "{uuid}"},
+        id="{uuid}", outputs={"arn": "arn:aws:kms:{region}:{account}:key/{uuid}", "keyId": "{uuid}"}
     ),
     # Queue
     "aws:sqs/queue:Queue": Kind(
@@ -239,13 +238,11 @@ _ROWS: dict[str, Kind] = {
         between={"recoveryWindowInDays": (0, 30)},
     ),
     "aws:secretsmanager/secretVersion:SecretVersion": Kind(
-        id="{secretId}|{uuid}",
-        outputs={"versionId": "{uuid}"},
+        id="{secretId}|{uuid}", outputs={"versionId": "{uuid}"}
     ),
     # Watching
     "aws:cloudwatch/logGroup:LogGroup": Kind(
-        id="{name}",
-        outputs={"arn": "arn:aws:logs:{region}:{account}:log-group:{name}"},
+        id="{name}", outputs={"arn": "arn:aws:logs:{region}:{account}:log-group:{name}"}
     ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Kind(
         id="{name}",
@@ -293,9 +290,7 @@ _ROWS: dict[str, Kind] = {
             "associationId": "a-{hex}",
         },
     ),
-    "aws:autoscaling/tag:Tag": Kind(
-        id="{autoscalingGroupName},{hex}",
-    ),
+    "aws:autoscaling/tag:Tag": Kind(id="{autoscalingGroupName},{hex}"),
     "aws:autoscaling/attachment:Attachment": Kind(
         id="{autoscalingGroupName}-{hex}",
         replace=("autoscalingGroupName", "elb", "lbTargetGroupArn"),
@@ -304,9 +299,7 @@ _ROWS: dict[str, Kind] = {
         id="fs-{hex}",
         outputs={"arn": "arn:aws:elasticfilesystem:{region}:{account}:file-system/fs-{hex}"},
     ),
-    "aws:efs/mountTarget:MountTarget": Kind(
-        id="fsmt-{hex}",
-    ),
+    "aws:efs/mountTarget:MountTarget": Kind(id="fsmt-{hex}"),
     "aws:efs/accessPoint:AccessPoint": Kind(
         id="fsap-{hex}",
         outputs={"arn": "arn:aws:elasticfilesystem:{region}:{account}:access-point/fsap-{hex}"},

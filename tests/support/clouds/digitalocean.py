@@ -38,11 +38,10 @@ _ROWS: dict[str, Kind] = {
         choices={"region": _REGIONS, "acl": ("private", "public-read")},
     ),
     "digitalocean:index/spacesBucketCorsConfiguration:SpacesBucketCorsConfiguration": Kind(
-        id="{region},{bucket}",
+        id="{region},{bucket}"
     ),
     "digitalocean:index/spacesKey:SpacesKey": Kind(
-        id="DO00{hex}",
-        outputs={"accessKey": "DO00{hex}", "secretKey": "secret-of-{uuid}"},
+        id="DO00{hex}", outputs={"accessKey": "DO00{hex}", "secretKey": "secret-of-{uuid}"}
     ),
     # Database
     "digitalocean:index/databaseCluster:DatabaseCluster": Kind(
@@ -68,12 +67,9 @@ _ROWS: dict[str, Kind] = {
         # docs.digitalocean.com/products/databases/postgresql/details/limits, read 2026-11-22
         sizes={"size": ("db-s-1vcpu-1gb", "db-s-2vcpu-4gb")},
     ),
-    "digitalocean:index/databaseDb:DatabaseDb": Kind(
-        id="{clusterId}/database/{name}",
-    ),
+    "digitalocean:index/databaseDb:DatabaseDb": Kind(id="{clusterId}/database/{name}"),
     "digitalocean:index/databaseUser:DatabaseUser": Kind(
-        id="{clusterId}/user/{name}",
-        outputs={"password": "password-of-{uuid}", "role": "normal"},
+        id="{clusterId}/user/{name}", outputs={"password": "password-of-{uuid}", "role": "normal"}
     ),
     "digitalocean:index/databaseConnectionPool:DatabaseConnectionPool": Kind(
         id="{clusterId}/{name}",
@@ -108,9 +104,7 @@ _ROWS: dict[str, Kind] = {
         },
         choices={"region": _REGIONS},
     ),
-    "digitalocean:index/kubernetesNodePool:KubernetesNodePool": Kind(
-        id="{uuid}",
-    ),
+    "digitalocean:index/kubernetesNodePool:KubernetesNodePool": Kind(id="{uuid}"),
     "digitalocean:index/nfs:Nfs": Kind(
         id="{uuid}",
         outputs={"host": "10.20.128.2", "mountPath": "/123456/{uuid}", "status": "ACTIVE"},
@@ -130,18 +124,15 @@ _ROWS: dict[str, Kind] = {
         choices={"region": ("atl1", "nyc2", "tor1")},
     ),
     "digitalocean:index/dedicatedInferenceToken:DedicatedInferenceToken": Kind(
-        id="{dedicatedInferenceId}:{uuid}",
-        outputs={"token": "token-of-{uuid}"},
+        id="{dedicatedInferenceId}:{uuid}", outputs={"token": "token-of-{uuid}"}
     ),
     # Watching
     "digitalocean:index/monitorAlert:MonitorAlert": Kind(id="{uuid}", outputs={"uuid": "{uuid}"}),
     "digitalocean:index/uptimeCheck:UptimeCheck": Kind(
-        id="{uuid}",
-        choices={"type": ("ping", "http", "https")},
+        id="{uuid}", choices={"type": ("ping", "http", "https")}
     ),
     "digitalocean:index/uptimeAlert:UptimeAlert": Kind(
-        id="{uuid}",
-        choices={"type": ("latency", "down", "down_global", "ssl_expiry")},
+        id="{uuid}", choices={"type": ("latency", "down", "down_global", "ssl_expiry")}
     ),
 }
 

@@ -49,11 +49,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 }
 """Inputs that the API server requires: https://kubernetes.io/docs/reference/kubernetes-api/."""
 
-WITHOUT_NAMESPACE = {
-    "Namespace",
-    "PersistentVolume",
-    "PriorityClass",
-}
+WITHOUT_NAMESPACE = {"Namespace", "PersistentVolume", "PriorityClass"}
 FIRST_NAMESPACES = {"default", "kube-node-lease", "kube-public", "kube-system"}
 
 
@@ -134,8 +130,7 @@ class Cluster(Provider):
         """The updated object, with the fields that the API server added."""
         short = _short(token)
         if short == RELEASE:
-            revision = outputs["status"]["revision"] + 1
-            return news | {"status": self._release(news) | {"revision": revision}}
+            return news | {"status": self._release(news)}
         added = {k: v for k, v in outputs["metadata"].items() if k not in olds["metadata"]}
         metadata = added | news["metadata"] | {"generation": added["generation"] + 1}
         live = self._live(short, news, hashlib.sha256(metadata["uid"].encode()).hexdigest())

@@ -81,14 +81,12 @@ def cloud(
     dead_letters_url, dead_letters = queue(f"{bucket}-dead-letters", {})
     redrive = {"deadLetterTargetArn": dead_letters, "maxReceiveCount": MAX_RECEIVES}
     queue_url, arrivals = queue(
-        bucket,
-        {"VisibilityTimeout": f"{VISIBILITY_SECONDS}", "RedrivePolicy": json.dumps(redrive)},
+        bucket, {"VisibilityTimeout": f"{VISIBILITY_SECONDS}", "RedrivePolicy": json.dumps(redrive)}
     )
     incoming = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "incoming/"}]}}
     events = {"QueueArn": arrivals, "Events": ["s3:ObjectCreated:*"], "Filter": incoming}
     s3.put_bucket_notification_configuration(
-        Bucket=bucket,
-        NotificationConfiguration={"QueueConfigurations": [events]},
+        Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [events]}
     )
 
     def secret(name: str, text: str) -> tuple[str, str]:
