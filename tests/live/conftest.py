@@ -13,7 +13,7 @@ from tests.support.live.accounts import ACCOUNTS
 class Options:
     """The options of a live run, as `pytest_addoption` describes them."""
 
-    variants: list[str]
+    variant: list[str] | None
     budget: float
     hours: float
     accept_unknown: bool

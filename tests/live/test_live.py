@@ -50,7 +50,7 @@ def test_a_variant_deploys_passes_the_contract_and_leaves_nothing(
     variant: str, options: Options, tmp_path: Path
 ) -> None:
     """From `up` to `down`, within a budget and a time."""
-    if options.clean or (options.variants and variant not in options.variants):
+    if options.clean or (options.variant and variant not in options.variant):
         pytest.skip("not selected")
     account = ACCOUNTS[variant]
     if missing := account.missing(os.environ):
