@@ -39,7 +39,7 @@ def test_an_unprotected_database_is_an_advice_in_dev_and_an_error_in_prod(tmp_pa
     assert "advisory X-01 high: database-server: It holds data" in in_dev
     assert "advisory X-01 high: store-folder: It holds data" in in_dev
     assert "Refused by policy: X-01 high: database-server: It holds data" in in_prod
-    assert "remedy: Make the resource with pulumi.ResourceOptions(protect=True)" in in_prod
+    assert "remedy: Create the resource with pulumi.ResourceOptions(protect=True)" in in_prod
     assert "store-folder: It holds data" not in in_prod
     assert "Traceback" not in in_prod
     assert "database-server" not in resources
@@ -73,8 +73,8 @@ def test_plan_and_up_reject_a_split_stack_with_three_faults(tmp_path: Path) -> N
             ("database", "publicly_accessible=False", "publicly_accessible=True"),
             (
                 "functions",
-                "variables=dict(told)",
-                f'variables={{**told, "INFERENCE_API_KEY": "{KEY}"}}',
+                "variables=dict(variables)",
+                f'variables={{**variables, "INFERENCE_API_KEY": "{KEY}"}}',
             ),
         ):
             _edit(copy, f"components/aws/{file}.py", right, wrong)
