@@ -407,4 +407,4 @@ def test_the_next_down_completes_a_failed_one(deployment: Deployment) -> None:
     assert deployment.in_cloud() == set()
     assert deployment.api.namespaces == {}
     assert deployment.clone.state() == []
-    assert "nothing to take down" in deployment.run("down")
+    assert "nothing to destroy" in deployment.run("down")

@@ -345,4 +345,4 @@ def test_down_leaves_no_process_no_port_and_no_file(clone: Clone, first_up: str)
     left = {p.name for p in (clone.root / ".seamless").rglob("*") if p.is_file()}
     assert not any(name.startswith(("open-", "local.json")) for name in left)
     assert "passphrase" in left
-    assert "nothing to take down" in clone.run("down", "--yes")
+    assert "nothing to destroy" in clone.run("down", "--yes")
