@@ -174,7 +174,7 @@ def test_a_dead_process_is_drift_and_the_next_up_starts_it_again(
     drifted = clone.run("preview", "--drift", expect=1)
     clone.run("up")
 
-    assert "Stack local is not what its program asks for: 10 unchanged, 3 to update." in drifted
+    assert "Stack local has drifted: 10 unchanged, 3 to update." in drifted
     for name in ("functions-host", "dedicated-server", "database-server"):
         assert name in drifted
     for name, pid in dead.items():
