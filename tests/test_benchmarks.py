@@ -1,9 +1,8 @@
-"""The benchmarks run, say what they measured, and compare equal work.
+"""The benchmarks run, report what they measured, and compare equal work.
 
-Nothing here depends on how fast anything is: speed is what `./seamless bench` prints.
+No test depends on speed; `./seamless bench` measures it.
 """
 
-import asyncio
 import json
 from collections.abc import Callable
 from functools import partial
@@ -22,126 +21,98 @@ from tools.workspace import CommandError
 
 TINY = {"chunk": 100_000, "docx": 3, "pdf": 2, "waves": 10, "reduce": 9, "start": 1}
 
-RESULT = Result(
-    name="sort",
-    ours="ours",
-    peer="theirs",
-    unit="ms CPU",
-    ours_median=3.0,
-    peer_median=2.0,
-    control_median=3.0,
-    ours_wall=4.0,
-    peer_wall=2.5,
-    rounds=5,
-    seed=7,
-)
+
+def result(control: float) -> Result:
+    """A result with a control median; the median of ours is 3."""
+    return Result(
+        name="sort",
+        ours="ours",
+        peer="theirs",
+        unit="ms CPU",
+        ours_median=3.0,
+        peer_median=2.0,
+        control_median=control,
+        ours_wall=4.0,
+        peer_wall=2.5,
+        rounds=5,
+        seed=7,
+    )
 
 
 class Work:
-    """Takes CPU time of a clock that only work moves."""
+    """Two sides that take CPU time of a simulated clock."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.done = ""
+        self.order = ""
 
-    def __call__(self) -> float:
-        return self.now
-
-    def side(self, label: str, seconds: float, answer: str = "same") -> Side[str]:
+    def side(self, label: str, seconds: float, answer: str) -> Side[str]:
         def run() -> str:
             self.now += seconds
-            self.done += label
+            self.order += label
             return answer
 
         return Side(label=label, run=run)
 
+    def compare(self, a: float, b: float, answer: str = "same", **options: Any) -> Result:
+        return compare(
+            "sort",
+            ours=self.side("A", a, "same"),
+            peer=self.side("B", b, answer),
+            digest=str,
+            cpu_clock=lambda: self.now,
+            **options,
+        )
+
 
 @pytest.mark.parametrize("name", benchmarks.BENCHMARKS)
 def test_a_benchmark_compares_equal_work(name: str) -> None:
-    """`compare` and `reduce` refuse unequal answers themselves, see below."""
+    """`compare` and `reduce` raise an error for unequal answers."""
     results = benchmarks.BENCHMARKS[name](size=TINY[name], rounds=1)
 
     assert {(r.name, r.rounds, r.seed) for r in results} == {(name, 1, measure.SEED)}
     assert all(r.ours_median > 0 and r.peer_median > 0 and r.control_median > 0 for r in results)
 
 
-def test_different_answers_are_refused() -> None:
-    work = Work()
-
+def test_unequal_answers_are_an_error() -> None:
     with pytest.raises(UnequalWork, match=r"Benchmark 'sort': 'B' gave another result than 'A'"):
-        compare(
-            "sort",
-            ours=work.side("A", 1),
-            peer=work.side("B", 0.1, answer="nothing"),
-            digest=str,
-            rounds=1,
-            cpu_clock=work,
-        )
+        Work().compare(1, 0.1, answer="nothing", rounds=1)
 
 
-def test_the_sides_take_turns_and_each_is_first_in_turn() -> None:
+def test_the_sides_alternate_and_each_is_first_in_turn() -> None:
     work = Work()
 
-    compare(
-        "sort",
-        ours=work.side("A", 1),
-        peer=work.side("B", 1),
-        digest=str,
-        rounds=4,
-        cpu_clock=work,
-    )
+    work.compare(1, 1, rounds=4)
 
     expected_answer, warm_up, rounds = "A", "ABA", "ABA BAA AAB ABA".replace(" ", "")
-    assert work.done == expected_answer + warm_up + rounds
+    assert work.order == expected_answer + warm_up + rounds
 
 
-def test_medians_are_milliseconds_per_counted_thing() -> None:
-    work = Work()
+def test_medians_are_milliseconds_per_counted_unit() -> None:
+    found = Work().compare(0.6, 0.2, per="call", count=10, rounds=3)
 
-    result = compare(
-        "sort",
-        ours=work.side("A", 0.6),
-        peer=work.side("B", 0.2),
-        digest=str,
-        per="call",
-        count=10,
-        rounds=3,
-        cpu_clock=work,
-    )
-
-    assert result.unit == "ms CPU per call"
-    assert result.ours_median == pytest.approx(60)
-    assert result.peer_median == pytest.approx(20)
-    assert result.ratio == pytest.approx(3)
-    assert result.control_ratio == pytest.approx(1)
+    assert found.unit == "ms CPU per call"
+    assert (found.ours_median, found.peer_median) == pytest.approx((60, 20))
+    assert (found.ratio, found.control_ratio) == pytest.approx((3, 1))
 
 
 def test_short_runs_are_repeated_within_a_sample() -> None:
     work = Work()
 
-    result = compare(
-        "sort",
-        ours=work.side("A", 0.03),
-        peer=work.side("B", 0.06),
-        digest=str,
-        rounds=1,
-        cpu_clock=work,
-    )
+    found = work.compare(0.03, 0.06, rounds=1)
 
-    assert work.done.endswith("AA" + "B" + "AA")
-    assert result.ours_median == pytest.approx(30)
+    assert work.order.endswith("AA" + "B" + "AA")
+    assert found.ours_median == pytest.approx(30)
 
 
 @pytest.mark.parametrize(
     ("control", "noisy"), [(2.69, True), (2.71, False), (3.29, False), (3.31, True)]
 )
-def test_a_control_outside_a_tenth_is_noisy(control: float, noisy: bool) -> None:
-    fields: dict[str, Any] = {**vars(RESULT), "control_median": control}
-
-    assert Result(**fields).noisy is noisy
+def test_a_control_that_differs_by_more_than_a_tenth_is_noisy(control: float, noisy: bool) -> None:
+    assert result(control).noisy is noisy
 
 
-def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
+def test_an_unknown_name_is_an_error_that_lists_the_benchmarks() -> None:
     with pytest.raises(CommandError) as error:
         benchmarks.run(Console(), "speed", as_json=False)
 
@@ -150,9 +121,7 @@ def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
     )
 
 
-def test_json_holds_the_results_of_all_with_their_circumstances(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_json_has_all_results_and_describes_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = {name: benchmarks.BENCHMARKS[name] for name in ("docx", "reduce")}
     tiny = {name: partial(measured, size=9, rounds=1) for name, measured in chosen.items()}
     monkeypatch.setattr(benchmarks, "BENCHMARKS", tiny)
@@ -174,8 +143,7 @@ def test_json_holds_the_results_of_all_with_their_circumstances(
 def test_the_table_shows_both_sides_the_ratio_and_the_control(
     control: float, shown: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fields: dict[str, Any] = {**vars(RESULT), "control_median": control}
-    monkeypatch.setattr(benchmarks, "BENCHMARKS", {"sort": lambda: [Result(**fields)]})
+    monkeypatch.setattr(benchmarks, "BENCHMARKS", {"sort": lambda: [result(control)]})
     console = Console(record=True, width=120)
 
     status = benchmarks.run(console, "sort", as_json=False)
@@ -186,10 +154,7 @@ def test_the_table_shows_both_sides_the_ratio_and_the_control(
     assert ["theirs", "2", "2.5"] in rows
 
 
-# ------------------------------------------------------------ the workloads
-
-
-def test_the_same_seed_makes_the_same_text_of_exactly_the_size() -> None:
+def test_a_seed_and_a_size_determine_the_text() -> None:
     text = corpus.text(5_000, seed=1)
 
     assert len(text) == 5_000
@@ -197,7 +162,7 @@ def test_the_same_seed_makes_the_same_text_of_exactly_the_size() -> None:
     assert text != corpus.text(5_000, seed=2)
 
 
-def test_the_fake_endpoint_answers_different_requests_differently() -> None:
+def test_the_fake_endpoint_gives_different_answers_to_different_requests() -> None:
     bodies = [{"model": "fake", "messages": [{"role": "user", "content": c}]} for c in "aab"]
 
     with endpoint.running() as port, httpx.Client(trust_env=False) as client:
@@ -209,19 +174,8 @@ def test_the_fake_endpoint_answers_different_requests_differently() -> None:
     assert len(first["choices"][0]["message"]["content"]) == endpoint.ANSWER_CHARACTERS
 
 
-def test_the_virtual_clock_moves_by_what_is_waited_for() -> None:
-    async def work() -> None:
-        await asyncio.gather(asyncio.sleep(3600), asyncio.sleep(7200))
-        await asyncio.sleep(1)
-
-    with asyncio.Runner(loop_factory=reduce.VirtualLoop) as runner:
-        runner.run(work())
-
-        assert runner.get_loop().time() == pytest.approx(7201)
-
-
 @pytest.mark.parametrize("parts", [1, 2, 8, 9, 17, 65, 178])
-def test_barriers_lead_to_the_same_calls(parts: int) -> None:
+def test_barriers_do_not_change_the_calls(parts: int) -> None:
     streamed = reduce.streamed(parts, 8, seed=1)
     with_barriers = reduce.with_barriers(parts, 8, seed=1)
 
@@ -231,7 +185,7 @@ def test_barriers_lead_to_the_same_calls(parts: int) -> None:
 
 @pytest.mark.parametrize("schedule", [reduce.streamed, reduce.with_barriers])
 @pytest.mark.parametrize("concurrency", [1, 8, 1000])
-def test_no_schedule_beats_the_bound(
+def test_no_schedule_is_faster_than_the_bound(
     schedule: Callable[[int, int, int], reduce.Outcome], concurrency: int
 ) -> None:
     outcome = schedule(178, concurrency, 1)
@@ -240,7 +194,7 @@ def test_no_schedule_beats_the_bound(
 
 
 @pytest.mark.parametrize("concurrency", [1, 1000])
-def test_the_bound_is_reached_one_at_a_time_and_all_at_once(concurrency: int) -> None:
+def test_the_bound_is_reached_with_one_call_at_a_time_or_all_at_once(concurrency: int) -> None:
     outcome = reduce.streamed(178, concurrency, 1)
 
     assert outcome.seconds == pytest.approx(outcome.bound(concurrency))

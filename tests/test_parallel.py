@@ -1,4 +1,4 @@
-"""Tests that share servers, or begin where another ended, run in one process in their order."""
+"""Tests with a shared fixture run in one process in order."""
 
 import pytest
 
@@ -11,15 +11,10 @@ from tests.support.parallel import story
         ("tests/test_models.py::test_one[split]", "tests/test_models.py"),
         ("tests/contract/test_http.py::test_one[lambda-x]", "tests/contract/[lambda]"),
         ("tests/contract/test_pipeline.py::test_two[lambda]", "tests/contract/[lambda]"),
-        ("tests/contract/test_pipeline.py::test_two[local]", "tests/contract/[local]"),
         ("tests/contract/test_harness.py::test_three", "tests/contract/test_harness.py"),
         ("tests/engine/test_clouds.py::test_one[split-key]", "tests/engine/test_clouds.py[split]"),
-        (
-            "tests/engine/test_inference_modes.py::test_one[split]",
-            "tests/engine/test_inference_modes.py[split]",
-        ),
         ("tests/engine/test_local_stack.py::test_one", "tests/engine/test_local_stack.py"),
     ],
 )
-def test_tests_that_run_in_order_have_one_name(nodeid: str, name: str) -> None:
+def test_tests_with_a_shared_fixture_are_one_sequence(nodeid: str, name: str) -> None:
     assert story(nodeid) == name

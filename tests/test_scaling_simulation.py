@@ -1,7 +1,7 @@
-"""Proves that scaling loses no request and cuts none that the drain can hold, whatever comes.
+"""Scaling loses no request, and cuts none that is shorter than the drain.
 
-The fleet is that of `./seamless bench scaling`, with the numbers that are deployed. Hypothesis
-prints the trace that breaks a rule, so that it can be played again.
+The fleet is that of `./seamless bench scaling`, with the deployed numbers. Hypothesis prints the
+trace that breaks a rule.
 """
 
 import json
@@ -32,7 +32,7 @@ times = st.builds(Times, boot=st.floats(0, 1200), image=st.floats(0, 600), load=
 
 
 def traces(longest: float) -> st.SearchStrategy[list[Request]]:
-    """Clumps of requests that come at once, as documents in parts do."""
+    """Groups of simultaneous requests, as the parts of a document cause them."""
     clump = st.tuples(st.floats(0, 3 * HOUR), st.integers(1, 60), st.floats(0.1, longest))
     return st.lists(clump, max_size=12).map(
         lambda clumps: [
@@ -47,18 +47,20 @@ def play(policy: Policy, trace: list[Request], given_times: Times = TIMES) -> Ou
 
 @settings(max_examples=60, deadline=None)
 @given(policies, times, traces(DRAIN))
-def test_nothing_is_lost_or_cut_while_answers_are_shorter_than_the_drain(
+def test_no_request_shorter_than_the_drain_is_lost_or_cut(
     policy: Policy, given_times: Times, trace: list[Request]
 ) -> None:
     outcome = play(policy, trace, given_times)
     assert (outcome.lost, outcome.cut) == (0, 0)
     assert len(outcome.waits) == len(trace)
     assert min(outcome.waits, default=0) >= 0
+    least, most = outcome.replicas
+    assert policy.minimum <= least <= most <= policy.maximum
 
 
 @settings(max_examples=40, deadline=None)
 @given(policies, traces(5 * DRAIN))
-def test_what_is_cut_is_asked_again_and_nothing_is_lost(
+def test_a_request_that_is_cut_is_repeated_and_not_lost(
     policy: Policy, trace: list[Request]
 ) -> None:
     outcome = play(policy, trace)
@@ -66,45 +68,34 @@ def test_what_is_cut_is_asked_again_and_nothing_is_lost(
     assert len(outcome.waits) == len(trace)
 
 
-@settings(max_examples=40, deadline=None)
-@given(policies, traces(DRAIN))
-def test_replicas_stay_between_their_bounds(policy: Policy, trace: list[Request]) -> None:
-    least, most = play(policy, trace).replicas
-    assert policy.minimum <= least <= most <= policy.maximum
-
-
-def test_an_answer_that_is_longer_than_the_drain_is_cut_and_then_given() -> None:
+def test_a_request_longer_than_the_drain_is_cut_and_then_answered() -> None:
     trace = [Request(0, 1200)] * 12 + [Request(1, 9000)] * 3
     outcome = play(Policy(name="floor", minimum=1, maximum=6), trace)
     assert outcome.cut > 0
     assert (outcome.lost, len(outcome.waits)) == (0, 15)
 
 
-def test_the_first_request_to_a_sleeping_fleet_waits_for_one_cold_start() -> None:
+def test_the_first_request_to_a_fleet_without_replicas_waits_for_one_cold_start() -> None:
     outcome = play(ZERO, [Request(1000, 10)])
     assert TIMES.cold <= outcome.waits[0] <= TIMES.cold + POLL_SECONDS + SYNC_SECONDS
     assert outcome.replicas == (0, 1)
 
 
-def test_a_sleeping_fleet_costs_nothing_after_its_last_node_went() -> None:
-    worked = play(ZERO, [Request(0, 10)])
-    assert 0 < worked.gpu_hours < 1
+def test_gpu_hours_are_those_of_the_nodes_that_exist() -> None:
+    assert 0 < play(ZERO, [Request(0, 10)]).gpu_hours < 1
     assert play(ZERO, []).gpu_hours == 0
+    assert play(FIXED, [Request(0, 10)]).gpu_hours == pytest.approx(4 * 4)
 
 
-def test_a_warm_node_saves_its_boot_and_its_image() -> None:
+def test_a_warm_node_shortens_the_longest_wait() -> None:
     clump = [Request(600, 60)] * 40
     cold, warm = (max(play(policy, clump).waits) for policy in (FLOOR, WARM))
     assert warm < cold
 
 
-def test_a_fixed_fleet_is_its_size_times_the_hours() -> None:
-    assert play(FIXED, [Request(0, 10)]).gpu_hours == pytest.approx(4 * 4)
-
-
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
 @pytest.mark.parametrize("trace", scaling.TRACES)
-def test_no_policy_loses_or_cuts_anything_in_the_first_hours_of_a_day(
+def test_no_policy_loses_or_cuts_a_request_in_the_first_hours_of_a_day(
     policy: Policy, trace: str
 ) -> None:
     outcome = simulate(policy, trace, seconds=10 * HOUR)

@@ -1,6 +1,6 @@
-"""CI as it is written: pinned, with least permissions, no secret for a fork, our commands only.
+"""The files of CI: pinned actions, least permissions, no secrets for forks, `./seamless` only.
 
-What GitHub makes of it is not tested here; tests/test_jobs.py runs the scripts in a clean clone.
+tests/test_jobs.py runs the scripts in a clean clone.
 """
 
 import re
@@ -27,10 +27,10 @@ PERMISSIONS = {
     ("deploy", "deploy"): OIDC,
     ("drift", "drift"): OIDC,
 }
-"""All that a job's token may do."""
+"""The permissions of each job's token."""
 
 EXCEPTIONS = {'cat plan.md >> "$GITHUB_STEP_SUMMARY"'}
-"""Scripts that are no command of ours."""
+"""Scripts that are no `./seamless` command."""
 
 IN_GITLAB = {
     "set -o pipefail",
@@ -46,14 +46,14 @@ def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def steps() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every step with where it is."""
+    """Every step with its job."""
     for name, job, content in jobs():
         for step in content["steps"]:
             yield f"{name}.{job}", step
 
 
 def test_every_action_is_pinned_by_commit_and_named_by_version() -> None:
-    """A tag can be moved to another commit; one action has one version everywhere."""
+    """Each action has one version."""
     lines = [line for path in FILES for line in path.read_text().splitlines() if "uses:" in line]
     pinned = [
         re.fullmatch(r"\s+(?:- )?uses: ([\w./-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)", line)
@@ -65,14 +65,12 @@ def test_every_action_is_pinned_by_commit_and_named_by_version() -> None:
     assert len({action for action, _, _ in uses}) == len(uses)
 
 
-def test_a_job_may_do_what_it_must_and_no_more() -> None:
-    """The token of a workflow may do nothing until a job says what it needs."""
+def test_a_job_has_only_the_permissions_that_it_needs() -> None:
     assert all(workflow["permissions"] == {} for workflow in WORKFLOWS.values())
     assert {(name, job): content["permissions"] for name, job, content in jobs()} == PERMISSIONS
 
 
-def test_what_a_fork_can_start_has_no_secret_and_no_token_that_writes() -> None:
-    """Nothing is started by `pull_request_target`, which has both."""
+def test_a_workflow_that_a_fork_can_start_has_no_secret_and_no_write_token() -> None:
     ci = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
 
     assert "secrets" not in ci
@@ -86,8 +84,7 @@ def test_what_a_fork_can_start_has_no_secret_and_no_token_that_writes() -> None:
     } == {"preview": True}
 
 
-def test_a_job_with_credentials_has_an_environment_and_needs_to_be_switched_on() -> None:
-    """So that a repository that set nothing up runs nothing, and somebody can be asked."""
+def test_a_job_with_credentials_has_an_environment_and_is_off_by_default() -> None:
     with_credentials = {
         f"{name}.{job}": (content.get("environment"), "vars.STACKS != ''" in content.get("if", ""))
         for name, job, content in jobs()
@@ -101,8 +98,7 @@ def test_a_job_with_credentials_has_an_environment_and_needs_to_be_switched_on()
     }
 
 
-def test_the_job_that_may_write_runs_nothing_of_the_pull_request() -> None:
-    """It checks the default branch out, and the pull request's file lies beside the checkout."""
+def test_the_job_with_write_permission_runs_no_code_of_the_pull_request() -> None:
     found = WORKFLOWS["comment"]["jobs"]["comment"]["steps"]
     checkout, download = found[0]["with"], found[1]["with"]
 
@@ -111,29 +107,28 @@ def test_the_job_that_may_write_runs_nothing_of_the_pull_request() -> None:
     assert "cache" not in str(found)
 
 
-def test_every_checkout_forgets_its_token() -> None:
-    """Else every later step could push."""
+def test_no_checkout_keeps_its_token() -> None:
     checkouts = [step for _, step in steps() if "actions/checkout@" in step.get("uses", "")]
 
     assert len(checkouts) == len(list(jobs()))
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-def test_every_script_is_a_command_that_runs_at_home() -> None:
-    """And none is made from an expression, which could bring code of a stranger."""
+def test_every_script_is_a_seamless_command_without_expressions() -> None:
+    """An expression could contain code of a fork."""
     scripts = [step["run"] for _, step in steps() if "run" in step]
-    ours = [re.match(r"\./seamless ([a-z]+)\b", script) for script in scripts]
+    commands = [re.match(r"\./seamless ([a-z]+)\b", script) for script in scripts]
 
     assert {
         script
-        for script, match in zip(scripts, ours, strict=True)
+        for script, match in zip(scripts, commands, strict=True)
         if match is None or match[1] not in COMMANDS
     } == EXCEPTIONS
     assert not any("${{" in script for script in scripts)
 
 
-def test_every_job_ends_and_every_workflow_waits_for_itself() -> None:
-    """A deployment that is cut off leaves its lock, so only CI is cancelled."""
+def test_every_job_has_a_timeout_and_only_ci_is_cancelled() -> None:
+    """A cancelled deployment leaves its lock."""
     assert all(0 < content["timeout-minutes"] <= 90 for _, _, content in jobs())
     cancelled = {
         name: workflow["concurrency"]["cancel-in-progress"] for name, workflow in WORKFLOWS.items()
@@ -142,8 +137,7 @@ def test_every_job_ends_and_every_workflow_waits_for_itself() -> None:
     assert set(cancelled.values()) == {False}
 
 
-def test_the_vendors_engine_is_that_of_the_lock() -> None:
-    """The engine and the SDK are released together."""
+def test_the_engine_in_ci_has_the_version_of_the_lock() -> None:
     versions = {
         step["with"]["pulumi-version"]
         for _, step in steps()
@@ -153,8 +147,7 @@ def test_the_vendors_engine_is_that_of_the_lock() -> None:
     assert versions == {version("pulumi")}
 
 
-def test_gitlab_deploys_the_stacks_that_are_here() -> None:
-    """It takes no list from a variable, so a fork that deletes one strikes it out."""
+def test_gitlab_deploys_existing_stacks() -> None:
     (matrix,) = GITLAB[".account"]["parallel"]["matrix"]
     missing = [s for s in matrix["STACK"] if not (ROOT / f"stacks/Pulumi.{s}.yaml").exists()]
 
@@ -163,7 +156,7 @@ def test_gitlab_deploys_the_stacks_that_are_here() -> None:
 
 
 def test_gitlab_runs_the_same_commands() -> None:
-    """With the same options, but for how a plan is compared."""
+    """Only the comparison of a plan differs."""
     lines = {
         line
         for job in GITLAB.values()

@@ -1,4 +1,4 @@
-"""A real Chromium for the tests of the page, and a watch over what it complains of."""
+"""A real Chromium for the tests of the page; errors on its console fail a test."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,14 +10,14 @@ from tests.support.local import Application
 from tools.programs import chromium
 
 Open = Callable[..., Page]
-"""Opens the page in a browser profile of its own; takes Playwright's context options."""
+"""Opens the page in its own browser profile, with Playwright's context options."""
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A running Chromium. Where there is none, CI fails, and a person is told what was skipped.
+    """A running Chromium; without one the tests are skipped, and fail in CI.
 
-    Not for the whole session: Playwright holds the event loop that asynchronous tests need.
+    Its scope is the module, since Playwright blocks the event loop of asynchronous tests.
     """
     program = chromium.find()
     if program is None:
@@ -33,7 +33,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, application: Application) -> Iterator[Open]:
-    """Open the page signed in; at the end the console must have been silent."""
+    """Open the page with the token; the console must have no errors."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
@@ -50,5 +50,5 @@ def open_page(browser: Browser, application: Application) -> Iterator[Open]:
     yield open_
     for context in contexts:
         context.close()
-    # A browser reports every answer of 401 or 409 as an error of its own; the page handles them.
+    # The browser reports every answer of 401 or 409; the page handles them.
     assert [line for line in complaints if "Failed to load resource" not in line] == []

@@ -1,1 +1,1 @@
-"""Simulated clouds: provider plugins that the real engine starts, and that keep what it makes."""
+"""Tests of the simulated clouds: provider plugins that the real engine starts."""

@@ -1,4 +1,4 @@
-"""What the tests of the simulated clouds share."""
+"""The fixture of the tests of the simulated clouds."""
 
 import asyncio
 import gc
@@ -14,11 +14,7 @@ from tests.support.local import until
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Small]:
-    """A stack of its own for each test.
-
-    What the SDK leaves behind is no later test's business: where a program is refused it forgets
-    to close the event loop, and any test in which that is noticed would fail.
-    """
+    """A stack for each test; it closes the event loops that the SDK leaves open after an error."""
     loops: list[asyncio.AbstractEventLoop] = []
 
     def made_loop() -> asyncio.AbstractEventLoop:

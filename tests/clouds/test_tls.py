@@ -1,4 +1,4 @@
-"""The simulated tls provider makes certificates that a client believes."""
+"""The certificates of the simulated tls provider are valid."""
 
 import pulumi
 import pytest
@@ -8,14 +8,16 @@ from components.kubernetes.serving.certificate import Certificate
 from tests.support.clouds.small import Small
 
 pytestmark = [
-    pytest.mark.nightly,  # deployments of the stacks use the same simulation every day
+    pytest.mark.nightly,  # the engine tests use the same simulation every day
     # The SDK leaves tasks behind when the engine ends a program that runs in this process, also
     # one of another test.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 
-def test_a_certificate_is_its_authoritys_and_stays_until_the_address_changes(small: Small) -> None:
+def test_a_certificate_is_signed_by_its_authority_and_changes_with_the_address(
+    small: Small,
+) -> None:
     """For an address and for a name; the authority survives both."""
 
     def at(address: str) -> dict[str, str]:

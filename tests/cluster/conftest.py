@@ -1,4 +1,4 @@
-"""One control plane for all tests of this folder; each test has a namespace of its own."""
+"""One control plane for all tests of this folder; each test has its own namespace."""
 
 from collections.abc import Iterator
 from functools import partial

@@ -1,6 +1,6 @@
-"""Proves that charts know every value that we give them, and that what they make is admitted.
+"""Charts have every value that a release sets, and their objects are admitted.
 
-Charts that no Go module holds are not here; `tools/programs/cluster_parts.py` says which.
+`tools/programs/cluster_parts.py` lists the charts without a Go module, which are not tested.
 """
 
 from functools import cache
@@ -28,22 +28,22 @@ INSTALLED = (
     ("nvidia-device-plugin", "time-slicing:4"),
     ("dra-driver-nvidia-gpu", "dra"),
 )
-"""Charts that a module holds, and the ways of sharing for which they get other values."""
+"""Charts in a Go module, and the sharing modes that change their values."""
 HELD = sorted({name for name, _ in INSTALLED})
 
 
 @cache
 def releases_of(value: str) -> dict[str, dict[str, Any]]:
-    """What a cluster is asked to install for a way of sharing."""
+    """The releases of a cluster for a sharing mode."""
     return releases(planned(sharing(OWN, value), BARE, groups=True))
 
 
-def test_every_chart_that_a_module_holds_is_looked_at(charts: Path) -> None:
+def test_every_chart_in_a_go_module_is_tested(charts: Path) -> None:
     assert sorted(folder.name for folder in charts.iterdir()) == HELD
 
 
 @pytest.mark.parametrize("name", HELD)
-def test_a_chart_is_of_the_version_that_we_install(charts: Path, name: str) -> None:
+def test_a_chart_has_the_installed_version(charts: Path, name: str) -> None:
     about = yaml.safe_load((charts / name / "Chart.yaml").read_text())
     # The chart of LeaderWorkerSet gets its version when it is published.
     version = about["appVersion"] if name == "lws" else about["version"]
@@ -51,7 +51,7 @@ def test_a_chart_is_of_the_version_that_we_install(charts: Path, name: str) -> N
 
 
 @pytest.mark.parametrize(("name", "value"), INSTALLED)
-def test_a_chart_knows_every_value_that_it_is_given(charts: Path, name: str, value: str) -> None:
+def test_a_chart_has_every_value_of_its_release(charts: Path, name: str, value: str) -> None:
     assert not list(unknown(releases_of(value)[name]["values"], defaults(charts / name)))
 
 
@@ -72,14 +72,14 @@ def test_a_mistyped_value_is_found(charts: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), INSTALLED)
-def test_what_a_chart_makes_is_admitted_and_runs_images_of_one_version(
+def test_the_objects_of_a_chart_are_admitted_and_their_images_have_a_version(
     api: Api, charts: Path, helm: Path, name: str, value: str
 ) -> None:
     release = releases_of(value)[name]
     made = rendered(helm, charts / name, release)
     api.apply(namespace(release["namespace"]))
     for body in sorted(made, key=lambda body: body["kind"] not in FIRST):
-        if body["kind"] != "CustomResourceDefinition":  # the tests of others have theirs
+        if body["kind"] != "CustomResourceDefinition":  # the fixture `api` applies them
             admit(api, body)
 
     images = {
@@ -95,6 +95,6 @@ def test_what_a_chart_makes_is_admitted_and_runs_images_of_one_version(
 
 
 def namespace(name: str) -> dict[str, Any]:
-    """As ours is made for charts, with the level of Pod Security that it has."""
+    """The namespace of a chart with its Pod Security level."""
     labels = {"pod-security.kubernetes.io/enforce": LEVELS[name]}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}

@@ -1,4 +1,4 @@
-"""Proves that a replica that claims its GPU waits for a device, and goes where the device is."""
+"""A replica with a resource claim waits for a device, and runs on its node."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from components.kubernetes.scheduling.gpu_sharing import shared
 from sizing.machines import gpu
-from tests.cluster.test_admission import node, pods
+from tests.cluster.test_admission import node, pods, unscheduled
 from tests.support.accounts.kubernetes import OWN, model
 from tests.support.cluster.charts import rendered
 from tests.support.cluster.control_plane import Api
@@ -24,7 +24,7 @@ CLAIMED = shared(OWN, gpu("h100"), "dra", minimum_nodes=1)
 
 @pytest.fixture
 def classes(api: Api, helm: Path, charts: Path) -> Iterator[None]:
-    """Classes of devices as the driver's chart defines them; they are everybody's while there."""
+    """The device classes of the driver's chart, for the whole cluster."""
     release = {"name": "driver", "namespace": "gpu-system", "values": CLAIMED.values}
     made = rendered(helm, charts / "dra-driver-nvidia-gpu", release)
     found = [body for body in made if body["kind"] == "DeviceClass"]
@@ -36,7 +36,7 @@ def classes(api: Api, helm: Path, charts: Path) -> Iterator[None]:
 
 
 def published(name: str) -> dict[str, Any]:
-    """What the driver says of a node with one whole GPU."""
+    """The ResourceSlice of a node with one GPU."""
     whole = {"name": "gpu-0", "attributes": {"type": {"string": "gpu"}}}
     return {
         "apiVersion": "resource.k8s.io/v1",
@@ -52,7 +52,7 @@ def published(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("classes")
-def test_a_replica_waits_until_a_driver_publishes_a_device_and_then_has_it(api: Api) -> None:
+def test_a_replica_waits_until_a_driver_publishes_a_device(api: Api) -> None:
     for number in range(2):
         node(api, f"{POOL}-{number}", gpus=1, pool=POOL)
     namespace = deploy(
@@ -65,29 +65,15 @@ def test_a_replica_waits_until_a_driver_publishes_a_device_and_then_has_it(api: 
         ),
     )
 
-    def told() -> str | None:
-        for pod in pods(api, namespace, "model-server"):
-            for condition in pod["status"].get("conditions", []):
-                if condition["type"] == "PodScheduled" and condition["status"] == "False":
-                    return str(condition["message"])
-        return None
-
-    assert "cannot allocate all claims" in until(told, seconds=60)
+    assert "cannot allocate all claims" in until(lambda: unscheduled(api, namespace), seconds=60)[0]
 
     api.apply(published(f"{POOL}-1"))
 
-    (bound,) = until(
-        lambda: (
-            [
-                pod["spec"]["nodeName"]
-                for pod in pods(api, namespace, "model-server")
-                if pod["spec"].get("nodeName")
-            ]
-            or None
-        ),
-        seconds=60,
-    )
-    assert bound == f"{POOL}-1"
+    def nodes() -> list[str] | None:
+        found = [pod["spec"].get("nodeName") for pod in pods(api, namespace, "model-server")]
+        return [name for name in found if name] or None
+
+    assert until(nodes, seconds=60) == [f"{POOL}-1"]
     (claim,) = api.get(f"/apis/resource.k8s.io/v1/namespaces/{namespace}/resourceclaims")["items"]
     (device,) = claim["status"]["allocation"]["devices"]["results"]
     assert (device["driver"], device["pool"], device["device"]) == (DRIVER, f"{POOL}-1", "gpu-0")

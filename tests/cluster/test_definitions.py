@@ -1,4 +1,4 @@
-"""Proves that the API server takes our custom resources as their own projects define them."""
+"""The API server admits the custom resources with the definitions of their projects."""
 
 from typing import Any
 
@@ -18,46 +18,39 @@ GROUP = "LeaderWorkerSet"
 
 @pytest.fixture(scope="module")
 def defined(api: Api) -> Api:
-    """The API server, with a namespace for our custom resources."""
+    """The API server, with a namespace for the custom resources."""
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
     return api
 
 
-def ours() -> dict[str, Body]:
-    """One of each kind, the scaling to zero with all its triggers."""
+def resources() -> dict[str, Body]:
+    """One custom resource of each kind; the ScaledObject has all triggers."""
     wide = objects(lambda: model("wide", WIDE))
-    asked = [*test_scaling.planned(test_scaling.FROM_ZERO), *test_monitoring.planned()]
-    asked += [r for r in wide if r.inputs.get("kind") == GROUP]
+    planned = [*test_scaling.planned(test_scaling.FROM_ZERO), *test_monitoring.planned()]
+    planned += [r for r in wide if r.inputs.get("kind") == GROUP]
     kinds = ("ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule", GROUP)
-    found = {r.inputs["kind"]: manifest(r) for r in asked if r.inputs.get("kind") in kinds}
+    found = {r.inputs["kind"]: manifest(r) for r in planned if r.inputs.get("kind") in kinds}
     assert set(found) == set(kinds)
     for body in found.values():
         body["metadata"]["namespace"] = SPACE
     return found
 
 
-def test_every_custom_resource_is_taken_without_an_unknown_field(defined: Api) -> None:
-    for kind, body in ours().items():
-        taken = defined.apply(body)
-        assert taken["spec"].keys() >= body["spec"].keys(), kind
+def test_every_custom_resource_is_admitted_without_an_unknown_field(defined: Api) -> None:
+    for kind, body in resources().items():
+        admitted = defined.apply(body)
+        assert admitted["spec"].keys() >= body["spec"].keys(), kind
 
 
-def test_both_kinds_of_replicas_can_be_scaled(defined: Api) -> None:
+def test_replicas_of_one_and_of_several_nodes_can_be_scaled(defined: Api) -> None:
     for serving in (SMALL, WIDE):
-        spec = test_scaling.scaled(serving)
-        name = f"nodes-{serving.nodes}"
-        defined.apply(
-            {
-                "apiVersion": "keda.sh/v1alpha1",
-                "kind": "ScaledObject",
-                "metadata": {"name": name, "namespace": SPACE},
-                "spec": spec,
-            }
-        )
+        metadata = {"name": f"nodes-{serving.nodes}", "namespace": SPACE}
+        head = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": metadata}
+        defined.apply({**head, "spec": test_scaling.scaled(serving)})
 
 
-def test_replicas_of_several_nodes_have_a_number_that_an_autoscaler_can_set(defined: Api) -> None:
-    body = ours()[GROUP]
+def test_replicas_of_several_nodes_have_a_scale_subresource(defined: Api) -> None:
+    body = resources()[GROUP]
     defined.apply(body)
     scale = f"{defined.path(body)}/scale"
     assert defined.get(scale)["spec"] == {"replicas": 1}
@@ -78,10 +71,10 @@ def test_replicas_of_several_nodes_have_a_number_that_an_autoscaler_can_set(defi
         ("PrometheusRule", {"groups": [{"rules": []}]}, "name"),
     ],
 )
-def test_what_its_project_does_not_know_is_refused(
+def test_a_field_outside_the_definition_is_rejected(
     defined: Api, kind: str, change: Body, message: str
 ) -> None:
-    body = ours()[kind]
+    body = resources()[kind]
     body["metadata"]["name"] = "wrong"
     with pytest.raises(RefusedError, match=message):
         defined.apply({**body, "spec": {**body["spec"], **change}})

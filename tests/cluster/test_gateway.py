@@ -1,4 +1,4 @@
-"""Proves on a real nginx what the gateway lets through to a model server, and what not."""
+"""On a real nginx the gateway passes only the paths of the API to a model server."""
 
 import ssl
 import subprocess
@@ -39,7 +39,7 @@ OPEN_AT_VLLM = [
 
 @dataclass(kw_only=True)
 class Gateway:
-    """A running gateway, and what came through it."""
+    """A running gateway, and the requests that it passed."""
 
     url: str
     health: str
@@ -47,16 +47,16 @@ class Gateway:
     seen: list[tuple[str, str, str]] = field(default_factory=list)
 
     def call(self, method: str, path: str, **request: object) -> httpx.Response:
-        """A call by somebody who trusts the gateway's authority."""
+        """Send a request by TLS."""
         with httpx.Client(verify=self.authority, timeout=20) as client:
-            # As it is written: httpx would resolve the dots.
+            # `raw_path` keeps the dots.
             url = httpx.URL(self.url, raw_path=path.encode())
             return client.request(method, url, **request)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """nginx with our configuration, only its ports and places changed, before what is inside."""
+    """nginx with the configuration, other ports and other paths, in front of a model server."""
     program = there(cluster_parts.nginx(), "nginx")
     folder = tmp_path_factory.mktemp("gateway")
     https, health = free_ports(2)
@@ -82,7 +82,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         do_GET = do_POST = answer  # noqa: N815  # the library's names
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Inside)
     inside = f"127.0.0.1:{server.server_port}"
@@ -119,7 +119,7 @@ def _is_up(url: str) -> bool:
 
 
 @pytest.mark.parametrize("path", ALLOWED)
-def test_the_paths_of_the_dialect_pass_with_body_and_key(gateway: Gateway, path: str) -> None:
+def test_a_path_of_the_api_passes_with_body_and_key(gateway: Gateway, path: str) -> None:
     answer = gateway.call(
         "POST", f"/v1/{path}", content=b"{}", headers={"Authorization": "Bearer key"}
     )
@@ -128,7 +128,7 @@ def test_the_paths_of_the_dialect_pass_with_body_and_key(gateway: Gateway, path:
     assert answer.headers["x-replica"] == "model-server-a"
 
 
-def test_which_replicas_are_out_is_read_and_never_written(gateway: Gateway) -> None:
+def test_the_state_of_the_replicas_is_read_only(gateway: Gateway) -> None:
     key = {"Authorization": "Bearer key"}
     assert gateway.call("GET", "/replicas", headers=key).status_code == 200
     assert gateway.seen[-1] == ("GET /replicas", "Bearer key", "")
@@ -140,25 +140,23 @@ def test_which_replicas_are_out_is_read_and_never_written(gateway: Gateway) -> N
 
 
 @pytest.mark.parametrize("path", OPEN_AT_VLLM)
-def test_what_vllm_guards_with_no_key_does_not_pass(gateway: Gateway, path: str) -> None:
+def test_a_path_that_vllm_serves_without_a_key_does_not_pass(gateway: Gateway, path: str) -> None:
     before = len(gateway.seen)
     assert gateway.call("GET", path).status_code == 404
     assert len(gateway.seen) == before
 
 
-def test_a_document_that_is_too_large_is_refused_before_the_model_sees_it(
-    gateway: Gateway,
-) -> None:
+def test_a_body_that_is_too_large_does_not_pass(gateway: Gateway) -> None:
     before = len(gateway.seen)
     answer = gateway.call("POST", "/v1/chat/completions", content=b"x" * 9_000_000)
     assert answer.status_code == 413
     assert len(gateway.seen) == before
 
 
-def test_nobody_is_served_without_tls(gateway: Gateway) -> None:
+def test_a_request_without_tls_is_rejected(gateway: Gateway) -> None:
     answer = httpx.post(gateway.url.replace("https", "http") + "/v1/models")
     assert answer.status_code == 400
 
 
-def test_health_is_asked_on_a_port_of_its_own(gateway: Gateway) -> None:
+def test_health_has_its_own_port(gateway: Gateway) -> None:
     assert httpx.get(gateway.health).status_code == 204

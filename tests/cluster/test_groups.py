@@ -1,7 +1,4 @@
-"""Proves how replicas of several nodes come to be, with LeaderWorkerSet's own controller.
-
-KWOK runs the pods; what they would compute together is not shown here.
-"""
+"""Replicas of several nodes with the controller of LeaderWorkerSet; KWOK runs the pods."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,14 +39,14 @@ def _controller(
 
 @pytest.fixture(scope="module")
 def namespace(api: Api) -> str:
-    """Of a model that needs two nodes, in a pool that has them."""
+    """The namespace of a model on two nodes."""
     for number in range(2):
         node(api, f"{POOL}-{number}", gpus=8, pool=POOL)
     return deploy(api, lambda: model(POOL, WIDE, gpu_labels={"seamless.dev/pool": POOL}))
 
 
 def members(api: Api, namespace: str) -> tuple[Pod, Pod]:
-    """Leader and worker, once both run."""
+    """Leader and worker, once both are ready."""
     leader, worker = sorted(
         serving(api, namespace, 2),
         key=lambda pod: pod["metadata"]["labels"][f"{GROUP}/worker-index"],
@@ -62,21 +59,19 @@ def environment(pod: Pod) -> dict[str, str]:
     return {each["name"]: each.get("value", "") for each in server["env"]}
 
 
-def test_a_group_takes_all_gpus_of_two_nodes_and_each_member_knows_its_place(
-    api: Api, namespace: str
-) -> None:
+def test_a_group_uses_two_nodes_and_each_member_has_its_index(api: Api, namespace: str) -> None:
     leader, worker = members(api, namespace)
 
     assert {leader["spec"]["nodeName"], worker["spec"]["nodeName"]} == {f"{POOL}-0", f"{POOL}-1"}
-    told = [environment(pod) for pod in (leader, worker)]
-    assert [each["LWS_WORKER_INDEX"] for each in told] == ["0", "1"]
-    (address,) = {each["LWS_LEADER_ADDRESS"] for each in told}
+    variables = [environment(pod) for pod in (leader, worker)]
+    assert [each["LWS_WORKER_INDEX"] for each in variables] == ["0", "1"]
+    (address,) = {each["LWS_LEADER_ADDRESS"] for each in variables}
     assert address.startswith(f"{leader['metadata']['name']}.")
     assert "--headless" not in leader["spec"]["containers"][0]["args"]
     assert "--headless" in worker["spec"]["containers"][0]["args"]
 
 
-def test_only_the_leader_is_behind_the_service(api: Api, namespace: str) -> None:
+def test_only_the_leader_is_an_endpoint_of_the_service(api: Api, namespace: str) -> None:
     leader, _ = members(api, namespace)
     selector = f"labelSelector=kubernetes.io/service-name={POOL}-server-00000000"
 
@@ -95,20 +90,20 @@ def test_only_the_leader_is_behind_the_service(api: Api, namespace: str) -> None
     assert leader["metadata"]["labels"].items() >= LEADER.items()
 
 
-def test_a_group_that_lost_a_member_begins_anew(api: Api, namespace: str) -> None:
+def test_a_group_that_lost_a_member_is_recreated(api: Api, namespace: str) -> None:
     before = {pod["metadata"]["uid"] for pod in members(api, namespace)}
     _, worker = members(api, namespace)
 
     api.delete(f"/api/v1/namespaces/{namespace}/pods/{worker['metadata']['name']}")
 
-    def anew() -> bool | None:
+    def recreated() -> bool | None:
         found = {pod["metadata"]["uid"] for pod in members(api, namespace)}
         return not found & before or None
 
-    until(anew, seconds=120)
+    until(recreated, seconds=120)
 
 
-def test_a_group_without_a_member_is_refused_by_its_own_webhook(api: Api, namespace: str) -> None:
+def test_the_webhook_rejects_a_group_without_members(api: Api, namespace: str) -> None:
     path = f"/apis/leaderworkerset.x-k8s.io/v1/namespaces/{namespace}/leaderworkersets"
     with pytest.raises(RefusedError, match="size"):
         api.patch(f"{path}/{POOL}-server-00000000", {"spec": {"leaderWorkerTemplate": {"size": 0}}})

@@ -1,4 +1,4 @@
-"""Proves on a real scheduler that held room is given up at once."""
+"""On a real scheduler a replica takes the place of a headroom pod at once."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from components.kubernetes.base.namespace import IsolatedNamespace
 from components.kubernetes.scheduling.headroom import Headroom
-from tests.cluster.test_admission import GPU, pods
+from tests.cluster.test_admission import node, pods
 from tests.support.accounts.kubernetes import SMALL, DescribedCluster, described, model
 from tests.support.cluster.control_plane import Api
 from tests.support.cluster.deployed import deploy
@@ -16,33 +16,14 @@ from tests.support.local import until
 pytestmark = pytest.mark.cluster
 
 
-def gpu_node(api: Api, name: str, *, gpus: int) -> None:
-    """A node of a pool that is named as the node."""
-    size = {"cpu": "16", "memory": "256Gi", "pods": "110", "ephemeral-storage": "500Gi"}
-    size |= {GPU: str(gpus)} if gpus else {}
-    api.post(
-        "/api/v1/nodes",
-        {
-            "apiVersion": "v1",
-            "kind": "Node",
-            "metadata": {
-                "name": name,
-                "labels": {"kubernetes.io/hostname": name, "seamless.dev/pool": name},
-            },
-            "spec": {"taints": [{"key": GPU, "value": "present", "effect": "NoSchedule"}]},
-            "status": {"capacity": size, "allocatable": size},
-        },
-    )
-
-
-def on(api: Api, namespace: str, app: str, node: str) -> list[dict[str, Any]] | None:
-    """The pods of an application that are on a node."""
-    found = [pod for pod in pods(api, namespace, app) if pod["spec"].get("nodeName") == node]
+def on(api: Api, namespace: str, app: str, name: str) -> list[dict[str, Any]] | None:
+    """The pods of an application on a node."""
+    found = [pod for pod in pods(api, namespace, app) if pod["spec"].get("nodeName") == name]
     return found or None
 
 
-def test_a_replica_takes_the_held_place_at_once_and_the_holder_waits(api: Api) -> None:
-    gpu_node(api, "warm-1", gpus=1)
+def test_a_replica_takes_the_place_of_a_headroom_pod_which_waits(api: Api) -> None:
+    node(api, "warm-1", gpus=1, pool="warm-1")
 
     def cluster() -> DescribedCluster:
         return replace(described(), gpu_labels={"seamless.dev/pool": "warm-1"})

@@ -1,4 +1,4 @@
-"""Proves on a real Prometheus that scaling, recording and alerting say what they are meant to."""
+"""Scaling queries, recording rules and alerts on a real Prometheus."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -45,7 +45,7 @@ def programs() -> Path:
 
 @pytest.fixture(scope="module")
 def server(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """Prometheus, which reads two replicas and their GPUs."""
+    """Prometheus, which scrapes two replicas and their GPUs."""
     with vllm.running(REPLICAS) as port:
         jobs = [
             {
@@ -54,7 +54,7 @@ def server(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
                 "static_configs": [
                     {
                         "targets": [f"127.0.0.1:{port}"],
-                        # As the operator labels what a PodMonitor finds.
+                        # The labels that the operator adds for a PodMonitor.
                         "labels": {"namespace": SPACE, "pod": name} if name in REPLICAS else {},
                     }
                 ],
@@ -81,17 +81,17 @@ def test_every_scaling_query_is_one_number_for_all_replicas(
 
 
 @pytest.mark.parametrize("trigger", triggers("elsewhere"), ids=lambda trigger: trigger["name"])
-def test_a_model_that_nobody_serves_has_no_number(server: Prometheus, trigger: Any) -> None:
+def test_a_scaling_query_of_a_model_without_replicas_is_empty(
+    server: Prometheus, trigger: Any
+) -> None:
     assert server.numbers(trigger["metadata"]["query"]) == []
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record["record"])
-def test_everything_that_is_recorded_is_one_number(server: Prometheus, record: Manifest) -> None:
+def test_every_recording_rule_gives_one_number(server: Prometheus, record: Manifest) -> None:
     (number,) = until(lambda: server.numbers(record["record"]) or None, seconds=30)
     assert number > 0
 
-
-# ---------------------------------------------------------------- rules over hours, in a second
 
 OF = f'{{namespace="{SPACE}",model_name="llama-3.1-8b"'
 GPU = '{gpu="0",hostname="node-1"'
@@ -103,7 +103,7 @@ CAPACITY = 'kube_node_status_capacity{node="node-1",resource="nvidia_com_gpu"}'
 
 
 def first_token(within: str, beyond: str) -> dict[str, str]:
-    """Counts per minute of requests whose first token came within and beyond ten seconds."""
+    """Histogram series of requests with a first token within and beyond ten seconds."""
     bucket = f"vllm:time_to_first_token_seconds_bucket{OF}"
     bounds = {"10.0": within, "80.0": beyond, "+Inf": beyond}
     return {f'{bucket},le="{bound}"}}': counts for bound, counts in bounds.items()}
@@ -143,16 +143,16 @@ ILL: dict[str, dict[str, str]] = {
     "GpuHot": {f"DCGM_FI_DEV_GPU_TEMP{GPU}}}": "90x60"},
     "GpuNodeNotReady": {READY: "0x60"},
 }
-"""What changes of a healthy fleet, minute by minute, when each alert must be raised."""
+"""For each alert the series, minute by minute, that raise it."""
 
 
 def an_hour(
     programs: Path, folder: Path, series: Mapping[str, str], expected: Mapping[str, Sequence[Any]]
 ) -> None:
-    """Let an hour of samples, one per minute, pass; at its end the queries must say that."""
+    """Evaluate queries after an hour of samples, one per minute."""
     rules, tests = folder / "rules.yaml", folder / "tests.yaml"
     rules.write_text(yaml.safe_dump({"groups": GROUPS}))
-    asked = [
+    queries = [
         {"expr": query, "eval_time": "55m", "exp_samples": list(samples)}
         for query, samples in expected.items()
     ]
@@ -167,7 +167,7 @@ def an_hour(
                         "input_series": [
                             {"series": name, "values": values} for name, values in series.items()
                         ],
-                        "promql_expr_test": asked,
+                        "promql_expr_test": queries,
                     }
                 ],
             }
@@ -177,16 +177,16 @@ def an_hour(
 
 
 def firing(programs: Path, folder: Path, changed: dict[str, str], alerts: list[str]) -> None:
-    """Exactly these alerts must be firing after an hour."""
+    """Check that exactly these alerts fire after an hour."""
     samples = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in alerts]
     query = 'group by (alertname) (ALERTS{alertstate="firing"})'
     an_hour(programs, folder, HEALTHY | changed, {query: samples})
 
 
-def test_energy_and_requests_are_counted_per_thousand_tokens_and_per_gpu(
+def test_energy_per_thousand_tokens_and_requests_per_gpu_are_recorded(
     programs: Path, tmp_path: Path
 ) -> None:
-    """One GPU draws 300 W by its counter of energy, the other 100 W by its gauge of power."""
+    """One GPU has an energy counter (300 W), the other only a power gauge (100 W)."""
     of = f'{OF},pod="'
     worked = {
         f'vllm:generation_tokens_total{of}a"}}': "0+1800x60",  # 30 per second
@@ -214,29 +214,28 @@ def test_energy_and_requests_are_counted_per_thousand_tokens_and_per_gpu(
     an_hour(programs, tmp_path, worked, expected)
 
 
-def test_prometheus_takes_every_rule(programs: Path, tmp_path: Path) -> None:
+def test_every_rule_is_valid(programs: Path, tmp_path: Path) -> None:
     rules = tmp_path / "rules.yaml"
     rules.write_text(yaml.safe_dump({"groups": GROUPS}))
-    said = promtool(programs, "check", "rules", str(rules))
-    assert f"SUCCESS: {len(RECORDS) + len(ALERTS)} rules found" in said
+    message = promtool(programs, "check", "rules", str(rules))
+    assert f"SUCCESS: {len(RECORDS) + len(ALERTS)} rules found" in message
 
 
-def test_a_healthy_fleet_calls_nobody(programs: Path, tmp_path: Path) -> None:
+def test_a_healthy_fleet_and_an_old_gpu_error_raise_no_alert(
+    programs: Path, tmp_path: Path
+) -> None:
     firing(programs, tmp_path, {}, [])
+    firing(programs, tmp_path, {XID: "79x60"}, [])
 
 
-def test_there_is_an_illness_for_every_alert() -> None:
+def test_every_alert_is_tested() -> None:
     assert list(ILL) == [alert["alert"] for alert in ALERTS]
 
 
 @pytest.mark.parametrize("alert", ILL)
-def test_an_illness_raises_its_alert_and_no_other(
+def test_each_fault_raises_its_alert_and_no_other(
     programs: Path, tmp_path: Path, alert: str
 ) -> None:
-    # Of several replicas that drift, each node is still named.
+    # The alert of each replica fires, too.
     also = ["ReplicaDrifted"] if alert == "ReplicasKeepDrifting" else []
     firing(programs, tmp_path, ILL[alert], [*also, alert])
-
-
-def test_an_old_error_of_a_gpu_is_no_new_one(programs: Path, tmp_path: Path) -> None:
-    firing(programs, tmp_path, {XID: "79x60"}, [])

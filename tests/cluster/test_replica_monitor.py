@@ -1,7 +1,7 @@
-"""Proves on a real API server that a replica which drifts leaves its Service and is replaced.
+"""On a real API server a replica with wrong answers leaves its Service and is replaced.
 
-The replica monitor is the program that its ConfigMap holds, with the rights of its own account;
-only the replicas are stand-ins, at addresses of this machine.
+The replica monitor is the program of its ConfigMap, with the rights of its account; the replicas
+are fakes at addresses of this machine.
 """
 
 import json
@@ -34,7 +34,7 @@ Pod = dict[str, Any]
 
 
 class Replicas:
-    """Model servers at addresses of this machine, of which some answer nonsense."""
+    """Fake model servers at addresses of this machine; drifted ones give wrong answers."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api, self._namespace = api, namespace
@@ -42,12 +42,12 @@ class Replicas:
         self.drifted: set[str] = set()
         (self.port,) = free_ports(1)
 
-    def stand_in_for(self, pod: Pod) -> None:
-        """Answer for a pod from now on."""
+    def serve(self, pod: Pod) -> None:
+        """Give a pod an address of this machine."""
         name = pod["metadata"]["name"]
         address = f"127.0.0.{len(self._at) + 2}"
         self._at[address] = name
-        # A node would have told: KWOK gives addresses that lead nowhere.
+        # KWOK sets addresses that do not exist.
         self._api.patch(
             f"/api/v1/namespaces/{self._namespace}/pods/{name}/status",
             {"status": {"podIP": address, "podIPs": [{"ip": address}]}},
@@ -55,7 +55,7 @@ class Replicas:
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Listen at every address until the block ends."""
+        """Listen at every address."""
         replicas = self
 
         class Server(BaseHTTPRequestHandler):
@@ -71,7 +71,7 @@ class Replicas:
                 self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         with ThreadingHTTPServer(("", self.port), Server) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -82,7 +82,7 @@ class Replicas:
 
 
 class Place:
-    """The replica monitor as in its pod: its ConfigMap's files, its account's token, its env."""
+    """The replica monitor as in its pod: files, token and environment."""
 
     def __init__(self, api: Api, namespace: str, replicas: Replicas, folder: Path) -> None:
         space = f"/api/v1/namespaces/{namespace}"
@@ -119,7 +119,7 @@ class Place:
 
     @contextmanager
     def started(self) -> Iterator[dict[str, dict[str, Any]]]:
-        """The verdicts of one round, by the replicas' names: a program begins with one."""
+        """The verdicts of the first round, by replica."""
         process = subprocess.Popen(
             self._command, env=self._environment, cwd=os.sep, stdout=subprocess.PIPE, text=True
         )
@@ -127,9 +127,9 @@ class Place:
             yield {row["name"]: row for row in until(self._verdicts, seconds=30)}
         finally:
             process.send_signal(signal.SIGTERM)
-            said, _ = process.communicate(timeout=20)
-            print(said)  # pytest shows it when a test fails
-        assert process.returncode == 0, said
+            output, _ = process.communicate(timeout=20)
+            print(output)  # pytest shows it when a test fails
+        assert process.returncode == 0, output
 
     def _verdicts(self) -> list[dict[str, Any]] | None:
         key = {"Authorization": f"Bearer {KEY}"}
@@ -145,9 +145,7 @@ def served(api: Api, namespace: str) -> set[str]:
     """The pods that the Service selects."""
     service = api.get(f"/api/v1/namespaces/{namespace}/services/tested-server-00000000")
     selector = ",".join(f"{key}={value}" for key, value in service["spec"]["selector"].items())
-    found: list[Pod] = api.get(f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")[
-        "items"
-    ]
+    found = api.get(f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")["items"]
     return names([pod for pod in found if "deletionTimestamp" not in pod["metadata"]])
 
 
@@ -159,15 +157,13 @@ def names(pods: list[Pod]) -> set[str]:
     return {pod["metadata"]["name"] for pod in pods}
 
 
-def test_a_replica_that_drifts_leaves_the_service_and_another_comes_in_its_place(
-    api: Api, tmp_path: Path
-) -> None:
+def test_a_drifted_replica_leaves_the_service_and_is_replaced(api: Api, tmp_path: Path) -> None:
     namespace = in_pool(api, "tested", nodes=2)
     replicas = Replicas(api, namespace)
     before = serving(api, namespace, 2)
     first, second = sorted(names(before))
     for pod in before:
-        replicas.stand_in_for(pod)
+        replicas.serve(pod)
     place = Place(api, namespace, replicas, tmp_path)
 
     with replicas.answering():
@@ -183,9 +179,9 @@ def test_a_replica_that_drifts_leaves_the_service_and_another_comes_in_its_place
             until(lambda: first not in names(serving(api, namespace, 2)) or None, seconds=30)
         (new,) = [pod for pod in serving(api, namespace, 2) if pod["metadata"]["name"] != second]
         third = new["metadata"]["name"]
-        replicas.stand_in_for(new)
+        replicas.serve(new)
 
-        # So soon after the first, the next is not deleted; but it serves nobody either.
+        # The next replica is not deleted so soon after the first, but leaves the Service.
         replicas.drifted.add(second)
         with place.started() as verdicts:
             assert states(verdicts) == {first: "out", second: "out", third: "ok"}
@@ -193,7 +189,7 @@ def test_a_replica_that_drifts_leaves_the_service_and_another_comes_in_its_place
         assert names(serving(api, namespace, 2)) == {second, third}
 
 
-def test_a_replica_without_the_label_is_sent_nothing_and_stays(api: Api) -> None:
+def test_a_replica_without_the_label_leaves_the_service_and_stays(api: Api) -> None:
     namespace = in_pool(api, "unlabelled", nodes=2)
     first, second = sorted(names(serving(api, namespace, 2)))
     selector = "labelSelector=kubernetes.io/service-name=unlabelled-server-00000000"
@@ -213,17 +209,12 @@ def test_a_replica_without_the_label_is_sent_nothing_and_stays(api: Api) -> None
     assert names(serving(api, namespace, 2)) == {first, second}
 
 
-def test_the_replica_monitor_s_account_reads_no_secret_and_writes_no_other_notes(
-    api: Api, tmp_path: Path
-) -> None:
+def test_the_account_of_the_replica_monitor_has_no_other_rights(api: Api, tmp_path: Path) -> None:
     namespace = in_pool(api, "confined", nodes=0)
     space = f"https://127.0.0.1:{api.port}/api/v1/namespaces/{namespace}"
     account = f"/api/v1/namespaces/{namespace}/serviceaccounts/confined-replica-monitor-00000000"
     token = api.post(f"{account}/token", {"spec": {}})["status"]["token"]
-    headers = {
-        "Authorization": f"Bearer {token}",
-        "Content-Type": "application/merge-patch+json",
-    }
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/merge-patch+json"}
     with httpx.Client(verify=False, headers=headers) as client:  # noqa: S501
         own = f"{space}/configmaps/confined-replica-monitor-state-00000000"
         assert client.get(f"{space}/pods").status_code == 200

@@ -1,4 +1,4 @@
-"""One host at a time, shared by all facts; at the end one table of facts and hosts."""
+"""One host at a time for all facts; at the end one table of facts and hosts."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -21,29 +21,29 @@ _results = pytest.StashKey[Results]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Name a deployed application."""
+    """Add the option for a deployed application."""
     parser.addoption(
         "--outputs",
         type=Path,
         metavar="FILE",
-        help="outputs of a stack as JSON: what needs HTTP only is asked of it, too (-k deployed)",
+        help="outputs of a stack as JSON, to test a deployed application (-k deployed)",
     )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Ask every fact of the hosts that its file names."""
+    """Run every fact on the hosts of its file."""
     if "host" in metafunc.fixturenames:
-        there = [
+        hosts = [
             name
             for name in metafunc.module.HOSTS
             if name != DEPLOYED or metafunc.config.getoption("outputs", None)
         ]
-        metafunc.parametrize("host", there, indirect=True, scope="session")
+        metafunc.parametrize("host", hosts, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
 def model() -> Iterator[Model]:
-    """What answers, for all hosts."""
+    """The model of all hosts."""
     with modelled() as model:
         yield model
 
@@ -52,7 +52,7 @@ def model() -> Iterator[Model]:
 def host(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Application]:
-    """The application where the parameter says, for all facts of this place."""
+    """The application on a host, for all its facts."""
     if request.param == DEPLOYED:
         yield deployed(request.config.getoption("outputs"))
         return
@@ -79,11 +79,8 @@ def caller(host: Application) -> Iterator[Caller]:
         yield caller
 
 
-# ---------------------------------------------------------------- the table
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep what comes out."""
+    """Register the table."""
     config.stash[_results] = Results()
     config.pluginmanager.register(config.stash[_results])
 
@@ -91,6 +88,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say it."""
+    """Print the table."""
     for line in config.stash[_results].lines():
         terminalreporter.write_line(line)

@@ -1,4 +1,4 @@
-"""What only DigitalOcean Functions does: calls that nobody repeats, limits of size and time."""
+"""Facts about DigitalOcean Functions: no retries, limits of size and time."""
 
 from uuid import UUID, uuid4
 
@@ -12,13 +12,12 @@ from tests.support.hosts.functions_host import ACTIONS, MAX_PAYLOAD_BYTES, WEB, 
 HOSTS = ["functions"]
 
 
-def test_a_call_that_the_platform_refuses_is_made_by_the_sweep(
+def test_the_sweep_repeats_a_call_that_the_platform_rejects(
     host: FunctionsHost, caller: Caller
 ) -> None:
-    """The namespace's quota may be used up just then; the caller is told nothing of it."""
     document = Document()
     id_ = caller.upload(document.name, document.data)
-    host.refuses = 1
+    host.rejects = 1
 
     assert caller.complete(id_)["status"] == "queued"
 
@@ -29,11 +28,11 @@ def test_a_call_that_the_platform_refuses_is_made_by_the_sweep(
     assert host.started.count({"document_id": id_}) == 1
 
 
-def test_a_worker_that_takes_too_long_is_ended_and_replaced(
+def test_a_worker_is_stopped_after_its_timeout_and_replaced(
     host: FunctionsHost, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = Document()
-    host.executions["summarize"].call({"document_id": f"{uuid4()}"})  # it runs by now
+    host.executions["summarize"].call({"document_id": f"{uuid4()}"})  # a warm start
     host.model.script(document.mark, SILENCE)
     with monkeypatch.context() as limits:
         limits.setattr(host.executions["summarize"], "seconds", 2.0)
@@ -48,12 +47,9 @@ def test_a_worker_that_takes_too_long_is_ended_and_replaced(
     assert (done["status"], done["attempts"]) == ("done", 2)
 
 
-def test_a_worker_cannot_be_called_over_the_web(host: FunctionsHost) -> None:
+def test_a_worker_is_no_web_function_and_requires_the_key(host: FunctionsHost) -> None:
     for name in ("summarize", "sweep"):
         assert httpx.post(f"{host.url}{WEB}{name}").status_code == 404
-
-
-def test_a_worker_is_called_with_the_key_only(host: FunctionsHost) -> None:
     url, event = f"{host.url}{ACTIONS}summarize?blocking=false", {"document_id": f"{uuid4()}"}
     user, _, password = host.key.partition(":")
 
@@ -65,7 +61,7 @@ def test_a_worker_is_called_with_the_key_only(host: FunctionsHost) -> None:
     assert (answer.status_code, list(answer.json())) == (202, ["activationId"])
 
 
-def test_a_request_above_a_megabyte_does_not_reach_the_application(
+def test_a_request_above_a_megabyte_is_rejected_by_the_platform(
     host: FunctionsHost, caller: Caller
 ) -> None:
     answer = caller.http.post("api/uploads", content=b" " * (MAX_PAYLOAD_BYTES + 1))

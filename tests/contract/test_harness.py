@@ -1,4 +1,4 @@
-"""What the contract itself says: of an outputs file that is none, and of how facts ended."""
+"""The harness of the contract: the outputs file and the table of results."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.support.contract.table import Results
 from tests.support.hosts.deployed import deployed
 
 
-def test_a_deployed_application_is_known_by_its_outputs(tmp_path: Path) -> None:
+def test_a_deployed_application_is_described_by_its_outputs(tmp_path: Path) -> None:
     outputs = {"page_url": "https://a.example/", "api_token": "secret-of-a-test", "bucket": "b"}
     (tmp_path / "outputs.json").write_text(json.dumps(outputs))
 
@@ -20,34 +20,34 @@ def test_a_deployed_application_is_known_by_its_outputs(tmp_path: Path) -> None:
     assert "secret-of-a-test" not in repr(application)
 
 
-@pytest.mark.parametrize("text", [None, "", "no JSON", "[]", "{}", '{"page_url": "https://a/"}'])
-def test_outputs_that_are_none_are_refused_with_the_line_that_writes_them(
+@pytest.mark.parametrize("text", [None, "no JSON", "[]", '{"page_url": "https://a/"}'])
+def test_an_invalid_outputs_file_is_an_error_with_the_command_that_writes_it(
     tmp_path: Path, text: str | None
 ) -> None:
     path = tmp_path / "outputs.json"
     if text is not None:
         path.write_text(text)
 
-    with pytest.raises(pytest.UsageError) as refused:
+    with pytest.raises(pytest.UsageError) as error:
         deployed(path)
 
-    assert str(refused.value).startswith(f"--outputs {path}: ")
-    assert str(refused.value).endswith(f"./seamless outputs STACK --json > {path}")
+    assert str(error.value).startswith(f"--outputs {path}: ")
+    assert str(error.value).endswith(f"./seamless outputs STACK --json > {path}")
 
 
-Ending = Literal["passed", "failed", "skipped"]
-
-
-def test_the_table_has_a_row_for_a_fact_and_a_column_for_a_place() -> None:
+def test_the_table_has_a_row_per_fact_and_a_column_per_host() -> None:
     results = Results()
-    for name, ending in {
+    outcomes: dict[str, Literal["passed", "failed", "skipped"]] = {
         "test_http.py::test_a_holds[local]": "passed",
         "test_http.py::test_a_holds[lambda]": "failed",
         "test_http.py::test_it_is_b[lambda]": "skipped",
         "test_http.py::test_of_the_harness": "passed",
-    }.items():
-        results.pytest_runtest_logreport(_report(f"tests/contract/{name}", ending))
-    results.pytest_runtest_logreport(_report("tests/other.py::test_c[local]", "passed"))
+        "../other.py::test_c[local]": "passed",
+    }
+    for name, outcome in outcomes.items():
+        nodeid = f"tests/contract/{name}".replace("contract/../", "")
+        report = pytest.TestReport(nodeid, (nodeid, 0, nodeid), {}, outcome, None, "call")
+        results.pytest_runtest_logreport(report)
 
     assert [line.rstrip() for line in results.lines()][2:] == [
         "         local  lambda",
@@ -55,10 +55,3 @@ def test_the_table_has_a_row_for_a_fact_and_a_column_for_a_place() -> None:
         "it is b    \N{EN DASH}      \N{EN DASH}",
     ]
     assert Results().lines() == []
-
-
-def _report(nodeid: str, ending: str) -> pytest.TestReport:
-    outcome: Ending = "passed" if ending == "passed" else "failed"
-    if ending == "skipped":
-        outcome = "skipped"
-    return pytest.TestReport(nodeid, (nodeid, 0, nodeid), {}, outcome, None, "call")

@@ -1,6 +1,6 @@
-"""What holds wherever the application runs, shown by nothing but its HTTP API.
+"""Facts about the HTTP API of the application on every host.
 
-So it is asked of a deployed application, too: `pytest tests/contract -k deployed --outputs FILE`.
+A deployed application is tested by `pytest tests/contract -k deployed --outputs FILE`.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ GUARDED = [
 
 
 def error(answer: httpx.Response, status: int, code: Code) -> dict[str, Any]:
-    """The error of an answer that is a refusal, in the one shape that refusals have."""
+    """Check status, code and form of an error, and return it."""
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
     body: dict[str, dict[str, Any]] = answer.json()
     assert body.keys() == {"error"}
@@ -41,8 +41,8 @@ def error(answer: httpx.Response, status: int, code: Code) -> dict[str, Any]:
     return body["error"]
 
 
-def test_health_is_open_and_tells_versions(caller: Caller) -> None:
-    answer = caller.nobody.get("healthz")
+def test_health_needs_no_token_and_has_the_versions(caller: Caller) -> None:
+    answer = caller.anonymous.get("healthz")
 
     health = answer.json()
     assert (answer.status_code, health["status"], health["database"]) == (200, "ok", "ok")
@@ -52,11 +52,11 @@ def test_health_is_open_and_tells_versions(caller: Caller) -> None:
     assert health["model"]
 
 
-def test_everything_else_asks_for_the_token(host: Application, caller: Caller) -> None:
+def test_every_other_path_requires_the_token(host: Application, caller: Caller) -> None:
     for method, path in GUARDED:
         for authorization in (None, "Bearer wrong", f"Basic {host.token}", host.token):
             headers = {"Authorization": authorization} if authorization else {}
-            answer = caller.nobody.request(method, path, headers=headers)
+            answer = caller.anonymous.request(method, path, headers=headers)
 
             error(answer, 401, Code.UNAUTHORIZED)
             assert answer.headers["www-authenticate"] == "Bearer"
@@ -75,12 +75,12 @@ def test_an_upload_becomes_a_summary(caller: Caller) -> None:
     assert (done["name"], done["size"]) == (document.name, len(document.data))
     assert (done["kind"], done["progress"]) == ("text", {"done": 1, "total": 1})
     assert done["model"]
-    assert done["inference_mode"] == caller.nobody.get("healthz").json()["inference_mode"]
+    assert done["inference_mode"] == caller.anonymous.get("healthz").json()["inference_mode"]
     assert done["usage"]["prompt_tokens"] > 0
     assert done["usage"]["completion_tokens"] > 0
 
 
-def test_completing_again_changes_nothing(caller: Caller) -> None:
+def test_repeated_complete_calls_change_nothing(caller: Caller) -> None:
     document = Document()
     id_ = caller.upload(document.name, document.data)
 
@@ -92,24 +92,15 @@ def test_completing_again_changes_nothing(caller: Caller) -> None:
     assert caller.complete(id_) == done
 
 
-def test_completing_before_the_upload_is_a_conflict(caller: Caller) -> None:
+def test_complete_and_retry_of_an_announced_document_are_conflicts(caller: Caller) -> None:
     id_ = caller.announce("early.txt", 1)["document_id"]
 
-    answer = caller.http.post(f"api/documents/{id_}/complete")
-
-    error(answer, 409, Code.OBJECT_MISSING)
+    for action, code in (("complete", Code.OBJECT_MISSING), ("retry", Code.CONFLICT)):
+        error(caller.http.post(f"api/documents/{id_}/{action}"), 409, code)
     assert caller.document(id_)["status"] == "uploading"
 
 
-def test_the_newest_document_is_the_first(caller: Caller) -> None:
-    announced = [caller.announce(f"{n}.txt", 1)["document_id"] for n in range(3)]
-
-    newest = [document["id"] for document in caller.newest()]
-
-    assert newest[:3] == announced[::-1]
-
-
-def test_all_documents_are_listed_page_by_page(caller: Caller) -> None:
+def test_documents_are_listed_in_pages_with_the_newest_first(caller: Caller) -> None:
     announced = [caller.announce("listed.txt", 1)["document_id"] for _ in range(PAGE_SIZE + 1)]
 
     first = caller.http.get("api/documents").json()
@@ -127,7 +118,7 @@ def test_an_unknown_document_is_not_found(caller: Caller) -> None:
             error(answer, 404, Code.NOT_FOUND)
 
 
-def test_what_is_no_document_fails_with_a_remedy_and_is_tried_again_on_request(
+def test_a_file_that_is_no_document_fails_with_a_remedy_and_can_be_retried(
     host: Application, caller: Caller
 ) -> None:
     id_ = caller.send("picture.txt", PICTURE)
@@ -150,25 +141,11 @@ def test_a_document_without_text_fails(caller: Caller) -> None:
     assert failed["usage"] is None
 
 
-def test_only_a_failed_document_can_be_tried_again(caller: Caller) -> None:
-    id_ = caller.announce("early.txt", 1)["document_id"]
-
-    error(caller.http.post(f"api/documents/{id_}/retry"), 409, Code.CONFLICT)
-
-
-def test_a_size_that_is_not_taken_is_refused_before_the_upload(caller: Caller) -> None:
-    for size in (0, MAX_DOCUMENT_BYTES + 1):
-        answer = caller.http.post("api/uploads", json={"name": "a.txt", "size": size})
-
-        error(answer, 400, Code.BAD_REQUEST)
-
-
-def test_the_size_is_that_of_what_arrived(caller: Caller) -> None:
+def test_the_size_is_that_of_the_uploaded_file(caller: Caller) -> None:
     document = Document()
     announced = caller.announce(document.name, 1)
-    httpx.put(
-        announced["upload_url"], content=document.data, headers=announced["headers"]
-    ).raise_for_status()
+    url, headers = announced["upload_url"], announced["headers"]
+    httpx.put(url, content=document.data, headers=headers).raise_for_status()
 
     caller.complete(announced["document_id"])
 
@@ -176,9 +153,9 @@ def test_the_size_is_that_of_what_arrived(caller: Caller) -> None:
     assert (done["status"], done["size"]) == ("done", len(document.data))
 
 
-def test_only_what_was_signed_can_be_uploaded(host: Application, caller: Caller) -> None:
+def test_only_the_signed_url_accepts_an_upload(host: Application, caller: Caller) -> None:
     if not host.checks_uploads:
-        pytest.skip("moto checks no signature")
+        pytest.skip("moto does not check signatures")
     announced = caller.announce("a.txt", 5)
     url = announced["upload_url"]
 
@@ -189,7 +166,7 @@ def test_only_what_was_signed_can_be_uploaded(host: Application, caller: Caller)
 
 
 def test_the_page_is_served_with_its_security_headers(caller: Caller) -> None:
-    page, script = caller.nobody.get(""), caller.nobody.get("page/app.js")
+    page, script = caller.anonymous.get(""), caller.anonymous.get("page/app.js")
 
     assert (page.status_code, script.status_code) == (200, 200)
     assert page.text == (PAGE / "index.html").read_text()
@@ -219,13 +196,12 @@ def test_metrics_count_documents(caller: Caller) -> None:
     assert uploading() == before + 1
 
 
-def test_a_body_that_is_too_large_is_refused(caller: Caller) -> None:
-    answer = caller.http.post("api/uploads", content=b" " * (MAX_BODY_BYTES + 1))
-
-    assert "65,536 bytes" in error(answer, 413, Code.TOO_LARGE)["message"]
-
-
-def test_every_refusal_has_the_same_shape(caller: Caller) -> None:
+def test_every_error_has_the_same_form(caller: Caller) -> None:
+    too_large = caller.http.post("api/uploads", content=b" " * (MAX_BODY_BYTES + 1))
+    assert "65,536 bytes" in error(too_large, 413, Code.TOO_LARGE)["message"]
+    for size in (0, MAX_DOCUMENT_BYTES + 1):
+        answer = caller.http.post("api/uploads", json={"name": "a.txt", "size": size})
+        error(answer, 400, Code.BAD_REQUEST)
     for answer, status, code in [
         (caller.http.post("api/uploads", content=b"{"), 400, Code.BAD_REQUEST),
         (caller.http.get("api/documents", params={"cursor": "ü&=+"}), 400, Code.BAD_REQUEST),

@@ -1,14 +1,11 @@
-"""What only AWS does: batches that fail in part, messages that come back, dead letters."""
+"""Facts about AWS: batches with partial failures, redelivered messages, dead letters."""
 
 from uuid import UUID
-
-import pytest
 
 from components.aws.queue import MAX_RECEIVES
 from tests.support import local
 from tests.support.contract.application import Caller, Document, sql
 from tests.support.contract.model import SILENCE
-from tests.support.hosts.event_source import failures
 from tests.support.hosts.lambda_host import LambdaHost
 from tests.support.hosts.notification import TEST_EVENT
 
@@ -16,18 +13,20 @@ HOSTS = ["lambda"]
 
 
 def deliveries(host: LambdaHost, message: str, *, at_least: int) -> list[tuple[int, bool]]:
-    """Size of every batch that a message was in and whether it failed, once there are so many."""
+    """Size of every batch with a message, and whether the message failed."""
 
     def found() -> list[tuple[int, bool]] | None:
-        known = [(len(ids), message in failed) for ids, failed in host.mapping.batches]
-        inside = [message in ids for ids, _ in host.mapping.batches]
-        mine = [each for each, there in zip(known, inside, strict=False) if there]
-        return mine if len(mine) >= at_least else None
+        batches = [
+            (len(ids), message in failed)
+            for ids, failed in list(host.mapping.batches)
+            if message in ids
+        ]
+        return batches if len(batches) >= at_least else None
 
     return local.until(found)
 
 
-def test_one_poison_message_fails_alone_and_ends_as_a_dead_letter(
+def test_one_invalid_message_fails_alone_and_becomes_a_dead_letter(
     host: LambdaHost, caller: Caller
 ) -> None:
     documents = [Document() for _ in range(3)]
@@ -50,7 +49,7 @@ def test_one_poison_message_fails_alone_and_ends_as_a_dead_letter(
     assert [host.model.calls(document.mark) for document in documents] == [1, 1, 1]
 
 
-def test_the_message_of_a_worker_that_was_killed_comes_back_before_any_sweep(
+def test_the_message_of_a_killed_worker_is_redelivered_before_any_sweep(
     host: LambdaHost, caller: Caller
 ) -> None:
     document = Document()
@@ -67,31 +66,10 @@ def test_the_message_of_a_worker_that_was_killed_comes_back_before_any_sweep(
     host.settle()
 
 
-def test_the_message_that_s3_tests_a_queue_with_is_taken_and_forgotten(host: LambdaHost) -> None:
+def test_the_test_message_of_s3_is_accepted_and_deleted(host: LambdaHost) -> None:
     host.settle()
     before = host.cloud.waiting(host.cloud.dead_letters_url)
     message = host.send(TEST_EVENT)
 
     assert deliveries(host, message, at_least=1) == [(1, False)]
     assert host.cloud.waiting(host.cloud.dead_letters_url) == before
-
-
-@pytest.mark.parametrize(
-    ("response", "failed"),
-    [
-        (None, set()),
-        ({}, set()),
-        ({"batchItemFailures": None}, set()),
-        ({"batchItemFailures": []}, set()),
-        ({"batchItemFailures": [{"itemIdentifier": "a"}]}, {"a"}),
-        ({"batchItemFailures": [{"itemIdentifier": ""}]}, {"a", "b"}),
-        ({"batchItemFailures": [{"itemIdentifier": None}]}, {"a", "b"}),
-        ({"batchItemFailures": [{"identifier": "a"}]}, {"a", "b"}),
-        ({"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "c"}]}, {"a", "b"}),
-    ],
-)
-def test_an_answer_that_makes_no_sense_fails_the_whole_batch(
-    response: object, failed: set[str]
-) -> None:
-    """AWS's own list: services-sqs-errorhandling.html, "Success and failure conditions"."""
-    assert failures(response, {"a", "b"}) == failed

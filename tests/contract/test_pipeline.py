@@ -1,6 +1,6 @@
-"""What becomes of a document when events repeat or are lost, workers die and the model refuses.
+"""A document when events repeat or are lost, workers are killed and the model fails.
 
-Nobody waits for a lease, a back-off or a visibility timeout: they are moved.
+Leases, back-offs and visibility timeouts are changed in place of waiting.
 """
 
 from functions.errors import Code
@@ -11,11 +11,11 @@ from tests.support.contract.model import SILENCE
 HOSTS = ["local", "lambda", "functions"]
 
 
-def test_an_event_that_comes_five_times_is_paid_for_once(host: Host, caller: Caller) -> None:
+def test_five_equal_events_cause_one_call_of_the_model(host: Host, caller: Caller) -> None:
     document = Document()
     id_ = caller.send(document.name, document.data)
 
-    host.tell(id_, times=5)
+    host.deliver(id_, times=5)
 
     done = caller.ended(id_)
     host.settle()
@@ -25,11 +25,11 @@ def test_an_event_that_comes_five_times_is_paid_for_once(host: Host, caller: Cal
     assert caller.document(id_) == done
 
 
-def test_an_event_for_a_document_that_is_done_changes_nothing(host: Host, caller: Caller) -> None:
+def test_an_event_for_a_finished_document_changes_nothing(host: Host, caller: Caller) -> None:
     document = Document()
     done = caller.ended(caller.send(document.name, document.data))
 
-    host.tell(done["id"], times=1)
+    host.deliver(done["id"], times=1)
     host.settle()
     host.later()
 
@@ -49,7 +49,7 @@ def test_a_long_document_is_read_in_parts(host: Host, caller: Caller) -> None:
     assert calls > 5
 
 
-def test_a_worker_that_is_killed_is_replaced(host: Host, caller: Caller) -> None:
+def test_a_killed_worker_is_replaced(host: Host, caller: Caller) -> None:
     document = Document()
     host.model.script(document.mark, SILENCE)
     id_ = caller.send(document.name, document.data)
@@ -66,7 +66,7 @@ def test_a_worker_that_is_killed_is_replaced(host: Host, caller: Caller) -> None
     assert host.model.calls(document.mark) == 2
 
 
-def test_a_model_that_is_busy_is_asked_again(host: Host, caller: Caller) -> None:
+def test_a_call_of_a_busy_model_is_repeated(host: Host, caller: Caller) -> None:
     document = Document()
     host.model.script(document.mark, 429, 503)
 
@@ -76,10 +76,10 @@ def test_a_model_that_is_busy_is_asked_again(host: Host, caller: Caller) -> None
     assert host.model.calls(document.mark) == 3
 
 
-def test_an_outage_of_the_model_is_waited_out(host: Host, caller: Caller) -> None:
-    host.kill_worker()  # and with it what its breaker remembers of other tests
+def test_a_document_is_retried_after_an_outage_of_the_model(host: Host, caller: Caller) -> None:
+    host.kill_worker()  # with the state of its circuit breaker
     document = Document()
-    host.model.script(document.mark, 503, 503, 503, 503)  # as often as one question is asked
+    host.model.script(document.mark, 503, 503, 503, 503)  # all attempts of one call
     id_ = caller.send(document.name, document.data)
 
     waiting = caller.until(id_, lambda found: found["error"] is not None)
@@ -92,10 +92,8 @@ def test_an_outage_of_the_model_is_waited_out(host: Host, caller: Caller) -> Non
     assert (done["status"], done["error"], done["attempts"]) == ("done", None, 2)
 
 
-def test_a_refusal_of_the_key_fails_the_document_until_somebody_retries(
-    host: Host, caller: Caller
-) -> None:
-    host.kill_worker()  # and with it what its breaker remembers of other tests
+def test_a_rejected_key_fails_the_document_until_a_retry(host: Host, caller: Caller) -> None:
+    host.kill_worker()  # with the state of its circuit breaker
     document = Document()
     host.model.script(document.mark, 401)
     id_ = caller.send(document.name, document.data)
@@ -110,7 +108,7 @@ def test_a_refusal_of_the_key_fails_the_document_until_somebody_retries(
     assert (done["status"], done["error"]) == ("done", None)
 
 
-def test_an_upload_that_nobody_completed_is_found(host: Host, caller: Caller) -> None:
+def test_an_upload_without_a_complete_call_is_found(host: Host, caller: Caller) -> None:
     document = Document()
     id_ = caller.upload(document.name, document.data)
 
@@ -120,7 +118,7 @@ def test_an_upload_that_nobody_completed_is_found(host: Host, caller: Caller) ->
     assert (done["status"], done["attempts"]) == ("done", 1)
 
 
-def test_an_object_that_nobody_announced_is_found(host: Host, caller: Caller) -> None:
+def test_an_object_without_an_announcement_is_found(host: Host, caller: Caller) -> None:
     document = Document()
     host.put(f"incoming/by-hand/{document.mark}.txt", document.data)
 

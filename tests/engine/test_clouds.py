@@ -1,8 +1,7 @@
-"""Both cloud variants on a real Pulumi engine, at simulated clouds: from `up` to `down`.
+"""Both cloud variants on a real Pulumi engine at simulated clouds, from `up` to `down`.
 
-The tests of a variant run in their order, on one copy of the project. After every step that could
-make them differ, the resources of the cloud are compared with those of the state. Nothing leaves
-the machine: whether the real clouds accept these stacks is not shown.
+The tests of a variant run in order, on one copy of the project. After each step the resources of
+the cloud are compared with those of the state.
 """
 
 import re
@@ -45,17 +44,16 @@ _STEP = re.compile(r"^  ([+~±-]) (\S+) +(\S+) +(?:would be )?(created|updated|d
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """What is particular about a variant.
+    """The facts of a variant.
 
     Attributes:
-        resources: How many there are, the stack itself included.
-        breaks: The resource that cannot be created at first.
-        database: The resource that cannot be updated at first.
-        stays: The resource that cannot be deleted at first.
-        drifts: A resource that somebody changes, with the output and its value.
-        vanishes: A resource that somebody deletes.
-        protected: What `environment: prod` protects.
-        resized: What `environment: prod` replaces, since it cannot be resized.
+        resources: Number of resources, with the stack.
+        breaks: The resource whose first creation fails.
+        database: The resource whose first update fails.
+        stays: The resource whose first deletion fails.
+        drifts: A resource that drifts, with the output and its value.
+        vanishes: A resource that is deleted outside of Pulumi.
+        protected: The resources that `environment: prod` protects.
     """
 
     stack: str
@@ -67,7 +65,6 @@ class Story:
     drifts: tuple[str, str, Any]
     vanishes: str
     protected: frozenset[str]
-    resized: frozenset[str] = frozenset()
 
 
 SPLIT = Story(
@@ -91,13 +88,12 @@ INTEGRATED = Story(
     drifts=("database-cluster", "nodeCount", 2),
     vanishes="monitoring-check",
     protected=frozenset({"store-bucket", "database-cluster", "database-database"}),
-    resized=frozenset({"database-pool"}),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """A variant in a copy of the project, and the cloud that it is deployed to."""
+    """A variant in a copy of the project, and its cloud."""
 
     story: Story
     clone: Clone
@@ -105,15 +101,15 @@ class Deployment:
     api: functions_api.Cloud
 
     def run(self, command: str, *, expect: int = 0) -> str:
-        """`./seamless COMMAND STACK`, with the yes that costs need."""
+        """Run `./seamless COMMAND STACK`, with `--yes` where it is required."""
         yes = ["--yes"] if command in ("up", "down") else []
         return self.clone.run(command, self.story.stack, *yes, expect=expect)
 
-    def would(self, *keys: str) -> Steps | str:
-        """What a preview says of other values of these keys, which are taken back."""
+    def previewed(self, *keys: str) -> Steps | str:
+        """The steps or the error of a preview with other values of these keys."""
         rows = {key: CHANGES[key] for key in keys}
         before = yaml.safe_load(self.clone.config.read_text())
-        refused = isinstance(getattr(rows[keys[0]], self.story.stack), str)
+        fails = isinstance(getattr(rows[keys[0]], self.story.stack), str)
         try:
             for key, row in rows.items():
                 for name, other in row.needs.items():
@@ -121,13 +117,13 @@ class Deployment:
                 value = row.to[self.story.stack] if isinstance(row.to, Mapping) else row.to
                 path = f"{key}.{row.below}" if row.below else key
                 self.clone.configure(path, value, secret=row.secret)
-            printed = self.run("preview", expect=int(refused))
+            printed = self.run("preview", expect=int(fails))
         finally:
             self.clone.config.write_text(yaml.safe_dump(before))
-        return printed if refused else steps(printed)
+        return printed if fails else steps(printed)
 
-    def should(self, *keys: str) -> Steps | str:
-        """What the rows of the table say of this stack, groups of resources by name."""
+    def expected(self, *keys: str) -> Steps | str:
+        """The steps or the error in the rows of these keys."""
         cloud = self.world.resources().values()
         groups = {
             REGIONAL: {item["name"] for item in cloud if "region" in item["outputs"]},
@@ -149,11 +145,11 @@ class Deployment:
         return expected
 
     def in_cloud(self) -> set[tuple[str, str]]:
-        """Type and id of everything that exists."""
+        """Type and id of the resources in the cloud."""
         return {(item["type"], item["id"]) for item in self.world.resources().values()}
 
     def in_state(self) -> set[tuple[str, str]]:
-        """Type and id of everything that the engine believes to exist there."""
+        """Type and id of the cloud's resources in the state."""
         return {
             (resource["type"], resource["id"])
             for resource in self.clone.state()
@@ -161,39 +157,37 @@ class Deployment:
         }
 
     def of(self, name: str) -> dict[str, Any]:
-        """What the cloud knows of a resource."""
+        """The outputs of a resource in the cloud."""
         (found,) = [item for item in self.world.resources().values() if item["name"] == name]
         outputs: dict[str, Any] = found["outputs"]
         return outputs
 
     def agrees(self) -> bool:
-        """True when the cloud holds what the engine believes, no more and no less."""
+        """True when cloud and state have the same resources."""
         return self.in_cloud() == self.in_state()
 
 
 def steps(printed: str) -> Steps:
-    """The steps in what a command printed, by logical names."""
+    """The steps in the output of a command, by logical names."""
     return {step: {name for name, _ in done} for step, done in typed_steps(printed).items()}
 
 
 def typed_steps(printed: str) -> dict[str, set[tuple[str, str]]]:
-    """The steps in what a command printed, by names and types: some resources share a name."""
+    """The steps in the output of a command, by names and types."""
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for line in printed.splitlines():
         if match := _STEP.match(line):
             found[match[4]].add((match[2], match[3]))
-    for step in ("created", "deleted"):  # which a replacement prints as well
+    for step in ("created", "deleted"):  # a replacement prints them, too
         found[step] -= found["replaced"]
     return {step: done for step, done in found.items() if done}
 
 
 @pytest.fixture(scope="module", params=[SPLIT, INTEGRATED], ids=lambda story: story.stack)
 def deployment(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    postgres: local.Server,
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: local.Server
 ) -> Iterator[Deployment]:
-    """A copy of the project beside simulated clouds; nothing is deployed yet."""
+    """A copy of the project and simulated clouds; nothing is deployed yet."""
     story, folder = request.param, tmp_path_factory.mktemp(request.param.stack)
     world = World(folder=folder / "clouds", cloud=story.cloud)
     environment = launch.environment(world.folder)
@@ -208,7 +202,7 @@ def deployment(
             "DIGITALOCEAN_TOKEN": api.token,
             "PGSSLMODE": "disable",
         }
-        let_the_cluster_be(postgres, world)
+        serve_cluster(postgres, world)
         copy.configure("inference_api_key", INFERENCE_KEY, secret=True)
         settings = {"inference_url": inference, "inference_model": MODELS[0]}
         for key, value in settings.items():
@@ -216,8 +210,8 @@ def deployment(
         yield Deployment(story=story, clone=copy, world=world, api=api)
 
 
-def let_the_cluster_be(postgres: local.Server, world: World) -> None:
-    """Let the simulated cluster answer with a real PostgreSQL, for what is done inside of it."""
+def serve_cluster(postgres: local.Server, world: World) -> None:
+    """Give the simulated database cluster the address of a real PostgreSQL."""
     postgres.postgres.create_database(
         port=postgres.port,
         admin_password=postgres.admin_password,
@@ -234,35 +228,31 @@ def let_the_cluster_be(postgres: local.Server, world: World) -> None:
 
 
 @engine
-def test_up_asks_before_it_makes_what_costs_money(deployment: Deployment) -> None:
-    asked = deployment.clone.run("up", deployment.story.stack, expect=1)
+def test_up_requires_a_confirmation_of_the_costs(deployment: Deployment) -> None:
+    printed = deployment.clone.run("up", deployment.story.stack, expect=1)
 
-    assert "costs money" in asked
+    assert "costs money" in printed
     assert deployment.in_cloud() == set()
 
 
 @engine
-def test_a_model_that_the_provider_lacks_stops_up_before_anything_is_made(
+def test_up_fails_before_any_creation_when_the_provider_lacks_the_model(
     deployment: Deployment,
 ) -> None:
-    """The provider's own list says so."""
     deployment.clone.configure("inference_model", "missing/model")
     try:
-        refused = deployment.run("up", expect=1)
+        printed = deployment.run("up", expect=1)
     finally:
         deployment.clone.configure("inference_model", MODELS[0])
 
-    assert "Nothing was changed. The deployment would fail:" in refused
-    assert "Config inference_model is 'missing/model', but http://127.0.0.1:" in refused
-    assert INFERENCE_KEY not in refused
+    assert "Nothing was changed. The deployment would fail:" in printed
+    assert "Config inference_model is 'missing/model', but http://127.0.0.1:" in printed
+    assert INFERENCE_KEY not in printed
     assert deployment.in_cloud() == set()
 
 
 @engine
-def test_an_up_that_fails_in_the_middle_leaves_no_orphan_and_the_next_completes_it(
-    deployment: Deployment,
-) -> None:
-    """Nothing that was made is forgotten, and nothing is made twice."""
+def test_the_next_up_completes_a_failed_one_without_orphans(deployment: Deployment) -> None:
     story = deployment.story
     deployment.world.fail(story.breaks, "create", "the cloud is tired")
 
@@ -277,14 +267,13 @@ def test_an_up_that_fails_in_the_middle_leaves_no_orphan_and_the_next_completes_
     assert agreed
     assert after_failure < deployment.in_cloud()
     assert deployment.agrees()
-    made, then = steps(failed)["created"], steps(completed)["created"]
-    assert story.breaks in then
-    assert not made & then
+    first, second = steps(failed)["created"], steps(completed)["created"]
+    assert story.breaks in second
+    assert not first & second
 
 
 @engine
-def test_the_outputs_are_complete_and_no_secret_lies_in_the_state(deployment: Deployment) -> None:
-    """The key that was configured and the token that was generated are encrypted."""
+def test_the_outputs_are_complete_and_the_state_has_no_plain_secret(deployment: Deployment) -> None:
     outputs = deployment.clone.outputs()
 
     assert set(outputs) == {field.name for field in fields(Outputs)}
@@ -295,11 +284,11 @@ def test_the_outputs_are_complete_and_no_secret_lies_in_the_state(deployment: De
             for file in (deployment.clone.root / ".seamless").rglob("*")
             if file.is_file() and secret.encode() in file.read_bytes()
         ]
-        # The one file that signs a browser in is for its owner's eyes only.
+        # The file that signs a browser in has mode 600.
         assert [file for file in readable if file.stat().st_mode & 0o077] == []
 
 
-def test_every_config_value_has_a_row_that_one_test_is_about() -> None:
+def test_every_config_value_is_changed_by_one_test() -> None:
     declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
     tested = [*BY_A_MOVE, *ON_THE_PLAN, *(key for keys in ON_THE_ENGINE for key in keys)]
 
@@ -307,32 +296,27 @@ def test_every_config_value_has_a_row_that_one_test_is_about() -> None:
 
 
 @pytest.mark.parametrize("stack", ["split", "integrated"])
-def test_no_two_keys_of_the_first_preview_touch_the_same_resource(stack: str) -> None:
-    touched = [
+def test_the_keys_of_the_first_preview_change_different_resources(stack: str) -> None:
+    changed = [
         {name for names in getattr(CHANGES[key], stack).values() for name in names}
         for key in ON_THE_ENGINE[0]
     ]
 
-    assert not any(one & other for one, other in combinations(touched, 2))
+    assert not any(one & other for one, other in combinations(changed, 2))
 
 
 @engine
 @pytest.mark.parametrize("keys", ON_THE_ENGINE, ids=lambda keys: keys[0])
-def test_a_preview_shows_the_steps_of_a_config_value(
+def test_a_preview_shows_the_steps_or_the_error_of_a_config_value(
     deployment: Deployment, keys: tuple[str, ...]
 ) -> None:
-    """A value that the stack cannot have is refused."""
-    seen, expected = deployment.would(*keys), deployment.should(*keys)
+    found, expected = deployment.previewed(*keys), deployment.expected(*keys)
 
-    if isinstance(expected, str):
-        assert expected in seen
-    else:
-        assert seen == expected
+    assert expected in found if isinstance(expected, str) else found == expected
 
 
 @engine
-def test_a_refresh_sees_drift_and_the_next_up_corrects_it(deployment: Deployment) -> None:
-    """One resource was changed and another deleted in the control panel."""
+def test_a_refresh_finds_drift_and_the_next_up_corrects_it(deployment: Deployment) -> None:
     story = deployment.story
     name, output, wrong = story.drifts
     right = deployment.of(name)[output]
@@ -357,12 +341,11 @@ def test_a_refresh_sees_drift_and_the_next_up_corrects_it(deployment: Deployment
 
 
 @engine
-def test_an_update_that_fails_is_completed_by_the_next_up(deployment: Deployment) -> None:
-    """`environment: prod` changes the database, which refuses at first."""
+def test_the_next_up_completes_a_failed_update(deployment: Deployment) -> None:
     story = deployment.story
     deployment.world.fail(story.database, "update", "the cloud is tired")
     deployment.clone.configure("environment", "prod")
-    expected = deployment.should("environment")
+    expected = deployment.expected("environment")
 
     failed = deployment.run("up", expect=1)
     agreed = deployment.agrees()
@@ -370,17 +353,16 @@ def test_an_update_that_fails_is_completed_by_the_next_up(deployment: Deployment
 
     assert "the cloud is tired" in failed
     assert agreed
-    assert story.database in steps(completed)["updated"]
     assert deployment.agrees()
     first, second = steps(failed), steps(completed)
+    assert story.database in second["updated"]
     assert {
         step: first.get(step, set()) | second.get(step, set()) for step in {*first, *second}
     } == expected
 
 
 @engine
-def test_in_prod_the_data_is_protected_even_from_a_yes(deployment: Deployment) -> None:
-    """It is refused before anything is deleted, and names what is protected."""
+def test_in_prod_down_fails_although_it_is_confirmed(deployment: Deployment) -> None:
     before = deployment.in_cloud()
 
     printed = deployment.run("down", expect=1)
@@ -394,10 +376,9 @@ def test_in_prod_the_data_is_protected_even_from_a_yes(deployment: Deployment) -
 
 
 @engine
-def test_the_way_out_of_prod_takes_the_protection_away_and_makes_nothing_smaller(
+def test_protect_false_removes_the_protection_and_changes_nothing_else(
     deployment: Deployment,
 ) -> None:
-    """DigitalOcean would refuse to, here as there."""
     story = deployment.story
     before = deployment.of(story.database)
     deployment.clone.configure("protect", "false")
@@ -405,17 +386,14 @@ def test_the_way_out_of_prod_takes_the_protection_away_and_makes_nothing_smaller
     released = steps(deployment.run("up"))
 
     after = deployment.of(story.database)
-    assert released == deployment.should("protect")
+    assert released == deployment.expected("protect")
     assert {key for key in after if after[key] != before[key]} <= {"deletionProtection"}
     assert [r["urn"] for r in deployment.clone.state() if r.get("protect")] == []
     assert deployment.agrees()
 
 
 @engine
-def test_down_that_fails_in_the_middle_is_completed_until_nothing_is_left(
-    deployment: Deployment,
-) -> None:
-    """Neither in the cloud, nor at the Functions, nor in the state."""
+def test_the_next_down_completes_a_failed_one(deployment: Deployment) -> None:
     story = deployment.story
     deployment.world.fail(story.stays, "delete", "the cloud is tired")
 

@@ -1,7 +1,7 @@
-"""A reader's path: every command that the documents show, tried in order in one clean clone.
+"""Every command of the documents, executed in order in one clean clone.
 
-A line is in the story of its document, with what it has to print, or in the table of those that
-are not executed, with the reason; the first test holds that, and needs no engine.
+A line is in the story of its document with its output, or in the table of lines that are not
+executed, with the reason.
 """
 
 import os
@@ -29,7 +29,7 @@ pytestmark = [
 
 
 def why_not(line: Line) -> list[tuple[str, str]]:
-    """The rows of the table that say why a line is not executed."""
+    """The rows with the reason why a line is not executed."""
     return [
         row
         for row in NOT_EXECUTED
@@ -39,8 +39,7 @@ def why_not(line: Line) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_line_is_executed_in_its_place_or_says_why_not(page: Path) -> None:
-    """A new line of a document needs a row here: in its story, or in the table."""
+def test_every_line_is_executed_or_has_a_reason(page: Path) -> None:
     found = documents.lines(page)
 
     executed = [line.text for line in found if not why_not(line)]
@@ -49,7 +48,7 @@ def test_every_line_is_executed_in_its_place_or_says_why_not(page: Path) -> None
     assert executed == [ran.text for ran in story]
 
 
-def test_no_row_is_about_a_line_that_no_document_shows_any_more() -> None:
+def test_every_row_is_about_a_line_of_a_document() -> None:
     matched = {row for page in PAGES for line in documents.lines(page) for row in why_not(line)}
 
     assert matched == NOT_EXECUTED.keys()
@@ -57,8 +56,8 @@ def test_no_row_is_about_a_line_that_no_document_shows_any_more() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_block_without_a_language_holds_commands_only(page: Path) -> None:
-    """What is no command says what it is, ```text or ```json, so that nothing is overlooked."""
+def test_a_block_without_a_language_has_commands_only(page: Path) -> None:
+    """Other blocks are marked ```text or ```json."""
     others = [
         line
         for language, content in documents.blocks(page)
@@ -72,7 +71,7 @@ def test_a_block_without_a_language_holds_commands_only(page: Path) -> None:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    """A clean clone with a history, two documents of the reader's, and its packages installed."""
+    """A clean clone with a history, two documents and installed packages."""
     with clones.clone(tmp_path_factory.mktemp("reader"), "local") as copy:
         _install(copy)
         shutil.copy2(copy.root / "samples" / "river-report.pdf", copy.root / "report.pdf")
@@ -82,7 +81,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
 
 
 def _install(copy: Clone) -> None:
-    """Give the clone a `.venv` that `./seamless` takes for its own, so that it fetches nothing."""
+    """Give the clone a `.venv` with a valid stamp, so that nothing is downloaded."""
     venv = copy.root / ".venv"
     venv.unlink()
     venv.mkdir()
@@ -96,8 +95,7 @@ def _install(copy: Clone) -> None:
 
 @pytest.mark.engine
 @pytest.mark.parametrize("document", STORIES)
-def test_what_a_document_shows_works_in_its_order(reader: Clone, document: str) -> None:
-    """Each line in a shell; the values that it sets are taken together, and then taken back."""
+def test_the_commands_of_a_document_work_in_their_order(reader: Clone, document: str) -> None:
     for ran in STORIES[document]:
         printed = _typed(reader, ran)
         for words in ran.prints:
@@ -111,7 +109,7 @@ def test_what_a_document_shows_works_in_its_order(reader: Clone, document: str) 
 
 
 def _typed(reader: Clone, ran: Ran) -> str:
-    """Type a line in a shell; all that it printed, with single spaces."""
+    """Run a line in a shell; its output with single spaces."""
     text = f"./seamless {ran.text}" if ran.text.startswith("pulumi ") else ran.text
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "PYTHON"))}
     done = subprocess.run(
@@ -132,7 +130,7 @@ def _typed(reader: Clone, ran: Ran) -> str:
 
 
 def _sample(document: str, begin: str, reader: Clone) -> Iterator[re.Pattern[str]]:
-    """The lines of a block of a document, as they are on this machine; numbers are any numbers."""
+    """Patterns for the lines of a block of a document, with any numbers."""
     (block,) = [
         content
         for language, content in documents.blocks(PROJECT / document)

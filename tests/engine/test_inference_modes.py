@@ -1,8 +1,7 @@
-"""One value moves inference from mode to mode on a real engine, at simulated clouds, and back.
+"""`inference_mode` changes the endpoint on a real engine at simulated clouds.
 
-The tests of a variant run in their order: a walk that enters and leaves every mode once. A move
-creates and deletes what the plans of its two modes differ in; tests/stacks compares
-the plans of every pair. A real cloud, a pod and a GPU are not shown.
+The tests of a variant run in order and enter and leave every mode once. tests/stacks compares the
+plans of every pair of modes.
 """
 
 import json
@@ -28,7 +27,7 @@ engine = pytest.mark.engine
 pytestmark = pytest.mark.timeout(900)
 
 PROVIDERS = "pulumi:providers:"
-"""Types that no command prints."""
+"""Prefix of types that no command prints."""
 
 Move = tuple[str, str]
 """From an inference mode to an inference mode."""
@@ -39,21 +38,21 @@ WALK = ("serverless", "dedicated", "cluster", "serverless")
 MOVES: list[Move] = list(pairwise(WALK))
 
 POINTED = set(FUNCTIONS["updated"])
-"""The functions, which are told of the endpoint."""
+"""The functions, which have the endpoint in their environment."""
 
 REPLACED: dict[str, set[Resource]] = {
     "integrated": set(),
-    # Its secret stays; a version is named in the functions' environment, so that they start anew.
+    # The functions' environment has the version of the secret.
     "split": {
         ("functions-inference-key-version", "aws:secretsmanager/secretVersion:SecretVersion")
     },
 }
 
 OWN = ("cluster", "dedicated", "model")
-"""Prefixes of the names of an inference mode's own resources."""
+"""Name prefixes of the resources of an inference mode."""
 
-SOMEBODY_S = ("split", "dedicated")
-"""An endpoint of a provider elsewhere, in the place of its serverless one: nothing is created."""
+EXTERNAL = ("split", "dedicated")
+"""Stack and mode whose dedicated endpoint is outside of the stack: nothing is created."""
 
 DEDICATED = "digitalocean:index/dedicatedInference:DedicatedInference"
 JOB = "kubernetes:batch/v1:Job"
@@ -61,39 +60,39 @@ CANARY = {
     "dedicated": ("dedicated-ready", "seamless:EndpointReady"),
     "cluster": ("model-smoke-test", JOB),
 }
-"""What waits for the right answer of an inference mode's own endpoint: name and type."""
+"""The resource that checks the endpoint of an inference mode: name and type."""
 
 
 @dataclass
 class Ladder:
-    """A stack that moves, its dedicated endpoint, and what each move did."""
+    """A stack, its dedicated endpoint, and its moves."""
 
     deployment: Deployment
     says: str = CODE
-    """What the dedicated endpoint answers."""
+    """The answer of the dedicated endpoint."""
     inference_mode: str = "serverless"
     first: dict[Resource, str] = field(default_factory=dict)
-    """What existed on the first inference_mode, before the first move."""
+    """The resources before the first move."""
     moves: list[tuple[str, str, str]] = field(default_factory=list)
-    """From where to where, and what was printed."""
+    """Old mode, new mode, and output of each move."""
 
     @property
     def stack(self) -> str:
-        """Named as its variant."""
+        """The name of the stack."""
         return self.deployment.story.stack
 
     def answer(self, call: str, *_: object) -> tuple[int, str]:
-        """Of the dedicated endpoint."""
+        """Answer as the dedicated endpoint."""
         assert call == "POST /v1/chat/completions"
         return 200, json.dumps({"choices": [{"message": {"content": self.says}}]})
 
     def choose(self, inference_mode: str, fallback: str = "") -> None:
-        """Set the one value; a serverless endpoint beside the mode's own is kept."""
+        """Set the mode and the fallback."""
         self.deployment.clone.configure("inference_mode", inference_mode)
         self.deployment.clone.configure("fallback", fallback or beside(self.stack, inference_mode))
 
     def move(self, inference_mode: str) -> str:
-        """Deploy another inference mode."""
+        """Deploy an inference mode."""
         self.choose(inference_mode)
         printed = self.deployment.run("up")
         self.moves.append((self.inference_mode, inference_mode, printed))
@@ -101,7 +100,7 @@ class Ladder:
         return printed
 
     def fail(self, inference_mode: str) -> str:
-        """Deploy an inference mode whose endpoint answers wrongly at first."""
+        """Deploy an inference mode whose endpoint gives wrong answers."""
         self.choose(inference_mode)
         if inference_mode == "cluster":
             job = f"{JOB} model-smoke-test"
@@ -113,11 +112,11 @@ class Ladder:
         return printed
 
     def world(self, cloud: str) -> World:
-        """What exists at another cloud than the stack's own."""
+        """The resources of another cloud."""
         return replace(self.deployment.world, cloud=cloud)
 
     def existing(self) -> dict[Resource, str]:
-        """The ids of the stack's resources, but of those a move replaces."""
+        """The ids of the resources that no move replaces."""
         found = {printed_as(r["urn"]): r.get("id", "") for r in self.deployment.clone.state()}
         return {
             resource: identity
@@ -125,33 +124,30 @@ class Ladder:
             if resource not in REPLACED[self.stack] and not resource[1].startswith(PROVIDERS)
         }
 
-    def told(self) -> list[tuple[str, str]]:
-        """Name and inference mode of the endpoints that all functions have.
-
-        In the order in which they are asked.
-        """
+    def endpoints(self) -> list[tuple[str, str]]:
+        """Name and mode of the endpoints in the environment of all functions, in their order."""
         if self.stack == "split":
             made = self.deployment.world.resources().values()
             functions = [r for r in made if r["type"] == "aws:lambda/function:Function"]
-            told = [r["outputs"]["environment"]["variables"] for r in functions]
+            environments = [r["outputs"]["environment"]["variables"] for r in functions]
         else:
             (namespace,) = self.deployment.api.namespaces.values()
-            actions = namespace.actions.values()
-            told = [{each["key"]: each["value"] for each in a["parameters"]} for a in actions]
-        # The one that hands the database over is told of none.
-        (endpoints,) = {e["INFERENCE_ENDPOINTS"] for e in told if "INFERENCE_ENDPOINTS" in e}
+            parameters = [action["parameters"] for action in namespace.actions.values()]
+            environments = [{p["key"]: p["value"] for p in each} for each in parameters]
+        # `database-owner` has no endpoints.
+        (endpoints,) = {e.get("INFERENCE_ENDPOINTS", "") for e in environments} - {""}
         found: list[dict[str, Any]] = json.loads(endpoints)
         found.sort(key=lambda endpoint: int(endpoint.get("order", 0)))
         return [(endpoint["name"], endpoint["inference_mode"]) for endpoint in found]
 
 
 def beside(stack: str, inference_mode: str) -> str:
-    """The fallback where there is one."""
-    return "none" if (stack, inference_mode) == SOMEBODY_S else "serverless"
+    """The value of `fallback`."""
+    return "none" if (stack, inference_mode) == EXTERNAL else "serverless"
 
 
 def answering(stack: str, inference_mode: str) -> list[tuple[str, str]]:
-    """Name and inference_mode of the endpoints on a inference_mode, in their order."""
+    """Name and mode of the expected endpoints in an inference mode, in their order."""
     own = (inference_mode, inference_mode)
     has_another = inference_mode != "serverless" and beside(stack, inference_mode) == "serverless"
     return [own, ("serverless", "serverless")] if has_another else [own]
@@ -159,15 +155,15 @@ def answering(stack: str, inference_mode: str) -> list[tuple[str, str]]:
 
 @cache
 def planned(stack: str, inference_mode: str) -> frozenset[Resource]:
-    """What a stack consists of in a inference mode."""
+    """The planned resources of a stack in an inference mode."""
     config = {"inference_url": "http://127.0.0.1:9/v1", "inference_model": "a/model"}
-    asked = config | {"inference_mode": inference_mode, "fallback": beside(stack, inference_mode)}
-    resources = [(r.name, kind(r.type)) for r in plan.make(stack, asked).resources]
+    config |= {"inference_mode": inference_mode, "fallback": beside(stack, inference_mode)}
+    resources = [(r.name, kind(r.type)) for r in plan.make(stack, config).resources]
     return frozenset(r for r in resources if not r[1].startswith(PROVIDERS))
 
 
 def difference(stack: str, move: Move) -> dict[str, set[Resource]]:
-    """What a move does: only the endpoint's own resources come and go, the functions are told."""
+    """The expected steps of a move."""
     before, after = (planned(stack, inference_mode) for inference_mode in move)
     found = {
         "created": after - before,
@@ -190,7 +186,7 @@ def inference_modes(
     tmp_path_factory: pytest.TempPathFactory,
     say: Callable[[str], None],
 ) -> Iterator[Ladder]:
-    """The stack on its first inference mode; says what every move did at the end."""
+    """The stack in its first inference mode; a table of the moves is printed at the end."""
     authority, context = tls.of_this_machine(tmp_path_factory.mktemp("tls"))
     environment = {**deployment.clone.environment, "SSL_CERT_FILE": str(authority)}
     copy = replace(deployment.clone, environment=environment)
@@ -205,7 +201,7 @@ def inference_modes(
 
 
 def _table(story: Ladder) -> str:
-    """A row for each move, with the numbers of resources."""
+    """A row for each move with its numbers of steps."""
     words = ("created", "updated", "replaced", "deleted")
     rows = [f"{'variant':12} {'from':11} {'to':20}" + "".join(f"{w:>9}" for w in words)]
     for before, after, printed in story.moves:
@@ -216,22 +212,21 @@ def _table(story: Ladder) -> str:
 
 
 def places(printed: str, signs: str) -> dict[Resource, int]:
-    """Where in the order of the steps those of some kinds are."""
+    """The positions of steps with these signs."""
     rows = [line.split() for line in printed.splitlines()]
     return {(r[1], r[2]): at for at, r in enumerate(rows) if len(r) > 3 and r[0] in [*signs]}
 
 
-def test_the_walk_enters_every_mode_and_ends_where_it_began() -> None:
+def test_the_moves_enter_every_inference_mode() -> None:
     assert sorted(WALK[1:]) == sorted(get_args(InferenceMode))
-    assert WALK[0] == WALK[-1]
 
 
 @engine
 @pytest.mark.parametrize("move", MOVES, ids="-".join)
-def test_the_one_value_moves_the_functions_once_the_new_endpoint_has_answered(
+def test_the_functions_get_the_new_endpoint_after_its_first_right_answer(
     inference_modes: Ladder, move: Move
 ) -> None:
-    """Its first answers are wrong; afterwards a second `up` changes nothing."""
+    """The first answers are wrong; a second `up` changes nothing."""
     assert inference_modes.inference_mode == move[0]
     is_first = move[1] not in WALK[: MOVES.index(move) + 1]
     if is_first:
@@ -244,20 +239,19 @@ def test_the_one_value_moves_the_functions_once_the_new_endpoint_has_answered(
 
 
 def _leaves_the_functions_where_they_are(inference_modes: Ladder, move: Move) -> None:
-    """The command fails and says why; whoever uploads meanwhile is served as before."""
+    """`up` fails, and the functions keep the old endpoint."""
     before, inference_mode = move
     existing = inference_modes.existing()
-    if (inference_modes.stack, inference_mode) == SOMEBODY_S:
-        # Nothing is created that could fail. It is in the serverless one's place, not beside it.
+    if (inference_modes.stack, inference_mode) == EXTERNAL:
+        # Nothing is created that could fail; a serverless fallback is an error.
         inference_modes.choose(inference_mode, fallback="serverless")
-        refused = " ".join(inference_modes.deployment.run("up", expect=1).split())
-        assert "there is no serverless endpoint beside the dedicated one" in refused
-        assert "pulumi config set fallback none" in refused
+        printed = " ".join(inference_modes.deployment.run("up", expect=1).split())
+        assert "there is no serverless endpoint beside the dedicated one" in printed
+        assert "pulumi config set fallback none" in printed
     else:
         printed = inference_modes.fail(inference_mode)
-        assert {"dedicated": "2 wrong answers in a row", "cluster": "was not right"}[
-            inference_mode
-        ] in printed
+        messages = {"dedicated": "2 wrong answers in a row", "cluster": "was not right"}
+        assert messages[inference_mode] in printed
         assert "Traceback" not in printed
         done = typed_steps(printed)
         assert done.keys() == {"created"}
@@ -265,15 +259,15 @@ def _leaves_the_functions_where_they_are(inference_modes: Ladder, move: Move) ->
         assert CANARY[inference_mode] not in done["created"]
 
     assert existing.items() <= inference_modes.existing().items()
-    assert inference_modes.told() == answering(inference_modes.stack, before)
+    assert inference_modes.endpoints() == answering(inference_modes.stack, before)
     assert inference_modes.deployment.agrees()
 
 
 def _moves_nothing_else(inference_modes: Ladder, move: Move) -> None:
-    """Nothing that stays is replaced, and what goes goes last."""
+    """No other resource changes, and deletions are last."""
     inference_mode = move[1]
     existing, expected = inference_modes.existing(), difference(inference_modes.stack, move)
-    # An attempt that failed has made some of it already.
+    # The failed attempt has created some resources.
     expected["created"] = expected.get("created", set()) - existing.keys()
 
     printed = inference_modes.move(inference_mode)
@@ -292,7 +286,7 @@ def _moves_nothing_else(inference_modes: Ladder, move: Move) -> None:
     last = max(places(printed, "+~").values())
     assert all(at > last for at in places(printed, "-").values())
 
-    assert inference_modes.told() == answering(inference_modes.stack, inference_mode)
+    assert inference_modes.endpoints() == answering(inference_modes.stack, inference_mode)
     assert inference_modes.deployment.agrees()
     for cloud in ("kubernetes", "tls"):
         assert bool(inference_modes.world(cloud).resources()) == (inference_mode == "cluster")

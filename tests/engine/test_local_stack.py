@@ -1,6 +1,6 @@
 """The local stack on a real Pulumi engine, from the first `up` to `down`.
 
-The tests of this file run in their order, on one copy of the project with a state of its own.
+The tests run in order, on one copy of the project with its own state.
 """
 
 import json
@@ -28,21 +28,20 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    """A copy of the project, taken down at the end whatever happens."""
+    """A copy of the project, whose processes end with the tests."""
     with clones.clone(tmp_path_factory.mktemp("clone"), "local") as copy:
         yield copy
 
 
 @pytest.fixture(scope="module")
 def first_up(clone: Clone) -> str:
-    """What the first `up` printed."""
+    """The output of the first `up`."""
     return clone.run("up")
 
 
 def test_the_first_up_creates_everything_and_summarizes_the_samples(
     clone: Clone, first_up: str
 ) -> None:
-    """Thirteen resources: the stack, four components, four secrets, a folder and three servers."""
     samples = {path.name for path in (clone.root / "samples").iterdir()}
 
     assert "13 created" in first_up
@@ -51,14 +50,11 @@ def test_the_first_up_creates_everything_and_summarizes_the_samples(
     for document in documents:
         assert document["status"] == "done", document
         assert document["model"] == "extractive"
-        assert document["summary"] in " ".join(first_up.split()) or document["summary"]
+        assert document["summary"]
         assert document["name"] in first_up
 
 
-def test_no_secret_is_printed_or_lies_in_plain_state_argv_or_files(
-    clone: Clone, first_up: str
-) -> None:
-    """Secrets are looked for where they must not be: output, state, command lines, logs."""
+def test_no_secret_is_in_output_state_command_lines_or_logs(clone: Clone, first_up: str) -> None:
     token = clone.outputs()["api_token"]
     secrets = {token}
     for process in clone.processes():
@@ -77,7 +73,7 @@ def test_no_secret_is_printed_or_lies_in_plain_state_argv_or_files(
     for secret in secrets:
         assert secret not in first_up
         holding = [path for path in readable if secret.encode() in path.read_bytes()]
-        # The one file that signs a browser in is for its owner's eyes only.
+        # The file that signs a browser in has mode 600.
         assert [path.name for path in holding if path.stat().st_mode & 0o077] == []
         assert {path.name for path in holding} <= {"open-local.html"}
     for resource in clone.resources().values():
@@ -86,7 +82,6 @@ def test_no_secret_is_printed_or_lies_in_plain_state_argv_or_files(
 
 
 def test_a_second_up_changes_nothing(clone: Clone, first_up: str) -> None:
-    """Nothing is created, updated or restarted."""
     assert first_up
     before = {process.pid for process in clone.processes()}
 
@@ -99,7 +94,6 @@ def test_a_second_up_changes_nothing(clone: Clone, first_up: str) -> None:
 
 
 def test_summarize_prints_json_for_scripts(clone: Clone, first_up: str) -> None:
-    """One object per file, in the order of the command line."""
     assert first_up
     files = [str(clone.root / "README.md"), str(clone.root / "LICENSE")]
 
@@ -113,12 +107,9 @@ def test_summarize_prints_json_for_scripts(clone: Clone, first_up: str) -> None:
 def test_a_change_of_the_mode_replaces_neither_store_nor_database_nor_functions(
     clone: Clone, first_up: str
 ) -> None:
+    """The new model server is created first, and the old one is deleted last."""
     assert first_up
-    _moves(clone, "serverless", "dedicated")
-
-
-def _moves(clone: Clone, before: str, after: str) -> None:
-    """The server of one mode comes, that of the other goes last, and what holds data stays."""
+    before, after = "serverless", "dedicated"
     old, documents, url = clone.resources(), clone.documents(), clone.outputs()["page_url"]
     clone.run("pulumi", "config", "set", "inference_mode", after)
 
@@ -133,7 +124,6 @@ def _moves(clone: Clone, before: str, after: str) -> None:
     kept = {"store-folder", "database-server", "functions-host", "functions-token"}
     assert {name: new[name]["id"] for name in kept} == {name: old[name]["id"] for name in kept}
     for name in ("store-folder", "database-server"):
-        # Secrets are encrypted anew each time; the process is the same one.
         assert new[name]["created"] == old[name]["created"]
         assert new[name]["outputs"].get("pid") == old[name]["outputs"].get("pid")
     assert clone.health()["inference_mode"] == after
@@ -143,18 +133,18 @@ def _moves(clone: Clone, before: str, after: str) -> None:
     assert (answer["status"], answer["inference_mode"]) == ("done", after)
 
 
-def test_any_endpoint_of_the_dialect_takes_the_place_of_the_stand_in(
+def test_another_endpoint_replaces_the_local_model_server(
     clone: Clone, first_up: str, tmp_path: Path
 ) -> None:
-    """Three values; an unknown cost is shown as unknown. Afterwards everything is as before."""
+    """An unknown cost is shown as unknown."""
     assert first_up
     before = clone.config.read_text()
     with model_server(tmp_path, "elsewhere") as endpoint:
         (known,) = json.loads(endpoint["INFERENCE_ENDPOINTS"])
         (key,) = json.loads(endpoint["INFERENCE_API_KEYS"]).values()
         url = known["url"]
-        for pair in (("inference_url", url), ("inference_model", known["model"])):
-            clone.configure(*pair)
+        clone.configure("inference_url", url)
+        clone.configure("inference_model", known["model"])
         clone.configure("inference_api_key", key, secret=True)
 
         clone.run("up")
@@ -169,10 +159,10 @@ def test_any_endpoint_of_the_dialect_takes_the_place_of_the_stand_in(
     assert clone.outputs()["inference_url"] != url
 
 
-def test_processes_that_died_are_drift_and_the_next_up_starts_them_again(
+def test_a_dead_process_is_drift_and_the_next_up_starts_it_again(
     clone: Clone, first_up: str
 ) -> None:
-    """A nightly job asks for drift. Their ports stay the same, so that nothing else changes."""
+    """The ports stay the same, so that nothing else changes."""
     assert first_up
     assert "13 unchanged" in clone.run("preview", "--drift")
     url = clone.outputs()["page_url"]
@@ -196,15 +186,13 @@ def test_processes_that_died_are_drift_and_the_next_up_starts_them_again(
 
 
 def test_a_plain_pulumi_up_works_on_the_same_stack(clone: Clone, first_up: str) -> None:
-    """The engine's own CLI runs the program with its language host, and finds nothing to do."""
     assert first_up
     assert "13 unchanged" in clone.run("pulumi", "up", "--yes", "--stack", "local")
 
 
-def test_a_value_that_breaks_its_rule_is_refused_with_the_command_that_corrects_it(
+def test_an_invalid_value_is_an_error_with_the_command_that_corrects_it(
     clone: Clone, first_up: str
 ) -> None:
-    """Nothing is lost by it."""
     assert first_up
     clone.configure("inference_mode", "cluster")
 
@@ -216,15 +204,12 @@ def test_a_value_that_breaks_its_rule_is_refused_with_the_command_that_corrects_
     assert "13 unchanged" in clone.run("preview")
 
 
-def test_a_port_that_is_taken_is_named_and_the_application_comes_back(
+def test_a_port_in_use_is_an_error_and_the_next_up_restarts_the_application(
     clone: Clone, first_up: str
 ) -> None:
-    """The update fails, the next one with a good value heals."""
     assert first_up
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
         clone.configure("page_port", port)
         printed = " ".join(clone.run("up", expect=1).split())
     clone.configure("page_port", None)
@@ -236,8 +221,7 @@ def test_a_port_that_is_taken_is_named_and_the_application_comes_back(
     assert clone.health()["status"] == "ok"
 
 
-def test_data_is_not_moved_or_deleted_without_a_yes(clone: Clone, first_up: str) -> None:
-    """Neither by `down`, nor by an `up` that would replace the folder."""
+def test_data_is_not_moved_or_deleted_without_a_confirmation(clone: Clone, first_up: str) -> None:
     assert first_up
     documents = clone.documents()
     clone.configure("data_folder", "elsewhere")
@@ -252,8 +236,7 @@ def test_data_is_not_moved_or_deleted_without_a_yes(clone: Clone, first_up: str)
     assert clone.documents() == documents
 
 
-def test_in_prod_the_data_is_protected_even_from_a_yes(clone: Clone, first_up: str) -> None:
-    """`environment: prod` protects the folder and the database, until `protect` is false."""
+def test_in_prod_down_fails_although_it_is_confirmed(clone: Clone, first_up: str) -> None:
     assert first_up
     documents = clone.documents()
     clone.configure("environment", "prod")
@@ -272,10 +255,10 @@ def test_in_prod_the_data_is_protected_even_from_a_yes(clone: Clone, first_up: s
         clone.configure(key, None)
 
 
-def test_a_stack_that_another_command_holds_is_named_with_the_way_out(
+def test_a_locked_stack_is_an_error_with_the_command_that_unlocks_it(
     clone: Clone, first_up: str
 ) -> None:
-    """As after a command that was killed: its lock stays."""
+    """The lock of a killed command stays."""
     assert first_up
     locks = clone.root / ".seamless" / "state" / ".pulumi" / "locks"
     lock = locks / "organization" / project_name() / "local" / "00000000.json"
@@ -289,10 +272,10 @@ def test_a_stack_that_another_command_holds_is_named_with_the_way_out(
     assert "13 unchanged" in clone.run("up")
 
 
-def test_a_move_loses_none_of_the_documents_that_are_in_flight(
+def test_a_change_of_the_mode_loses_no_document(
     clone: Clone, first_up: str, tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    """Sixteen clients hand in one document after the other while the mode changes back."""
+    """Sixteen clients upload documents while the mode changes back."""
     assert first_up
     clone.configure("inference_mode", "serverless")
     outputs = clone.outputs()
@@ -302,18 +285,18 @@ def test_a_move_loses_none_of_the_documents_that_are_in_flight(
         ThreadPoolExecutor(1) as operator,
         ThreadPoolExecutor(CLIENTS) as clients,
     ):
-        handed_in = [clients.submit(_summarized, client, tmp_path / "before.txt")]
-        handed_in[0].result()
+        uploads = [clients.submit(_summarized, client, tmp_path / "before.txt")]
+        uploads[0].result()
         moved = operator.submit(clone.run, "up")
         waiting: set[Future[Document]] = set()
         while not moved.done():
-            file = tmp_path / f"{len(handed_in)}.txt"
-            handed_in.append(clients.submit(_summarized, client, file))
-            waiting.add(handed_in[-1])
+            file = tmp_path / f"{len(uploads)}.txt"
+            uploads.append(clients.submit(_summarized, client, file))
+            waiting.add(uploads[-1])
             if len(waiting) >= CLIENTS:
                 waiting = wait(waiting, return_when=FIRST_COMPLETED).not_done
-        handed_in.append(clients.submit(_summarized, client, tmp_path / "after.txt"))
-        summaries = [document.result() for document in handed_in]
+        uploads.append(clients.submit(_summarized, client, tmp_path / "after.txt"))
+        summaries = [document.result() for document in uploads]
 
     assert "~ functions-host" in moved.result()
     assert {document.status for document in summaries} == {"done"}
@@ -327,7 +310,7 @@ def test_a_move_loses_none_of_the_documents_that_are_in_flight(
 
 
 def _summarized(client: Client, file: Path) -> Document:
-    """Hand a document in and wait for its summary; try again while the application restarts."""
+    """Upload a document and wait for its summary, with retries during the restart."""
     file.write_text(f"The tower {file.stem} was built of granite. It has {file.stem} steps.")
 
     def patiently(call: Callable[[], Document | None]) -> Document:
@@ -348,7 +331,6 @@ def _summarized(client: Client, file: Path) -> Document:
 
 
 def test_down_leaves_no_process_no_port_and_no_file(clone: Clone, first_up: str) -> None:
-    """And says what is left: the passphrase of this clone."""
     assert first_up
     url = clone.outputs()["page_url"]
 

@@ -1,6 +1,6 @@
-"""The policy pack on a real Pulumi engine refuses a resource before it is made.
+"""The policy pack on a real Pulumi engine rejects a resource before its creation.
 
-Each test works on a copy of the project with a plausible fault.
+Each test has a copy of the project with a fault.
 """
 
 from pathlib import Path
@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 KEY = "fw_3ZkQ8vR2mN7xL4pT9sYcW1"
 
 
-def _spoil(copy: Clone, file: str, right: str, wrong: str) -> None:
-    """Make a mistake in one place of the copy."""
+def _edit(copy: Clone, file: str, right: str, wrong: str) -> None:
+    """Replace a text that occurs once."""
     path = copy.root / file
     text = path.read_text()
     assert text.count(right) == 1
@@ -28,30 +28,26 @@ def _words(printed: str) -> str:
     return " ".join(printed.split())
 
 
-def test_an_unprotected_database_is_advised_against_in_dev_and_refused_in_prod(
-    tmp_path: Path,
-) -> None:
-    """By the policy's id and with its remedy."""
+def test_an_unprotected_database_is_an_advice_in_dev_and_an_error_in_prod(tmp_path: Path) -> None:
     with clone(tmp_path, "local") as copy:
-        _spoil(copy, "components/local/database.py", "protect=protect)", "protect=False)")
+        _edit(copy, "components/local/database.py", "protect=protect)", "protect=False)")
 
         in_dev = _words(copy.run("preview"))
         copy.configure("environment", "prod")
         in_prod = _words(copy.run("up", expect=1))
-        made = copy.resources()
+        resources = copy.resources()
     assert "advisory X-01 high: database-server: It holds data" in in_dev
     assert "advisory X-01 high: store-folder: It holds data" in in_dev
     assert "Refused by policy: X-01 high: database-server: It holds data" in in_prod
     assert "remedy: Create the resource with pulumi.ResourceOptions(protect=True)" in in_prod
     assert "store-folder: It holds data" not in in_prod
     assert "Traceback" not in in_prod
-    assert "database-server" not in made
+    assert "database-server" not in resources
 
 
-def test_a_key_in_plain_text_is_refused_and_not_printed(tmp_path: Path) -> None:
-    """The message names the property."""
+def test_a_key_in_plain_text_is_an_error_and_not_printed(tmp_path: Path) -> None:
     with clone(tmp_path, "local") as copy:
-        _spoil(
+        _edit(
             copy,
             "components/local/inference.py",
             '"MODEL_SERVER_API_KEY": self.api_key',
@@ -62,35 +58,26 @@ def test_a_key_in_plain_text_is_refused_and_not_printed(tmp_path: Path) -> None:
 
     assert (
         "X-02 critical: serverless-server: environment.MODEL_SERVER_API_KEY looks like a "
-        "Fireworks key "
-        "and is not marked as secret."
+        "Fireworks key and is not marked as secret."
     ) in _words(printed)
     assert KEY not in printed
 
 
-def test_a_split_stack_with_three_faults_is_refused_by_plan_and_up(tmp_path: Path) -> None:
-    """A bucket that can be made public, an open database, a key in a variable; nothing is made."""
+def test_plan_and_up_reject_a_split_stack_with_three_faults(tmp_path: Path) -> None:
+    """A public bucket, an open database, a key in a variable."""
     world = World(folder=tmp_path / "clouds", cloud="aws")
     environment = launch.environment(world.folder) | {"COLUMNS": "250"}
     with clone(tmp_path / "clone", "split", environment) as copy:
-        _spoil(
-            copy,
-            "components/aws/object_store.py",
-            "block_public_policy=True",
-            "block_public_policy=False",
-        )
-        _spoil(
-            copy,
-            "components/aws/database.py",
-            "publicly_accessible=False",
-            "publicly_accessible=True",
-        )
-        _spoil(
-            copy,
-            "components/aws/functions.py",
-            "variables=dict(variables)",
-            f'variables={{**variables, "INFERENCE_API_KEY": "{KEY}"}}',
-        )
+        for file, right, wrong in (
+            ("object_store", "block_public_policy=True", "block_public_policy=False"),
+            ("database", "publicly_accessible=False", "publicly_accessible=True"),
+            (
+                "functions",
+                "variables=dict(variables)",
+                f'variables={{**variables, "INFERENCE_API_KEY": "{KEY}"}}',
+            ),
+        ):
+            _edit(copy, f"components/aws/{file}.py", right, wrong)
         copy.configure("inference_api_key", "configured-key", secret=True)
 
         planned = copy.run("plan", "split")

@@ -1,4 +1,4 @@
-"""A project that `pulumi new` makes of this repository: renamed, planned, deployed, destroyed."""
+"""A project of `pulumi new` from this repository: renamed, planned, deployed, destroyed."""
 
 import os
 from pathlib import Path
@@ -9,20 +9,19 @@ import yaml
 from tests.support.engine.clone import NEW, PROJECT, Clone, clone
 from tests.support.engine.template import new
 
-OURS = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
+PROGRAM = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
 
 pytestmark = pytest.mark.skipif(
-    "template" not in OURS, reason="`pulumi new` made this project, and took the questions out"
+    "template" not in PROGRAM, reason="`pulumi new` removed the questions"
 )
 
 
-def test_pulumi_new_asks_for_config_that_exists_and_hides_the_key() -> None:
-    asked = OURS["template"]["config"]
+def test_pulumi_new_has_questions_for_existing_config_and_hides_the_key() -> None:
+    questions = PROGRAM["template"]["config"]
 
-    assert asked.keys() <= OURS["config"].keys()
-    assert [key for key, question in asked.items() if question.get("secret")] == [
-        "inference_api_key"
-    ]
+    assert questions.keys() <= PROGRAM["config"].keys()
+    secret = [key for key, question in questions.items() if question.get("secret")]
+    assert secret == ["inference_api_key"]
 
 
 @pytest.mark.nightly
@@ -41,7 +40,7 @@ def test_a_new_project_is_renamed_planned_deployed_and_destroyed(tmp_path: Path)
     copy = Clone(root=root, stack="local")
     try:
         assert "wrote pyproject.toml" in copy.run("rename", NEW)
-        assert copy.run("rename", NEW) == f"The project is called {NEW} already.\n"
+        assert copy.run("rename", NEW) == f"The project's name is already {NEW}.\n"
         assert "no violations" in copy.run("plan", "local", "--config", "environment=prod")
         assert copy.run("docs") == ""  # no generated part is stale
         copy.run("up", "local", "--yes")

@@ -1,5 +1,4 @@
-"""Live tests: a cloud variant is deployed, held to its contract and destroyed. They cost money.
+"""Live tests deploy a cloud variant, run the contract and destroy it. They cost money.
 
-Only `./seamless test live` runs what is marked `live`; everything else here tests the guard, the
-clean-up and the listing of what is left without an account.
+Only `./seamless test live` runs tests marked `live`; the other tests here need no account.
 """

@@ -1,7 +1,7 @@
-"""Options of a live run, and that nothing live is ever selected by chance."""
+"""Options of a live run; live tests are selected only by `-m live`."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
@@ -11,20 +11,9 @@ from tests.support.live.accounts import ACCOUNTS
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a person decides about a live run.
+    """The options of a live run, as `pytest_addoption` describes them."""
 
-    Attributes:
-        variants: Which are deployed.
-        budget: US dollars that one variant may cost.
-        hours: After which it is destroyed, whatever it does.
-        accept_unknown: True goes ahead although a price is unknown.
-        clean: True only cleans up.
-        older: Hours after which what has no state here counts as abandoned.
-        settle: Minutes that a cloud may go on to list what is deleted: lists are told late.
-        contract: The tests that a deployment has to pass, given `--outputs FILE`.
-    """
-
-    variants: tuple[str, ...]
+    variant: list[str] | None
     budget: float
     hours: float
     accept_unknown: bool
@@ -38,43 +27,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a live run."""
     group = parser.getgroup("live", "deploy to real clouds (./seamless test live)")
     group.addoption(
-        "--variant",
-        action="append",
-        choices=sorted(ACCOUNTS),
-        help="deploy this one; all of which the credentials are there when not given",
+        "--variant", action="append", choices=sorted(ACCOUNTS), help="deploy only this variant"
     )
     group.addoption(
-        "--budget", type=float, default=6.0, metavar="USD", help="for one variant (%(default)s)"
+        "--budget", type=float, default=6.0, metavar="USD", help="per variant (%(default)s)"
     )
     group.addoption("--hours", type=float, default=1.5, help="until it is destroyed (%(default)s)")
     group.addoption(
-        "--accept-unknown-prices", action="store_true", help="go ahead when a price is unknown"
+        "--accept-unknown-prices",
+        dest="accept_unknown",
+        action="store_true",
+        help="deploy although a price is unknown",
     )
-    group.addoption("--clean", action="store_true", help="only destroy what killed runs left")
+    group.addoption("--clean", action="store_true", help="only destroy the stacks of killed runs")
     group.addoption(
         "--older",
         type=float,
         default=6.0,
         metavar="HOURS",
-        help="report what no stack here owns when it is older (%(default)s)",
+        help="minimum age of a reported resource without a stack here (%(default)s)",
     )
     group.addoption(
         "--settle",
         type=float,
         default=15.0,
         metavar="MINUTES",
-        help="how long a cloud may list what is deleted (%(default)s)",
+        help="how long a cloud may list deleted resources (%(default)s)",
     )
     group.addoption(
         "--contract",
         type=Path,
         default=Path("tests/contract"),
-        help="tests that a deployment has to pass (%(default)s)",
+        help="tests that a deployment must pass (%(default)s)",
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is live unless `-m` asks for it by name."""
+    """Deselect live tests unless `-m` names them."""
     if asks_for_live(config.option.markexpr or ""):
         return
     live = [item for item in items if item.get_closest_marker("live")]
@@ -90,14 +79,5 @@ def asks_for_live(expression: str) -> bool:
 
 @pytest.fixture
 def options(pytestconfig: pytest.Config) -> Options:
-    """What the command line says."""
-    return Options(
-        variants=tuple(pytestconfig.getoption("--variant") or sorted(ACCOUNTS)),
-        budget=pytestconfig.getoption("--budget"),
-        hours=pytestconfig.getoption("--hours"),
-        accept_unknown=pytestconfig.getoption("--accept-unknown-prices"),
-        clean=pytestconfig.getoption("--clean"),
-        older=pytestconfig.getoption("--older"),
-        settle=pytestconfig.getoption("--settle"),
-        contract=pytestconfig.getoption("--contract"),
-    )
+    """The options of the command line."""
+    return Options(**{each.name: pytestconfig.getoption(each.name) for each in fields(Options)})

@@ -1,11 +1,9 @@
-"""A killed live run leaves only resources that the clean-up destroys or names.
+"""The clean-up destroys or names every resource that a killed live run left.
 
-The real engine deploys to the simulated DigitalOcean; the contract is a stand-in that checks its
-inputs. The kill stops all processes at once, as a power failure does: no handler runs, and the
-engine's lock stays in the state. `test_process.py` tests signals, which leave time to destroy.
+The real engine deploys to the simulated DigitalOcean. The kill ends all processes at once, as a
+power failure does: no handler runs, and the engine's lock stays. `test_process.py` tests signals.
 """
 
-import os
 import secrets
 import signal
 import threading
@@ -17,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.engine.test_clouds import serve_cluster
 from tests.support import local
 from tests.support.accounts import digitalocean as functions_api
 from tests.support.accounts.digitalocean_lists import Account
@@ -45,7 +44,7 @@ def test_what_is_deployed_can_be_reached(request):
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A copy of the project beside a simulated account."""
+    """A copy of the project and a simulated account."""
 
     clone: Clone
     world: World
@@ -53,33 +52,27 @@ class Place:
 
     def live(self, *arguments: str, expect: int) -> str:
         """`./seamless test live integrated …`."""
-        return self.clone.run(
-            "test",
-            "live",
-            "integrated",
-            "--contract=contract",
-            *arguments,
-            expect=expect,
-            seconds=400,
-        )
+        command = ("test", "live", "integrated", "--contract=contract", *arguments)
+        return self.clone.run(*command, expect=expect)
 
     def stack_files(self) -> list[str]:
-        """Live stacks that have a file."""
+        """Names of the files of live stacks."""
         return [file.name for file in (self.clone.root / "stacks").glob("Pulumi.live-*.yaml")]
 
-    def states(self) -> list[str]:
-        """Stacks that the engine has a state of."""
-        return [file.name for file in self._states()]
+    def states(self) -> list[Path]:
+        """Files with the state of a stack."""
+        folder = self.clone.root / ".seamless" / "state" / ".pulumi" / "stacks"
+        return list(folder.rglob("*.json"))
 
     def kill(self) -> bool | None:
-        """Kill the run once the state lists all that exists; no cloud makes anything meanwhile."""
+        """Kill the run once the state has every resource; the clouds are locked meanwhile."""
         with self.world.change() as resources, self.account.paused():
-            known = "".join(file.read_text() for file in self._states())
+            known = "".join(file.read_text() for file in self.states())
             made = [*(item["id"] for item in resources.values()), *self.account.namespaces]
             if not all(id_ in known for id_ in made):
                 return None
             while processes := self.clone.processes():
-                # Parents first, so that none of them sees a child end.
+                # Parents first, so that none of them notices that a child ended.
                 processes.sort(key=lambda process: process.create_time())
                 for number in (signal.SIGSTOP, signal.SIGKILL):
                     for process in processes:
@@ -88,31 +81,17 @@ class Place:
                 psutil.wait_procs(processes, timeout=60)
         return True
 
-    def _states(self) -> Iterator[Path]:
-        return (self.clone.root / ".seamless" / "state" / ".pulumi" / "stacks").rglob("*.json")
-
-    def is_empty(self) -> None:
-        """Nothing is left in the clouds, in the state and in `stacks/`."""
-        assert self.world.resources() == {}
-        assert self.account.namespaces == {}
-        assert [tag for tag in self.account.tags if tag.startswith("stack:")] == []
-        assert self.states() == []
-        assert self.stack_files() == []
-
 
 @pytest.fixture(scope="module")
 def place(
     tmp_path_factory: pytest.TempPathFactory, postgres: local.Server, s3: str
 ) -> Iterator[Place]:
-    """Nothing is deployed yet, and a contract of one test lies ready."""
+    """Nothing is deployed yet; the contract is one test."""
     folder = tmp_path_factory.mktemp("live")
     world = World(folder=folder / "clouds", cloud="digitalocean")
     environment = launch.environment(world.folder)
     account = Account(world)
-    with (
-        functions_api.running(account),
-        clone(folder / "clone", "integrated", environment) as made,
-    ):
+    with functions_api.running(account), clone(folder / "clone", "integrated", environment) as made:
         copy = replace(made, checkpoints=True)
         environment |= {
             "COLUMNS": "250",
@@ -122,20 +101,8 @@ def place(
             "PGSSLMODE": "disable",
             INFERENCE_KEY: KEY,
         }
-        del environment["AWS_ACCESS_KEY_ID"]  # there is no account at AWS to ask
-        postgres.postgres.create_database(
-            port=postgres.port,
-            admin_password=postgres.admin_password,
-            name="summarizer",
-            password="password-of-a-test",
-        )
-        world.answer(
-            "database-cluster",
-            host="127.0.0.1",
-            port=postgres.port,
-            user="postgres",
-            password=postgres.admin_password,
-        )
+        del environment["AWS_ACCESS_KEY_ID"]  # there is no account at AWS
+        serve_cluster(postgres, world)
         contract = copy.root / "contract"
         contract.mkdir()
         (contract / "test_reach.py").write_text(CONTRACT)
@@ -148,15 +115,15 @@ def place(
 ORPHAN = "an-id-that-no-state-has"
 
 
-def test_a_run_that_is_killed_leaves_its_resources_its_files_and_the_lock(place: Place) -> None:
-    """The cluster exists when its certificate is read, and the engine has recorded it."""
+def test_a_killed_run_leaves_its_resources_its_files_and_the_lock(place: Place) -> None:
+    """The kill happens when the certificate of the cluster is read."""
     done = threading.Event()
 
-    def die() -> None:
+    def kill() -> None:
         local.until(place.kill, seconds=300)
         (file,) = place.stack_files()
         name = file.removeprefix("Pulumi.").removesuffix(".yaml")
-        with place.world.change() as resources:  # made, but the engine died before it knew
+        with place.world.change() as resources:  # not recorded by the engine
             resources[ORPHAN] = {
                 "type": "digitalocean:index/uptimeCheck:UptimeCheck",
                 "name": "watching-check",
@@ -165,7 +132,7 @@ def test_a_run_that_is_killed_leaves_its_resources_its_files_and_the_lock(place:
             }
         done.set()
 
-    place.account.before["GET /v2/databases/[^/]+/ca"] = die
+    place.account.before["GET /v2/databases/[^/]+/ca"] = kill
 
     place.live(expect=-signal.SIGKILL)
 
@@ -177,7 +144,7 @@ def test_a_run_that_is_killed_leaves_its_resources_its_files_and_the_lock(place:
     assert list((place.clone.root / ".seamless" / "state" / ".pulumi" / "locks").rglob("*.json"))
 
 
-def test_cleaning_up_destroys_what_the_state_has_and_names_the_rest(place: Place) -> None:
+def test_the_clean_up_destroys_the_resources_of_the_state_and_names_the_rest(place: Place) -> None:
     (killed,) = place.stack_files()
     name = killed.removeprefix("Pulumi.").removesuffix(".yaml")
 
@@ -193,26 +160,20 @@ def test_cleaning_up_destroys_what_the_state_has_and_names_the_rest(place: Place
     assert place.stack_files() == [killed]
 
 
-def test_the_next_run_keeps_the_contract_and_leaves_nothing(place: Place) -> None:
-    """Once the orphan is deleted by the command that was printed."""
+def test_the_next_run_passes_the_contract_and_leaves_nothing(place: Place) -> None:
     with place.world.change() as resources:
         del resources[ORPHAN]
 
     printed = place.live("--settle=0", expect=0)
 
-    assert "clean-up: 1 killed runs destroyed; asked integrated" in printed
-    assert "2 passed, 1 skipped" in printed  # split, which was not named
+    assert "clean-up: 1 killed runs destroyed; accounts: integrated" in printed
+    assert "2 passed, 1 skipped" in printed  # split is skipped
     assert (place.clone.root / "contract-was-here").read_text().startswith("live-")
-    place.is_empty()
+    assert place.world.resources() == {}
+    assert place.account.namespaces == {}
+    assert [tag for tag in place.account.tags if tag.startswith("stack:")] == []
+    assert place.states() == []
+    assert place.stack_files() == []
     assert KEY not in printed
-    assert _files_with(place.clone.root, KEY) == []
-
-
-def _files_with(root: Path, text: str) -> list[Path]:
-    """Files of a folder that hold a text."""
-    return [
-        Path(folder) / name
-        for folder, _, files in os.walk(root)
-        for name in files
-        if (Path(folder) / name).is_file() and text.encode() in (Path(folder) / name).read_bytes()
-    ]
+    files = [path for path in place.clone.root.rglob("*") if path.is_file()]
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []

@@ -1,6 +1,6 @@
-"""What only a real cloud can show: it deploys, keeps its contract, and leaves nothing.
+"""At a real cloud a variant deploys, passes the contract, and leaves nothing.
 
-Each test needs an account and costs money; without credentials it is skipped and says which.
+Each test needs an account and costs money; without credentials it is skipped.
 """
 
 import os
@@ -20,8 +20,8 @@ from tests.support.live.stack import LiveStack
 pytestmark = [pytest.mark.live, pytest.mark.timeout(0)]
 
 
-def test_nothing_is_left_of_runs_that_were_killed(options: Options) -> None:
-    """Each is destroyed first; what has no state here is listed, and never deleted unasked."""
+def test_no_killed_run_left_a_resource(options: Options) -> None:
+    """Each stack is destroyed first; a resource without a stack here is only listed."""
     reachable = {
         name: account
         for name, account in ACCOUNTS.items()
@@ -29,7 +29,7 @@ def test_nothing_is_left_of_runs_that_were_killed(options: Options) -> None:
     }
     lacks = [word for account in ACCOUNTS.values() for word in account.missing({}, inference=False)]
     if not reachable and not stack.all_here():
-        pytest.skip(f"there is no account to ask: set {'; or '.join(lacks)}")
+        pytest.skip(f"there is no account: set {'; or '.join(lacks)}")
     dead = [found for found in stack.all_here() if _destroyed_dead(found, options)]
     known = [found.name for found in stack.all_here()]
     left = [
@@ -40,19 +40,18 @@ def test_nothing_is_left_of_runs_that_were_killed(options: Options) -> None:
         )
     ]
 
-    print(
-        f"\nclean-up: {len(dead)} killed runs destroyed; asked {', '.join(reachable) or 'nobody'}"
-    )
-    assert left == [], "\n".join(["Nobody's, so delete it by hand:", *left])
+    accounts = ", ".join(reachable) or "none"
+    print(f"\nclean-up: {len(dead)} killed runs destroyed; accounts: {accounts}")
+    assert left == [], "\n".join(["No stack here owns these. Delete them by hand:", *left])
 
 
 @pytest.mark.parametrize("variant", sorted(ACCOUNTS))
-def test_an_variant_deploys_keeps_its_contract_and_leaves_nothing(
+def test_a_variant_deploys_passes_the_contract_and_leaves_nothing(
     variant: str, options: Options, tmp_path: Path
 ) -> None:
-    """From `up` to `down` in a real account, within a budget and a time."""
-    if options.clean or variant not in options.variants:
-        pytest.skip("not asked for")
+    """From `up` to `down`, within a budget and a time."""
+    if options.clean or (options.variant and variant not in options.variant):
+        pytest.skip("not selected")
     account = ACCOUNTS[variant]
     if missing := account.missing(os.environ):
         pytest.skip(f"{variant} needs {'; '.join(missing)}")
@@ -74,12 +73,12 @@ def test_an_variant_deploys_keeps_its_contract_and_leaves_nothing(
         finally:
             left = _end(fresh, account, options)
 
-    assert left == [], "\n".join(["It was destroyed, and yet:", *left])
-    assert status == 0, "The deployment does not keep its contract: see above."
+    assert left == [], "\n".join(["After the destroy:", *left])
+    assert status == 0, "The deployment fails the contract: see above."
 
 
 def _check_budget(name: str, options: Options) -> None:
-    """Say what it costs at most, and refuse what is too much."""
+    """Print the maximum cost, and raise an error above the budget."""
     found = budget.estimate(plan.make(name).resources, limit_hours=options.hours)
     print("\n" + "\n".join(found.lines()))
     budget.refuse(found, budget=options.budget, accept_unknown=options.accept_unknown)
@@ -87,28 +86,26 @@ def _check_budget(name: str, options: Options) -> None:
 
 def _contract(tests: Path, outputs: Path, *, seconds: float) -> int:
     pytest_ = [sys.executable, "-m", "pytest", str(tests), "--outputs", str(outputs)]
-    # The other hosts of the contract need no cloud: they run elsewhere.
     return process.run([*pytest_, "-k", "deployed"], hidden=[INFERENCE_KEY], seconds=seconds)
 
 
 def _end(ended: LiveStack, account: Account, options: Options) -> list[str]:
-    """Destroy a stack, and return what the cloud still has of it after a while."""
+    """Destroy a stack, and return what the cloud still lists after a while."""
     ended.destroy()
     for tidied in account.tidy(ended.name):
-        print(f"deleted {tidied}, which the cloud had made by itself")
+        print(f"deleted {tidied}, which the cloud had created")
     left = remains.settled(ended.name, account.look, seconds=options.settle * 60, pause=20)
-    told = list(remains.lines(left))
-    if told:
-        print("\n".join(told))
-    else:
+    lines = list(remains.lines(left))
+    print("\n".join(lines))
+    if not lines:
         ended.forget()
-    return told
+    return lines
 
 
 def _destroyed_dead(found: LiveStack, options: Options) -> bool:
-    """Destroy a stack whose run is no more; False when its run lives."""
-    with found.held() as mine, process.stoppable():
-        if not mine:
+    """Destroy a stack whose run has ended; False when its run is alive."""
+    with found.held() as held, process.stoppable():
+        if not held:
             return False
         account = ACCOUNTS[found.variant]
         lacks = account.missing(os.environ, inference=False)

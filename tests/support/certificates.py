@@ -1,4 +1,4 @@
-"""A certificate for this machine that signs itself."""
+"""A self-signed certificate for this machine."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 
 def self_signed() -> tuple[str, str]:
-    """A certificate for `localhost` and 127.0.0.1 and its key, as PEM, for an hour."""
+    """Certificate and key for `localhost` and 127.0.0.1, as PEM, for an hour."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "inference.example")])
     now = datetime.now(UTC)

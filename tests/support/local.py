@@ -1,11 +1,11 @@
-"""The application on this machine without an engine: the programs that the components start."""
+"""The application on this machine without an engine: the programs of the components."""
 
 import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,7 +43,7 @@ class Application:
         )
 
     def client(self) -> httpx.Client:
-        """A caller with the token."""
+        """A client with the token."""
         return httpx.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=30
         )
@@ -58,7 +58,7 @@ class Server:
     postgres: Postgres
 
     def database(self) -> dict[str, str]:
-        """Make a fresh database, and say how the application reaches it."""
+        """Create a database, and return its variables."""
         name, password = f"db_{secrets.token_hex(6)}", secrets.token_urlsafe(12)
         self.postgres.create_database(
             port=self.port, admin_password=self.admin_password, name=name, password=password
@@ -87,7 +87,7 @@ def postgres(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def model_server(folder: Path, name: str = "model_server") -> Iterator[dict[str, str]]:
-    """A local model server for the inference, and how the application reaches it."""
+    """The variables of a running local model server."""
     key = secrets.token_urlsafe(12)
     program = Program(
         name=name,
@@ -97,21 +97,15 @@ def model_server(folder: Path, name: str = "model_server") -> Iterator[dict[str,
     )
     port = program.start()
     try:
-        yield told(
-            endpoint(
-                url=f"http://127.0.0.1:{port}/v1",
-                model=EXTRACTIVE,
-                input_usd_per_million=0,
-                output_usd_per_million=0,
-            ),
-            keys={"serverless": key},
-        )
+        free = {"input_usd_per_million": 0, "output_usd_per_million": 0}
+        served = endpoint(url=f"http://127.0.0.1:{port}/v1", model=EXTRACTIVE, **free)
+        yield told(served, keys={"serverless": key})
     finally:
         program.daemon.stop()
 
 
 def endpoint(**changes: Any) -> Endpoint:
-    """An endpoint that is nowhere, with changes."""
+    """An endpoint without a server, with changes."""
     nowhere: dict[str, Any] = {
         "name": "serverless",
         "inference_mode": "serverless",
@@ -123,7 +117,7 @@ def endpoint(**changes: Any) -> Endpoint:
 
 
 def told(*endpoints: Endpoint, keys: Mapping[str, str]) -> dict[str, str]:
-    """How the application is told of endpoints."""
+    """The variables of endpoints."""
     return {
         "INFERENCE_ENDPOINTS": msgspec.json.encode(endpoints).decode(),
         "INFERENCE_API_KEYS": json.dumps(keys),
@@ -146,23 +140,16 @@ def application(
         **database,
         **inference,
     }
-    program = Program(
-        name="host",
-        module="functions.handlers.local",
-        folder=folder,
-        environment=environment,
-    )
-    port = program.start()
+    made = Application(url="", token=token, folder=folder, environment=environment)
+    port = made.program.start()
     try:
-        yield Application(
-            url=f"http://127.0.0.1:{port}", token=token, folder=folder, environment=environment
-        )
+        yield replace(made, url=f"http://127.0.0.1:{port}")
     finally:
-        program.daemon.stop()
+        made.program.daemon.stop()
 
 
 def settings(**changes: Any) -> Settings:
-    """Settings that point nowhere, with changes."""
+    """Settings without servers, with changes."""
     nowhere: dict[str, Any] = {
         "variant": "local",
         "inference_mode": "serverless",
@@ -171,7 +158,7 @@ def settings(**changes: Any) -> Settings:
         "database_host": "127.0.0.1",
         "database_port": 9,
         "database_name": "nothing",
-        "database_user": "nobody",
+        "database_user": "user",
         "database_password": "password-of-a-test",
         "database_sslmode": "disable",
         "inference_endpoints": (endpoint(),),
@@ -182,17 +169,13 @@ def settings(**changes: Any) -> Settings:
 
 
 def database_settings(server: Server) -> Settings:
-    """Settings that point to a fresh database, and nowhere else."""
+    """Settings with a new database, without other servers."""
     variables: dict[str, Any] = {name.lower(): value for name, value in server.database().items()}
     return settings(**variables | {"database_port": server.port})
 
 
 def until(found: Callable[[], T | None], *, seconds: float = 30.0) -> T:
-    """Ask again until there is an answer.
-
-    Raises:
-        TimeoutError: when there is none in time.
-    """
+    """Repeat a call until its result is not None, or raise TimeoutError."""
     deadline = time.monotonic() + seconds
     while (answer := found()) is None:
         if time.monotonic() > deadline:
@@ -202,7 +185,7 @@ def until(found: Callable[[], T | None], *, seconds: float = 30.0) -> T:
 
 
 def runs(pid: int) -> bool:
-    """True when there is such a process and it is no zombie."""
+    """True when a process exists and is no zombie."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""Which tests stay in one process of a parallel run: those of a file, or of one sequence."""
+"""The sequences of tests that stay in one process of a parallel run."""
 
 import re
 
@@ -6,24 +6,24 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 PLACES = frozenset({"integrated", "split", "local", "lambda", "functions", "deployed"})
-"""Parameters of fixtures that take long to set up: the tests of each run in their order."""
+"""Parameters of slow fixtures; the tests of each run in order."""
 
 SHARED = re.compile(r"tests/contract/|tests/engine/\w+\.py")
-"""Where tests share such a fixture: a folder, a file."""
+"""Folders and files whose tests share such a fixture."""
 
 LONGEST_FIRST = ("engine", "browser")
-"""Marks of tests that begin first, since one that begins late prolongs the run."""
+"""Marks of the slowest tests, which begin first."""
 
 
 class Stories(LoadScopeScheduling):
-    """Gives each process one sequence of tests after the other."""
+    """Gives each process one sequence of tests at a time."""
 
     def _split_scope(self, nodeid: str) -> str:
         return story(nodeid)
 
 
 def story(nodeid: str) -> str:
-    """The name of the sequence that a test belongs to."""
+    """The name of a test's sequence."""
     file, _, test = nodeid.partition("::")
     shared = SHARED.match(file)
     found = [word for word in re.split(r"[][-]", test) if word in PLACES]
@@ -31,7 +31,7 @@ def story(nodeid: str) -> str:
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """Put the longest tests first; every sequence keeps its order."""
+    """Put the slowest tests first; every sequence keeps its order."""
 
     def rank(item: pytest.Item) -> int:
         ranks = [at for at, mark in enumerate(LONGEST_FIRST) if item.get_closest_marker(mark)]

@@ -1,4 +1,4 @@
-"""The scripts of CI's jobs as GitHub's and GitLab's runners get them, without actions."""
+"""The scripts of CI's jobs on GitHub's and GitLab's runners, without actions."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A workflow as data, with the trigger under `on`, which YAML 1.1 reads as True."""
+    """A workflow with the trigger under `on`, which YAML 1.1 reads as True."""
     found: dict[Any, Any] = yaml.safe_load(path.read_text())
     return {"on" if key is True else key: value for key, value in found.items()}
 
@@ -36,13 +36,7 @@ class Script:
     variables: Mapping[str, str]
 
     def run(self, folder: Path, environment: Mapping[str, str], expect: int = 0) -> str:
-        """Run it, and return what it printed.
-
-        Args:
-            folder: The clone.
-            environment: The runner's own variables.
-            expect: Its status.
-        """
+        """Run it in a clone, check its status, and return its output."""
         done = subprocess.run(
             [*self.shell, self.text],
             cwd=folder,
@@ -58,13 +52,7 @@ class Script:
 
 
 def at_github(workflow: str, job: str, given: Mapping[str, str]) -> Iterator[Script]:
-    """The scripts of a job, as for a pull request.
-
-    Args:
-        workflow: The name of its file.
-        job: Its name.
-        given: The values of expressions.
-    """
+    """The scripts of a job for a pull request, with the values of expressions."""
     for step in WORKFLOWS[workflow]["jobs"][job]["steps"]:
         if "run" in step and "== 'push'" not in step.get("if", ""):
             yield Script(
@@ -78,12 +66,7 @@ def at_github(workflow: str, job: str, given: Mapping[str, str]) -> Iterator[Scr
 
 
 def at_gitlab(job: str, given: Mapping[str, str]) -> Iterator[Script]:
-    """The one script of a job, as for a merge request.
-
-    Args:
-        job: Its name.
-        given: The variables that GitLab and a row of the job's matrix set.
-    """
+    """The script of a job for a merge request, with the variables of GitLab and the matrix."""
     content = GITLAB[job]
     content = {**GITLAB[content["extends"]], **content} if "extends" in content else content
     rules = content.get("rules", [{}])

@@ -1,7 +1,6 @@
-"""`./seamless` starts at once when `.venv` is in step, and makes it so when it is not.
+"""`./seamless` starts at once when `.venv` matches the lock, and else installs the packages.
 
-Everything here is real but the network: the shell script, the stamp, the lock, the package index
-(on 127.0.0.1). Python, uv and its wheel are small stand-ins.
+The package index is on 127.0.0.1; Python, uv and its wheel are small fakes.
 """
 
 import hashlib
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engine.fakes import program
+from tests.support.engine.fakes import program, waiting
 from tools import bootstrap
 
 SYSTEM = "/usr/bin:/bin"
@@ -28,7 +27,7 @@ WHEEL = "uv-for-this-machine.whl"
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give every test a cache folder of its own, and no way to a real package index."""
+    """Give every test its own cache folder, and no real package index."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         monkeypatch.setenv(name, "http://127.0.0.1:9/simple")
@@ -37,7 +36,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a clone with the real front door, whose Python tells how it was started."""
+    """Create a clone with the real `./seamless`; its Python prints how it was started."""
     root = tmp_path / "clone"
     (root / "tools").mkdir(parents=True)
     shutil.copy(bootstrap.ROOT / "seamless", root / "seamless")
@@ -50,25 +49,13 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def start(seamless: Path, *arguments: str, cwd: Path, path: str = SYSTEM) -> str:
-    outcome = subprocess.run(
-        [str(seamless), *arguments],
-        cwd=cwd,
-        env={"PATH": path, "PYTHONPATH": "/elsewhere"},
-        capture_output=True,
-        text=True,
-    )
-    return outcome.stdout + outcome.stderr
+    environment = {"PATH": path, "PYTHONPATH": "/elsewhere"}
+    command = [str(seamless), *arguments]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    return done.stdout + done.stderr
 
 
-def test_a_stamp_that_matches_starts_without_bootstrap_and_without_uv(clone: Path) -> None:
-    (clone / ".venv" / "seamless.stamp").write_bytes(bootstrap.stamp())
-
-    said = start(clone / "seamless", "plan", "local", "two words", cwd=clone)
-
-    assert said == f"{clone}|{clone}:/elsewhere|-P -m tools plan local two words\n"
-
-
-def test_the_front_door_opens_through_a_link_and_stays_where_the_user_stands(
+def test_a_matching_stamp_starts_without_bootstrap_in_any_folder_and_through_links(
     clone: Path, tmp_path: Path
 ) -> None:
     (clone / ".venv" / "seamless.stamp").write_bytes(bootstrap.stamp())
@@ -76,35 +63,33 @@ def test_the_front_door_opens_through_a_link_and_stays_where_the_user_stands(
     (tmp_path / "links" / "seamless").symlink_to("../clone/seamless")
     (tmp_path / "s").symlink_to("links/seamless")
 
-    said = start(tmp_path / "s", "summarize", "a.pdf", cwd=tmp_path)
+    output = start(tmp_path / "s", "plan", "local", "two words", cwd=tmp_path)
 
-    assert said == f"{tmp_path}|{clone}:/elsewhere|-P -m tools summarize a.pdf\n"
+    assert output == f"{tmp_path}|{clone}:/elsewhere|-P -m tools plan local two words\n"
 
 
-@pytest.mark.parametrize("changed", ["uv.lock", "pyproject.toml"])
-def test_a_changed_lock_or_project_runs_the_bootstrap_first(clone: Path, changed: str) -> None:
+@pytest.mark.parametrize("changed", ["uv.lock", "pyproject.toml", ""])
+def test_a_changed_lock_or_project_or_folder_runs_the_bootstrap_first(
+    clone: Path, tmp_path: Path, changed: str
+) -> None:
     (clone / ".venv" / "seamless.stamp").write_bytes(bootstrap.stamp())
-    (clone / changed).write_text("changed\n")
+    if changed:
+        (clone / changed).write_text("changed\n")
+    else:
+        clone = clone.rename(tmp_path / "moved")
 
-    said = start(clone / "seamless", cwd=clone)
+    lines = start(clone / "seamless", cwd=clone).splitlines()
 
-    assert said.splitlines() == ["bootstrap", f"{clone}|{clone}:/elsewhere|-P -m tools"]
-
-
-def test_a_clone_that_was_moved_runs_the_bootstrap_first(clone: Path, tmp_path: Path) -> None:
-    (clone / ".venv" / "seamless.stamp").write_bytes(bootstrap.stamp())
-    moved = clone.rename(tmp_path / "moved")
-
-    assert start(moved / "seamless", cwd=moved).startswith("bootstrap\n")
+    assert lines == ["bootstrap", f"{clone}|{clone}:/elsewhere|-P -m tools"]
 
 
-def test_a_bootstrap_that_fails_starts_nothing(clone: Path) -> None:
+def test_after_a_failed_bootstrap_no_command_starts(clone: Path) -> None:
     (clone / "tools" / "bootstrap.py").write_text("raise SystemExit('no network')\n")
 
     assert start(clone / "seamless", cwd=clone) == "no network\n"
 
 
-def test_an_old_python_is_named_with_the_command_that_gets_a_new_one(
+def test_an_old_python_is_an_error_with_the_command_that_installs_a_new_one(
     clone: Path, tmp_path: Path
 ) -> None:
     for tool in ("dirname", "readlink", "cat", "cmp", "sh"):
@@ -112,9 +97,9 @@ def test_an_old_python_is_named_with_the_command_that_gets_a_new_one(
         (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
     program(tmp_path / "bin", "python3", '[ "$1" = --version ] && echo Python 3.9.2')
 
-    said = start(clone / "seamless", cwd=clone, path=str(tmp_path / "bin"))
+    output = start(clone / "seamless", cwd=clone, path=str(tmp_path / "bin"))
 
-    assert said.splitlines() == [
+    assert output.splitlines() == [
         "seamless: Python 3.11 or newer is needed, and PATH has Python 3.9.2.",
         "On Debian or Ubuntu: sudo apt-get install python3",
     ]
@@ -124,24 +109,21 @@ def fake_uv(folder: Path, version: str, sync: str = "exit 3") -> Path:
     return program(folder, "uv", f'[ "$1" = --version ] && echo "uv {version}" && exit\n{sync}')
 
 
-def test_a_sync_stamps_what_the_front_door_accepts(
+def test_a_sync_writes_the_stamp_that_seamless_expects(
     clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake_uv(tmp_path / "bin", "0.13.9", 'echo "$1 $2" > "$UV_PROJECT_ENVIRONMENT/asked"')
+    fake_uv(tmp_path / "bin", "0.13.9", 'echo "$1 $2" > "$UV_PROJECT_ENVIRONMENT/called"')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{SYSTEM}")
-    said: list[str] = []
+    messages: list[str] = []
 
-    bootstrap.sync(said.append)
+    bootstrap.sync(messages.append)
 
-    assert (clone / ".venv" / "asked").read_text() == "sync --locked\n"
-    assert said == [
-        "installing the packages of uv.lock into .venv",
-        ".venv is ready after 0 s",
-    ]
+    assert (clone / ".venv" / "called").read_text() == "sync --locked\n"
+    assert messages == ["installing the packages of uv.lock into .venv", ".venv is ready after 0 s"]
     assert start(clone / "seamless", cwd=clone).startswith(f"{clone}|")
 
 
-def test_a_sync_that_fails_says_what_uv_said_and_leaves_no_stamp(
+def test_a_failed_sync_shows_the_output_of_uv_and_leaves_no_stamp(
     clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_uv(tmp_path / "bin", "0.13.9", "echo 'the lockfile needs an update' >&2; exit 2")
@@ -154,40 +136,15 @@ def test_a_sync_that_fails_says_what_uv_said_and_leaves_no_stamp(
     assert not (clone / ".venv" / "seamless.stamp").exists()
 
 
-def test_a_second_first_run_waits_for_the_first_and_then_has_nothing_to_do(
-    clone: Path, cache: Path
-) -> None:
-    said: list[str] = []
-    waiting = threading.Event()
-
-    def report(line: str) -> None:
-        said.append(line)
-        waiting.set()
-
-    with bootstrap.exclusive(cache / "sync.lock", print, "making a virtual environment"):
-        second = threading.Thread(target=bootstrap.sync, args=[report])
-        second.start()
-        assert waiting.wait(30)
+def test_a_second_sync_waits_for_the_first_and_then_does_nothing(clone: Path, cache: Path) -> None:
+    what = "making a virtual environment"
+    with waiting(cache / "sync.lock", what, bootstrap.sync) as messages:
         (clone / ".venv" / "seamless.stamp").write_bytes(bootstrap.stamp())
-    second.join(30)
 
-    assert said == ["waiting for another process: making a virtual environment"]
-
-
-def test_a_cache_that_cannot_be_written_is_an_error_with_its_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-
-    with (
-        pytest.raises(bootstrap.BootstrapError, match="Set XDG_CACHE_HOME to a folder"),
-        bootstrap.exclusive(bootstrap.cache_folder() / "lock", print, "nothing"),
-    ):
-        pass
+    assert messages == [f"waiting for another process: {what}"]
 
 
-def test_a_uv_on_path_that_is_too_old_is_passed_over_for_the_cached_one(
+def test_a_cached_uv_is_used_instead_of_an_old_one_on_path(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = fake_uv(tmp_path / "bin", "0.4.30 (61ed2a236 2024-11-04)")
@@ -202,7 +159,7 @@ def test_a_uv_on_path_that_is_too_old_is_passed_over_for_the_cached_one(
 
 
 def wheel() -> bytes:
-    """A wheel like uv's: a zip with the program in its scripts folder."""
+    """A wheel with a program in its scripts folder, like uv's."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr(f"uv-{bootstrap.UV_VERSION}.data/scripts/uv", "#!/bin/sh\necho uv 1.2.3\n")
@@ -211,7 +168,7 @@ def wheel() -> bytes:
 
 @contextmanager
 def index(body: bytes) -> Iterator[str]:
-    """Serve a package index on 127.0.0.1 that has one wheel, by a relative link."""
+    """Serve a package index with one wheel on 127.0.0.1."""
     page = json.dumps({"files": [{"filename": WHEEL, "url": f"../../files/{WHEEL}"}]}).encode()
     answers = {"/simple/uv/": page, f"/files/{WHEEL}": body}
 
@@ -222,7 +179,7 @@ def index(body: bytes) -> Iterator[str]:
             self.wfile.write(answers[self.path])
 
         def log_message(self, *arguments: object) -> None:
-            """Keep quiet."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -234,7 +191,7 @@ def index(body: bytes) -> Iterator[str]:
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take uv and pip away."""
+    """Remove uv and pip."""
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     monkeypatch.setattr(bootstrap, "find_spec", lambda name: None)
@@ -246,22 +203,22 @@ def pin(digest: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("bare")
-def test_without_uv_and_pip_the_pinned_wheel_is_unpacked_into_the_cache(
+def test_without_uv_and_pip_the_pinned_wheel_is_unpacked_in_the_cache(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pin(hashlib.sha256(wheel()).hexdigest(), monkeypatch)
-    said: list[str] = []
+    messages: list[str] = []
     with index(wheel()) as url:
         monkeypatch.setenv("UV_DEFAULT_INDEX", url)
-        uv = bootstrap.ensure_uv(said.append)
+        uv = bootstrap.ensure_uv(messages.append)
 
     assert uv == cache / "uv-0.13.9" / "uv"
     assert subprocess.check_output([str(uv)], env={"PATH": SYSTEM}) == b"uv 1.2.3\n"
-    assert said == ["downloading uv 0.13.9 from PyPI", "uv is ready after 0 s"]
+    assert messages == ["downloading uv 0.13.9 from PyPI", "uv is ready after 0 s"]
 
 
 @pytest.mark.usefixtures("bare")
-def test_a_wheel_with_another_hash_is_refused_and_leaves_nothing(
+def test_a_wheel_with_another_hash_is_an_error_and_is_not_kept(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pin("0" * 64, monkeypatch)
@@ -274,15 +231,11 @@ def test_a_wheel_with_another_hash_is_refused_and_leaves_nothing(
 
 
 @pytest.mark.usefixtures("bare")
-def test_an_index_that_does_not_answer_is_an_error_with_its_remedy() -> None:
-    with pytest.raises(bootstrap.BootstrapError, match=r"Connection refused.*put uv on PATH"):
-        bootstrap.ensure_uv(print)
-
-
-@pytest.mark.usefixtures("bare")
-def test_a_machine_without_a_pinned_wheel_is_told_to_bring_its_own_uv(
+def test_without_an_index_or_a_wheel_the_error_has_a_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    with pytest.raises(bootstrap.BootstrapError, match=r"Connection refused.*put uv on PATH"):
+        bootstrap.ensure_uv(print)
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     with pytest.raises(bootstrap.BootstrapError, match=r"riscv64; put uv 0\.13\.9 on PATH"):
         bootstrap.ensure_uv(print)

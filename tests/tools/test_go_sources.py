@@ -1,4 +1,4 @@
-"""Proves that what lies in a Go module is taken only when it is the pinned one, and as it is."""
+"""Files of a Go module are copied only when its hash is the pinned one."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from tools.engine.go_sources import GoSource, get, kept
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A module that a stand-in for Go knows, read-only as Go's cache is."""
+    """A module of a fake Go, read-only like those in Go's cache."""
     folder = tmp_path / "module"
     (folder / "charts" / "one").mkdir(parents=True)
     (folder / "charts" / "one" / "Chart.yaml").write_text("name: one\n")
@@ -33,9 +33,7 @@ def source(paths: Mapping[str, str], pinned: str = "h1:pinned") -> GoSource:
     return GoSource(module="example.org/some@v1.0.0", sum=pinned, paths=paths)
 
 
-def test_folders_and_files_go_where_they_should_and_can_be_written(
-    module: Path, tmp_path: Path
-) -> None:
+def test_folders_and_files_are_copied_and_writable(module: Path, tmp_path: Path) -> None:
     wanted = (source({"charts/one": "charts/one", "definition.yaml": "definitions/some.yaml"}),)
 
     get(wanted, tmp_path / "log", lambda _line: None)
@@ -50,7 +48,7 @@ def test_folders_and_files_go_where_they_should_and_can_be_written(
 
 
 @pytest.mark.usefixtures("module")
-def test_another_module_than_the_pinned_one_is_refused_and_nothing_is_kept(tmp_path: Path) -> None:
+def test_a_module_with_another_hash_is_an_error_and_is_not_kept(tmp_path: Path) -> None:
     wanted = (source({"definition.yaml": "some.yaml"}, pinned="h1:other"),)
 
     with pytest.raises(StepError, match=r"v1\.0\.0 has hash h1:pinned, but h1:other is pinned"):

@@ -1,4 +1,4 @@
-"""Plans of all stacks and inference_modes, and what they are compared with: a file or a commit."""
+"""Plans of all stacks and inference modes, and their comparison with a file or a commit."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ FOLDER = planned("pulumi-python:dynamic/local:Folder", "store-folder", path="/da
 
 
 def plan(stack: str = "local", *resources: Resource) -> Plan:
-    """A plan on the first inference mode."""
+    """A plan in the first inference mode."""
     return Plan(
         stack=stack, variant=stack, inference_mode="serverless", resources=[*resources], outputs={}
     )
@@ -27,7 +27,7 @@ def plan(stack: str = "local", *resources: Resource) -> Plan:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Callable[..., str]:
-    """Writes what `plan --all --json` printed earlier."""
+    """Writes an earlier output of `plan --all --json`."""
 
     def write(*former: Plan) -> str:
         path = tmp_path / "former.json"
@@ -37,8 +37,7 @@ def file(tmp_path: Path) -> Callable[..., str]:
     return write
 
 
-def test_every_stack_is_planned_on_every_inference_mode_or_refused_with_a_reason() -> None:
-    """None is passed over; each inference mode that is not offered says what to set instead."""
+def test_every_stack_has_a_plan_or_a_reason_in_every_inference_mode() -> None:
     made, refused = plans.make_all([])
 
     combinations = {(plan.stack, plan.inference_mode) for plan in made} | {
@@ -55,7 +54,6 @@ def test_every_stack_is_planned_on_every_inference_mode_or_refused_with_a_reason
 
 
 def test_a_stack_is_compared_with_its_plan_in_a_file(file: Callable[..., str]) -> None:
-    """Another stack in that file is nothing to a plan of one."""
     moved = replace(FOLDER, inputs={"path": "/elsewhere"})
     former = file(plan("local", FOLDER), plan("other", FOLDER))
 
@@ -68,10 +66,7 @@ def test_a_stack_is_compared_with_its_plan_in_a_file(file: Callable[..., str]) -
     assert "### other" not in text
 
 
-def test_a_stack_that_is_gone_is_shown_with_the_data_that_goes_with_it(
-    file: Callable[..., str],
-) -> None:
-    """Whoever deletes the file of a stack that is up loses what it held."""
+def test_a_deleted_stack_is_shown_with_the_data_that_is_lost(file: Callable[..., str]) -> None:
     former = file(plan("local", FOLDER), plan("other", FOLDER))
 
     text = plans.as_markdown([plan("local", FOLDER)], [], [], against=former, every=True)
@@ -80,38 +75,40 @@ def test_a_stack_that_is_gone_is_shown_with_the_data_that_goes_with_it(
     assert "would be deleted.**" in text
 
 
-def test_a_file_that_is_no_plan_is_refused(tmp_path: Path) -> None:
-    """With the command that makes one."""
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (["notes"], r"not a plan\. Make one: \./seamless plan"),
+        (  # of an older version
+            {
+                "stack": "local",
+                "inference_mode": "serverless",
+                "resources": [{"type": "a:b:C", "name": "c", "parent": None}],
+            },
+            r"has no URNs.*\./seamless plan STACK --json > FILE",
+        ),
+    ],
+)
+def test_a_file_without_a_plan_is_an_error_with_a_remedy(
+    tmp_path: Path, content: object, message: str
+) -> None:
     path = tmp_path / "notes.json"
-    path.write_text('["notes"]')
+    path.write_text(json.dumps(content))
 
-    with pytest.raises(CommandError, match=r"not a plan\. Make one: \./seamless plan"):
+    with pytest.raises(CommandError, match=message):
         plans.as_markdown([plan()], [], [], against=str(path))
 
 
-def test_a_plan_of_an_older_version_is_refused_with_a_remedy(tmp_path: Path) -> None:
-    """Its resources have no URN, so they cannot be matched."""
-    path = tmp_path / "old.json"
-    row = {"type": "a:b:C", "name": "c", "parent": None}
-    path.write_text(
-        json.dumps({"stack": "local", "inference_mode": "serverless", "resources": [row]})
-    )
-
-    with pytest.raises(CommandError, match=r"has no URNs.*\./seamless plan STACK --json > FILE"):
-        plans.as_markdown([plan()], [], [], against=str(path))
-
-
-@pytest.mark.parametrize("name", ["no-such-branch", "--help", "HEAD^1000000"])
-def test_a_commit_that_does_not_exist_is_named(name: str) -> None:
-    """It may be a branch that a shallow clone has not fetched."""
+@pytest.mark.parametrize("name", ["no-such-branch", "--help"])
+def test_an_unknown_commit_is_an_error(name: str) -> None:
+    """A shallow clone may lack the branch."""
     with pytest.raises(CommandError, match=r"git knows no such commit\. In a shallow clone"):
         plans.as_markdown([plan()], [], [], against=name)
 
 
-def test_a_commit_without_our_program_is_refused(
+def test_a_commit_without_the_program_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the first commit of a repository that took this project in later."""
     (tmp_path / "notes.md").write_text("Notes\n")
     commit(tmp_path, "Notes")
     monkeypatch.setattr(plans, "ROOT", tmp_path)
@@ -120,19 +117,18 @@ def test_a_commit_without_our_program_is_refused(
         plans.as_markdown([plan()], [], [], against="HEAD")
 
 
-def test_only_a_mandatory_verdict_breaks_the_build() -> None:
-    """Advice does not."""
+def test_only_a_mandatory_violation_fails_the_build() -> None:
     violation = Violation(
         id="X-01",
         severity="high",
         enforcement="advisory",
         resource=FOLDER.urn,
-        message="It is so.",
-        remedy="Do otherwise.",
+        message="message",
+        remedy="remedy",
     )
-    advised, refused = plan(), plan()
-    advised.policies.append(violation)
-    refused.policies.append(Violation(**{**vars(violation), "enforcement": "mandatory"}))
+    advisory, mandatory = plan(), plan()
+    advisory.policies.append(violation)
+    mandatory.policies.append(Violation(**{**vars(violation), "enforcement": "mandatory"}))
 
-    assert not plans.breaks_a_mandatory_rule([advised])
-    assert plans.breaks_a_mandatory_rule([advised, refused])
+    assert not plans.breaks_a_mandatory_rule([advisory])
+    assert plans.breaks_a_mandatory_rule([advisory, mandatory])

@@ -1,6 +1,6 @@
-"""What an account lacks stops `up` and `preview` before the engine starts, all of it at once.
+"""`up` and `preview` report every problem of an account together, before the engine starts.
 
-The workspace is one that fails when its engine is used; accounts are servers on this machine.
+The workspace is a fake without an engine; the accounts are servers on this machine.
 """
 
 import re
@@ -21,12 +21,14 @@ from tools.__main__ import app
 from tools.deploy import lifecycle, preflight
 from tools.workspace import CommandError, project_name
 
-WRONG = "token-that-nobody-may-read"
+WRONG = "wrong-token"
+
+needs_integrated = pytest.mark.skipif("integrated" in GONE, reason="it is about integrated")
 
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """A DigitalOcean that is not let in to, and an inference provider that does not answer."""
+    """A DigitalOcean that rejects the token, and an inference provider that does not answer."""
     with clouds.running() as running:
         monkeypatch.setenv("DIGITALOCEAN_API_URL", running.url)
         monkeypatch.setenv("DIGITALOCEAN_TOKEN", WRONG)
@@ -39,17 +41,17 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
 
 class Fake:
-    """A workspace whose stack has never been deployed, and whose engine must not be used."""
+    """A workspace of a new stack, without an engine."""
 
     def __init__(self, stack: str) -> None:
         self.stack = SimpleNamespace(name=stack)
 
     def config(self) -> dict[str, str]:
-        """What was set."""
+        """The stack's config."""
         return {f"{project_name()}:inference_api_key": KEY}
 
     def resources(self) -> list[dict[str, Any]]:
-        """Nothing yet."""
+        """No resources."""
         return []
 
 
@@ -59,15 +61,15 @@ COMMANDS: dict[str, Callable[[Console], object]] = {
 }
 
 
-@pytest.mark.skipif("integrated" in GONE, reason="it is about integrated")
+@needs_integrated
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_is_lacking_is_told_together_before_the_engine_is_used(
+def test_all_problems_are_reported_together_before_the_engine_is_used(
     cloud: Cloud, command: str
 ) -> None:
-    with (console := Console(width=300)).capture() as printed, pytest.raises(CommandError) as told:
+    with (console := Console(width=300)).capture() as printed, pytest.raises(CommandError) as error:
         COMMANDS[command](console)
 
-    assert str(told.value) == (
+    assert str(error.value) == (
         "Nothing was changed. The deployment would fail:\n"
         "SPACES_ACCESS_KEY_ID is not set, but a bucket needs a Spaces key. "
         "Make one with full access at cloud.digitalocean.com/spaces/access_keys, then: "
@@ -81,11 +83,13 @@ def test_what_is_lacking_is_told_together_before_the_engine_is_used(
         "answer (ConnectError)\n"
     )
     assert cloud.calls == ["GET /v2/account"]
-    assert WRONG not in printed.get() + str(told.value)
-    assert KEY not in printed.get() + str(told.value)
+    for secret in (WRONG, KEY):
+        assert secret not in printed.get() + str(error.value)
 
 
-def test_what_is_only_unknown_stops_nobody(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_result_stops_no_deployment(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DIGITALOCEAN_API_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("SPACES_ACCESS_KEY_ID", "of-a-test")
 
@@ -96,12 +100,12 @@ def test_what_is_only_unknown_stops_nobody(cloud: Cloud, monkeypatch: pytest.Mon
     assert "? DIGITALOCEAN_TOKEN: unknown whether it is valid" in printed.get()
 
 
-def test_a_stack_without_an_account_asks_nobody() -> None:
+def test_a_stack_without_an_account_has_no_checks() -> None:
     assert preflight.look(Fake("local")) == []  # type: ignore[arg-type]
 
 
-@pytest.mark.skipif("integrated" in GONE, reason="it is about integrated")
-def test_the_doctor_shows_it_for_a_stack_that_is_named(
+@needs_integrated
+def test_the_doctor_shows_the_problems_of_a_named_stack(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "examine", list)
@@ -116,11 +120,10 @@ def test_the_doctor_shows_it_for_a_stack_that_is_named(
     assert WRONG not in shown.output
 
 
-@pytest.mark.skipif("integrated" in GONE, reason="it is about integrated")
-def test_the_doctor_is_content_when_nothing_is_lacking(
+@needs_integrated
+def test_the_doctor_passes_when_results_are_only_unknown(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is unknown is shown, and is no failure."""
     monkeypatch.setattr(doctor, "examine", list)
     monkeypatch.setenv("DIGITALOCEAN_TOKEN", cloud.token)
     monkeypatch.setenv("SPACES_ACCESS_KEY_ID", "of-a-test")

@@ -1,4 +1,4 @@
-"""What a person reads of the engine's events and errors."""
+"""The output for events and errors of the engine."""
 
 from io import StringIO
 
@@ -20,29 +20,18 @@ ValueError: DATABASE_HOST is not set
 """
 
 
-def test_of_a_traceback_only_our_own_error_is_shown_with_all_that_it_says() -> None:
-    """The log's end belongs to the message."""
+def test_of_a_traceback_only_the_message_of_the_error_is_shown() -> None:
     shown = readable(TRACEBACK)
 
     assert shown.startswith("host ended with status 1. The end of host.log:\nTraceback")
     assert shown.endswith("ValueError: DATABASE_HOST is not set")
-
-
-def test_of_a_foreign_traceback_what_was_raised_last_is_shown() -> None:
-    """Python prints it at the end."""
-    assert (
-        readable("Traceback (most recent call last):\n  File\nKeyError: 'a'\nOSError: no space\n")
-        == "no space"
-    )
-
-
-def test_a_message_without_a_traceback_is_shown_as_it_is() -> None:
-    """The engine's own messages are for people already."""
+    chained = "Traceback (most recent call last):\n  File\nKeyError: 'a'\nOSError: no space\n"
+    assert readable(chained) == "no space"
     assert readable("  resource is protected \n") == "resource is protected"
 
 
-def told(severity: str, message: str) -> EngineEvent:
-    """What the engine passes on from the program."""
+def event(severity: str, message: str) -> EngineEvent:
+    """A message of the program."""
     return EngineEvent(
         sequence=1,
         timestamp=1,
@@ -51,15 +40,14 @@ def told(severity: str, message: str) -> EngineEvent:
 
 
 @pytest.mark.parametrize("steps_shown", [True, False])
-def test_what_the_program_tells_is_shown_even_where_steps_are_not(steps_shown: bool) -> None:
-    """A bundle takes seconds to build, mostly while `up` checks the policies."""
+def test_messages_of_the_program_are_shown_also_without_steps(steps_shown: bool) -> None:
     console = Console(file=StringIO(), width=100)
     progress = Progress(console, preview=True, steps_shown=steps_shown)
 
     with progress.live("Previewing"):
-        progress(told("info", "bundle aws: 17 MB packed, 46 MB [unpacked], 6 s\n"))
-        progress(told("debug", "too much"))
-        progress(told("error", "remembered"))
+        progress(event("info", "bundle aws: 17 MB packed, 46 MB [unpacked], 6 s\n"))
+        progress(event("debug", "too much"))
+        progress(event("error", "remembered"))
 
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     line = "  bundle aws: 17 MB packed, 46 MB [unpacked], 6 s\n"

@@ -1,4 +1,4 @@
-"""`./seamless test` runs pytest on every core, whatever else it is given."""
+"""`./seamless test` runs pytest on every core with any further arguments."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ PROCESSES = ["-n", "3", "--no-loadscope-reorder"]
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
-    """The commands that start on a machine with three cores, without the program."""
+    """The arguments of the started commands, on a machine with three cores."""
     commands: list[Sequence[str]] = []
 
     def run(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:

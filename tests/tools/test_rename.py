@@ -1,10 +1,7 @@
-"""`./seamless rename` renames a copy, once, and refuses while a stack is deployed."""
+"""`./seamless rename` renames a copy once, and never while a stack is deployed."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -20,7 +17,7 @@ FILES = ("Pulumi.yaml", "pyproject.toml", "uv.lock")
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """The files that hold the name, and a stack's file as Pulumi writes it."""
+    """The files with the name, and a stack's file as Pulumi writes it."""
     for name in FILES:
         shutil.copy(PROJECT / name, tmp_path / name)
     (tmp_path / "stacks").mkdir()
@@ -46,9 +43,7 @@ def test_the_name_is_changed_everywhere_and_only_once(root: Path) -> None:
     assert rename(root, NEW) == []
 
 
-def test_what_pulumi_new_leaves_of_the_old_name_is_changed_even_while_something_is_deployed(
-    root: Path,
-) -> None:
+def test_after_pulumi_new_the_name_changes_also_while_a_stack_is_deployed(root: Path) -> None:
     project = root / "Pulumi.yaml"
     project.write_text(project.read_text().replace(f"name: {project_name()}", f"name: {NEW}"))
     _deploy(root)
@@ -57,7 +52,7 @@ def test_what_pulumi_new_leaves_of_the_old_name_is_changed_even_while_something_
     assert project_name() not in (root / "pyproject.toml").read_text().split('"')
 
 
-def test_a_name_is_not_changed_under_what_is_deployed(root: Path) -> None:
+def test_the_name_does_not_change_while_a_stack_is_deployed(root: Path) -> None:
     _deploy(root)
     before = [(root / name).read_text() for name in FILES]
 
@@ -83,36 +78,23 @@ def test_a_name_is_not_changed_under_what_is_deployed(root: Path) -> None:
         ("httpx", "a package that the project needs has this name"),
     ],
 )
-def test_a_name_that_somebody_would_refuse_is_refused(root: Path, name: str, rule: str) -> None:
+def test_an_invalid_name_is_an_error_with_its_rule(root: Path, name: str, rule: str) -> None:
     with pytest.raises(CommandError, match=f"^Invalid project name '{name}': {rule}"):
         rename(root, name)
-
-
-def test_a_good_name_breaks_no_rule() -> None:
     assert [broken_by(name, PROJECT) for name in ("a", "digest-2", "d" * 63)] == ["", "", ""]
 
 
 def test_every_stack_of_a_renamed_copy_is_planned_under_its_name(tmp_path: Path) -> None:
-    """No resource and no config value bears the old one."""
     with clone(tmp_path, "local") as copy:
         copy.run("rename", NEW)
         for stack in ("integrated", "split", "local"):
             if (tmp_path / "stacks" / f"Pulumi.{stack}.yaml").exists():
-                (planned,) = [json.loads(copy.run("plan", stack, "--json"))]
+                planned = json.loads(copy.run("plan", stack, "--json"))
                 assert planned["variant"] == stack
                 inputs = json.dumps([resource["inputs"] for resource in planned["resources"]])
                 assert f"{project_name()}-{stack}" not in inputs
                 assert f":{project_name()}" not in inputs
-        stale = "from tools.docs.generate import stale; print(stale())"
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", stale],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    assert done.stdout.strip() == "[]"
+        assert copy.run("docs") == ""  # no generated part is stale
 
 
 def _deploy(root: Path) -> None:

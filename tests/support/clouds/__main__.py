@@ -1,4 +1,4 @@
-"""The plugin's program: `python -m tests.support.clouds aws`."""
+"""The program of a plugin: `python -m tests.support.clouds aws`."""
 
 import sys
 from importlib import import_module

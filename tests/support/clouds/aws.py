@@ -1,8 +1,8 @@
-"""The simulated AWS: a row for each resource type that the split stack may use.
+"""The simulated AWS: a row for each resource type of the split stack.
 
 Inputs, required ones and types of outputs come from the installed SDK. What replaces a resource is
 in catalog/replacement.yaml, with its source; the rows that have it here, and what names look like,
-are from general knowledge: a simulation, not a source of facts. Not simulated: an EKS cluster whose
+have no source. Not simulated: an EKS cluster whose
 `encryptionConfig` is taken away, or whose role for nodes changes, is replaced too.
 """
 
@@ -44,31 +44,13 @@ _ROWS: dict[str, Kind] = {
         outputs={"allocationId": "eipalloc-{hex}", "publicIp": "198.51.100.7"},
     ),
     "aws:ec2/routeTable:RouteTable": _ec2("rtb", "route-table", "vpcId"),
-    "aws:ec2/route:Route": Kind(
-        id="r-{hex}", replace=("routeTableId", "destinationCidrBlock", "destinationIpv6CidrBlock")
-    ),
     "aws:ec2/routeTableAssociation:RouteTableAssociation": Kind(
         id="rtbassoc-{hex}", replace=("subnetId", "gatewayId")
     ),
-    "aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation": Kind(id="rtbassoc-{hex}"),
     "aws:ec2/securityGroup:SecurityGroup": _ec2(
         "sg", "security-group", "name", "namePrefix", "description", "vpcId"
     ),
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": _ec2("sg", "security-group", "vpcId"),
-    "aws:ec2/securityGroupRule:SecurityGroupRule": Kind(
-        id="sgrule-{hex}",
-        replace=(
-            "securityGroupId",
-            "sourceSecurityGroupId",
-            "type",
-            "protocol",
-            "fromPort",
-            "toPort",
-            "cidrBlocks",
-            "prefixListIds",
-            "self",
-        ),
-    ),
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": Kind(
         id="sgr-{hex}", replace=("securityGroupId",)
     ),
@@ -108,17 +90,9 @@ _ROWS: dict[str, Kind] = {
     "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": _of_bucket(),
     "aws:s3/bucketPolicy:BucketPolicy": _of_bucket(),
     "aws:s3/bucketNotification:BucketNotification": _of_bucket(),
-    "aws:s3/bucketLogging:BucketLogging": _of_bucket(),
     "aws:kms/key:Key": Kind(
-        id="{uuid}",
-        outputs={"arn": "arn:aws:kms:{region}:{account}:key/{uuid}", "keyId": "{uuid}"},
+        id="{uuid}", outputs={"arn": "arn:aws:kms:{region}:{account}:key/{uuid}", "keyId": "{uuid}"}
     ),
-    "aws:kms/alias:Alias": Kind(
-        id="{name}",
-        replace=("name", "namePrefix"),
-        outputs={"arn": "arn:aws:kms:{region}:{account}:{name}"},
-    ),
-    "aws:kms/keyPolicy:KeyPolicy": Kind(id="{keyId}", replace=("keyId",)),
     # Queue
     "aws:sqs/queue:Queue": Kind(
         id="https://sqs.{region}.amazonaws.com/{account}/{name}",
@@ -135,7 +109,6 @@ _ROWS: dict[str, Kind] = {
         },
     ),
     "aws:sqs/queuePolicy:QueuePolicy": Kind(id="{queueUrl}", replace=("queueUrl",)),
-    "aws:sqs/redrivePolicy:RedrivePolicy": Kind(id="{queueUrl}", replace=("queueUrl",)),
     "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": Kind(id="{queueUrl}", replace=("queueUrl",)),
     "aws:sns/topic:Topic": Kind(
         id="arn:aws:sns:{region}:{account}:{name}",
@@ -163,19 +136,6 @@ _ROWS: dict[str, Kind] = {
         # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
         between={"memorySize": (128, 10_240), "timeout": (1, 900)},
     ),
-    "aws:lambda/alias:Alias": Kind(
-        id="{functionName}/{name}",
-        replace=("name", "functionName"),
-        outputs={"arn": "arn:aws:lambda:{region}:{account}:function:{functionName}:{name}"},
-    ),
-    "aws:lambda/functionUrl:FunctionUrl": Kind(
-        id="{functionName}",
-        replace=("functionName", "qualifier"),
-        outputs={"functionUrl": "https://{hex}.lambda-url.{region}.on.aws/"},
-    ),
-    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": Kind(
-        id="{functionName}", replace=("functionName", "qualifier")
-    ),
     "aws:lambda/eventSourceMapping:EventSourceMapping": Kind(
         id="{uuid}",
         replace=("eventSourceArn", "startingPosition"),
@@ -202,11 +162,6 @@ _ROWS: dict[str, Kind] = {
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": Kind(
         id="{role}-{hex}", replace=("role", "policyArn")
     ),
-    "aws:iam/policy:Policy": Kind(
-        id="arn:aws:iam::{account}:policy/{name}",
-        replace=("name", "namePrefix", "path", "description"),
-        outputs={"arn": "arn:aws:iam::{account}:policy/{name}"},
-    ),
     "aws:apigatewayv2/api:Api": Kind(
         id="{hex}",
         replace=("protocolType",),
@@ -230,11 +185,6 @@ _ROWS: dict[str, Kind] = {
         },
     ),
     # Schedules
-    "aws:scheduler/schedule:Schedule": Kind(
-        id="{name}",
-        replace=("name", "namePrefix", "groupName"),
-        outputs={"arn": "arn:aws:scheduler:{region}:{account}:schedule/default/{name}"},
-    ),
     "aws:cloudwatch/eventRule:EventRule": Kind(
         id="{name}",
         replace=("name", "namePrefix", "eventBusName"),
@@ -288,25 +238,16 @@ _ROWS: dict[str, Kind] = {
         between={"recoveryWindowInDays": (0, 30)},
     ),
     "aws:secretsmanager/secretVersion:SecretVersion": Kind(
-        id="{secretId}|{uuid}",
-        outputs={"versionId": "{uuid}"},
-    ),
-    "aws:secretsmanager/secretPolicy:SecretPolicy": Kind(id="{secretArn}", replace=("secretArn",)),
-    "aws:secretsmanager/secretRotation:SecretRotation": Kind(
-        id="{secretId}", replace=("secretId",)
+        id="{secretId}|{uuid}", outputs={"versionId": "{uuid}"}
     ),
     # Watching
     "aws:cloudwatch/logGroup:LogGroup": Kind(
-        id="{name}",
-        outputs={"arn": "arn:aws:logs:{region}:{account}:log-group:{name}"},
+        id="{name}", outputs={"arn": "arn:aws:logs:{region}:{account}:log-group:{name}"}
     ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Kind(
         id="{name}",
         replace=("name",),
         outputs={"arn": "arn:aws:cloudwatch:{region}:{account}:alarm:{name}"},
-    ),
-    "aws:cloudwatch/logMetricFilter:LogMetricFilter": Kind(
-        id="{name}", replace=("name", "logGroupName")
     ),
     "aws:cloudwatch/dashboard:Dashboard": Kind(
         id="{dashboardName}",
@@ -341,13 +282,6 @@ _ROWS: dict[str, Kind] = {
         id="{clusterName}:{addonName}",
         outputs={"arn": "arn:aws:eks:{region}:{account}:addon/{clusterName}/{addonName}/{uuid}"},
     ),
-    "aws:eks/accessEntry:AccessEntry": Kind(
-        id="{clusterName}:{principalArn}",
-    ),
-    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": Kind(
-        id="{clusterName}#{principalArn}#{policyArn}",
-        replace=("accessScope", "clusterName", "policyArn", "principalArn"),
-    ),
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": Kind(
         id="a-{hex}",
         outputs={
@@ -356,9 +290,7 @@ _ROWS: dict[str, Kind] = {
             "associationId": "a-{hex}",
         },
     ),
-    "aws:autoscaling/tag:Tag": Kind(
-        id="{autoscalingGroupName},{hex}",
-    ),
+    "aws:autoscaling/tag:Tag": Kind(id="{autoscalingGroupName},{hex}"),
     "aws:autoscaling/attachment:Attachment": Kind(
         id="{autoscalingGroupName}-{hex}",
         replace=("autoscalingGroupName", "elb", "lbTargetGroupArn"),
@@ -367,9 +299,7 @@ _ROWS: dict[str, Kind] = {
         id="fs-{hex}",
         outputs={"arn": "arn:aws:elasticfilesystem:{region}:{account}:file-system/fs-{hex}"},
     ),
-    "aws:efs/mountTarget:MountTarget": Kind(
-        id="fsmt-{hex}",
-    ),
+    "aws:efs/mountTarget:MountTarget": Kind(id="fsmt-{hex}"),
     "aws:efs/accessPoint:AccessPoint": Kind(
         id="fsap-{hex}",
         outputs={"arn": "arn:aws:elasticfilesystem:{region}:{account}:access-point/fsap-{hex}"},

@@ -1,8 +1,8 @@
-"""The simulated DigitalOcean: a row for each resource type that the integrated stack may use.
+"""The simulated DigitalOcean: a row for each resource type of the integrated stack.
 
 Inputs, required ones and types of outputs come from the installed SDK. What replaces a resource is
-in catalog/replacement.yaml, with its source; the rows that have it here were read at the same
-place. Not simulated: a lower `version` also replaces a KubernetesCluster.
+in catalog/replacement.yaml, with its source. Not simulated: a lower `version`
+also replaces a KubernetesCluster.
 """
 
 from tests.support.clouds.kinds import Kind, looked_up
@@ -10,20 +10,8 @@ from tests.support.clouds.provider import Provider
 
 REGION = "tor1"
 _REGIONS = (
-    "nyc1",
-    "nyc2",
-    "nyc3",
-    "sfo2",
-    "sfo3",
-    "ams3",
-    "sgp1",
-    "lon1",
-    "fra1",
-    "tor1",
-    "blr1",
-    "syd1",
-    "atl1",
-    "ric1",
+    *("nyc1", "nyc2", "nyc3", "sfo2", "sfo3", "ams3", "sgp1", "lon1", "fra1", "tor1"),
+    *("blr1", "syd1", "atl1", "ric1"),
 )
 
 _ROWS: dict[str, Kind] = {
@@ -31,12 +19,6 @@ _ROWS: dict[str, Kind] = {
         id="{uuid}",
         outputs={"ownerUuid": "{uuid}", "ownerId": 1, "createdAt": "2026-11-22T00:00:00Z"},
         choices={"environment": ("Development", "Staging", "Production")},
-    ),
-    "digitalocean:index/projectResources:ProjectResources": Kind(
-        id="{project}",
-    ),
-    "digitalocean:index/tag:Tag": Kind(
-        id="{name}",
     ),
     "digitalocean:index/vpc:Vpc": Kind(
         id="{uuid}",
@@ -56,17 +38,10 @@ _ROWS: dict[str, Kind] = {
         choices={"region": _REGIONS, "acl": ("private", "public-read")},
     ),
     "digitalocean:index/spacesBucketCorsConfiguration:SpacesBucketCorsConfiguration": Kind(
-        id="{region},{bucket}",
-    ),
-    "digitalocean:index/spacesBucketPolicy:SpacesBucketPolicy": Kind(
-        id="{region},{bucket}",
-    ),
-    "digitalocean:index/spacesBucketLogging:SpacesBucketLogging": Kind(
-        id="{region},{bucket}",
+        id="{region},{bucket}"
     ),
     "digitalocean:index/spacesKey:SpacesKey": Kind(
-        id="DO00{hex}",
-        outputs={"accessKey": "DO00{hex}", "secretKey": "secret-of-{uuid}"},
+        id="DO00{hex}", outputs={"accessKey": "DO00{hex}", "secretKey": "secret-of-{uuid}"}
     ),
     # Database
     "digitalocean:index/databaseCluster:DatabaseCluster": Kind(
@@ -92,12 +67,9 @@ _ROWS: dict[str, Kind] = {
         # docs.digitalocean.com/products/databases/postgresql/details/limits, read 2026-11-22
         sizes={"size": ("db-s-1vcpu-1gb", "db-s-2vcpu-4gb")},
     ),
-    "digitalocean:index/databaseDb:DatabaseDb": Kind(
-        id="{clusterId}/database/{name}",
-    ),
+    "digitalocean:index/databaseDb:DatabaseDb": Kind(id="{clusterId}/database/{name}"),
     "digitalocean:index/databaseUser:DatabaseUser": Kind(
-        id="{clusterId}/user/{name}",
-        outputs={"password": "password-of-{uuid}", "role": "normal"},
+        id="{clusterId}/user/{name}", outputs={"password": "password-of-{uuid}", "role": "normal"}
     ),
     "digitalocean:index/databaseConnectionPool:DatabaseConnectionPool": Kind(
         id="{clusterId}/{name}",
@@ -110,18 +82,6 @@ _ROWS: dict[str, Kind] = {
             "privateUri": "postgresql://{name}:password-of-{uuid}@pool.db.ondigitalocean.com:25061",
         },
         choices={"mode": ("transaction", "session", "statement")},
-    ),
-    "digitalocean:index/databaseFirewall:DatabaseFirewall": Kind(
-        id="{clusterId}-{hex}",
-    ),
-    "digitalocean:index/databasePostgresqlConfig:DatabasePostgresqlConfig": Kind(
-        id="{clusterId}/config",
-    ),
-    "digitalocean:index/databaseLogsinkRsyslog:DatabaseLogsinkRsyslog": Kind(
-        id="{clusterId},{hex}",
-    ),
-    "digitalocean:index/databaseLogsinkOpensearch:DatabaseLogsinkOpensearch": Kind(
-        id="{clusterId},{hex}",
     ),
     # Models
     "digitalocean:index/kubernetesCluster:KubernetesCluster": Kind(
@@ -144,9 +104,7 @@ _ROWS: dict[str, Kind] = {
         },
         choices={"region": _REGIONS},
     ),
-    "digitalocean:index/kubernetesNodePool:KubernetesNodePool": Kind(
-        id="{uuid}",
-    ),
+    "digitalocean:index/kubernetesNodePool:KubernetesNodePool": Kind(id="{uuid}"),
     "digitalocean:index/nfs:Nfs": Kind(
         id="{uuid}",
         outputs={"host": "10.20.128.2", "mountPath": "/123456/{uuid}", "status": "ACTIVE"},
@@ -166,18 +124,15 @@ _ROWS: dict[str, Kind] = {
         choices={"region": ("atl1", "nyc2", "tor1")},
     ),
     "digitalocean:index/dedicatedInferenceToken:DedicatedInferenceToken": Kind(
-        id="{dedicatedInferenceId}:{uuid}",
-        outputs={"token": "token-of-{uuid}"},
+        id="{dedicatedInferenceId}:{uuid}", outputs={"token": "token-of-{uuid}"}
     ),
     # Watching
     "digitalocean:index/monitorAlert:MonitorAlert": Kind(id="{uuid}", outputs={"uuid": "{uuid}"}),
     "digitalocean:index/uptimeCheck:UptimeCheck": Kind(
-        id="{uuid}",
-        choices={"type": ("ping", "http", "https")},
+        id="{uuid}", choices={"type": ("ping", "http", "https")}
     ),
     "digitalocean:index/uptimeAlert:UptimeAlert": Kind(
-        id="{uuid}",
-        choices={"type": ("latency", "down", "down_global", "ssl_expiry")},
+        id="{uuid}", choices={"type": ("latency", "down", "down_global", "ssl_expiry")}
     ),
 }
 

@@ -1,4 +1,4 @@
-"""What no SDK says about a resource type: how its names, ids and outputs look, what replaces it."""
+"""Facts about a resource type that no SDK has: form of names, ids and outputs; replacement."""
 
 import hashlib
 import uuid
@@ -17,22 +17,22 @@ class Kind:
 
     id: str
     replace: tuple[str, ...] = ()
-    """Inputs whose change makes a new resource; a dot leads into an input: `nodePool.size`.
+    """Inputs whose change replaces the resource; a dot leads into an input: `nodePool.size`.
 
-    Where `analysis.replacement` has the type, it says."""
+    `analysis.replacement` overrides it."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Outputs that are there only when an input is true: `{input: outputs}`."""
+    """Outputs that exist only when an input is true: `{input: outputs}`."""
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The only values that the cloud takes for an input."""
+    """The only valid values of an input."""
     between: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """The lowest and the highest number that the cloud takes for an input."""
+    """The lowest and the highest valid number of an input."""
     sizes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Values of an input from small to large: it can be made larger, and not smaller."""
+    """Values of an input in order: an update may only increase it."""
     name: str = "name"
-    """The input that the provider fills with a name of its own when it is not given."""
+    """The input for which the provider generates a name."""
     unique: bool = False
-    """True when somebody else in the world may have taken the name."""
+    """True when another account may have the name."""
 
 
 def looked_up(kinds: Mapping[str, Kind]) -> dict[str, Kind]:
@@ -45,7 +45,7 @@ def looked_up(kinds: Mapping[str, Kind]) -> dict[str, Kind]:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the outputs of one resource are computed from, so that they are the same every time."""
+    """Facts that determine the outputs of one resource."""
 
     token: str
     logical: str
@@ -54,7 +54,7 @@ class Facts:
     salt: int = 0
 
     def words(self) -> dict[str, Any]:
-        """The words of a template: every text input, and what the cloud adds."""
+        """The words of a template: every text input, and values of the cloud."""
         digest = hashlib.sha256(
             repr((self.token, self.logical, sorted(self.inputs.items()), self.salt)).encode()
         ).hexdigest()
@@ -71,7 +71,7 @@ class Facts:
 
 
 def at(inputs: Mapping[str, Any], path: str) -> Any:
-    """What lies at a path such as `spec.selector`; None when there is nothing."""
+    """The value at a path such as `spec.selector`, or None."""
     found: Any = inputs
     for name in path.split("."):
         found = found.get(name) if isinstance(found, Mapping) else None

@@ -1,9 +1,9 @@
-"""The simulated Kubernetes: a cluster that takes objects of every kind, and charts.
+"""The simulated Kubernetes: a cluster for the kinds that the stacks use, and for charts.
 
 Names, replacements and identities are those of pulumi-kubernetes, read on 2026-11-22 at the commit
 of 2026-07-01: provider/pkg/provider/diff.go and provider.go, provider/pkg/metadata/naming.go,
-provider/pkg/provider/helm_release.go. Status and defaults are what an API server of an idle cluster
-would answer. No custom resource needs its definition here: which ones a chart brings is not known.
+provider/pkg/provider/helm_release.go. Status and defaults are those of an idle cluster. A
+custom resource needs no definition here.
 """
 
 import base64
@@ -20,18 +20,9 @@ AUTONAMED = {"pulumi.com/autonamed": "true"}
 NAMED = ("metadata.name", "metadata.namespace")
 
 _SOURCES = ("csi", "hostPath", "local", "nfs", "iscsi", "fc")
-_ROLE = ("roleRef",)
 REPLACE: dict[str, tuple[str, ...]] = {
     RELEASE: ("name", "namespace"),
-    "apps/v1:DaemonSet": ("spec.selector",),
     "apps/v1:Deployment": ("spec.selector",),
-    "apps/v1:StatefulSet": (
-        "spec.podManagementPolicy",
-        "spec.revisionHistoryLimit",
-        "spec.selector",
-        "spec.serviceName",
-        "spec.volumeClaimTemplates",
-    ),
     "batch/v1:Job": ("spec.completions", "spec.parallelism", "spec.selector", "spec.template"),
     # Unless the provider's enableConfigMapMutable or enableSecretMutable is on, which none is here.
     "core/v1:ConfigMap": ("data", "binaryData"),
@@ -45,44 +36,20 @@ REPLACE: dict[str, tuple[str, ...]] = {
     ),
     "core/v1:ResourceQuota": ("spec.scopes",),
     "core/v1:Service": ("spec.clusterIP",),
-    "rbac.authorization.k8s.io/v1:ClusterRoleBinding": _ROLE,
-    "rbac.authorization.k8s.io/v1:RoleBinding": _ROLE,
-    "storage.k8s.io/v1:StorageClass": ("parameters", "provisioner"),
+    "rbac.authorization.k8s.io/v1:RoleBinding": ("roleRef",),
 }
-"""What makes a new object, beside its name and its namespace."""
+"""Inputs whose change replaces an object, beside its name and its namespace."""
 
-_SELECTED = ("spec.selector", "spec.template")
 REQUIRED: dict[str, tuple[str, ...]] = {
     RELEASE: ("chart",),
-    "apps/v1:DaemonSet": _SELECTED,
-    "apps/v1:Deployment": _SELECTED,
-    "apps/v1:StatefulSet": _SELECTED,
+    "apps/v1:Deployment": ("spec.selector", "spec.template"),
     "batch/v1:Job": ("spec.template",),
     "core/v1:PersistentVolumeClaim": ("spec.accessModes", "spec.resources"),
-    "rbac.authorization.k8s.io/v1:ClusterRoleBinding": _ROLE,
-    "rbac.authorization.k8s.io/v1:RoleBinding": _ROLE,
-    "storage.k8s.io/v1:StorageClass": ("provisioner",),
+    "rbac.authorization.k8s.io/v1:RoleBinding": ("roleRef",),
 }
-"""What the API server insists on: https://kubernetes.io/docs/reference/kubernetes-api/."""
+"""Inputs that the API server requires: https://kubernetes.io/docs/reference/kubernetes-api/."""
 
-WITHOUT_NAMESPACE = {
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "ClusterTriggerAuthentication",
-    "CSIDriver",
-    "CustomResourceDefinition",
-    "EC2NodeClass",
-    "GatewayClass",
-    "IngressClass",
-    "MutatingWebhookConfiguration",
-    "Namespace",
-    "NodePool",
-    "PersistentVolume",
-    "PriorityClass",
-    "RuntimeClass",
-    "StorageClass",
-    "ValidatingWebhookConfiguration",
-}
+WITHOUT_NAMESPACE = {"Namespace", "PersistentVolume", "PriorityClass"}
 FIRST_NAMESPACES = {"default", "kube-node-lease", "kube-public", "kube-system"}
 
 
@@ -93,14 +60,9 @@ class Cluster(Provider):
 
     def __init__(self) -> None:
         super().__init__("kubernetes", {}, "")
-        self._kubeconfig = ""
-
-    def configured(self, given: Properties) -> None:
-        """Take the way to the cluster, which says whose cluster it is."""
-        self._kubeconfig = str(given.get("kubeconfig") or "")
 
     def kind(self, token: str, context: Any) -> tuple[Kind, Schema]:
-        """Every kind of object is known."""
+        """Every kind of object is valid."""
         short = _short(token)
         always = {"status": "dict"} | ({} if short == RELEASE else {"metadata": "dict"})
         replace = REPLACE.get(short, ())
@@ -112,7 +74,7 @@ class Cluster(Provider):
     def named(
         self, kind: Kind, known: Schema, fresh: str, olds: Properties, news: Properties
     ) -> Properties:
-        """Name what has no name, and mark an object whose name was made."""
+        """Generate a missing name, and mark the object as autonamed."""
         if "chart" in news:
             return news | {"name": news.get("name") or olds.get("name") or fresh}
         metadata = news.get("metadata") or {}
@@ -125,19 +87,19 @@ class Cluster(Provider):
     def refusals(
         self, token: str, kind: Kind, known: Schema, olds: Properties, news: Properties
     ) -> Iterator[tuple[str, str]]:
-        """What the API server would refuse."""
+        """Reasons for which the API server would reject the object."""
         for path in REQUIRED.get(_short(token), ()):
             if at(news, path) is None:
                 yield path, "is required and missing"
         wanted = at(news, "spec.selector.matchLabels")
         labels = at(news, "spec.template.metadata.labels")
-        # What makes no pods, such as a disruption budget, selects those of others.
+        # An object without pods, such as a disruption budget, selects those of others.
         makes_pods = at(news, "spec.template") is not None
         if makes_pods and isinstance(wanted, dict) and not wanted.items() <= (labels or {}).items():
             yield "spec.template.metadata.labels", f"{labels} does not match the selector {wanted}"
 
     def deletes_first(self, olds: Properties, news: Properties) -> bool:
-        """True when an object is replaced by one whose name somebody chose, and chose again."""
+        """True when the replacement has the same explicit name."""
         same_name = all(at(olds, path) == at(news, path) for path in NAMED)
         return "metadata" in news and same_name and not _is_autonamed(news)
 
@@ -147,7 +109,7 @@ class Cluster(Provider):
         return "/".join(filter(None, [self._namespace(facts.token, metadata), metadata["name"]]))
 
     def made(self, kind: Kind, known: Schema, facts: Facts, identity: str) -> Properties:
-        """An object as the API server answers it, or a chart as Helm does."""
+        """The object as the API server returns it, or the release as Helm does."""
         inputs, words, short = dict(facts.inputs), facts.words(), _short(facts.token)
         if short == RELEASE:
             return inputs | {"status": self._release(inputs)}
@@ -163,18 +125,12 @@ class Cluster(Provider):
         return inputs | {"metadata": metadata} | self._live(short, inputs, words["hex"])
 
     def changed(
-        self,
-        token: str,
-        known: Schema,
-        outputs: Properties,
-        olds: Properties,
-        news: Properties,
+        self, token: str, known: Schema, outputs: Properties, olds: Properties, news: Properties
     ) -> Properties:
-        """The object with what the API server gave it before."""
+        """The updated object, with the fields that the API server added."""
         short = _short(token)
         if short == RELEASE:
-            revision = outputs["status"]["revision"] + 1
-            return news | {"status": self._release(news) | {"revision": revision}}
+            return news | {"status": self._release(news)}
         added = {k: v for k, v in outputs["metadata"].items() if k not in olds["metadata"]}
         metadata = added | news["metadata"] | {"generation": added["generation"] + 1}
         live = self._live(short, news, hashlib.sha256(metadata["uid"].encode()).hexdigest())
@@ -183,7 +139,7 @@ class Cluster(Provider):
         return news | {"metadata": metadata} | live
 
     def lacking(self, facts: Facts, resources: Mapping[str, Any]) -> str:
-        """An object needs its namespace, which only a chart may make by itself."""
+        """The namespace that is missing; only a chart may create its own."""
         namespace = self._namespace(facts.token, facts.inputs.get("metadata", facts.inputs))
         there = {"", *FIRST_NAMESPACES}
         for item in resources.values():
@@ -210,7 +166,7 @@ class Cluster(Provider):
         }
 
     def _live(self, short: str, inputs: Properties, digest: str) -> Properties:
-        """What the API server and the controllers add to an object."""
+        """Fields that the API server and the controllers add."""
         spec: Properties = inputs.get("spec") or {}
         replicas = spec.get("replicas", 1)
         ready = {"replicas": replicas, "readyReplicas": replicas, "observedGeneration": 1}
@@ -226,25 +182,19 @@ class Cluster(Provider):
             case "core/v1:PersistentVolumeClaim":
                 volume = spec.get("volumeName") or f"pvc-{digest[:12]}"
                 return {"spec": spec | {"volumeName": volume}, "status": {"phase": "Bound"}}
-            case "apps/v1:Deployment" | "apps/v1:StatefulSet":
+            case "apps/v1:Deployment":
                 return {"status": ready | {"updatedReplicas": replicas}}
-            case "apps/v1:DaemonSet":
-                return {"status": {"desiredNumberScheduled": 1, "numberReady": 1}}
             case "batch/v1:Job":
                 return {"status": {"succeeded": spec.get("completions", 1)}}
         return {}
 
     def _service(self, spec: Properties, digest: str) -> Properties:
-        """A service with an address; a load balancer is a name at AWS, an address elsewhere."""
+        """A service with a cluster address, and an external one for a load balancer."""
         kind = spec.get("type", "ClusterIP")
         address = f"10.96.{int(digest[:2], 16)}.{int(digest[2:4], 16)}"
         live = spec | {"type": kind, "clusterIP": spec.get("clusterIP", address)}
-        if kind != "LoadBalancer":
-            return {"spec": live, "status": {"loadBalancer": {}}}
-        at_aws = ".eks.amazonaws.com" in self._kubeconfig
-        where = {"hostname": f"{digest[:12]}.elb.us-east-1.amazonaws.com"}
-        ingress = where if at_aws else {"ip": "203.0.113.10"}
-        return {"spec": live, "status": {"loadBalancer": {"ingress": [ingress]}}}
+        balancer = {"ingress": [{"ip": "203.0.113.10"}]} if kind == "LoadBalancer" else {}
+        return {"spec": live, "status": {"loadBalancer": balancer}}
 
 
 def provider() -> Provider:

@@ -1,4 +1,4 @@
-"""Puts the simulated plugins where the engine finds them, and keeps real accounts out of reach."""
+"""Puts the simulated plugins on PATH and removes the credentials of real accounts."""
 
 import os
 import shlex
@@ -11,7 +11,7 @@ CLOUDS = ("aws", "digitalocean", "kubernetes", "tls")
 CLIENTS = ("aws", "doctl")
 _PROJECT = Path(__file__).resolve().parents[3]
 ACCOUNTS = ("AWS_", "DIGITALOCEAN_", "SPACES_", "DO_")
-"""What the variables of somebody's accounts begin with."""
+"""Prefixes of variables with credentials."""
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -30,14 +30,14 @@ def environment(folder: Path) -> dict[str, str]:
         )
         launcher.chmod(0o755)
     for client in CLIENTS:
-        # A kubeconfig names it, and a simulated cluster asks nobody.
+        # A kubeconfig names it; the simulated cluster needs no token.
         (programs / client).write_text("#!/bin/sh\nexit 1\n")
         (programs / client).chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ACCOUNTS)}
     return kept | {
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         FOLDER: str(folder),
-        # Nobody's, and where nobody answers: whatever would leave the simulation fails.
+        # A request that leaves the simulation fails.
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
         "DIGITALOCEAN_API_URL": "http://127.0.0.1:9",
         "AWS_ACCESS_KEY_ID": "simulated",

@@ -1,4 +1,4 @@
-"""A provider plugin that speaks the engine's protocol and manages a simulated cloud."""
+"""A provider plugin for the engine that manages a simulated cloud."""
 
 import hashlib
 import json
@@ -23,10 +23,10 @@ Properties = dict[str, Any]
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """Checks, makes, changes, deletes and reads resources of the types in one table."""
+    """Checks, creates, updates, deletes and reads resources of the types in one table."""
 
     SUFFIX = 7
-    """Digits that a name which nobody chose ends with."""
+    """Length of the suffix of a generated name."""
 
     def __init__(self, package: str, kinds: Mapping[str, Kind], region: str) -> None:
         self._package = package
@@ -36,20 +36,20 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._world = World.here(package)
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Say what this plugin understands: names, no secrets; the engine marks those itself."""
+        """Report the features: autonaming, no secrets; the engine marks secrets itself."""
         return provider_pb2.ProviderHandshakeResponse(supports_autonaming_configuration=True)
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Say that this is the version that the installed SDK wants."""
+        """Report the version that the installed SDK requires."""
         info = json.loads((sdk(self._package) / "pulumi-plugin.json").read_text())
         return plugin_pb2.PluginInfo(version=info["version"])
 
     def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Take every configuration."""
+        """Accept every configuration."""
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Never replace a provider; another region or other tags are told to its resources."""
+        """Never replace a provider; its resources get another region or other tags."""
         changes = provider_pb2.DiffResponse.DiffChanges
         changed = _plain(request.old_inputs) != _plain(request.news)
         return provider_pb2.DiffResponse(
@@ -57,12 +57,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Take the provider's configuration; there are no credentials to check."""
+        """Store the configuration; there are no credentials."""
         self.configured(_plain(request.args))
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Name what has no name, and refuse what the cloud would refuse."""
+        """Generate a missing name, and reject invalid inputs."""
         token = _type(request.urn)
         kind, known = self.kind(token, context)
         olds = _plain(request.olds)
@@ -77,7 +77,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=_struct(news), failures=failures)
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Compare inputs, the provider's tags and its region: what cannot be changed replaces."""
+        """Compare inputs, the provider's tags and its region; an immutable input replaces."""
         kind, known = self.kind(_type(request.urn), context)
         olds, news = _plain(request.old_inputs), _plain(request.news)
         outputs = _plain(request.olds)
@@ -101,7 +101,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Make a resource; a preview leaves open what only the cloud can say."""
+        """Create a resource; in a preview the computed outputs are unknown."""
         token, name, inputs = _type(request.urn), _name(request.urn), _plain(request.properties)
         kind, known = self.kind(token, context)
         if request.preview:
@@ -122,16 +122,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                     abort(context, grpc.StatusCode.ALREADY_EXISTS, f"{identity} exists already")
             outputs = self.made(kind, known, facts, identity)
             outputs |= self._world.answers(token, name)
-            resources[f"{token} {identity}"] = {
-                "type": token,
-                "name": name,
-                "id": identity,
-                "outputs": outputs,
-            }
+            row = {"type": token, "name": name, "id": identity, "outputs": outputs}
+            resources[f"{token} {identity}"] = row
         return provider_pb2.CreateResponse(id=identity, properties=_struct(outputs))
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Change a resource in place: what the cloud decided stays."""
+        """Update a resource in place; computed outputs stay."""
         token, name, news = _type(request.urn), _name(request.urn), _plain(request.news)
         kind, known = self.kind(token, context)
         olds = _plain(request.old_inputs)
@@ -150,22 +146,19 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.UpdateResponse(properties=_struct(outputs))
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Delete a resource; one that is gone already is fine."""
+        """Delete a resource, or nothing when it does not exist."""
         token = _type(request.urn)
         self._fail_if_planned(token, _name(request.urn), "delete", context)
         with self._world.change() as resources:
             found = resources.get(f"{token} {request.id}", {"outputs": {}})
             if found["outputs"].get("deletionProtection"):
-                abort(
-                    context,
-                    grpc.StatusCode.FAILED_PRECONDITION,
-                    f"{request.id} is not deleted: deletionProtection is on",
-                )
+                protected = f"{request.id} is not deleted: deletionProtection is on"
+                abort(context, grpc.StatusCode.FAILED_PRECONDITION, protected)
             resources.pop(f"{token} {request.id}", None)
         return empty_pb2.Empty()
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Say what is there now; nothing when the resource is gone."""
+        """Return the current resource, or nothing when it does not exist."""
         token = _type(request.urn)
         _, known = self.kind(token, context)
         found = self._world.resources().get(f"{token} {request.id}")
@@ -178,35 +171,33 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Refuse: our stacks ask a cloud nothing."""
+        """Reject: the stacks call no functions."""
         abort(context, grpc.StatusCode.UNIMPLEMENTED, f"{request.tok} is not simulated")
 
     def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Every operation is short, so there is nothing to cancel."""
+        """Do nothing: every operation is short."""
         return empty_pb2.Empty()
 
     def configured(self, given: Properties) -> None:
-        """Take the region and the tags of everything."""
+        """Store the region and the default tags."""
         self._region = str(given.get("region") or self._region)
-        # Bridged providers receive what is nested as JSON.
+        # Bridged providers receive nested values as JSON.
         tags = given.get("defaultTags") or "{}"
         self._tags = (json.loads(tags) if isinstance(tags, str) else tags).get("tags") or {}
 
     def kind(self, token: str, context: Any) -> tuple[Kind, Schema]:
-        """What is known of a type; the engine is told when that is nothing."""
+        """Row and schema of a type, or an error for the engine."""
         try:
             return self._kinds[token], schema(token)
         except (KeyError, UnknownTypeError):
-            abort(
-                context,
-                grpc.StatusCode.UNIMPLEMENTED,
-                f"{token} is not simulated: add a row to tests/clouds/{self._package}.py",
-            )
+            file = f"tests/support/clouds/{self._package}.py"
+            missing = f"{token} is not simulated: add a row to {file}"
+            abort(context, grpc.StatusCode.UNIMPLEMENTED, missing)
 
     def named(
         self, kind: Kind, known: Schema, fresh: str, olds: Properties, news: Properties
     ) -> Properties:
-        """The inputs with a name, which stays what it was."""
+        """The inputs with a name, which an update keeps."""
         has_name = kind.name in news or f"{kind.name}Prefix" in news
         if has_name or kind.name not in known.inputs - known.required:
             return news
@@ -215,7 +206,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def refusals(
         self, token: str, kind: Kind, known: Schema, olds: Properties, news: Properties
     ) -> Iterator[tuple[str, str]]:
-        """What the cloud would refuse, as pairs of property and reason."""
+        """Properties that the cloud would reject, with reasons."""
         for name in sorted(known.required - news.keys()):
             yield name, "is required and missing"
         for name in sorted(news.keys() - known.inputs):
@@ -233,11 +224,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 yield kind.name, f"{value!r} is taken by another account"
 
     def deletes_first(self, olds: Properties, news: Properties) -> bool:
-        """True when what is replaced has to go before its replacement comes."""
+        """True when a replacement requires that the old resource is deleted first."""
         return False
 
     def lacking(self, facts: Facts, resources: Mapping[str, Any]) -> str:
-        """What has to exist before this resource and does not, in the cloud's words."""
+        """The cloud's error when a required resource does not exist."""
         return ""
 
     def identity(self, kind: Kind, facts: Facts) -> str:
@@ -248,7 +239,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """The outputs of a new resource."""
         words = facts.words() | {"id": identity}
         outputs = {
-            # What could have been given and was not is empty where no row says otherwise.
+            # An input that was not given is empty unless a row has a value.
             name: known.filler(name, "" if name in known.inputs else f"{name}-{words['hex']}")
             for name in known.always
             if not name.endswith("Prefix")
@@ -262,12 +253,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return outputs | given | self._of_provider(known, facts.inputs)
 
     def changed(
-        self,
-        token: str,
-        known: Schema,
-        outputs: Properties,
-        olds: Properties,
-        news: Properties,
+        self, token: str, known: Schema, outputs: Properties, olds: Properties, news: Properties
     ) -> Properties:
         """The outputs of a resource after a change of its inputs."""
         dropped = olds.keys() - news.keys() - known.always.keys()
@@ -276,14 +262,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return kept | given | self._of_provider(known, news)
 
     def _computed(self, kind: Kind, known: Schema, inputs: Properties) -> set[str]:
-        """Names of the outputs that only the cloud can say."""
-        conditional = {
-            key for when, outputs in kind.given.items() if inputs.get(when) for key in outputs
-        }
+        """Names of the computed outputs."""
+        conditional = {k for when, more in kind.given.items() if inputs.get(when) for k in more}
         return (known.always.keys() | kind.outputs.keys() | conditional) - inputs.keys()
 
     def _of_provider(self, known: Schema, inputs: Mapping[str, Any]) -> Properties:
-        """What a resource has from the provider's configuration."""
+        """Outputs from the provider's configuration."""
         found: Properties = {}
         if "tagsAll" in known.always:
             found["tagsAll"] = self._tags | (inputs.get("tags") or {})
@@ -297,7 +281,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def serve(provider: Provider) -> None:
-    """Serve until the engine ends this process; prints the port, as the engine expects."""
+    """Print the port for the engine, and serve until the engine ends this process."""
     server = grpc.server(ThreadPoolExecutor(max_workers=8))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -314,7 +298,7 @@ def abort(context: Any, code: grpc.StatusCode, message: str) -> NoReturn:
 
 
 def _document_as_text(value: Any) -> Any:
-    """A policy document as the bridged provider takes it: text, unknown if anything in it is."""
+    """A policy document as text, like the bridged provider; unknown if a part is."""
     if not isinstance(value, dict) or "Statement" not in value:
         return value
     text = json.dumps(value, sort_keys=True)
@@ -327,14 +311,14 @@ def _plain(properties: struct_pb2.Struct) -> Properties:
 
 
 def _over(live: Any, given: Any) -> Any:
-    """What was given, with what a cloud adds to it, at any depth."""
+    """The given value with the fields that the cloud added, at any depth."""
     if isinstance(live, dict) and isinstance(given, dict):
         return live | {key: _over(live.get(key), value) for key, value in given.items()}
     return given
 
 
 def _of_shape(live: Any, given: Any) -> Any:
-    """What is there of what was given: a cloud adds properties, at any depth."""
+    """The current value without the fields that the cloud added, at any depth."""
     if isinstance(live, dict) and isinstance(given, dict):
         return {key: _of_shape(live[key], given[key]) for key in given if key in live}
     return live

@@ -1,6 +1,6 @@
-"""What a resource type takes and gives, read from the provider's installed SDK.
+"""Inputs and outputs of a resource type, from the installed SDK.
 
-The SDK's sources are read as text, since importing a whole provider takes longer than a test.
+Its sources are read as text, since the import of a provider takes longer than a test.
 """
 
 import re
@@ -28,15 +28,15 @@ class UnknownTypeError(LookupError):
 
 @dataclass(frozen=True, kw_only=True)
 class Schema:
-    """The properties of one resource type, by their names on the wire."""
+    """The properties of a resource type, by their names in the engine's protocol."""
 
     required: frozenset[str]
     inputs: frozenset[str]
     always: Mapping[str, str]
-    """Python type of every property that a resource has whether or not it was given."""
+    """Python type of every property that a resource always has."""
 
     def filler(self, name: str, text: str) -> Any:
-        """A value of the right type for a property that the cloud decides."""
+        """A value of the right type for a computed property."""
         kind = self.always[name].removeprefix("_builtins.")
         if kind == "str":
             return text
@@ -75,7 +75,7 @@ def sdk(package: str) -> Path:
 
 def _read(text: str) -> Schema:
     wire = {m["name"]: m["wire"] or m["name"] for m in _PROPERTY.finditer(text)}
-    # What follows looks a resource up, by any of its properties.
+    # `get` takes any property.
     constructor = text.split("    @staticmethod\n    def get(", 1)[0]
     return Schema(
         required=frozenset(wire[name] for name in _REQUIRED.findall(constructor)),

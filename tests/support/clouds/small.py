@@ -1,4 +1,4 @@
-"""A stack of a program that a test writes, on a real engine and simulated clouds."""
+"""A stack with a program of a test, on a real engine and simulated clouds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from tools.engine import installation
 
 @dataclass
 class Small:
-    """A stack of a program that a test writes, and the cloud that it is deployed to."""
+    """A stack with a program of a test, and its clouds."""
 
     folder: Path
     environment: dict[str, str]
@@ -23,21 +23,21 @@ class Small:
     _opened: automation.Stack | None = None
 
     def world(self, cloud: str = "aws") -> World:
-        """What exists in a cloud."""
+        """The resources of a cloud."""
         return World(folder=self.folder, cloud=cloud)
 
     def names(self, cloud: str = "aws") -> set[str]:
-        """Logical names of what exists in a cloud."""
+        """Logical names of the resources of a cloud."""
         return {resource["name"] for resource in self.world(cloud).resources().values()}
 
     def outputs(self, name: str, cloud: str = "aws") -> dict[str, Any]:
-        """What the cloud knows of the one resource with this logical name."""
+        """The outputs of the resource with this logical name."""
         (found,) = [r for r in self.world(cloud).resources().values() if r["name"] == name]
         outputs: dict[str, Any] = found["outputs"]
         return outputs
 
     def up(self, program: Callable[[], None]) -> dict[str, Any]:
-        """Deploy a program; its changes are counted in `changes`, its outputs returned."""
+        """Deploy a program, count its changes in `changes`, and return its outputs."""
         done = self._stack(program).up(show_secrets=False)
         self.changes = {
             str(op): count for op, count in (done.summary.resource_changes or {}).items()
@@ -45,28 +45,21 @@ class Small:
         return {name: output.value for name, output in done.outputs.items()}
 
     def refused(self, program: Callable[[], None]) -> str:
-        """The engine's words about a program that fails."""
+        """The engine's error for a program that fails."""
         with pytest.raises(CommandError) as caught:
             self._stack(program).up()
         return str(caught.value)
-
-    def refresh(self) -> None:
-        """Read what is there."""
-        done = self._stack(lambda: None).refresh(show_secrets=False)
-        self.changes = {
-            str(op): count for op, count in (done.summary.resource_changes or {}).items()
-        }
 
     def destroy(self) -> None:
         """Delete everything."""
         self._stack(lambda: None).destroy(show_secrets=False)
 
     def close(self) -> None:
-        """Let go of the stack, and of what the SDK left behind with it."""
+        """Release the stack and its objects of the SDK."""
         self._opened = None
 
     def _stack(self, program: Callable[[], None]) -> automation.Stack:
-        """The stack with this program; to select it anew would take half as long as an update."""
+        """The stack with this program; it is kept, since selecting it takes long."""
         self._opened = self._opened or self._made()
         self._opened.workspace.program = program
         return self._opened

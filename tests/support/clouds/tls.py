@@ -1,9 +1,8 @@
-"""The simulated tls provider: real keys and certificates, made as the provider makes them.
+"""The simulated tls provider, with real keys and certificates.
 
 What replaces a resource is `RequiresReplace` in internal/provider of
 github.com/hashicorp/terraform-provider-tls, which the SDK bridges, read on 2026-11-22 in whatever
-version was at hand; each row names its file there. Not simulated: a certificate that is due for
-renewal.
+version was at hand; each row names its file there. Not simulated: renewal.
 """
 
 import ssl
@@ -43,25 +42,21 @@ KINDS: dict[str, Kind] = {
         # resource_private_key.go
         id="{hex}",
         replace=("algorithm", "ecdsaCurve", "rsaBits"),
-        choices={"algorithm": ("ECDSA",), "ecdsaCurve": ("P256",)},  # what we ask for, so far
+        choices={"algorithm": ("ECDSA",), "ecdsaCurve": ("P256",)},  # the only used ones
     ),
-    _AUTHORITY: Kind(
-        # resource_self_signed_cert.go
-        id="{hex}",
-        replace=(*_NAMED, *_CERTIFIED, "setAuthorityKeyId"),
-    ),
+    # resource_self_signed_cert.go
+    _AUTHORITY: Kind(id="{hex}", replace=(*_NAMED, *_CERTIFIED, "setAuthorityKeyId")),
     # resource_cert_request.go
     _REQUEST: Kind(id="{hex}", replace=_NAMED),
+    # resource_locally_signed_cert.go
     _SIGNED: Kind(
-        # resource_locally_signed_cert.go
-        id="{hex}",
-        replace=(*_CERTIFIED, "caCertPem", "caPrivateKeyPem", "certRequestPem"),
+        id="{hex}", replace=(*_CERTIFIED, "caCertPem", "caPrivateKeyPem", "certRequestPem")
     ),
 }
 
 
 class Authority(Provider):
-    """Makes keys, requests and certificates."""
+    """Creates keys, requests and certificates."""
 
     def __init__(self) -> None:
         super().__init__("tls", KINDS, "")
@@ -96,7 +91,7 @@ def provider() -> Provider:
 
 
 def of_this_machine(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A certificate of 127.0.0.1 that signs itself, for who trusts its file, and a server's use."""
+    """A self-signed certificate of 127.0.0.1 as a file, and a server's context."""
     key = _key()["privateKeyPem"]
     inputs = {"subject": {"commonName": "test"}, "validityPeriodHours": 1, "privateKeyPem": key}
     request = _request(inputs | {"ipAddresses": ["127.0.0.1"]})

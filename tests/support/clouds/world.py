@@ -1,4 +1,4 @@
-"""What exists in a simulated cloud: a JSON file that tests read, edit, and make fail."""
+"""The resources of a simulated cloud, in a JSON file that tests read and change."""
 
 import fcntl
 import json
@@ -39,7 +39,7 @@ class World:
 
     @contextmanager
     def change(self) -> Iterator[dict[str, dict[str, Any]]]:
-        """Change what exists; nobody else does meanwhile, and an error changes nothing."""
+        """Change the resources under a lock; an error changes nothing."""
         with self._alone():
             resources = self.resources()
             yield resources
@@ -55,7 +55,7 @@ class World:
             _save(self._failures, planned)
 
     def failure(self, token: str, name: str, operation: Operation) -> str | None:
-        """The message with which this operation has to fail now, if it has to."""
+        """The message with which this operation must fail, or None."""
         with self._alone():
             planned = _load(self._failures, [])
             for row in planned:
@@ -72,17 +72,17 @@ class World:
             _save(self._answers, _load(self._answers, {}) | {what: outputs})
 
     def answers(self, token: str, name: str) -> dict[str, Any]:
-        """The outputs that somebody decided for a resource."""
+        """The outputs that a test set for a resource."""
         answers = _load(self._answers, {})
         return {**answers.get(token, {}), **answers.get(name, {})}
 
     def take(self, name: str) -> None:
-        """Let somebody else own a name that is unique in the world."""
+        """Let another account own a globally unique name."""
         with self._alone():
             _save(self._taken, [*_load(self._taken, []), name])
 
     def is_taken(self, name: str) -> bool:
-        """True when somebody else owns the name."""
+        """True when another account owns the name."""
         return name in _load(self._taken, [])
 
     @property

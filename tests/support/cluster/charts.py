@@ -1,4 +1,4 @@
-"""Charts as Helm renders them, and what of the values that they are given they do not know."""
+"""Charts rendered by Helm, and values that a chart does not have."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ KUBERNETES = "1.36"
 
 
 def rendered(helm: Path, chart: Path, release: Values) -> list[dict[str, Any]]:
-    """The objects that a release makes, hooks among them."""
+    """The objects of a release, with its hooks."""
     answer = subprocess.run(
         [
             *(str(helm / "helm"), "template", release["name"], str(chart)),
@@ -28,16 +28,12 @@ def rendered(helm: Path, chart: Path, release: Values) -> list[dict[str, Any]]:
     assert answer.returncode == 0, answer.stderr
     found = [body for body in yaml.safe_load_all(answer.stdout) if body]
     for body in found:
-        # Helm puts what says no namespace into the release's.
         body["metadata"].setdefault("namespace", release["namespace"])
     return found
 
 
 def unknown(values: Values, defaults: Values, path: str = "") -> Iterator[str]:
-    """Keys that are in no default of a chart: Helm takes them, and nothing reads them.
-
-    What is empty by default may hold anything.
-    """
+    """Keys without a default, which a chart ignores; an empty default accepts any value."""
     for key, value in values.items():
         if key not in defaults:
             yield f"{path}{key}"
@@ -46,7 +42,7 @@ def unknown(values: Values, defaults: Values, path: str = "") -> Iterator[str]:
 
 
 def defaults(chart: Path) -> dict[str, Any]:
-    """The values of a chart, with those of the charts inside it below their names."""
+    """The default values of a chart and its subcharts."""
     own = yaml.safe_load((chart / "values.yaml").read_text()) or {}
     inside = {
         folder.name: defaults(folder)

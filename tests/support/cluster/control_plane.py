@@ -1,4 +1,4 @@
-"""A Kubernetes control plane of this machine's own: etcd, API server, and what acts on it."""
+"""A Kubernetes control plane on this machine: etcd, API server, controllers, scheduler, KWOK."""
 
 import csv
 import secrets
@@ -20,12 +20,12 @@ Manifest = Mapping[str, Any]
 
 
 class Api:
-    """The API server, called as its administrator.
+    """A client of the API server with administrator's rights.
 
     Attributes:
-        port: At 127.0.0.1.
-        authority: File with the PEM of what signed its certificate.
-        kubeconfig: File with which a program is its administrator.
+        port: The port at 127.0.0.1.
+        authority: File with the certificate.
+        kubeconfig: File with the administrator's access.
     """
 
     def __init__(self, port: int, token: str, authority: Path, kubeconfig: Path) -> None:
@@ -33,17 +33,13 @@ class Api:
         self._client = httpx.Client(
             base_url=f"https://127.0.0.1:{port}",
             headers={"Authorization": f"Bearer {token}"},
-            verify=False,  # noqa: S501  # a certificate that the server made for itself just now
+            verify=False,  # noqa: S501  # self-signed
             timeout=30,
         )
         self._places: dict[tuple[str, str], tuple[str, bool]] = {}
 
     def apply(self, manifest: Manifest, *, dry_run: bool = False) -> dict[str, Any]:
-        """Apply an object on the server's side; unknown fields are errors.
-
-        Raises:
-            RefusedError: with the server's message.
-        """
+        """Apply an object on the server's side; an unknown field is a `RefusedError`."""
         query = {"fieldManager": "tests", "force": "true", "fieldValidation": "Strict"}
         return self._call(
             "PATCH",
@@ -54,16 +50,12 @@ class Api:
         )
 
     def patch(self, path: str, change: Manifest) -> dict[str, Any]:
-        """Merge a change into what is at a path."""
-        return self._call(
-            "PATCH",
-            path,
-            json=dict(change),
-            headers={"Content-Type": "application/merge-patch+json"},
-        )
+        """Merge a change into the object at a path."""
+        headers = {"Content-Type": "application/merge-patch+json"}
+        return self._call("PATCH", path, json=dict(change), headers=headers)
 
     def get(self, path: str) -> dict[str, Any]:
-        """What is at a path."""
+        """The object at a path."""
         return self._call("GET", path)
 
     def post(self, path: str, body: Manifest) -> dict[str, Any]:
@@ -71,25 +63,25 @@ class Api:
         return self._call("POST", path, json=dict(body))
 
     def delete(self, path: str) -> dict[str, Any]:
-        """Delete what is at a path, by the rules of grace."""
+        """Delete the object at a path."""
         return self._call("DELETE", path)
 
     def path(self, manifest: Manifest) -> str:
-        """Where an object is or will be."""
+        """The path of an object."""
         plural, namespaced = self._place(manifest["apiVersion"], manifest["kind"])
         metadata = manifest["metadata"]
         space = f"/namespaces/{metadata['namespace']}" if namespaced else ""
         return f"{_root(manifest['apiVersion'])}{space}/{plural}/{metadata['name']}"
 
     def is_ready(self) -> bool:
-        """True when the server answers that it is."""
+        """True when the server is ready."""
         try:
             return self._client.get("/readyz").is_success
         except httpx.TransportError:
             return False
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._client.close()
 
     def _place(self, version: str, kind: str) -> tuple[str, bool]:
@@ -109,12 +101,12 @@ class Api:
 
 
 class RefusedError(Exception):
-    """The API server did not take a request."""
+    """The API server rejected a request."""
 
 
 @contextmanager
 def running(programs: Path, folder: Path) -> Iterator[Api]:
-    """Run every part of the control plane in a folder until the block ends."""
+    """Run the control plane in a folder."""
     etcd, peers, port = free_ports(3)
     token = secrets.token_urlsafe(16)
     with (folder / "tokens.csv").open("w") as file:
@@ -136,9 +128,9 @@ def running(programs: Path, folder: Path) -> Iterator[Api]:
             "control-plane",
             "etcd",
             *("--data-dir", str(folder / "etcd"), "--unsafe-no-fsync"),
-            *(f"--listen-client-urls=http://127.0.0.1:{etcd}",),
-            *(f"--advertise-client-urls=http://127.0.0.1:{etcd}",),
-            *(f"--listen-peer-urls=http://127.0.0.1:{peers}",),
+            f"--listen-client-urls=http://127.0.0.1:{etcd}",
+            f"--advertise-client-urls=http://127.0.0.1:{etcd}",
+            f"--listen-peer-urls=http://127.0.0.1:{peers}",
         )
         start(
             "control-plane",
@@ -158,22 +150,15 @@ def running(programs: Path, folder: Path) -> Iterator[Api]:
         api = Api(port, token, folder / "certificates/apiserver.crt", kubeconfig)
         stack.callback(api.close)
         until(lambda: api.is_ready() or None, seconds=60)
+        common = (f"--kubeconfig={kubeconfig}", "--leader-elect=false", "--secure-port=0")
         start(
             "control-plane",
             "controllers",
-            f"--kubeconfig={kubeconfig}",
+            *common,
             f"--service-account-private-key-file={private}",
             "--use-service-account-credentials",
-            "--leader-elect=false",
-            "--secure-port=0",
         )
-        start(
-            "control-plane",
-            "scheduler",
-            f"--kubeconfig={kubeconfig}",
-            "--leader-elect=false",
-            "--secure-port=0",
-        )
+        start("control-plane", "scheduler", *common)
         stages = folder / "stages.yaml"
         stages.write_text(subprocess.check_output([programs / "kubelets", "stages"], text=True))
         start(
@@ -187,7 +172,7 @@ def running(programs: Path, folder: Path) -> Iterator[Api]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens at, all different."""
+    """Different free ports."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -200,7 +185,7 @@ def _root(version: str) -> str:
 
 
 def _key_pair(folder: Path) -> tuple[Path, Path]:
-    """With which service account tokens are signed and checked."""
+    """The keys that sign and check service account tokens."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private, public = folder / "accounts.key", folder / "accounts.pub"
     private.write_bytes(
@@ -219,20 +204,13 @@ def _key_pair(folder: Path) -> tuple[Path, Path]:
 
 
 def _kubeconfig(port: int, token: str) -> str:
+    cluster = {"server": f"https://127.0.0.1:{port}", "insecure-skip-tls-verify": True}
     return yaml.safe_dump(
         {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "tests",
-            "clusters": [
-                {
-                    "name": "tests",
-                    "cluster": {
-                        "server": f"https://127.0.0.1:{port}",
-                        "insecure-skip-tls-verify": True,
-                    },
-                }
-            ],
+            "clusters": [{"name": "tests", "cluster": cluster}],
             "users": [{"name": "tests", "user": {"token": token}}],
             "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": "tests"}}],
         }

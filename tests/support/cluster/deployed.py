@@ -1,4 +1,4 @@
-"""What a program or a chart asks of Kubernetes, given to a real API server."""
+"""Objects of a program or a chart, applied to a real API server."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,20 +10,20 @@ from tests.support.cluster.control_plane import Api
 Body = dict[str, Any]
 
 FIRST = ("CustomResourceDefinition", "Namespace", "PriorityClass", "ServiceAccount")
-"""Kinds without which others are refused."""
+"""Kinds that other objects require."""
 
 
 def bodies(planned: list[Resource]) -> list[Body]:
-    """The objects, in an order in which they can be made; a chart is none."""
+    """The objects without charts, in a valid order."""
     found = [body for body in map(manifest, planned) if "kind" in body]
     for body in found:
         if body["kind"] == "Service" and body["spec"].get("type") == "NodePort":
-            body["spec"]["ports"][0].pop("nodePort", None)  # one control plane, many tests
+            body["spec"]["ports"][0].pop("nodePort", None)  # many tests share the control plane
     return sorted(found, key=lambda body: body["kind"] not in FIRST)
 
 
 def deploy(api: Api, program: Callable[[], object]) -> str:
-    """Apply what a program asks for; the namespace of its pods."""
+    """Apply the objects of a program, and return the namespace of its pods."""
     found = bodies(objects(program))
     for body in found:
         api.apply(body)
@@ -36,13 +36,13 @@ def deploy(api: Api, program: Callable[[], object]) -> str:
 
 
 def admit(api: Api, body: Body) -> None:
-    """Have an object admitted, and the pods that a controller would make of it.
+    """Have an object and its pods admitted.
 
-    Only what others need is kept: Pod Security looks at pods alone, in a namespace that is there.
+    Only `FIRST` is kept; Pod Security checks pods in an existing namespace.
     """
     api.apply(body, dry_run=body["kind"] not in FIRST)
     if body["kind"] == "Namespace":
-        # A controller makes it, later: whom a pod runs as that names nobody.
+        # A controller would create it later.
         account = {"name": "default", "namespace": body["metadata"]["name"]}
         api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
     for template in templates(body):
@@ -52,7 +52,7 @@ def admit(api: Api, body: Body) -> None:
 
 
 def templates(body: Body) -> list[Body]:
-    """Of the pods that a controller makes of an object."""
+    """The pod templates of an object."""
     if body["kind"] in ("DaemonSet", "Deployment", "Job", "StatefulSet"):
         return [body["spec"]["template"]]
     if body["kind"] == "LeaderWorkerSet":

@@ -21,11 +21,7 @@ WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 def controlling(
     api: Api, program: Path, made: list[dict[str, Any]], folder: Path
 ) -> Iterator[None]:
-    """Run the controller until the block ends; its webhooks are everybody's meanwhile.
-
-    Args:
-        made: What the controller's chart makes.
-    """
+    """Run the controller; `made` are the objects of its chart, with the webhooks."""
     port, health = free_ports(2)
     certificate, key = self_signed()
     (folder / "tls.crt").write_text(certificate)
@@ -65,7 +61,7 @@ def controlling(
 
 
 def _here(body: dict[str, Any], port: int, certificate: str) -> dict[str, Any]:
-    """A configuration whose webhooks are on this machine instead of behind a Service."""
+    """A webhook configuration with URLs on this machine instead of a Service."""
     for hook in body["webhooks"]:
         path = hook["clientConfig"].pop("service")["path"]
         hook["clientConfig"] = {
@@ -77,9 +73,9 @@ def _here(body: dict[str, Any], port: int, certificate: str) -> dict[str, Any]:
 
 
 def _listens(port: int) -> bool:
-    """True once the webhooks answer, which they do after the controllers are set up."""
+    """True once the webhooks answer, after the start of the controllers."""
     try:
-        httpx.get(f"https://127.0.0.1:{port}/", verify=False)  # noqa: S501  # made just now
+        httpx.get(f"https://127.0.0.1:{port}/", verify=False)  # noqa: S501  # self-signed
     except httpx.TransportError:
         return False
     return True

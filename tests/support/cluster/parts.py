@@ -1,4 +1,4 @@
-"""What `./seamless test cluster` gets or builds before these tests."""
+"""Parts that `./seamless test cluster` downloads or builds before the tests."""
 
 from typing import TypeVar
 
@@ -8,7 +8,7 @@ Part = TypeVar("Part")
 
 
 def there(found: Part | None, name: str) -> Part:
-    """What was found; without it the test is skipped."""
+    """The part; the test is skipped without it."""
     if found is None:
         pytest.skip(f"there is no {name} yet: ./seamless test cluster gets it")
     return found

@@ -1,4 +1,4 @@
-"""A real Prometheus on this machine, asked as KEDA asks it."""
+"""A real Prometheus on this machine, with the queries of KEDA."""
 
 import subprocess
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Prometheus:
 def running(
     programs: Path, folder: Path, *, jobs: list[dict[str, Any]], groups: list[dict[str, Any]]
 ) -> Iterator[Prometheus]:
-    """Run it with these scrape jobs and groups of rules, every second, until the block ends."""
+    """Run Prometheus with scrape jobs and rules, evaluated every second."""
     (port,) = free_ports(1)
     rules = folder / "rules.yaml"
     rules.write_text(yaml.safe_dump({"groups": [{**group, "interval": "1s"} for group in groups]}))
@@ -76,14 +76,10 @@ def running(
 
 
 def promtool(programs: Path, *arguments: str) -> str:
-    """Run promtool; what it says, if it is content.
-
-    Raises:
-        AssertionError: it is not; the message is what it says.
-    """
+    """Run promtool, check its status, and return its output."""
     outcome = subprocess.run(
         [programs / "promtool", *arguments], capture_output=True, text=True, timeout=60
     )
-    said = outcome.stdout + outcome.stderr
-    assert outcome.returncode == 0, said
-    return said
+    output = outcome.stdout + outcome.stderr
+    assert outcome.returncode == 0, output
+    return output

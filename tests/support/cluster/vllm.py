@@ -1,4 +1,4 @@
-"""A vLLM that only says how busy it is, and the GPUs beneath it, by the exact names of metrics."""
+"""The metrics of vLLM replicas and their GPUs, with the real names."""
 
 import asyncio
 import threading
@@ -20,7 +20,7 @@ MODEL = 'model_name="llama-3.1-8b",engine="0"'
 
 @dataclass(frozen=True, kw_only=True)
 class Replica:
-    """How busy one replica is; rates are per second."""
+    """The load of one replica; rates are per second."""
 
     running: int
     waiting: int
@@ -59,7 +59,7 @@ def _replica(replica: Replica, seconds: float) -> str:
 
 
 def _gpus(seconds: float) -> str:
-    """Two GPUs, of which one counts no energy, as a slice; and what Kubernetes knows of them."""
+    """Metrics of two GPUs, one without an energy counter, and of their node."""
     first, second = ('gpu="0",UUID="GPU-a",hostname="node-1"', 'gpu="1",hostname="node-1"')
     return "\n".join(
         [
@@ -78,7 +78,7 @@ def _gpus(seconds: float) -> str:
 
 @contextmanager
 def running(replicas: Mapping[str, Replica]) -> Iterator[int]:
-    """Serve each replica's metrics at `/NAME`, the GPUs' at `/gpus`; give the port."""
+    """Serve each replica's metrics at `/NAME` and the GPUs' at `/gpus`; the port."""
     started = time.monotonic()
 
     async def metrics(request: Request) -> PlainTextResponse:

@@ -1,9 +1,8 @@
-"""What the contract's facts are about: a running application, and one that is in our hands."""
+"""The interfaces of the contract: a running application, and one on this machine."""
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Protocol, Self
 from uuid import uuid4
 
@@ -19,7 +18,7 @@ ENDED = ("done", "failed")
 
 
 class Application(Protocol):
-    """A running application, of which only its address is known."""
+    """A running application with its address."""
 
     @property
     def page_url(self) -> str:
@@ -30,56 +29,49 @@ class Application(Protocol):
 
     @property
     def checks_uploads(self) -> bool:
-        """True where the store looks at the signature of an upload."""
+        """True where the store checks the signature of an upload."""
 
     @property
     def patience_seconds(self) -> float:
-        """How long a document may take."""
+        """The timeout for a document."""
 
     def later(self) -> None:
-        """Let happen what the platform does by and by: schedules fire, messages come back.
-
-        At AWS nothing else starts a document that is to be tried again.
-        """
+        """Trigger the schedule and redeliver messages."""
 
 
 class Host(Application, Protocol):
-    """An application that this machine runs: what is around it does as it is told."""
+    """An application on this machine, with a platform that the tests control."""
 
     @property
     def model(self) -> Model:
-        """The one that answers."""
+        """The model behind the application."""
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What every function is told."""
+        """The environment of the functions."""
 
     def put(self, key: str, data: bytes) -> None:
-        """Write an object past the application."""
+        """Write an object directly to the store."""
 
-    def tell(self, id_: str, *, times: int) -> None:
-        """Deliver the event that starts the work on a document so often."""
+    def deliver(self, id_: str, *, times: int) -> None:
+        """Deliver the event of a document several times."""
 
     def kill_worker(self) -> None:
-        """End the process that summarizes, without a word; the platform starts another one."""
+        """Kill the process that summarizes; the platform starts another one."""
 
     def settle(self) -> None:
-        """Wait until every event that was delivered has been worked on."""
+        """Wait until every event is processed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A document that is like no other.
-
-    Attributes:
-        mark: Is in the text, so also in what the model is asked.
-    """
+    """A unique document; its mark is in the text and so in the request to the model."""
 
     mark: str = field(default_factory=lambda: f"mark{uuid4().hex}")
 
     @property
     def name(self) -> str:
-        """A name with all that has to be written differently in a URL."""
+        """A name with characters that a URL must encode."""
         return f"Größe + 100% {self.mark}.txt"
 
     @property
@@ -88,12 +80,12 @@ class Document:
         return (
             "The lighthouse on the rock of Skerryvore was lit on the first of February 1844.\n\n"
             f"Its tower of granite is 48 metres high, and its number is {self.mark}. "
-            "Since 1994 nobody lives there any more.\n"
+            "It is automatic since 1994.\n"
         ).encode()
 
 
 class Caller:
-    """Uses the HTTP API of an application as the page does; use it as a context manager."""
+    """A client of the HTTP API, as the page is; a context manager."""
 
     def __init__(self, application: Application) -> None:
         self._patience = application.patience_seconds
@@ -102,30 +94,22 @@ class Caller:
             headers={"Authorization": f"Bearer {application.token}"},
             timeout=60,
         )
-        self.nobody = httpx.Client(base_url=application.page_url, timeout=60)
-        """The same without the token."""
+        self.anonymous = httpx.Client(base_url=application.page_url, timeout=60)
+        """A client without the token."""
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.http.close()
-        self.nobody.close()
+        self.anonymous.close()
 
     def announce(self, name: str, size: int) -> Json:
-        """Say that a document is about to come; the answer says where to."""
-        answer = self.http.post("api/uploads", json={"name": name, "size": size})
-        assert answer.status_code == 201, answer.text
-        announced: Json = answer.json()
-        return announced
+        """Request an upload URL."""
+        return self._call("POST", "api/uploads", 201, json={"name": name, "size": size})
 
     def upload(self, name: str, data: bytes) -> str:
-        """Announce a document and send its bytes as the answer says, past the API; its id."""
+        """Upload a document to the store, and return its id."""
         announced = self.announce(name, len(data))
         sent = httpx.request(
             announced["method"],
@@ -138,31 +122,28 @@ class Caller:
         return str(announced["document_id"])
 
     def complete(self, id_: str) -> Json:
-        """Say that the bytes are there."""
-        answer = self.http.post(f"api/documents/{id_}/complete")
-        assert answer.status_code == 202, answer.text
-        document: Json = answer.json()
-        return document
+        """Complete an upload."""
+        return self._call("POST", f"api/documents/{id_}/complete", 202)
 
     def send(self, name: str, data: bytes) -> str:
-        """Upload a document and have it summarized; its id."""
+        """Upload and complete a document, and return its id."""
         id_ = self.upload(name, data)
         self.complete(id_)
         return id_
 
     def retry(self, id_: str) -> Json:
-        """Have a failed document tried again."""
-        answer = self.http.post(f"api/documents/{id_}/retry")
-        assert answer.status_code == 202, answer.text
-        document: Json = answer.json()
-        return document
+        """Retry a failed document."""
+        return self._call("POST", f"api/documents/{id_}/retry", 202)
 
     def document(self, id_: str) -> Json:
-        """A document as it is now."""
-        answer = self.http.get(f"api/documents/{id_}")
-        assert answer.status_code == 200, answer.text
-        document: Json = answer.json()
-        return document
+        """The current document."""
+        return self._call("GET", f"api/documents/{id_}", 200)
+
+    def _call(self, method: str, path: str, status: int, **request: Any) -> Json:
+        answer = self.http.request(method, path, **request)
+        assert answer.status_code == status, answer.text
+        body: Json = answer.json()
+        return body
 
     def newest(self) -> list[Json]:
         """The first page of all documents."""
@@ -170,17 +151,13 @@ class Caller:
         return documents
 
     def ended(self, id_: str, *, attempts: int = 1) -> Json:
-        """A document, once it is done or failed after so many attempts."""
+        """A document, once it is done or failed after a number of attempts."""
         return self.until(
             id_, lambda found: found["status"] in ENDED and found["attempts"] >= attempts
         )
 
     def until(self, id_: str, right: Callable[[Json], bool]) -> Json:
-        """A document, once it is as it should be.
-
-        Raises:
-            TimeoutError: says how it is instead.
-        """
+        """A document, once a condition is true."""
         deadline, pause = time.monotonic() + self._patience, 0.02
         while not right(found := self.document(id_)):
             if time.monotonic() > deadline:
@@ -191,7 +168,7 @@ class Caller:
 
 
 def sql(host: Host, statement: str, *values: object) -> list[tuple[Any, ...]]:
-    """Look at the ledger of a host, or change it, past the application."""
+    """Execute SQL on the ledger of a host."""
     with psycopg.connect(Settings.read(host.environment).database_conninfo) as connection:
         cursor = connection.execute(statement.encode(), values)
         return cursor.fetchall() if cursor.description else []

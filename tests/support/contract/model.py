@@ -1,4 +1,4 @@
-"""A language model that does as it is told: the local model server, behind a script."""
+"""The local model server behind a script of outcomes."""
 
 import secrets
 from collections import defaultdict
@@ -14,25 +14,25 @@ from tests.support import local
 from tests.support.inference_servers import hosting
 
 SILENCE = None
-"""No answer at all, until the caller hangs up."""
+"""No answer until the client disconnects."""
 
 Outcome = int | None
-"""Status of a refusal, or silence."""
+"""Status of an error, or silence."""
 
 
 class Model:
-    """What is asked about a document is known by the document's mark, which is in the question."""
+    """A model server; the mark in a request identifies the document."""
 
     def __init__(self, model_server: ASGIApp, key: str) -> None:
         self._model_server = model_server
         self._key = key
-        self._questions: list[bytes] = []
+        self._requests: list[bytes] = []
         self._script: dict[bytes, list[tuple[Outcome, int]]] = defaultdict(list)
         self.port = 0
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """How an application reaches it."""
+        """The endpoint in an application's environment."""
         known = Endpoint(
             name="serverless",
             inference_mode="serverless",
@@ -45,49 +45,47 @@ class Model:
         return local.told(known, keys={known.name: self._key})
 
     def calls(self, mark: str) -> int:
-        """How often it was asked about a document."""
-        return sum(mark.encode() in question for question in list(self._questions))
+        """Number of requests about a document."""
+        return sum(mark.encode() in request for request in list(self._requests))
 
     def script(self, mark: str, *outcomes: Outcome, retry_after: int = 0) -> None:
-        """Say what becomes of the next questions about a document; later ones are answered."""
+        """Set the outcomes of the next requests about a document."""
         self._script[mark.encode()] += [(outcome, retry_after) for outcome in outcomes]
 
     def answer(self, mark: str) -> None:
-        """Forget what is left of a document's script."""
+        """Delete the script of a document."""
         self._script.pop(mark.encode(), None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             return
-        question, message = b"", await receive()
+        request, message = b"", await receive()
         while message["type"] == "http.request":
-            question += message.get("body", b"")
+            request += message.get("body", b"")
             if not message.get("more_body"):
                 break
             message = await receive()
-        self._questions.append(question)
-        waiting = next(
-            (s for mark, s in list(self._script.items()) if s and mark in question), None
-        )
+        self._requests.append(request)
+        waiting = next((s for mark, s in list(self._script.items()) if s and mark in request), None)
         if waiting is None:
-            await self._model_server(scope, _again(question, receive), send)
+            await self._model_server(scope, _again(request, receive), send)
             return
         outcome, retry_after = waiting.pop(0)
         if outcome is SILENCE:
             while (await receive())["type"] != "http.disconnect":
                 pass
             return
-        refusal = JSONResponse(
+        error = JSONResponse(
             {"error": {"message": f"refused with {outcome}"}},
             outcome,
             headers={"Retry-After": f"{retry_after}"},
         )
-        await refusal(scope, receive, send)
+        await error(scope, receive, send)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """Let an application read what was read already."""
+    """A `receive` that repeats the body."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def read() -> Message:
@@ -98,7 +96,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 @contextmanager
 def modelled() -> Iterator[Model]:
-    """A model that answers on this machine."""
+    """A running model server."""
     key = secrets.token_urlsafe(12)
     model = Model(create_app(Settings(api_key=key, model=local.EXTRACTIVE)), key)
     with hosting(model) as model.port:

@@ -1,21 +1,21 @@
-"""Which fact holds where, in one table."""
+"""The table of facts and hosts."""
 
 import pytest
 
 PLACES = ("local", "lambda", "functions", "deployed")
 
-NOT_ASKED = "\N{EN DASH}"
-MARKS = {"passed": "✓", "failed": "✗", "skipped": NOT_ASKED}
+NOT_TESTED = "\N{EN DASH}"
+MARKS = {"passed": "✓", "failed": "✗", "skipped": NOT_TESTED}
 
 
 class Results:
-    """A plugin of pytest that listens to what becomes of the contract's facts."""
+    """A pytest plugin that collects the results of the contract."""
 
     def __init__(self) -> None:
         self._marks: dict[str, dict[str, str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note how a fact ended, in the place that its name ends with."""
+        """Store the result of a fact on a host."""
         path, _, test = report.nodeid.partition("::")
         fact, _, place = test.removesuffix("]").partition("[")
         if not path.startswith("tests/contract/") or place not in PLACES:
@@ -26,7 +26,7 @@ class Results:
                 row[place] = MARKS[report.outcome]
 
     def lines(self) -> list[str]:
-        """The table; nothing when no fact was asked."""
+        """The table, or nothing without results."""
         places = [p for p in PLACES if any(p in row for row in self._marks.values())]
         if not places:
             return []
@@ -35,11 +35,11 @@ class Results:
         head = f"{'':{width}}  {'  '.join(places)}"
         return [
             "",
-            f"The same application everywhere (✓ holds, ✗ fails, {NOT_ASKED} is not asked there):",
+            f"The application on every host (✓ holds, ✗ fails, {NOT_TESTED} is not tested there):",
             head,
             *(
                 f"{fact:{width}}  "
-                + "  ".join(f"{row.get(place, NOT_ASKED):^{len(place)}}" for place in places)
+                + "  ".join(f"{row.get(place, NOT_TESTED):^{len(place)}}" for place in places)
                 for fact, row in shared_first
             ),
         ]

@@ -1,10 +1,10 @@
-"""What a change of each config value does to the stacks: a row for every key of `Pulumi.yaml`."""
+"""The steps of a change of each config value: a row for every key of `Pulumi.yaml`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 Steps = Mapping[str, set[str]]
-"""Logical names by what happens to them: created, updated, replaced or deleted."""
+"""Logical names by step: created, updated, replaced or deleted."""
 
 EVERYTHING = "(everything)"
 REGIONAL = "(everything that lies in a region)"
@@ -16,40 +16,39 @@ EGRESS_RULE = "(the egress rule of the inference endpoint, which has another por
 class Change:
     """A value for a key, and the steps of each stack: of an `up` for BY_A_MOVE, else of a preview.
 
-    A text instead of steps is a part of the refusal.
+    A text instead of steps is a part of the error.
     """
 
     to: str | Sequence[Mapping[str, str]] | Mapping[str, str]
     """The value, or one for each stack."""
-    split: Steps | str
-    integrated: Steps | str
+    split: Steps | str = field(default_factory=dict)
+    integrated: Steps | str = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
-    """Values of other keys without which this one is refused."""
+    """Required values of other keys."""
     below: str = ""
-    """Where the value belongs in the key's own, of a key that is an object."""
+    """The key within the value of a key that is an object."""
     secret: bool = False
 
 
-NOTHING: Steps = {}
-FUNCTIONS: Steps = {"updated": {"functions-api", "functions-summarize", "functions-sweep"}}
+def names(prefix: str, *suffixes: str) -> set[str]:
+    """Logical names of resources of one component."""
+    return {f"{prefix}-{suffix}" for suffix in suffixes}
+
+
+FUNCTIONS: Steps = {"updated": names("functions", "api", "summarize", "sweep")}
+POLICIES = names("functions", "api-policy", "summarize-policy", "sweep-policy")
 ELSEWHERE: Steps = {
     **FUNCTIONS,
     "created": {"functions-inference-127-0-0-1-9"},
     "deleted": {EGRESS_RULE},
 }
-"""At AWS an endpoint on another port than 443 has an egress rule of its own."""
+"""At AWS an endpoint on another port than 443 has its own egress rule."""
 LOCAL: Steps = {
     "deleted": {EVERYTHING},
     "created": {
-        "database",
-        "database-admin-password",
-        "database-password",
-        "database-server",
-        "functions",
-        "functions-host",
-        "functions-token",
-        "store",
-        "store-folder",
+        *("database", "functions", "store", "store-folder"),
+        *names("database", "admin-password", "password", "server"),
+        *names("functions", "host", "token"),
     },
 }
 
@@ -58,12 +57,7 @@ CHANGES: dict[str, Change] = {
     "environment": Change(
         to="prod",
         split={
-            "created": {
-                "network-flow",
-                "network-flow-logs",
-                "network-flow-policy",
-                "network-flow-role",
-            },
+            "created": {"network-flow", *names("network-flow", "logs", "policy", "role")},
             "updated": {TAGGED, "store-lifecycle"},
         },
         integrated={
@@ -73,14 +67,11 @@ CHANGES: dict[str, Change] = {
     ),
     "protect": Change(
         to="true",
-        # What has a protection of the cloud's own; what only Pulumi protects has no step.
+        # Only resources that the cloud itself can protect.
         split={
             "updated": {
-                "store-bucket",
-                "database-instance",
-                "database-role-secret",
-                "functions-api-token-secret",
-                "functions-inference-key-secret",
+                *("store-bucket", "database-instance", "database-role-secret"),
+                *names("functions", "api-token-secret", "inference-key-secret"),
             }
         },
         integrated={"updated": {"store-bucket"}},
@@ -88,7 +79,7 @@ CHANGES: dict[str, Change] = {
     "inference_mode": Change(
         to="dedicated",
         needs={"inference_model": "accounts/mine/deployments/one"},
-        # Keys go by the names of their endpoints, and the mode's own endpoint is named as the mode.
+        # The name of an endpoint is the name of its key; the mode's own endpoint has the mode's.
         split={**FUNCTIONS, "replaced": {"functions-inference-key-version"}},
         integrated={**FUNCTIONS, "created": {"dedicated", "dedicated-ready"}},
     ),
@@ -103,7 +94,7 @@ CHANGES: dict[str, Change] = {
     "inference_api_key": Change(
         to="another-key-of-a-test",
         secret=True,
-        # Lambda reads it from Secrets Manager; its version is named so that functions start anew.
+        # Lambda reads it from Secrets Manager; a new version restarts the functions.
         split={**FUNCTIONS, "replaced": {"functions-inference-key-version"}},
         integrated=FUNCTIONS,
     ),
@@ -129,54 +120,37 @@ CHANGES: dict[str, Change] = {
         split={**FUNCTIONS, "replaced": {"functions-inference-key-version"}},
         integrated=FUNCTIONS,
     ),
-    # Of modes that these stacks are not in.
-    "fallback": Change(to="serverless", split=NOTHING, integrated=NOTHING),
-    "gpu_model": Change(to="gpt-oss-20b", split=NOTHING, integrated=NOTHING),
-    "gpu_type": Change(to="H200", split=NOTHING, integrated=NOTHING),
-    "gpu_context_tokens": Change(to="16384", split=NOTHING, integrated=NOTHING),
-    "gpu_concurrency": Change(to="4", split=NOTHING, integrated=NOTHING),
-    "gpu_minimum": Change(to="2", split=NOTHING, integrated=NOTHING),
-    "gpu_maximum": Change(to="3", split=NOTHING, integrated=NOTHING),
-    "gpu_headroom": Change(to="1", split=NOTHING, integrated=NOTHING),
-    "gpu_sharing": Change(to="mps:4", split=NOTHING, integrated=NOTHING),
-    "gpu_device_group": Change(to="106", split=NOTHING, integrated=NOTHING),
-    "gpu_model_revision": Change(to="a-commit", split=NOTHING, integrated=NOTHING),
-    "hugging_face_token": Change(
-        to="token-of-a-test", secret=True, split=NOTHING, integrated=NOTHING
-    ),
-    "kubernetes_version": Change(to="1.34", split=NOTHING, integrated=NOTHING),
-    "cluster_region": Change(
-        to={"split": "us-west-2", "integrated": "ams3"}, split=NOTHING, integrated=NOTHING
-    ),
-    "cluster_prometheus": Change(
-        to="http://prometheus.example:9090", split=NOTHING, integrated=NOTHING
-    ),
-    "notebook_people": Change(to="5", split=NOTHING, integrated=NOTHING),
-    "cluster_api_cidrs": Change(to="192.0.2.7/32", split=NOTHING, integrated=NOTHING),
+    # Keys of other modes.
+    "fallback": Change(to="serverless"),
+    "gpu_model": Change(to="gpt-oss-20b"),
+    "gpu_type": Change(to="H200"),
+    "gpu_context_tokens": Change(to="16384"),
+    "gpu_concurrency": Change(to="4"),
+    "gpu_minimum": Change(to="2"),
+    "gpu_maximum": Change(to="3"),
+    "gpu_headroom": Change(to="1"),
+    "gpu_sharing": Change(to="mps:4"),
+    "gpu_device_group": Change(to="106"),
+    "gpu_model_revision": Change(to="a-commit"),
+    "hugging_face_token": Change(to="token-of-a-test", secret=True),
+    "kubernetes_version": Change(to="1.34"),
+    "cluster_region": Change(to={"split": "us-west-2", "integrated": "ams3"}),
+    "cluster_prometheus": Change(to="http://prometheus.example:9090"),
+    "notebook_people": Change(to="5"),
+    "cluster_api_cidrs": Change(to="192.0.2.7/32"),
     "region": Change(
         to={"split": "us-west-2", "integrated": "ams3"},
-        # What is named is the data, which a move does not take along.
+        # The named resources have the data, which is not moved.
         split={
             "replaced": {REGIONAL, "store-bucket", "store-key", "database-instance"},
-            "updated": {
-                "functions-api-policy",
-                "functions-database-owner-policy",
-                "functions-summarize-policy",
-                "functions-sweep-policy",
-                "monitoring-budget",
-            },
+            "updated": {"monitoring-budget", "functions-database-owner-policy", *POLICIES},
         },
-        # The cluster moves with what it holds, the bucket does not.
+        # The database cluster moves with its data, the bucket does not.
         integrated={
             "replaced": {
-                "functions-api",
-                "functions-every-five-minutes",
-                "functions-key",
-                "functions-namespace",
-                "functions-summarize",
-                "functions-sweep",
-                "store-bucket",
-                "store-cors",
+                *FUNCTIONS["updated"],
+                *names("functions", "every-five-minutes", "key", "namespace"),
+                *names("store", "bucket", "cors"),
             },
             "updated": {"database-cluster", "store-key", "monitoring-check", "monitoring-project"},
         },
@@ -185,23 +159,10 @@ CHANGES: dict[str, Change] = {
         to="documents-of-a-test",
         split={
             "replaced": {
-                "store-bucket",
-                "store-cors",
-                "store-encryption",
-                "store-lifecycle",
-                "store-notification",
-                "store-ownership",
-                "store-policy",
-                "store-private",
-                "store-versioning",
+                *names("store", "bucket", "cors", "encryption", "lifecycle", "notification"),
+                *names("store", "ownership", "policy", "private", "versioning"),
             },
-            "updated": {
-                *FUNCTIONS["updated"],
-                "functions-api-policy",
-                "functions-summarize-policy",
-                "functions-sweep-policy",
-                "store-arrivals-policy",
-            },
+            "updated": {*FUNCTIONS["updated"], *POLICIES, "store-arrivals-policy"},
         },
         integrated={
             "replaced": {"store-bucket"},
@@ -211,51 +172,43 @@ CHANGES: dict[str, Change] = {
     "network_cidr": Change(
         to="10.30.0.0/16",
         split="the deployed network has 10.20.0.0/16, and its database cannot move",
-        integrated=NOTHING,
     ),
-    "network_peers": Change(to="10.40.0.0/16", split=NOTHING, integrated=NOTHING),
+    "network_peers": Change(to="10.40.0.0/16"),
     "monthly_budget_usd": Change(
         to="50",
-        split={"updated": {"monitoring-budget"}},
-        integrated=NOTHING,  # no API of DigitalOcean makes the alarm of a bill
+        split={"updated": {"monitoring-budget"}},  # DigitalOcean's API has no billing alarms
     ),
     "alert_email": Change(
         to="you@example.com",
         split={"created": {"monitoring-email"}},
         integrated={
-            "created": {
-                "monitoring-down",
-                "monitoring-database-cpu",
-                "monitoring-database-disk",
-                "monitoring-database-memory",
-            }
+            "created": names("monitoring", "down", *names("database", "cpu", "disk", "memory"))
         },
     ),
     "log_destinations": Change(
         to='[{"name": "logs", "logtail": {"token": "token-of-a-test"}}]',
         secret=True,
-        split=NOTHING,
         integrated=FUNCTIONS,
     ),
-    "data_folder": Change(to="elsewhere", split=NOTHING, integrated=NOTHING),
-    "page_port": Change(to="8123", split=NOTHING, integrated=NOTHING),
+    "data_folder": Change(to="elsewhere"),
+    "page_port": Change(to="8123"),
 }
 
 ON_THE_ENGINE = (
-    # No resource is in two of these rows.
+    # No resource is in two rows of one preview.
     ("monthly_budget_usd", "alert_email", "bucket_name", "hugging_face_token"),
-    ("inference_endpoints", "inference_endpoint_keys"),  # refused without each other
+    ("inference_endpoints", "inference_endpoint_keys"),  # valid only together
     ("inference_api_key",),
     ("region",),
     ("network_cidr",),
 )
-"""Keys of which only an engine knows the steps, each with those that one preview shows with it.
+"""Keys whose steps only an engine can show, in groups of one preview.
 
-A plan has no value of a secret, and does not know that a resource is replaced because another is.
+A plan has no values of secrets, and no replacements that follow from another one.
 """
 
 BY_A_MOVE = {"environment", "protect", "inference_mode"}
-"""Keys whose steps an `up` of test_clouds.py and test_ladder.py makes."""
+"""Keys whose steps an `up` of test_clouds.py and test_inference_modes.py makes."""
 
 ON_THE_PLAN = [
     key for key in CHANGES if key not in BY_A_MOVE | {k for keys in ON_THE_ENGINE for k in keys}

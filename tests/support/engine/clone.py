@@ -21,24 +21,23 @@ from tools.workspace import project_name
 PROJECT = Path(__file__).resolve().parents[3]
 
 NEW = "digest" if project_name() != "digest" else "notes"
-"""A name that this project does not have; a renamed copy runs these tests, too."""
+"""Another name than the project's; a renamed copy runs these tests, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clone:
-    """A copy of the project, and the commands that run in it."""
+    """A copy of the project, and its commands."""
 
     root: Path
     stack: str
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     checkpoints: bool = False
-    """True where a test kills the engine: it then writes the state at each step. Otherwise it
-    writes it once, at an update's end, which saves most of its time where there are hundreds."""
+    """True where a test kills the engine, which then writes the state at each step, not once."""
 
     def run(self, *command: str, expect: int = 0, seconds: float = 400) -> str:
-        """Run `./seamless COMMAND`, check its status and return what it printed."""
+        """Run `./seamless COMMAND`, check its status and return its output."""
         environment = {k: v for k, v in self.environment.items() if not k.startswith("PULUMI_")}
-        # Not the login of the person who runs the tests.
+        # Not the login of the user.
         environment |= {"PYTHONPATH": str(self.root), "PULUMI_HOME": str(self.root / "home")}
         if not self.checkpoints:
             environment |= {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
@@ -62,10 +61,9 @@ class Clone:
         return self.root / "stacks" / f"Pulumi.{self.stack}.yaml"
 
     def configure(self, key: str, value: object, *, secret: bool = False) -> None:
-        """Set a config value of the stack, or take it back with None.
+        """Set a config value of the stack, or remove it with None.
 
-        Only a secret needs the engine, which takes as long as a small update; its key may be a
-        path, such as `inference_endpoint_keys.spare`.
+        Only a secret needs the engine; its key may be a path, as `inference_endpoint_keys.spare`.
         """
         if secret and value is not None:
             setting = ("config", "set", "--secret", "--path", key, str(value))
@@ -105,7 +103,7 @@ class Clone:
         return self.root / ".seamless" / "stacks" / self.stack
 
     def processes(self) -> list[psutil.Process]:
-        """Every process whose command line or folder lies in this clone."""
+        """Every process whose command line or folder is in this clone."""
         found = []
         for process in psutil.process_iter(["cmdline", "cwd"]):
             where = [*(process.info["cmdline"] or []), process.info["cwd"] or ""]
@@ -130,33 +128,29 @@ class Clone:
         return documents
 
     def health(self) -> dict[str, str]:
-        """What the application says about itself."""
+        """The application's health."""
         found: dict[str, str] = httpx.get(f"{self.outputs()['page_url']}healthz", timeout=60).json()
         return found
 
 
 @contextmanager
 def clone(root: Path, stack: str, environment: Mapping[str, str] | None = None) -> Iterator[Clone]:
-    """Copy what git knows of the project to a folder; no process of it is left at the end.
+    """Copy the files of git to a folder, and kill the clone's processes at the end.
 
     Only the table of inference providers differs: no test may call one of them.
 
     Args:
-        root: The folder to copy to.
-        stack: The stack that the tests are about.
-        environment: Of the commands; that of this process when there is none.
-
-    Raises:
-        FileNotFoundError: there is no such stack.
+        root: The folder.
+        stack: The stack of the tests.
+        environment: The commands' environment; this process's by default.
     """
     if not (PROJECT / "stacks" / f"Pulumi.{stack}.yaml").is_file():
         raise FileNotFoundError(f"There is no stack {stack!r} to copy the project for.")
     copy_files(root)
     (root / ".venv").symlink_to(PROJECT / ".venv")
-    _let_no_provider_answer(root / "catalog" / "providers.yaml")
-    copy = Clone(
-        root=root, stack=stack, environment=os.environ if environment is None else environment
-    )
+    _replace_providers(root / "catalog" / "providers.yaml")
+    given = os.environ if environment is None else environment
+    copy = Clone(root=root, stack=stack, environment=given)
     try:
         yield copy
     finally:
@@ -164,7 +158,7 @@ def clone(root: Path, stack: str, environment: Mapping[str, str] | None = None) 
 
 
 def copy_files(root: Path) -> None:
-    """Copy what git knows of the project to a folder, as it is now."""
+    """Copy the files of git and new ones to a folder, as they are now."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT,
@@ -178,8 +172,8 @@ def copy_files(root: Path) -> None:
             shutil.copy2(PROJECT / name, root / name)
 
 
-def _let_no_provider_answer(table: Path) -> None:
-    """Put a port of this machine that is closed in the place of every inference provider."""
+def _replace_providers(table: Path) -> None:
+    """Replace the URL of every inference provider by a closed port of this machine."""
     text, count = re.subn(
         r"base_url: https://[^/\n]+", "base_url: http://127.0.0.1:9", table.read_text()
     )

@@ -1,6 +1,11 @@
-"""Small programs that stand in for python, uv, go and pulumi on a PATH of their own."""
+"""Fake programs for tests of the bootstrap and the engine's installation."""
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from tools.bootstrap import exclusive
 
 
 def program(folder: Path, name: str, script: str) -> Path:
@@ -10,3 +15,23 @@ def program(folder: Path, name: str, script: str) -> Path:
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     return path
+
+
+@contextmanager
+def waiting(
+    lock: Path, what: str, command: Callable[[Callable[[str], None]], object]
+) -> Iterator[list[str]]:
+    """Run a block under a lock for which a command waits; the messages of the command."""
+    messages: list[str] = []
+    waits = threading.Event()
+
+    def report(line: str) -> None:
+        messages.append(line)
+        waits.set()
+
+    with exclusive(lock, print, what):
+        second = threading.Thread(target=command, args=[report])
+        second.start()
+        assert waits.wait(30)
+        yield messages
+    second.join(30)

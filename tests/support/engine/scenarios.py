@@ -1,4 +1,4 @@
-"""The commands of the documents: what each must print, or why it is not executed."""
+"""The commands of the documents: their output, or why they are not executed."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ NOT_EXECUTED = {
     ("*", "*…*"): "the name of a command, not a line to type",
     ("*", "./seamless test*"): "it runs tests, this one among them",
     ("*", "./seamless check"): "tests/test_jobs.py runs it in a clean clone",
-    ("*", "./seamless bench scaling"): "tests/test_scaling_simulation.py shows the same in parts",
+    ("*", "./seamless bench scaling"): "tests/test_scaling_simulation.py tests it",
     ("*", "./seamless rename *"): "tests/tools/test_rename.py, and a copy in test_template.py",
     ("*", "./seamless doctor --stack *"): "it needs an account; tests/tools/test_preflight.py",
     ("*", "./seamless preview *"): "it needs an account; test_clouds.py, at simulated clouds",
@@ -22,13 +22,14 @@ NOT_EXECUTED = {
     ("docs/ci.md", "*--against HEAD^1"): "tests/test_jobs.py runs it",
     ("docs/ci.md", "*--against origin/main"): "README's line with another commit",
     ("docs/ci.md", "*--all --json"): "the plans are those of README's line",
-    ("docs/tear-down.md", "./seamless pulumi destroy"): "it says what not to do in prod",
+    ("docs/tear-down.md", "./seamless pulumi destroy"): "it is a warning for prod",
     ("docs/tear-down.md", "aws *"): "it needs an account",
     ("docs/tear-down.md", "doctl *"): "it needs an account",
     ("docs/tear-down.md", "./seamless pulumi * integrated*"): "test_local_stack and test_template",
 }
-"""Document and line, as shell patterns, and why. A command of ours is also parsed
-(tests/tools/test_documentation.py), whether it is executed or not."""
+"""Document and line, as shell patterns, and why.
+
+tests/tools/test_documentation.py parses every `./seamless` command."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ def plans(text: str, *prints: str) -> Ran:
 
 
 def sets(*texts: str, answer: str = "") -> list[Ran]:
-    """Config values; Pulumi says nothing when it has taken one."""
+    """Config values; Pulumi prints nothing."""
     return [Ran(text=text, answer=answer) for text in texts]
 
 
@@ -64,7 +65,7 @@ ELSEWHERE = "pulumi config set-all --plaintext inference_url="
 SPARE = "pulumi config set --path 'inference_endpoints[0]"
 
 COUNTED = ("Plans: 7",) if stack_names() == ["integrated", "local", "split"] else ()
-"""Of the stacks that are ours; somebody may have more of them."""
+"""The number of plans, unless a fork has other stacks."""
 
 STORIES: dict[str, list[Ran]] = {
     "README.md": [
@@ -165,7 +166,7 @@ STORIES: dict[str, list[Ran]] = {
         Ran(text="rm .seamless/passphrase"),
     ],
 }
-"""What is executed, in the order in which the documents are read; `local` is up once."""
+"""The executed lines, in the order of the documents; `local` is up once."""
 
 SET_TOGETHER = {
     "docs/endpoints.md": "local",
@@ -173,4 +174,4 @@ SET_TOGETHER = {
     "docs/local.md": "local",
     "docs/split.md": "split",
 }
-"""Documents whose values a plan has to take together, and the stack that they are set for."""
+"""Documents whose values must be valid together, and their stack."""

@@ -10,10 +10,7 @@ from tools.engine.installation import ensure
 
 
 def new(template: Path, root: Path) -> str:
-    """Make a project called NEW in an empty folder, and return what was printed.
-
-    It uses no backend and no network, and no login of the person who runs the tests.
-    """
+    """Create a project called NEW in an empty folder, without a login, and return the output."""
     engine = ensure(print)
     others = {k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")}
     options = ("--name", NEW, "--generate-only", "--yes", "--offline")

@@ -1,4 +1,4 @@
-"""An application that somebody deployed: its stack's outputs are all that is known of it."""
+"""A deployed application, described by its stack's outputs."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,15 +17,11 @@ class Deployed:
     patience_seconds: float = 600.0
 
     def later(self) -> None:
-        """The schedule fires by itself, every five minutes."""
+        """Do nothing: the schedule is every five minutes."""
 
 
 def deployed(outputs: Path) -> Deployed:
-    """Read what `./seamless outputs STACK --json` printed.
-
-    Raises:
-        pytest.UsageError: when the file is not that.
-    """
+    """Read the output of `./seamless outputs STACK --json`."""
     try:
         found = json.loads(outputs.read_text())
         return Deployed(page_url=found["page_url"], token=found["api_token"])

@@ -1,4 +1,4 @@
-"""What AWS Lambda does between a queue and a function: an event source mapping.
+"""An event source mapping of AWS Lambda between a queue and a function.
 
 After docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html (read 2026-11-22).
 """
@@ -16,17 +16,17 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 BATCH_SIZE = 10
-"""AWS's default; the stack has 1, and what holds for ten holds for one."""
+"""AWS's default; the stack has 1."""
 
 PAUSE_SECONDS = 0.05
-"""AWS polls long; so does no test wait."""
+"""The pause between polls."""
 
 
 class EventSourceMapping:
-    """Takes batches from a queue, calls a function with them, deletes what it did not fail.
+    """Calls a function with batches of a queue, and deletes the messages that did not fail.
 
-    Partial batch responses are turned on. What is not deleted comes back after the queue's
-    visibility timeout, and ends in the dead-letter queue when it came too often; SQS does that.
+    Partial batch responses are on. SQS redelivers failed messages and moves them to the dead-letter
+    queue.
     """
 
     def __init__(self, sqs: Any, queue_url: str, invoke: Callable[[Json], Any]) -> None:
@@ -38,22 +38,22 @@ class EventSourceMapping:
         self._delivering = threading.Lock()
         self._left: dict[str, str] = {}
         self.batches: list[tuple[list[str], list[str]]] = []
-        """Of every call that ended: ids of the messages, and of those that were not deleted."""
+        """For each call the ids of the messages, and of the failed ones."""
 
     def start(self) -> None:
-        """Begin to take messages."""
+        """Start to poll."""
         self._stopped.clear()
         self._thread = threading.Thread(target=self._poll)
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more messages; the call that is under way ends before."""
+        """Stop to poll after the current call."""
         self._stopped.set()
         self._thread.join()
 
     @contextmanager
     def disabled(self) -> Iterator[None]:
-        """Let messages gather meanwhile."""
+        """Collect messages in the queue meanwhile."""
         self.stop()
         try:
             yield
@@ -61,10 +61,7 @@ class EventSourceMapping:
             self.start()
 
     def time_out(self) -> None:
-        """Let the visibility timeout of all that was left in the queue be over, now.
-
-        A call that is under way ends before.
-        """
+        """End the visibility timeout of all failed messages, after the current call."""
         with self._delivering:
             while self._left:
                 _, handle = self._left.popitem()
@@ -88,7 +85,7 @@ class EventSourceMapping:
         try:
             response = self._invoke({"Records": [record(message) for message in batch]})
         except ExecutionError as error:
-            log.info("the batch comes back: %s", error)
+            log.info("the batch is redelivered: %s", error)
             failed = set(handles)
         else:
             failed = failures(response, set(handles))
@@ -100,10 +97,7 @@ class EventSourceMapping:
 
 
 def failures(response: Any, ids: set[str]) -> set[str]:
-    """The messages that a function's answer fails; all of them when it makes no sense.
-
-    An empty answer, and one without failures, is a success.
-    """
+    """The failed messages in a function's answer; all of them when the answer is invalid."""
     if not response or not response.get("batchItemFailures"):
         return set()
     named = {item.get("itemIdentifier") for item in response["batchItemFailures"]}
@@ -111,10 +105,7 @@ def failures(response: Any, ids: set[str]) -> set[str]:
 
 
 def record(message: Mapping[str, Any]) -> Json:
-    """A message as a function is told of it.
-
-    The shape: docs.aws.amazon.com/lambda/latest/dg/with-sqs.html (read 2026-11-22).
-    """
+    """A message in a function's event (docs.aws.amazon.com/lambda/latest/dg/with-sqs.html)."""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],

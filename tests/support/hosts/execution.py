@@ -1,4 +1,4 @@
-"""A function as a platform runs it: a process of its own, one call at a time, with a time limit."""
+"""A function on a platform: its own process, one call at a time, a time limit."""
 
 import json
 import subprocess
@@ -16,11 +16,11 @@ Json = dict[str, Any]
 
 
 class ExecutionError(RuntimeError):
-    """A call ended without a result: the handler raised, or its process is gone."""
+    """A call without a result: the handler raised an error, or its process ended."""
 
 
 class Execution:
-    """The process starts at the first call, and again after it ended, as on the real platforms."""
+    """The process starts at the first call, and again after its end."""
 
     def __init__(
         self,
@@ -33,10 +33,10 @@ class Execution:
     ) -> None:
         """Args:
         handler: `module:function`.
-        name: What the platform calls the function.
-        seconds: The platform ends the process of a call that takes longer.
-        environment: All that it is told.
-        folder: Where its log and its temporary files lie.
+        name: The platform's name of the function.
+        seconds: The timeout of a call.
+        environment: The environment of the process.
+        folder: For the log and temporary files.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._command = [sys.executable, "-m", "tests.support.hosts.runtime", handler, name]
@@ -49,11 +49,7 @@ class Execution:
         self.log = folder / "log"
 
     def call(self, event: Json) -> Any:
-        """Return what the handler returns.
-
-        Raises:
-            ExecutionError: when there is no result.
-        """
+        """The result of the handler, or an `ExecutionError`."""
         with self._lock:
             process = self._started()
             assert process.stdin is not None
@@ -70,20 +66,20 @@ class Execution:
                 timer.cancel()
                 timer.join()
         if not line:
-            raise ExecutionError("the process is gone")
+            raise ExecutionError("the process ended")
         answer = json.loads(line)
         if "error" in answer:
             raise ExecutionError(answer["error"])
         return answer["result"]
 
     def kill(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process."""
         if self._process:
             self._process.kill()
             self._process.wait()
 
     def close(self) -> None:
-        """End the process for good."""
+        """Kill the process and close its pipes."""
         self.kill()
         with self._lock:
             self._forget()

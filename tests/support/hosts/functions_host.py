@@ -1,10 +1,10 @@
-"""The application as DigitalOcean runs it: a namespace of three functions, a bucket, a schedule.
+"""The application on DigitalOcean Functions: three functions, a bucket, a schedule.
 
-The convention: raw web events, a result with status, headers and body, 1 MB in and 1 MB out, calls
-without waiting by key, one call at a time in a process, and no second try. Sources:
+Rules: raw web events, a result with status, headers and body, 1 MB in and 1 MB out, asynchronous
+calls by key, one call at a time in a process, no retries. Sources:
 docs.digitalocean.com/products/functions/reference/parameters-responses (3 September 2024),
-docs.digitalocean.com/products/functions/details/limits (17 January 2025); what is said of a call
-that failed is OpenWhisk's. The S3 API is moto's, which checks no signature.
+docs.digitalocean.com/products/functions/details/limits (17 January 2025); errors are
+OpenWhisk's. The S3 API is moto's, which does not check signatures.
 """
 
 import base64
@@ -52,10 +52,10 @@ class FunctionsHost:
         self.key = f"dof_v1_{secrets.token_hex(8)}:{secrets.token_hex(16)}"
         self.url = ""
         self.executions: dict[str, Execution] = {}
-        self.refuses = 0
-        """So many of the next calls without waiting are refused: the quota is used up."""
+        self.rejects = 0
+        """Number of asynchronous calls to reject, as above the quota."""
         self.started: list[Json] = []
-        """Events of the calls without waiting."""
+        """Events of the asynchronous calls."""
         self._threads: list[threading.Thread] = []
 
     @property
@@ -67,8 +67,8 @@ class FunctionsHost:
         url = f"{self.environment['STORE_ENDPOINT']}/{bucket}/{key}"
         httpx.put(url, content=data).raise_for_status()
 
-    def tell(self, id_: str, *, times: int) -> None:
-        """The event is a call of `summarize` without waiting."""
+    def deliver(self, id_: str, *, times: int) -> None:
+        """The event is an asynchronous call of `summarize`."""
         user, _, password = self.key.partition(":")
         for _ in range(times):
             httpx.post(
@@ -81,29 +81,27 @@ class FunctionsHost:
         self.executions["summarize"].kill()
 
     def later(self) -> None:
-        """The scheduled trigger fires."""
+        """Trigger the schedule."""
         self.executions["sweep"].call({})
 
     def settle(self) -> None:
         for thread in self._threads:
             thread.join()
 
-    # ------------------------------------------------------------ what the platform does
-
     def respond(self, request: Request) -> Answer:
-        """Answer what is sent to the platform's host."""
+        """Answer a request to the platform."""
         if len(request.body) > MAX_PAYLOAD_BYTES:
-            return _said(413, "The request content was malformed: too large.")
+            return _error(413, "The request content was malformed: too large.")
         if request.path.startswith(WEB):
             return self._web(request, request.path.removeprefix(WEB))
         if request.path.startswith(ACTIONS) and request.method == "POST":
             return self._invoke(request, request.path.removeprefix(ACTIONS))
-        return _said(404, "The requested resource does not exist.")
+        return _error(404, "The requested resource does not exist.")
 
     def _web(self, request: Request, path: str) -> Answer:
         name, slash, rest = path.partition("/")
-        if name != "api":  # the others are no web functions
-            return _said(404, "The requested resource does not exist.")
+        if name != "api":  # the only web function
+            return _error(404, "The requested resource does not exist.")
         try:
             text, encoded = request.body.decode(), False
         except UnicodeDecodeError:
@@ -121,9 +119,9 @@ class FunctionsHost:
         try:
             result = self.executions[name].call(event)
         except ExecutionError as error:
-            return _said(502, f"{error}")
+            return _error(502, f"{error}")
         if len(json.dumps(result)) > MAX_PAYLOAD_BYTES:
-            return _said(502, "The action produced a response that exceeded the allowed length.")
+            return _error(502, "The action produced a response that exceeded the allowed length.")
         body = result["body"]
         plain = result["headers"].get("content-type", "text/html").startswith(_TEXT)
         return Answer(
@@ -135,12 +133,12 @@ class FunctionsHost:
     def _invoke(self, request: Request, name: str) -> Answer:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if (scheme, given) != ("Basic", base64.b64encode(self.key.encode()).decode()):
-            return _said(401, "The supplied authentication is invalid.")
-        if self.refuses:
-            self.refuses -= 1
-            return _said(429, "Too many requests in the last minute.")
+            return _error(401, "The supplied authentication is invalid.")
+        if self.rejects:
+            self.rejects -= 1
+            return _error(429, "Too many requests in the last minute.")
         if parse_qs(request.query) != {"blocking": ["false"]}:
-            return _said(400, "This host knows calls without waiting only.")
+            return _error(400, "This host has asynchronous calls only.")
         event = json.loads(request.body)
         self.started.append(event)
         thread = threading.Thread(target=self._activate, args=[name, event])
@@ -149,11 +147,11 @@ class FunctionsHost:
         return _json(202, {"activationId": uuid4().hex})
 
     def _activate(self, name: str, event: Json) -> None:
-        with suppress(ExecutionError):  # nobody is told, and nobody tries again
+        with suppress(ExecutionError):  # no retry
             self.executions[name].call(event)
 
 
-def _said(status: int, error: str) -> Answer:
+def _error(status: int, error: str) -> Answer:
     return _json(status, {"error": error, "code": uuid4().hex})
 
 
@@ -166,7 +164,7 @@ def _json(status: int, body: Json) -> Answer:
 def functions_host(
     folder: Path, database: Mapping[str, str], model: Model, s3: str
 ) -> Iterator[FunctionsHost]:
-    """The application in a namespace of its own, with a bucket of its own."""
+    """The application with its own bucket."""
     bucket = f"bucket-{secrets.token_hex(4)}"
     httpx.put(f"{s3}/{bucket}").raise_for_status()
     environment = {

@@ -1,4 +1,4 @@
-"""What API Gateway does between HTTP and a function: an HTTP API, payload format 2.0.
+"""An HTTP API of API Gateway with payload format 2.0.
 
 After docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 (read 2026-11-22).
@@ -22,15 +22,15 @@ MAX_BODY_BYTES = 10_000_000
 """docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html (read 2026-11-22)."""
 
 TIMEOUT_SECONDS = 30.0
-"""Longest integration timeout; the same page."""
+"""Maximum integration timeout; the same page."""
 
 
 def gateway(api: Execution) -> Respond:
-    """Answers requests by a function."""
+    """A handler that answers requests by a function."""
 
     def respond(request: Request) -> Answer:
         if len(request.body) > MAX_BODY_BYTES:
-            return _said(413, "Request Entity Too Large")
+            return _error(413, "Request Entity Too Large")
         try:
             result = api.call(
                 event(
@@ -42,7 +42,7 @@ def gateway(api: Execution) -> Respond:
                 )
             )
         except ExecutionError:
-            return _said(500, "Internal Server Error")
+            return _error(500, "Internal Server Error")
         body = result.get("body", "")
         return Answer(
             status=result["statusCode"],
@@ -56,7 +56,7 @@ def gateway(api: Execution) -> Respond:
 def event(
     method: str, path: str, *, query: str = "", headers: Mapping[str, str], body: bytes | None
 ) -> Json:
-    """A request as a function is told of it; a body that is no text comes encoded."""
+    """The event of a request; a binary body is encoded."""
     described: Json = {
         "version": "2.0",
         "routeKey": "$default",
@@ -91,7 +91,7 @@ def event(
     return described
 
 
-def _said(status: int, message: str) -> Answer:
+def _error(status: int, message: str) -> Answer:
     return Answer(
         status=status,
         headers={"content-type": "application/json"},

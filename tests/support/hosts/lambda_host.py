@@ -1,7 +1,6 @@
-"""The application as AWS runs it: a gateway, a bucket that tells a queue, three functions.
+"""The application on AWS: a gateway, a bucket that notifies a queue, three functions.
 
-S3, SQS and Secrets Manager are moto's. What only AWS shows is not shown here: roles, the network,
-and that moto checks no signature.
+S3, SQS and Secrets Manager are moto's, which checks neither roles nor signatures.
 """
 
 import json
@@ -33,16 +32,12 @@ IDENTITY = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""What Lambda gives a function of its role."""
+"""The credentials of a function's role."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """What the functions stand on.
-
-    Attributes:
-        environment: What a function is told: references in the place of secrets.
-    """
+    """The resources of the functions; the environment has references to secrets."""
 
     s3: Any
     sqs: Any
@@ -54,7 +49,7 @@ class Cloud:
     environment: Mapping[str, str]
 
     def waiting(self, url: str) -> tuple[int, int]:
-        """How many messages a queue holds, and how many of it somebody has taken."""
+        """Numbers of visible and of received messages in a queue."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return int(found[names[0]]), int(found[names[1]])
@@ -63,7 +58,7 @@ class Cloud:
 def cloud(
     endpoint: str, *, database: Mapping[str, str], inference: Mapping[str, str], token: str
 ) -> Cloud:
-    """Make a bucket that tells a queue, with the numbers of the stack, and the secrets."""
+    """Create a bucket that notifies a queue, and the secrets."""
     s3, sqs, vault = (
         boto3.client(
             name,
@@ -86,21 +81,12 @@ def cloud(
     dead_letters_url, dead_letters = queue(f"{bucket}-dead-letters", {})
     redrive = {"deadLetterTargetArn": dead_letters, "maxReceiveCount": MAX_RECEIVES}
     queue_url, arrivals = queue(
-        bucket,
-        {"VisibilityTimeout": f"{VISIBILITY_SECONDS}", "RedrivePolicy": json.dumps(redrive)},
+        bucket, {"VisibilityTimeout": f"{VISIBILITY_SECONDS}", "RedrivePolicy": json.dumps(redrive)}
     )
-    only_incoming = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "incoming/"}]}}
+    incoming = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "incoming/"}]}}
+    events = {"QueueArn": arrivals, "Events": ["s3:ObjectCreated:*"], "Filter": incoming}
     s3.put_bucket_notification_configuration(
-        Bucket=bucket,
-        NotificationConfiguration={
-            "QueueConfigurations": [
-                {
-                    "QueueArn": arrivals,
-                    "Events": ["s3:ObjectCreated:*"],
-                    "Filter": only_incoming,
-                }
-            ]
-        },
+        Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [events]}
     )
 
     def secret(name: str, text: str) -> tuple[str, str]:
@@ -121,7 +107,7 @@ def cloud(
             "VARIANT": "split",
             "INFERENCE_MODE": "serverless",
             "STORE_URL": f"s3://{bucket}",
-            "STORE_ENDPOINT": endpoint,  # moto's, in the place of AWS
+            "STORE_ENDPOINT": endpoint,  # moto
             "STORE_REGION": REGION,
             "API_TOKEN_SECRET_ARN": secret("token", token)[1],
             "INFERENCE_API_KEYS_SECRET_ARN": secret("keys", told.pop("INFERENCE_API_KEYS"))[1],
@@ -150,14 +136,14 @@ class LambdaHost:
     def put(self, key: str, data: bytes) -> None:
         self.cloud.s3.put_object(Bucket=self.cloud.bucket, Key=key, Body=data)
 
-    def tell(self, id_: str, *, times: int) -> None:
-        """S3 delivers its notification at least once."""
+    def deliver(self, id_: str, *, times: int) -> None:
+        """The event is a notification of S3."""
         ((key,),) = sql(self, "select object_key from documents where id = %s", id_)
         for _ in range(times):
             self.send(notification(self.cloud.bucket, key))
 
     def send(self, body: str) -> str:
-        """Put a message into the queue; its id."""
+        """Send a message to the queue, and return its id."""
         sent = self.cloud.sqs.send_message(QueueUrl=self.cloud.queue_url, MessageBody=body)
         return str(sent["MessageId"])
 
@@ -165,7 +151,7 @@ class LambdaHost:
         self.executions["summarize"].kill()
 
     def later(self) -> None:
-        """What was not deleted comes back, and the schedule fires."""
+        """Redeliver failed messages, and trigger the schedule."""
         self.mapping.time_out()
         self.executions["sweep"].call({"source": "aws.events", "detail-type": "Scheduled Event"})
 
@@ -177,7 +163,7 @@ class LambdaHost:
 def lambda_host(
     folder: Path, database: Mapping[str, str], model: Model, s3: str
 ) -> Iterator[LambdaHost]:
-    """The application at AWS, with a bucket, a queue and secrets of its own."""
+    """The application with its own bucket, queue and secrets."""
     token = secrets.token_urlsafe(12)
     made = cloud(s3, database=database, inference=model.environment, token=token)
     told = {**made.environment, **IDENTITY, "AWS_ENDPOINT_URL": s3}

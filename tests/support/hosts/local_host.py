@@ -1,4 +1,4 @@
-"""The application as the local variant runs it: one process, a folder, a steady sweep."""
+"""The application of the local variant: one process, a folder, a sweep."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,14 +39,14 @@ class LocalHost:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 
-    def tell(self, id_: str, *, times: int) -> None:
-        """Its one event is the upload-complete call."""
+    def deliver(self, id_: str, *, times: int) -> None:
+        """The event is the complete call."""
         with Caller(self) as caller:
             for _ in range(times):
                 caller.complete(id_)
 
     def kill_worker(self) -> None:
-        """All functions are one process; `./seamless up` would start it again."""
+        """Restart the one process, as `./seamless up` does."""
         program = self.running.program
         process = psutil.Process(program.daemon.pid())
         process.kill()
@@ -54,14 +54,14 @@ class LocalHost:
         program.start(wanted_port=urlsplit(self.running.url).port or 0)
 
     def later(self) -> None:
-        """The host sweeps by itself."""
+        """Do nothing: the sweep is continuous."""
 
     def settle(self) -> None:
-        """Events are function calls: none waits anywhere."""
+        """Do nothing: events are function calls."""
 
 
 @contextmanager
 def local_host(folder: Path, database: dict[str, str], model: Model) -> Iterator[LocalHost]:
-    """The application on this machine, stopped at the end."""
+    """The running application."""
     with local.application(folder, database, model.environment) as running:
         yield LocalHost(running=running, model=model)

@@ -1,4 +1,4 @@
-"""What S3 writes into a queue.
+"""The notifications of S3.
 
 After docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 (read 2026-11-22): the key is URL-encoded, a blank as `+`.
@@ -9,7 +9,7 @@ from urllib.parse import quote_plus
 
 
 def notification(bucket: str, *keys: str, event: str = "ObjectCreated:Put") -> str:
-    """Body of the message that tells of these objects."""
+    """The message about objects."""
     return json.dumps(
         {
             "Records": [
@@ -58,4 +58,4 @@ TEST_EVENT = json.dumps(
         "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR+YstdA6Knx4Ip8EXAMPLE",
     }
 )
-"""What S3 tests a queue with, when it is told of it."""
+"""The test message of S3."""

@@ -1,7 +1,7 @@
 """A process of a functions platform: `python -m tests.support.hosts.runtime HANDLER NAME`.
 
-Reads calls from standard input and writes results to standard output, a line of JSON each. What
-the handler itself prints goes to standard error.
+Reads calls from standard input and writes results to standard output, as lines of JSON. Output of
+the handler goes to standard error.
 """
 
 import importlib
@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What platforms say of a call."""
+    """The context of a call."""
 
     function_name: str
     deadline: float
 
     def get_remaining_time_in_millis(self) -> int:
-        """As Lambda says it."""
+        """The method of Lambda."""
         return int((self.deadline - time.monotonic()) * 1000)
 
 
@@ -40,7 +40,7 @@ def main() -> None:
             try:
                 context = Context(function_name=sys.argv[2], deadline=deadline)
                 answer = {"result": handler(call["event"], context)}
-            except Exception as error:  # the platform outlives what it runs
+            except Exception as error:  # the platform continues
                 log.exception("the handler raised")
                 answer = {"error": f"{type(error).__name__}: {error}"}
             print(json.dumps(answer), file=results, flush=True)

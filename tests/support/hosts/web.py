@@ -1,4 +1,4 @@
-"""An HTTP server on this machine that hands over whole requests."""
+"""An HTTP server on this machine for complete requests."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ class _Handler(BaseHTTPRequestHandler):
     respond: Respond
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("do_"):  # any method is the application's to refuse
+        if name.startswith("do_"):  # the application handles every method
             return self._serve
         raise AttributeError(name)
 
@@ -39,12 +39,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def serving(respond: Respond) -> Iterator[str]:
-    """Scheme, host and port where requests are answered, each in a thread."""
+    """Scheme, host and port of a running server."""
     handler = type("Handler", (_Handler,), {"respond": staticmethod(respond)})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True

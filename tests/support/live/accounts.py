@@ -1,4 +1,4 @@
-"""Which account a live run of a variant needs, and how that cloud is asked what is left."""
+"""The account that a live run of a variant needs, and how its resources are listed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from tests.support.live import aws, digitalocean
 from tests.support.live.remains import Look
 
 INFERENCE_KEY = "SEAMLESS_LIVE_INFERENCE_API_KEY"
-"""The variable with the key of the inference; it goes to the engine through a pipe."""
+"""The variable with the inference key, which the engine reads from a pipe."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """What a variant is deployed with.
+    """The account of a variant.
 
     Attributes:
-        credentials: Sets of variables; one of the sets has to be there.
-        look: Lists what live stacks have in the account.
-        tidy: Deletes what the cloud itself adds to a stack and keeps; returns what that was.
+        credentials: Sets of variables, of which one is required.
+        look: Lists the resources of live stacks.
+        tidy: Deletes resources that the cloud created for a stack; returns their names.
     """
 
     credentials: tuple[tuple[str, ...], ...]
@@ -25,12 +25,7 @@ class Account:
     tidy: Callable[[str], list[str]]
 
     def missing(self, environment: Mapping[str, str], *, inference: bool = True) -> list[str]:
-        """The variables that are not set, in words; empty when all is there.
-
-        Args:
-            environment: Where to look.
-            inference: False when nothing is deployed, so that no model is asked.
-        """
+        """The missing variables; `inference` is False when nothing is deployed."""
         sets = [[n for n in names if not environment.get(n)] for names in self.credentials]
         lacks = [] if [] in sets else [", or ".join(" and ".join(names) for names in sets)]
         if inference and not environment.get(INFERENCE_KEY):
@@ -50,4 +45,4 @@ ACCOUNTS = {
         tidy=aws.tidy,
     ),
 }
-"""By variant: every one that costs money."""
+"""By variant that costs money."""

@@ -1,8 +1,7 @@
-"""What live stacks have at AWS: by tag, and by name what the tagging API does not list.
+"""Resources of live stacks at AWS, found by tag, or by name where the tagging API lists none.
 
-The provider tags all it can (`components/aws/provider.py`). GetResources knows no IAM roles
-(docs.aws.amazon.com/resourcegroupstagging, Welcome), and dashboards and the log groups that RDS
-makes have no tag of ours.
+The tagging API has no IAM roles (docs.aws.amazon.com/resourcegroupstagging, Welcome); dashboards
+and the log groups that RDS creates have no tags.
 """
 
 from collections.abc import Iterator
@@ -42,10 +41,10 @@ _DELETE = {
 
 
 def look() -> Iterator[Remain]:
-    """Everything that any live stack has in the region of live runs."""
+    """Every resource of a live stack in the region of live runs."""
     yield from _tagged()
     for role in _pages("iam", "list_roles", "Roles"):
-        # Its policies are inline: IAM wants them gone first.
+        # IAM requires that the inline policies are deleted first.
         yield from _named(
             role["RoleName"],
             f"role {role['RoleName']}",
@@ -54,27 +53,32 @@ def look() -> Iterator[Remain]:
             f"{role['RoleName']} --policy-name $policy; done; "
             f"aws iam delete-role --role-name {role['RoleName']}",
         )
-    for board in _pages("cloudwatch", "list_dashboards", "DashboardEntries"):
-        name = board["DashboardName"]
-        command = f"aws cloudwatch delete-dashboards --dashboard-names {name} --region {REGION}"
-        yield from _named(name, f"dashboard {name}", command)
-    for group in _pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=_RDS_LOGS):
-        name = group["logGroupName"]
-        command = f"aws logs delete-log-group --log-group-name {name} --region {REGION}"
-        yield from _named(name, f"log group {name}", command)
+    named = {
+        "dashboard": (
+            "aws cloudwatch delete-dashboards --dashboard-names",
+            [
+                b["DashboardName"]
+                for b in _pages("cloudwatch", "list_dashboards", "DashboardEntries")
+            ],
+        ),
+        "log group": ("aws logs delete-log-group --log-group-name", _log_groups(_RDS_LOGS)),
+    }
+    for kind, (command, found) in named.items():
+        for name in found:
+            yield from _named(name, f"{kind} {name}", f"{command} {name} --region {REGION}")
 
 
 def tidy(stack: str) -> list[str]:
-    """Delete the logs that RDS keeps when its instance is gone; return what was deleted.
+    """Delete the log groups that RDS created for the stack; return the deleted resources."""
+    groups = _log_groups(f"{_RDS_LOGS}{stack}-")
+    for name in groups:
+        _client("logs").delete_log_group(logGroupName=name)
+    return [f"log group {name}" for name in groups]
 
-    RDS makes these log groups by itself, named after the instance, so no program destroys them.
-    """
-    logs, deleted = _client("logs"), []
-    prefix = f"{_RDS_LOGS}{stack}-"
-    for group in _pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
-        logs.delete_log_group(logGroupName=group["logGroupName"])
-        deleted.append(f"log group {group['logGroupName']}")
-    return deleted
+
+def _log_groups(prefix: str) -> list[str]:
+    pages = _pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
+    return [group["logGroupName"] for group in pages]
 
 
 _RDS_LOGS = "/aws/rds/instance/"
@@ -82,12 +86,8 @@ _RDS_LOGS = "/aws/rds/instance/"
 
 def _tagged() -> Iterator[Remain]:
     filters = [{"Key": "project", "Values": [project_name()]}, {"Key": "stack"}]
-    for found in _pages(
-        "resourcegroupstaggingapi",
-        "get_resources",
-        "ResourceTagMappingList",
-        TagFilters=filters,
-    ):
+    api = ("resourcegroupstaggingapi", "get_resources", "ResourceTagMappingList")
+    for found in _pages(*api, TagFilters=filters):
         arn = found["ResourceARN"]
         (stack,) = [tag["Value"] for tag in found["Tags"] if tag["Key"] == "stack"]
         if names.PATTERN.fullmatch(stack) and not _is_gone(arn):
@@ -100,10 +100,10 @@ def _named(name: str, what: str, command: str) -> Iterator[Remain]:
 
 
 def _is_gone(arn: str) -> bool:
-    """True for what AWS still lists, but neither bills nor keeps.
+    """True for a resource that AWS lists after its deletion, without charge.
 
-    A key waits for its deletion without charge (aws.amazon.com/kms/pricing); a deleted NAT gateway
-    stays visible for about an hour (docs.aws.amazon.com/vpc, delete a NAT gateway).
+    A key waits for its deletion (aws.amazon.com/kms/pricing); a deleted NAT gateway is listed for
+    about an hour (docs.aws.amazon.com/vpc, delete a NAT gateway).
     """
     kind, id_ = _parts(arn)
     if kind == "kms:key":

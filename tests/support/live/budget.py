@@ -1,4 +1,4 @@
-"""The budget guard: what a live run may cost at most, said before anything is deployed."""
+"""The budget guard: the maximum cost of a live run, before the deployment."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,49 +7,39 @@ from analysis.cost import Charge, charges
 from policies.resource import Resource, name_of
 
 DESTROYING_HOURS = 1.0
-"""Counted on top of the limit: AWS takes its time to let go of a network."""
+"""Added to the limit: AWS takes long to delete a network."""
 
 
 class OverBudgetError(Exception):
-    """A run that would or might cost more than it may; the message has the arithmetic."""
+    """A run that may exceed its budget; the message has the calculation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What a run costs at most, by what is known.
+    """The maximum cost of a run, from known prices.
 
-    A price of a month counts as a whole one, since nobody here knows which of them are prorated.
-    What is paid by use is named and not counted.
+    A monthly price counts in full. Resources paid by use are named and not counted.
     """
 
     charges: tuple[Charge, ...]
     hours: float
 
-    @property
-    def usd_hour(self) -> float:
-        """Sum of what is paid by the hour."""
-        return self._sum("hour")
-
-    @property
-    def usd_month(self) -> float:
-        """Sum of what is paid by the month."""
-        return self._sum("month")
-
-    def _sum(self, per: str) -> float:
-        return sum(c.count * (c.usd or 0.0) for c in self.charges if c.per == per)
+    def per(self, unit: str) -> float:
+        """Sum of the prices per `hour` or `month`."""
+        return sum(c.count * (c.usd or 0.0) for c in self.charges if c.per == unit)
 
     @property
     def usd(self) -> float:
-        """The most that the known prices come to."""
-        return self.usd_hour * self.hours + self.usd_month
+        """The sum of the known prices."""
+        return self.per("hour") * self.hours + self.per("month")
 
     @property
     def unknown(self) -> list[Charge]:
-        """What may cost something that the table does not know."""
+        """Charges without a known price."""
         return [charge for charge in self.charges if charge.unknown]
 
     def lines(self) -> Iterator[str]:
-        """The arithmetic, for a person."""
+        """The calculation as text."""
         for c in sorted(self.charges, key=lambda charge: (charge.per, charge.type)):
             if c.usd:
                 source = c.source or "no source"
@@ -59,22 +49,23 @@ class Estimate:
         used = {c.type for c in self.charges if c.per == "use"}
         if used:
             yield f"by use, not counted: {', '.join(sorted(used))}"
+        hour, month = self.per("hour"), self.per("month")
         yield (
-            f"at most ${self.usd_hour:.4f} per hour x {self.hours:g} h + ${self.usd_month:.2f} "
+            f"at most ${hour:.4f} per hour x {self.hours:g} h + ${month:.2f} "
             f"of whole months = ${self.usd:.2f}, and {len(self.unknown)} unknown"
         )
 
 
 def estimate(planned: Iterable[Resource], *, limit_hours: float) -> Estimate:
-    """What these resources cost at most when they are destroyed after so many hours."""
+    """The maximum cost of resources that are destroyed after a number of hours."""
     return Estimate(charges=tuple(charges(planned)), hours=limit_hours + DESTROYING_HOURS)
 
 
 def refuse(found: Estimate, *, budget: float, accept_unknown: bool) -> None:
-    """Let a run that keeps to its budget pass.
+    """Check a run against its budget.
 
     Raises:
-        OverBudgetError: when it would cost more, or something of unknown price was not accepted.
+        OverBudgetError: it costs more, or an unknown price was not accepted.
     """
     arithmetic = "\n".join(found.lines())
     if found.usd > budget:
@@ -84,6 +75,6 @@ def refuse(found: Estimate, *, budget: float, accept_unknown: bool) -> None:
     if found.unknown and not accept_unknown:
         unknown = ", ".join(sorted({charge.type for charge in found.unknown}))
         raise OverBudgetError(
-            f"{arithmetic}\nNobody here knows the price of {unknown}. Look it up and add a row to "
+            f"{arithmetic}\nThe price of {unknown} is unknown. Add a row to "
             "catalog/prices.yaml, or accept it: --accept-unknown-prices"
         )

@@ -1,4 +1,4 @@
-"""What live stacks have at DigitalOcean: by tag where there are tags, else by name.
+"""Resources of live stacks at DigitalOcean, found by tag or by name.
 
 Paths and fields: digitalocean/openapi at 7c1300c (2026-08-07).
 """
@@ -6,8 +6,7 @@ Paths and fields: digitalocean/openapi at 7c1300c (2026-08-07).
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3  # type: ignore[import-untyped]  # it ships no types
 
@@ -18,19 +17,11 @@ from tests.support.live import names
 from tests.support.live.remains import Remain
 
 PAGE = 200
-"""The most that a page may have."""
+"""The maximum length of a page."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kind:
-    """A list that the API gives.
-
-    Attributes:
-        path: Where it is.
-        key: Of the list in the answer.
-        words: The fields in which a live stack's name is looked for.
-        delete: The command of doctl, with the fields of an item.
-    """
+class Kind(NamedTuple):
+    """A list of the API: path, key of the answer, fields with the stack's name, doctl command."""
 
     path: str
     key: str
@@ -40,46 +31,27 @@ class Kind:
 
 KINDS = {
     "database cluster": Kind(
-        path="/v2/databases",
-        key="databases",
-        words=("name", "tags"),
-        delete="doctl databases delete {id} --force",
+        "/v2/databases", "databases", ("name", "tags"), "doctl databases delete {id} --force"
     ),
     "functions namespace": Kind(
-        path="/v2/functions/namespaces",
-        key="namespaces",
-        words=("label",),
-        delete="doctl serverless namespaces delete {namespace} --force",
+        "/v2/functions/namespaces",
+        "namespaces",
+        ("label",),
+        "doctl serverless namespaces delete {namespace} --force",
     ),
     "uptime check": Kind(
-        path="/v2/uptime/checks",
-        key="checks",
-        words=("name",),
-        delete="doctl monitoring uptime delete {id}",
+        "/v2/uptime/checks", "checks", ("name",), "doctl monitoring uptime delete {id}"
     ),
     "Spaces key": Kind(
-        path="/v2/spaces/keys",
-        key="keys",
-        words=("name",),
-        delete="doctl spaces keys delete {access_key} --force",
+        "/v2/spaces/keys", "keys", ("name",), "doctl spaces keys delete {access_key} --force"
     ),
-    "project": Kind(
-        path="/v2/projects",
-        key="projects",
-        words=("name",),
-        delete="doctl projects delete {id} --force",
-    ),
-    "tag": Kind(
-        path="/v2/tags",
-        key="tags",
-        words=("name",),
-        delete="doctl compute tag delete {name} --force",
-    ),
+    "project": Kind("/v2/projects", "projects", ("name",), "doctl projects delete {id} --force"),
+    "tag": Kind("/v2/tags", "tags", ("name",), "doctl compute tag delete {name} --force"),
 }
 
 
 def look() -> Iterator[Remain]:
-    """Everything that any live stack has in the account."""
+    """Every resource of a live stack in the account."""
     with closing(_api()) as api:
         for noun, kind in KINDS.items():
             for item in _items(api, kind):
@@ -93,7 +65,7 @@ def look() -> Iterator[Remain]:
     spaces = boto3.client(
         "s3",
         endpoint_url=endpoint,
-        region_name="us-east-1",  # what Spaces signs with, whatever the region is
+        region_name="us-east-1",  # Spaces signs with it in every region
         aws_access_key_id=os.environ["SPACES_ACCESS_KEY_ID"],
         aws_secret_access_key=os.environ["SPACES_SECRET_ACCESS_KEY"],
     )
@@ -104,7 +76,7 @@ def look() -> Iterator[Remain]:
 
 
 def tidy(stack: str) -> list[str]:
-    """Delete the stack's own tag, which stays when nothing carries it; return what was deleted."""
+    """Delete the tag of the stack, which DigitalOcean keeps; return the deleted resources."""
     with closing(_api()) as api:
         tags = [item["name"] for item in _items(api, KINDS["tag"]) if stack in item["name"]]
         for tag in tags:

@@ -1,11 +1,11 @@
-"""Commands of a live run: stopped in time and in order, so that the engine loses nothing."""
+"""Commands of a live run, stopped in order, so that the engine loses no state."""
 
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -15,28 +15,27 @@ import psutil
 ROOT = Path(__file__).resolve().parents[3]
 
 GRACE_SECONDS = 45 * 60.0
-"""How long an engine that is told to stop may take for what it has begun: an RDS instance takes
-minutes, and one that is given up half made is in nobody's state."""
+"""How long an engine may finish its operations after SIGINT; an RDS instance takes minutes."""
 
 _FAREWELL_SECONDS = 20.0
-"""For our own program, to say what the engine said."""
+"""How long `./seamless` may print the end of the engine's output."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(KeyboardInterrupt):
-    """Somebody asked the run to end; pytest takes it for ctrl-C."""
+    """A signal ended the run; pytest handles it like ctrl-C."""
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let the first ctrl-C, SIGTERM or SIGHUP raise `Stopped`, and say to later ones to wait."""
+    """Raise `Stopped` at the first ctrl-C, SIGTERM or SIGHUP, and ignore later ones."""
     raised = False
 
     def handle(number: int, _: FrameType | None) -> None:
         nonlocal raised
         if raised:
-            sys.stderr.write("\nThe stack is being destroyed: let it come to its end.\n")
+            sys.stderr.write("\nThe stack is being destroyed; wait for the end.\n")
             return
         raised = True
         raise Stopped(f"by {signal.Signals(number).name}")
@@ -59,15 +58,15 @@ def run(
 ) -> int:
     """Run a program in the project, and return its status.
 
-    It gets a session of its own, so that ctrl-C reaches only us: the engine is told by us, once.
+    Its own session keeps ctrl-C from it: `stop` signals the engine once.
 
     Args:
         hidden: Variables that it does not inherit.
-        stdin: What it reads; nothing otherwise.
-        seconds: After which it is stopped.
+        stdin: Its input.
+        seconds: The timeout.
 
     Raises:
-        TimeoutError: when it was stopped because it took too long.
+        TimeoutError: it was stopped after the timeout.
     """
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     process = subprocess.Popen(
@@ -81,22 +80,17 @@ def run(
     )
     try:
         process.communicate(stdin, timeout=seconds)
-    except subprocess.TimeoutExpired:
+    except BaseException as error:
         stop(process.pid)
         process.wait()
-        raise TimeoutError(f"{' '.join(command)} took more than {seconds:.0f} s") from None
-    except BaseException:
-        stop(process.pid)
-        process.wait()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise TimeoutError(f"{' '.join(command)} took more than {seconds:.0f} s") from None
         raise
     return process.returncode
 
 
 def stop(pid: int, *, grace: float = GRACE_SECONDS) -> None:
-    """Tell the engine below a process to finish what it has begun, then end all of them.
-
-    The engine takes SIGINT as a request to end in order; ours and the providers do not know it.
-    """
+    """Send SIGINT to the engine below a process, wait for its end, then kill all of them."""
     try:
         family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.NoSuchProcess:
@@ -112,14 +106,11 @@ def stop(pid: int, *, grace: float = GRACE_SECONDS) -> None:
 
 
 def _name(process: psutil.Process) -> str:
-    try:
+    with suppress(psutil.Error):
         return process.name()
-    except psutil.Error:
-        return ""
+    return ""
 
 
 def _signal(process: psutil.Process, number: int) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        return  # it ended by itself, which is what was wanted
