@@ -3,7 +3,7 @@
 import pulumi
 
 from stacks import deploy
-from stacks.config import read
+from stacks.config_schema import read
 
 for name, value in deploy(read(pulumi.Config())).exports().items():
     pulumi.export(name, value)

@@ -19,7 +19,7 @@ from analysis.mock_engine import observe
 from policies.catalogue import RULES
 from policies.evaluation import Violation, environment_of, evaluate
 from policies.resource import SECRET, Resource
-from stacks.config import endpoint_names
+from stacks.config_schema import endpoint_names
 from stacks.names import full_key
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -106,14 +106,14 @@ TARGETS: dict[Platform, Target] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """A zip file for one platform, or only its key where a plan has not built it.
+    """A zip file for one platform, or only its key in a plan.
 
     Attributes:
-        path: The zip file; None where it is not built.
+        path: The zip file; None in a plan.
         key: SHA-256 of everything that determines the contents. It is known before the zip is
             built, so inputs of resources use it, and nothing that is read from the zip.
-        bytes_packed: Size of the zip file; 0 where it is not built.
-        bytes_unpacked: Size of all files in it; 0 where it is not built.
+        bytes_packed: Size of the zip file; 0 in a plan.
+        bytes_unpacked: Size of all files in it; 0 in a plan.
         runtime: The platform's name of the Python that runs it.
         compiled: True if the zip has, or would have, bytecode for that Python.
     """
@@ -133,7 +133,8 @@ def bundle(
 
     Args:
         build: True builds a bundle that is not cached; the default is True if a real engine runs
-            the program. A preview compares what `up` uploads, and a plan waits for no build.
+            the program. False returns the key alone, so that a plan waits for no build and does not
+            depend on the cache.
         report: Receives lines of progress; by default they go to Pulumi's log.
 
     Raises:
@@ -163,12 +164,11 @@ def bundle(
             f"bundle {platform}: {path.stat().st_size / 1e6:.1f} MB packed, "
             f"{_unpacked(path) / 1e6:.1f} MB unpacked, {time.monotonic() - started:.0f} s"
         )
-    built = path.is_file()
     return Bundle(
-        path=path if built else None,
+        path=path if build else None,
         key=key,
-        bytes_packed=path.stat().st_size if built else 0,
-        bytes_unpacked=_unpacked(path) if built else 0,
+        bytes_packed=path.stat().st_size if build else 0,
+        bytes_unpacked=_unpacked(path) if build else 0,
         runtime=target.runtime,
         compiled=compiler is not None,
     )

@@ -8,7 +8,8 @@ from components.digitalocean.functions import Functions
 from components.digitalocean.monitoring import Monitoring
 from components.digitalocean.object_store import Store
 from components.digitalocean.regions import DEFAULT, FUNCTIONS
-from stacks.config import KEYS, StackConfig
+from stacks.config import StackConfig
+from stacks.config_schema import KEYS
 from stacks.inference import enable_autoscaling
 from stacks.inference.integrated import endpoints
 from stacks.outputs import Outputs

@@ -315,7 +315,7 @@ def test_a_plan_builds_no_bundle_and_has_its_key(
 
     assert planned == replace(built, path=None, bytes_packed=0, bytes_unpacked=0)
     assert (built.runtime, built.compiled) == ("python:3.13", True)
-    assert again == built
+    assert again == planned
     assert built.path is not None
     assert installs == [False, False, False]
 

@@ -11,7 +11,8 @@ import pulumi
 import pytest
 from pulumi.runtime.config import set_all_config
 
-from stacks.config import KEYS, StackConfig, project_config, read
+from stacks.config import StackConfig
+from stacks.config_schema import KEYS, project_config, read
 from stacks.errors import ConfigError
 from tests.support.plans import endpoints
 

@@ -13,7 +13,8 @@ from tests.support.plans import CASES, plan
 def test_a_plan_has_the_counts_and_the_chosen_values_of_its_inventory(
     stack: str, mode: str
 ) -> None:
-    expected, actual = load(stack, mode), inventory(plan(stack, mode))
+    actual = inventory(plan(stack, mode))
+    expected = load(stack, mode)
 
     assert expected["counts"] == actual["counts"]
     assert missing(expected, actual) == []

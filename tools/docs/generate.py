@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from stacks.config import project_config
+from stacks.config_schema import project_config
 from tools.docs import fact_tables, sizing, tables
 from tools.workspace import ROOT, CommandError
 
