@@ -118,17 +118,27 @@ def _cost(section: Section) -> list[str]:
     if section.changes is None:
         parts.append(f"Cost per month without usage: {_total(after)}.")
     else:
-        delta = _signed(total(after) - total(before))
+        pairs = changed(before, after)
         parts.append(
             f"Cost per month without usage: {_total(before)} before, {_total(after)} after, "
-            f"difference {delta}."
+            f"difference {_delta(pairs)}."
         )
-        if rows := [_cost_row(old, new) for old, new in changed(before, after)]:
+        if rows := [_cost_row(old, new) for old, new in pairs]:
             parts.append(table(["resource", "part", "before", "after", "difference"], rows))
     unknown = sorted({_named(line) for line in after if line.unknown})
     if unknown:
         parts.append(f"Unknown prices: {', '.join(unknown)}.")
     return parts
+
+
+def _delta(pairs: Sequence[tuple[Charge, Charge]]) -> str:
+    """The difference of the monthly cost, without the lines whose price is unknown on a side."""
+    unknown = {code(name_of(new.resource)) for old, new in pairs if old.unknown or new.unknown}
+    known = [pair for pair in pairs if not any(line.unknown for line in pair)]
+    delta = _signed(total(new for _, new in known) - total(old for old, _ in known))
+    if not unknown:
+        return delta
+    return f"unknown (known parts: {delta}; unknown: {', '.join(sorted(unknown))})"
 
 
 def _named(line: Charge) -> str:
@@ -143,8 +153,10 @@ def _cost_row(before: Charge, after: Charge) -> list[str]:
 
 
 def _month(line: Charge) -> str:
+    if line.unknown:
+        return "unknown" if line.count == 1 else f"{line.count} x unknown"
     if line.usd_month is None:
-        return "unknown" if line.unknown else "by use"
+        return "by use"
     return _usd(line.usd_month)
 
 

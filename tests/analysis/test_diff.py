@@ -341,7 +341,7 @@ def test_the_comment_has_the_cost_before_and_after_and_the_changed_rows() -> Non
 
     assert (
         "Cost per month without usage: 147.00 USD before, at least 219.00 USD after, "
-        "difference +72.00 USD.\n"
+        "difference unknown (known parts: +72.00 USD; unknown: `api`).\n"
         "\n"
         "| resource | part | before | after | difference |\n"
         "| --- | --- | --- | --- | --- |\n"
@@ -351,6 +351,33 @@ def test_the_comment_has_the_cost_before_and_after_and_the_changed_rows() -> Non
         "\n"
         "Unknown prices: `api` (disk).\n"
     ) in text
+
+
+def test_the_cost_difference_is_unknown_if_a_price_is_unknown_on_one_side() -> None:
+    instance = Charge(resource=STACK[0].urn, type=DATABASE, part="node", usd=10.0, per="month")
+    disk = replace(instance, part="disk", usd=4.38)
+    before, after = [instance, disk], [Charge(resource=STACK[0].urn, type=DATABASE)]
+
+    for old, new, row in (
+        (before, after, "14.38 USD | unknown"),
+        (after, before, "unknown | 14.38 USD"),
+    ):
+        section = Section(plan=replace(plan(STACK), cost=new), changes=[], cost_before=old)
+        text = render([section], against="main")
+        assert "difference unknown (known parts: none; unknown: `database`).\n" in text
+        assert [line for line in text.splitlines() if line.startswith("| `")] == [
+            f"| `database` | `{DATABASE}` | {row} |  |"
+        ]
+
+
+def test_another_number_of_units_with_an_unknown_price_is_an_unknown_difference() -> None:
+    disk = Charge(resource=STACK[1].urn, type=FUNCTION, part="disk", count=2, per="month")
+    after = replace(plan(STACK), cost=[replace(disk, count=3)])
+
+    text = render([Section(plan=after, changes=[], cost_before=[disk])], against="main")
+
+    assert "difference unknown (known parts: none; unknown: `api`).\n" in text
+    assert "| `api` | disk | 2 x unknown | 3 x unknown |  |\n" in text
 
 
 def test_the_comment_without_a_comparison_has_the_total_cost() -> None:
