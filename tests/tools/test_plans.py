@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from analysis.plan import Plan
+from analysis.render.markdown import RefusedMode
 from policies.evaluation import Violation
 from policies.resource import Resource
+from stacks.errors import ConfigError
 from tests.support.history import commit
 from tests.support.planned import planned
 from tools.ci import plans
@@ -53,6 +55,18 @@ def test_every_stack_has_a_plan_or_a_reason_in_every_inference_mode() -> None:
     assert all("pulumi config set " in refusal.reason for refusal in refused)
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("region=us-wset-2", r"Config region is 'us-wset-2'"),
+        ("inference_mode=x", r"--config inference_mode=x: --all plans every inference mode"),
+    ],
+)
+def test_an_invalid_config_value_is_no_refused_mode(config: str, message: str) -> None:
+    with pytest.raises((ConfigError, CommandError), match=message):
+        plans.make_all([config])
+
+
 def test_a_stack_is_compared_with_its_plan_in_a_file(file: Callable[..., str]) -> None:
     moved = replace(FOLDER, inputs={"path": "/elsewhere"})
     former = file(plan("local", FOLDER), plan("other", FOLDER))
@@ -73,6 +87,16 @@ def test_a_deleted_stack_is_shown_with_the_data_that_is_lost(file: Callable[...,
 
     assert "- **other serverless: `store-folder`" in text
     assert "would be deleted.**" in text
+
+
+def test_a_mode_that_is_not_offered_any_more_deletes_nothing(file: Callable[..., str]) -> None:
+    former = file(plan("local", FOLDER), plan("other", FOLDER))
+    refusal = RefusedMode(stack="other", inference_mode="serverless", reason="no endpoint")
+
+    text = plans.as_markdown([plan("local", FOLDER)], [refusal], [], against=former, every=True)
+
+    assert "would be deleted" not in text
+    assert "| `other` | `serverless` | no endpoint |" in text
 
 
 @pytest.mark.parametrize(

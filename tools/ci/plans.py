@@ -20,7 +20,7 @@ from analysis.plan import Plan, make, parse_overrides
 from analysis.render.markdown import RefusedMode, Section, render
 from functions.inference.endpoint import InferenceMode
 from policies.resource import Resource
-from stacks.errors import ConfigError
+from stacks.errors import ModeNotOfferedError
 from tools.workspace import ROOT, CommandError, stack_names
 
 _SAME_PACKAGES = ("pyproject.toml", "uv.lock")
@@ -44,12 +44,23 @@ def make_one(stack: str, config: Sequence[str]) -> tuple[list[Plan], list[Refuse
 
 
 def make_all(config: Sequence[str]) -> tuple[list[Plan], list[RefusedMode]]:
-    """The plan of every stack in every inference mode, and the modes that are not offered."""
+    """The plan of every stack in every inference mode, and the modes that are not offered.
+
+    Raises:
+        CommandError: if the overrides have an inference mode.
+        ConfigError: if a config value is invalid.
+    """
+    overrides = parse_overrides(config)
+    if "inference_mode" in overrides:
+        raise CommandError(
+            f"--config inference_mode={overrides['inference_mode']}: "
+            "--all plans every inference mode. Leave out one of the two"
+        )
     plans, refusals = [], []
     for stack, inference_mode in _combinations(stack_names()):
         try:
-            plans.append(make(stack, {**parse_overrides(config), "inference_mode": inference_mode}))
-        except ConfigError as error:
+            plans.append(make(stack, {**overrides, "inference_mode": inference_mode}))
+        except ModeNotOfferedError as error:
             refusals.append(
                 RefusedMode(stack=stack, inference_mode=inference_mode, reason=str(error))
             )
@@ -74,21 +85,24 @@ def as_markdown(
         CommandError: if the earlier plans cannot be made or read.
     """
     former = _former(against, None if every else plans, config) if against else None
-    return render(_sections(plans, former), refusals, against=against)
+    return render(_sections(plans, refusals, former), refusals, against=against)
 
 
-def _sections(plans: Sequence[Plan], former: Former | None) -> list[Section]:
-    """The plans with their changes, then the earlier plans that no longer exist.
+def _sections(
+    plans: Sequence[Plan], refusals: Sequence[RefusedMode], former: Former | None
+) -> list[Section]:
+    """The plans with their changes, then the earlier plans whose stack no longer exists.
 
     A new stack or inference mode adds all its resources.
     """
     if former is None:
         return [Section(plan=plan) for plan in plans]
-    planned = {(plan.stack, plan.inference_mode) for plan in plans}
+    kept = {(plan.stack, plan.inference_mode) for plan in plans}
+    kept |= {(refusal.stack, refusal.inference_mode) for refusal in refusals}
     gone = [
         Plan(stack=stack, variant="", inference_mode=inference_mode, resources=[], outputs={})
         for stack, inference_mode in former
-        if (stack, inference_mode) not in planned
+        if (stack, inference_mode) not in kept
     ]
     return [
         _compared(plan, former.get((plan.stack, plan.inference_mode), FormerPlan()))
