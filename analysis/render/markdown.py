@@ -22,11 +22,13 @@ class Section:
     Attributes:
         changes: The difference to an earlier plan; None without a comparison.
         cost_before: The cost of the earlier plan.
+        problem: Why the earlier plan cannot be read; empty if it can.
     """
 
     plan: Plan
     changes: Sequence[Change] | None = None
     cost_before: Sequence[Charge] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +103,9 @@ def _body(section: Section, against: str) -> str:
     if mandatory:
         parts.append(f"**`up` refuses this:**\n\n{_violations(mandatory)}")
     parts += _cost(section)
+    if section.problem:
+        problem = _text(section.problem)
+        parts.append(f"{code(against)} cannot be planned by this version: {problem}")
     if section.changes is not None:
         parts += _changes(section.changes, against)
     if advisory:

@@ -123,6 +123,41 @@ def test_a_file_without_a_plan_is_an_error_with_a_remedy(
         plans.as_markdown([plan()], [], [], against=str(path))
 
 
+def test_a_file_without_the_plan_is_an_error_that_has_its_plans(file: Callable[..., str]) -> None:
+    with pytest.raises(CommandError, match=r"no plan of local serverless; it has split serverless"):
+        plans.as_markdown([plan()], [], [], against=file(plan("split", FOLDER)))
+    with pytest.raises(CommandError, match=r"no plan of \w+ serverless; it has none"):
+        plans.as_markdown([plan()], [], [], against=file(), every=True)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            "Config inference_mode is set, but there is no such key",
+            "`HEAD` cannot be planned by this version: Config inference_mode is set, "
+            "but there is no such key\n",
+        ),
+        ("Inference mode not offered: no GPU", "Against `HEAD`: 1 added, 0 changed"),
+    ],
+)
+def test_an_inference_mode_is_new_only_if_the_commit_does_not_offer_it(
+    message: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "seamless").write_text(
+        f"#!/bin/sh\necho 'seamless: ready' >&2\necho 'seamless: {message}' >&2\nexit 1"
+    )
+    (tmp_path / "seamless").chmod(0o755)
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "stacks" / "Pulumi.local.yaml").touch()
+    commit(tmp_path, "Stack")
+    monkeypatch.setattr(plans, "ROOT", tmp_path)
+
+    text = plans.as_markdown([plan("local", FOLDER)], [], [], against="HEAD")
+
+    assert expected in text
+
+
 @pytest.mark.parametrize("name", ["no-such-branch", "--help"])
 def test_an_unknown_commit_is_an_error(name: str) -> None:
     """A shallow clone may lack the branch."""

@@ -23,15 +23,23 @@ from policies.resource import Resource
 from stacks.errors import ModeNotOfferedError
 from tools.workspace import ROOT, CommandError, stack_names
 
+_NOT_OFFERED = "Inference mode not offered: "
+"""Opening of the error of a plan; a later version finds it in the output of this one."""
+
 _SAME_PACKAGES = ("pyproject.toml", "uv.lock")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FormerPlan:
-    """What a comparison needs of an earlier plan."""
+    """What a comparison needs of an earlier plan.
+
+    Attributes:
+        problem: Why the commit has no plan that this version can read; empty if it has one.
+    """
 
     resources: Sequence[Resource] = ()
     cost: Sequence[Charge] = ()
+    problem: str = ""
 
 
 Former = Mapping[tuple[str, str], FormerPlan]
@@ -40,7 +48,10 @@ Former = Mapping[tuple[str, str], FormerPlan]
 
 def make_one(stack: str, config: Sequence[str]) -> tuple[list[Plan], list[RefusedMode]]:
     """The plan of one stack, with config overrides as `KEY=VALUE`."""
-    return [make(stack, parse_overrides(config))], []
+    try:
+        return [make(stack, parse_overrides(config))], []
+    except ModeNotOfferedError as error:
+        raise CommandError(f"{_NOT_OFFERED}{error}") from error
 
 
 def make_all(config: Sequence[str]) -> tuple[list[Plan], list[RefusedMode]]:
@@ -93,7 +104,7 @@ def _sections(
 ) -> list[Section]:
     """The plans with their changes, then the earlier plans whose stack no longer exists.
 
-    A new stack or inference mode adds all its resources.
+    A new stack, or an inference mode that was not offered before, adds all its resources.
     """
     if former is None:
         return [Section(plan=plan) for plan in plans]
@@ -111,6 +122,8 @@ def _sections(
 
 
 def _compared(plan: Plan, before: FormerPlan) -> Section:
+    if before.problem:
+        return Section(plan=plan, problem=before.problem)
     changes = difference(before.resources, plan.resources)
     return Section(plan=plan, changes=changes, cost_before=before.cost)
 
@@ -127,20 +140,29 @@ def _former(against: str, plans: Sequence[Plan] | None, config: Sequence[str]) -
     file = Path(against)
     if file.is_file():
         there = _read(file.read_text(), against)
+        if plans is None and len(there) > 1:
+            return there  # of `plan --all`: what it lacks is new
         keys = (
-            list(there) if plans is None else [(plan.stack, plan.inference_mode) for plan in plans]
+            [*_combinations(stack_names())]
+            if plans is None
+            else [(plan.stack, plan.inference_mode) for plan in plans]
         )
-        return {key: there[key] for key in keys if key in there}
+        for stack, inference_mode in keys:
+            if (stack, inference_mode) not in there:
+                names = ", ".join(" ".join(key) for key in there) or "none"
+                raise CommandError(
+                    f"--against {against}: it has no plan of {stack} {inference_mode}; "
+                    f"it has {names}"
+                )
+        return {key: there[key] for key in keys}
     with _checkout(against) as folder, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         stacks = stack_names(folder)
         keys = list(
             _combinations(stacks) if plans is None else ((p.stack, p.inference_mode) for p in plans)
         )
-        found = pool.map(
-            lambda key: _plan_in(folder, key[0], key[1], config, against),
-            [key for key in keys if key[0] in stacks],
-        )
-        return {key: plan for each in found for key, plan in each.items()}
+        keys = [key for key in keys if key[0] in stacks]
+        found = pool.map(lambda key: _plan_in(folder, key[0], key[1], config, against), keys)
+        return {key: plan for key, plan in zip(keys, found, strict=True) if plan}
 
 
 def _combinations(stacks: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -177,10 +199,13 @@ def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 def _plan_in(
     folder: Path, stack: str, inference_mode: str, config: Sequence[str], against: str
-) -> Former:
-    """Run the commit's own `plan`; empty if the commit refuses this inference mode."""
+) -> FormerPlan | None:
+    """Run the commit's own `plan`; None if the commit does not offer this inference mode."""
     # With equal packages this environment fits; otherwise ./seamless makes the commit's own.
-    same = all((folder / f).read_bytes() == (ROOT / f).read_bytes() for f in _SAME_PACKAGES)
+    same = all(
+        (folder / f).is_file() and (folder / f).read_bytes() == (ROOT / f).read_bytes()
+        for f in _SAME_PACKAGES
+    )
     start = [sys.executable, "-P", "-m", "tools"] if same else [str(folder / "seamless")]
     options = [f"--config={pair}" for pair in (*config, f"inference_mode={inference_mode}")]
     done = subprocess.run(
@@ -193,11 +218,18 @@ def _plan_in(
         check=False,
     )
     if done.returncode == 0:
-        # Paths into the temporary folder are compared with the same paths here.
-        return _read(done.stdout.replace(str(folder), str(ROOT)), against)
-    if any(line.startswith("seamless:") for line in done.stderr.splitlines()):
-        return {}
-    raise CommandError(f"--against {against}: its plan of {stack} failed:\n{done.stderr[-2000:]}")
+        try:
+            # Paths into the temporary folder are compared with the same paths here.
+            (plan,) = _read(done.stdout.replace(str(folder), str(ROOT)), against).values()
+        except CommandError as error:
+            return FormerPlan(problem=str(error))
+        return plan
+    message = done.stderr.strip().replace(f"{folder}/", "")
+    _, found, problem = f"\n{message}".rpartition("\nseamless: ")
+    if problem.startswith(_NOT_OFFERED):
+        return None
+    last = message.splitlines()[-1:] or [f"exit code {done.returncode}"]
+    return FormerPlan(problem=problem if found else last[0])
 
 
 def _read(text: str, against: str) -> Former:
