@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis import PlanError
 from analysis.plan import Plan
 from analysis.render.markdown import RefusedMode
 from policies.evaluation import Violation
@@ -99,28 +100,41 @@ def test_a_mode_that_is_not_offered_any_more_deletes_nothing(file: Callable[...,
     assert "| `other` | `serverless` | no endpoint |" in text
 
 
+def text_of(resource: dict[str, object], **charge: object) -> bytes:
+    """The JSON of a plan with one resource and one charge."""
+    row = {"urn": FOLDER.urn, "inputs": {}} | resource
+    cost = [{"resource": FOLDER.urn, "type": FOLDER.type} | charge] if charge else []
+    name = {"stack": "local", "inference_mode": "serverless"}
+    return json.dumps({**name, "resources": [row], "cost": cost}).encode()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (["notes"], r"not a plan\. Make one: \./seamless plan"),
-        (  # of an older version
-            {
-                "stack": "local",
-                "inference_mode": "serverless",
-                "resources": [{"type": "a:b:C", "name": "c", "parent": None}],
-            },
-            r"has no URNs.*\./seamless plan STACK --json > FILE",
+        (b'["notes"]', r"not a plan\. Make one: \./seamless plan"),
+        (b"\x7fELF\xff\x00", "not a plan"),
+        (text_of({}).decode().encode("utf-16"), "not a plan"),
+        (text_of({"urn": 5}), r"Expected `str`, got `int` - at `\$\.resources\[0\]\.urn`"),
+        (text_of({"urn": ""}), "no URN: ''"),
+        (text_of({}, usd="x"), r"Expected `float \| null`, got `str`"),
+        (text_of({}, count=None), r"Expected `int`, got `null`"),
+        (text_of({}, count=10**400, usd=1.0, per="month"), "too large|out of range"),
+        (b"[" * 100_000, "not a plan"),
+        (
+            b'{"stack": "local", "inference_mode": "serverless", "resources": [{"type": "a"}]}',
+            r"has no URNs.*older version.*\./seamless plan STACK --json > FILE",
         ),
     ],
+    ids=range(10),
 )
 def test_a_file_without_a_plan_is_an_error_with_a_remedy(
-    tmp_path: Path, content: object, message: str
+    tmp_path: Path, content: bytes, message: str
 ) -> None:
     path = tmp_path / "notes.json"
-    path.write_text(json.dumps(content))
+    path.write_bytes(content)
 
-    with pytest.raises(CommandError, match=message):
-        plans.as_markdown([plan()], [], [], against=str(path))
+    with pytest.raises(PlanError, match=message):
+        plans.as_markdown([plan("local", FOLDER)], [], [], against=str(path))
 
 
 def test_a_file_without_the_plan_is_an_error_that_has_its_plans(file: Callable[..., str]) -> None:
@@ -158,7 +172,7 @@ def test_an_inference_mode_is_new_only_if_the_commit_does_not_offer_it(
     assert expected in text
 
 
-@pytest.mark.parametrize("name", ["no-such-branch", "--help"])
+@pytest.mark.parametrize("name", ["no-such-branch", "--help", "a" * 5000])
 def test_an_unknown_commit_is_an_error(name: str) -> None:
     """A shallow clone may lack the branch."""
     with pytest.raises(CommandError, match=r"git knows no such commit\. In a shallow clone"):

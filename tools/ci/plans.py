@@ -1,25 +1,23 @@
 """Plans of several stacks and inference modes, compared with those of another commit or file."""
 
 import io
-import json
 import os
 import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-from analysis.cost import Charge
+from analysis import PlanError
 from analysis.diff import difference
+from analysis.former import Former, FormerPlan, read
 from analysis.plan import Plan, make, parse_overrides
 from analysis.render.markdown import RefusedMode, Section, render
 from functions.inference.endpoint import InferenceMode
-from policies.resource import Resource
 from stacks.errors import ModeNotOfferedError
 from tools.workspace import ROOT, CommandError, stack_names
 
@@ -27,23 +25,6 @@ _NOT_OFFERED = "Inference mode not offered: "
 """Opening of the error of a plan; a later version finds it in the output of this one."""
 
 _SAME_PACKAGES = ("pyproject.toml", "uv.lock")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FormerPlan:
-    """What a comparison needs of an earlier plan.
-
-    Attributes:
-        problem: Why the commit has no plan that this version can read; empty if it has one.
-    """
-
-    resources: Sequence[Resource] = ()
-    cost: Sequence[Charge] = ()
-    problem: str = ""
-
-
-Former = Mapping[tuple[str, str], FormerPlan]
-"""Earlier plans by stack and inference mode."""
 
 
 def make_one(stack: str, config: Sequence[str]) -> tuple[list[Plan], list[RefusedMode]]:
@@ -93,10 +74,14 @@ def as_markdown(
         every: True also shows earlier plans whose stack or inference mode no longer exists.
 
     Raises:
-        CommandError: if the earlier plans cannot be made or read.
+        CommandError: if there is no such commit, file or plan.
+        PlanError: if the file is not a plan.
     """
-    former = _former(against, None if every else plans, config) if against else None
-    return render(_sections(plans, refusals, former), refusals, against=against)
+    try:
+        former = _former(against, None if every else plans, config) if against else None
+        return render(_sections(plans, refusals, former), refusals, against=against)
+    except (RecursionError, OverflowError) as error:
+        raise PlanError(f"--against {against}: its values are too deep or too large") from error
 
 
 def _sections(
@@ -137,9 +122,8 @@ def breaks_a_mandatory_rule(plans: Sequence[Plan]) -> bool:
 
 def _former(against: str, plans: Sequence[Plan] | None, config: Sequence[str]) -> Former:
     """The earlier plans of these plans; all of them for None."""
-    file = Path(against)
-    if file.is_file():
-        there = _read(file.read_text(), against)
+    if os.path.isfile(against):  # noqa: PTH113  # Path.is_file() fails for a long name
+        there = read(_content(against), against)
         if plans is None and len(there) > 1:
             return there  # of `plan --all`: what it lacks is new
         keys = (
@@ -165,6 +149,13 @@ def _former(against: str, plans: Sequence[Plan] | None, config: Sequence[str]) -
         return {key: plan for key, plan in zip(keys, found, strict=True) if plan}
 
 
+def _content(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise PlanError(f"--against {file}: {error.strerror}") from error
+
+
 def _combinations(stacks: Sequence[str]) -> Iterator[tuple[str, str]]:
     return (
         (stack, inference_mode) for stack in stacks for inference_mode in get_args(InferenceMode)
@@ -178,7 +169,7 @@ def _checkout(commit: str) -> Iterator[Path]:
     known = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
     if known.returncode:
         raise CommandError(
-            f"--against {commit}: there is no such file, and git knows no such commit. "
+            f"--against {commit:.100}: there is no such file, and git knows no such commit. "
             "In a shallow clone, fetch it: git fetch --depth=1 origin BRANCH, then FETCH_HEAD"
         )
     archive = _git("archive", "--format=tar", known.stdout.decode().strip())
@@ -220,8 +211,9 @@ def _plan_in(
     if done.returncode == 0:
         try:
             # Paths into the temporary folder are compared with the same paths here.
-            (plan,) = _read(done.stdout.replace(str(folder), str(ROOT)), against).values()
-        except CommandError as error:
+            output = done.stdout.replace(str(folder), str(ROOT)).encode()
+            (plan,) = read(output, against).values()
+        except PlanError as error:
             return FormerPlan(problem=str(error))
         return plan
     message = done.stderr.strip().replace(f"{folder}/", "")
@@ -230,31 +222,3 @@ def _plan_in(
         return None
     last = message.splitlines()[-1:] or [f"exit code {done.returncode}"]
     return FormerPlan(problem=problem if found else last[0])
-
-
-def _read(text: str, against: str) -> Former:
-    """Read one plan of `plan --json`, or the list of `plan --all --json`."""
-    try:
-        found: Any = json.loads(text)
-        plans = found if isinstance(found, list) else [found]
-        if any("urn" not in row for plan in plans for row in plan["resources"]):
-            raise CommandError(
-                f"--against {against}: its plan has no URNs: an older version of Seamless made it. "
-                "Compare with a commit or a plan file of this version: "
-                "./seamless plan STACK --json > FILE"
-            )
-        return {
-            (plan["stack"], plan["inference_mode"]): FormerPlan(
-                resources=[Resource.from_dict(row) for row in plan["resources"]],
-                cost=[_charge(row) for row in plan["cost"]],
-            )
-            for plan in plans
-        }
-    except (ValueError, TypeError, KeyError) as error:
-        raise CommandError(
-            f"--against {against}: not a plan. Make one: ./seamless plan STACK --json > FILE"
-        ) from error
-
-
-def _charge(row: Mapping[str, Any]) -> Charge:
-    return Charge(**{key.name: row[key.name] for key in fields(Charge)})
