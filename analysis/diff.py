@@ -90,6 +90,27 @@ def difference(before: Iterable[Resource], after: Iterable[Resource]) -> list[Ch
     )
 
 
+def unknown_inputs(before: Iterable[Resource], after: Iterable[Resource]) -> int:
+    """The number of inputs that are unknown in both plans, so that a change of them is not seen.
+
+    Inputs of components are left out: the inputs of their resources have the same values.
+    """
+    old = {resource.urn: resource for resource in before}
+    return sum(
+        _unknown_in_both(old[resource.urn].inputs, resource.inputs)
+        for resource in after
+        if resource.urn in old and not resource.type.startswith("seamless:")
+    )
+
+
+def _unknown_in_both(one: Any, other: Any) -> int:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return sum(_unknown_in_both(one[key], other[key]) for key in one.keys() & other.keys())
+    if isinstance(one, list) and isinstance(other, list):
+        return sum(_unknown_in_both(*pair) for pair in zip(one, other, strict=False))
+    return int(one == other == UNKNOWN)
+
+
 def _change(kind: Kind, resource: Resource, inputs: Sequence[Input] = ()) -> Change:
     return Change(
         kind=kind,

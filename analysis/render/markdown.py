@@ -21,12 +21,14 @@ class Section:
 
     Attributes:
         changes: The difference to an earlier plan; None without a comparison.
+        unknown_inputs: Number of inputs that are unknown in both plans.
         cost_before: The cost of the earlier plan.
         problem: Why the earlier plan cannot be read; empty if it can.
     """
 
     plan: Plan
     changes: Sequence[Change] | None = None
+    unknown_inputs: int = 0
     cost_before: Sequence[Charge] = ()
     problem: str = ""
 
@@ -107,7 +109,7 @@ def _body(section: Section, against: str) -> str:
         problem = _text(section.problem)
         parts.append(f"{code(against)} cannot be planned by this version: {problem}")
     if section.changes is not None:
-        parts += _changes(section.changes, against)
+        parts += _changes(section.changes, section.unknown_inputs, against)
     if advisory:
         summary = f"<summary>{_count(len(advisory), 'advisory violation')}</summary>"
         parts.append(f"<details>{summary}\n\n{_violations(advisory)}\n\n</details>")
@@ -178,7 +180,13 @@ def _signed(amount: float) -> str:
     return f"{amount:+,.2f} USD" if round(amount, 2) else "none"
 
 
-def _changes(changes: Sequence[Change], against: str) -> list[str]:
+def _changes(changes: Sequence[Change], unknown: int, against: str) -> list[str]:
+    if not changes and unknown:
+        inputs = f"{_count(unknown, 'input')} {'is' if unknown == 1 else 'are'}"
+        return [
+            f"Against {code(against)}: no difference in known inputs; "
+            f"{inputs} known only after deployment."
+        ]
     if not changes:
         return [f"Against {code(against)}: no difference."]
     kinds = ("added", "changed", "replaced", "deleted")

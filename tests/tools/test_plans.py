@@ -11,7 +11,7 @@ from analysis import PlanError
 from analysis.plan import Plan
 from analysis.render.markdown import RefusedMode
 from policies.evaluation import Violation
-from policies.resource import Resource
+from policies.resource import UNKNOWN, Resource
 from stacks.errors import ConfigError
 from tests.support.history import commit
 from tests.support.planned import planned
@@ -79,6 +79,17 @@ def test_a_stack_is_compared_with_its_plan_in_a_file(file: Callable[..., str]) -
         "replaced: `path` `/data` → `/elsewhere` (replaces).**"
     ) in text
     assert "### other" not in text
+
+
+def test_equal_plans_have_no_difference_in_known_inputs(file: Callable[..., str]) -> None:
+    variables = {"HOST": UNKNOWN, "PORT": 1, "KEYS": [UNKNOWN, "a"]}
+    function = planned("aws:lambda/function:Function", "api", environment=variables)
+    component = planned("seamless:aws:Functions", "functions", host=UNKNOWN)
+    former = file(plan("local", function, component))
+
+    text = plans.as_markdown([plan("local", function, component)], [], [], against=former)
+
+    assert "no difference in known inputs; 2 inputs are known only after deployment.\n" in text
 
 
 def test_a_deleted_stack_is_shown_with_the_data_that_is_lost(file: Callable[..., str]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from analysis import PlanError
-from analysis.diff import difference
+from analysis.diff import difference, unknown_inputs
 from analysis.former import Former, FormerPlan, read
 from analysis.plan import Plan, make, parse_overrides
 from analysis.render.markdown import RefusedMode, Section, render
@@ -109,8 +109,12 @@ def _sections(
 def _compared(plan: Plan, before: FormerPlan) -> Section:
     if before.problem:
         return Section(plan=plan, problem=before.problem)
-    changes = difference(before.resources, plan.resources)
-    return Section(plan=plan, changes=changes, cost_before=before.cost)
+    return Section(
+        plan=plan,
+        changes=difference(before.resources, plan.resources),
+        unknown_inputs=unknown_inputs(before.resources, plan.resources),
+        cost_before=before.cost,
+    )
 
 
 def breaks_a_mandatory_rule(plans: Sequence[Plan]) -> bool:
