@@ -246,6 +246,25 @@ def test_another_region_of_a_provider_replaces_all_of_its_resources() -> None:
     }
 
 
+def test_a_replaced_cluster_replaces_its_kubernetes_provider_and_all_objects() -> None:
+    doks = "digitalocean:index/kubernetesCluster:KubernetesCluster"
+    cluster = planned(doks, "cluster", region="tor1")
+    uses = {"kubeconfig": [cluster]}
+    before = [
+        cluster,
+        planned("pulumi:providers:kubernetes", "provider", uses=uses, kubeconfig=SECRET),
+        planned("kubernetes:core/v1:ConfigMap", "settings", data={"a": "b"}),
+        planned(QUEUE, "arrivals"),
+    ]
+    after = [replace(cluster, inputs={"region": "nyc2"}), *before[1:]]
+
+    assert set(kinds(before, after)) == {
+        ("replaced", "cluster"),
+        ("replaced", "provider"),
+        ("replaced", "settings"),
+    }
+
+
 def test_a_resource_below_another_type_is_another_resource() -> None:
     """The types of the ancestors are part of the URN."""
     one, two = planned("seamless:aws:Database", "x"), planned("seamless:aws:Store", "x")
