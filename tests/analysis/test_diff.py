@@ -213,6 +213,15 @@ def test_a_change_of_a_type_without_a_row_is_in_place_or_not() -> None:
     assert "`size` `1` → `2` (in place or not: unknown)" in shown
 
 
+def test_a_changed_input_of_a_component_replaces_nothing() -> None:
+    before, after = (planned("seamless:aws:Cluster", "c", machine=name) for name in "ab")
+
+    (change,) = difference([before], [after])
+
+    shown = render([Section(plan=plan([after]), changes=[change])], against="main")
+    assert "| changed | `c` | `seamless:aws:Cluster` | `machine` `a` → `b` |" in shown
+
+
 def test_a_replaced_resource_replaces_the_resources_that_depend_on_it() -> None:
     cluster, database, pool = (
         f"digitalocean:index/{name[0].lower()}{name[1:]}:{name}"
