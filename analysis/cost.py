@@ -1,7 +1,7 @@
 """The cost of a plan without usage: one line for each billed part of a resource."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
@@ -65,24 +65,46 @@ def total(lines: Iterable[Charge]) -> float:
 
 
 def changed(before: Iterable[Charge], after: Iterable[Charge]) -> list[tuple[Charge, Charge]]:
-    """The lines whose monthly cost differs, by resource and part.
+    """The lines whose monthly cost or number of units with an unknown price differs.
 
-    A line that is absent on one side costs nothing there: its `count` and its `usd` are 0.
+    Lines are the same by resource and part. All parts of a resource are one line if the price table
+    has no row for it on one side. A line that is absent on one side costs nothing there: its
+    `count` and its `usd` are 0.
     """
-    old, new = _by_part(before), _by_part(after)
+    lines = [*before], [*after]
+    whole = {line.resource for side in lines for line in side if not line.part}
+    old, new = (_by_part(side, whole) for side in lines)
     pairs = [
         (old.get(key) or _absent(new[key]), new.get(key) or _absent(old[key]))
         for key in sorted(old.keys() | new.keys())
     ]
-    return [(one, other) for one, other in pairs if one.usd_month != other.usd_month]
+    return [(one, other) for one, other in pairs if _amount(one) != _amount(other)]
+
+
+def _amount(line: Charge) -> tuple[float | None, int | None]:
+    """The monthly cost, or the number of units if their price is unknown."""
+    return line.usd_month, line.count if line.unknown else None
 
 
 def _absent(line: Charge) -> Charge:
     return replace(line, count=0, usd=0.0)
 
 
-def _by_part(lines: Iterable[Charge]) -> dict[tuple[str, str], Charge]:
-    return {(line.resource, line.part): line for line in lines}
+def _by_part(lines: Iterable[Charge], whole: Collection[str]) -> dict[tuple[str, str], Charge]:
+    """The lines by resource and part; those of a resource in `whole` are one line."""
+    found: dict[tuple[str, str], list[Charge]] = {}
+    for line in lines:
+        part = "" if line.resource in whole else line.part
+        found.setdefault((line.resource, part), []).append(line)
+    return {key: _joined(parts) for key, parts in found.items()}
+
+
+def _joined(lines: Sequence[Charge]) -> Charge:
+    """One line with the monthly cost of several; unknown if one of them is."""
+    if len(lines) == 1:
+        return lines[0]
+    unknown = next((line for line in lines if line.unknown), None)
+    return unknown or replace(lines[0], part="", count=1, usd=total(lines), per="month")
 
 
 _FREE = (

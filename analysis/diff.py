@@ -4,6 +4,7 @@ Neither plan knows the deployed state, and outputs that only a cloud computes ar
 are ignored: a renamed or moved resource is deleted and added.
 """
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,6 +23,7 @@ FILES = "[files]"
 
 _KINDS: tuple[Kind, ...] = ("deleted", "replaced", "changed", "added")
 _PROVIDER = "pulumi:providers:"
+_KUBERNETES = f"{_PROVIDER}kubernetes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,27 @@ def difference(before: Iterable[Resource], after: Iterable[Resource]) -> list[Ch
     )
 
 
+def unknown_inputs(before: Iterable[Resource], after: Iterable[Resource]) -> int:
+    """The number of inputs that are unknown in both plans, so that a change of them is not seen.
+
+    Inputs of components are left out: the inputs of their resources have the same values.
+    """
+    old = {resource.urn: resource for resource in before}
+    return sum(
+        _unknown_in_both(old[resource.urn].inputs, resource.inputs)
+        for resource in after
+        if resource.urn in old and not resource.type.startswith("seamless:")
+    )
+
+
+def _unknown_in_both(one: Any, other: Any) -> int:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return sum(_unknown_in_both(one[key], other[key]) for key in one.keys() & other.keys())
+    if isinstance(one, list) and isinstance(other, list):
+        return sum(_unknown_in_both(*pair) for pair in zip(one, other, strict=False))
+    return int(one == other == UNKNOWN)
+
+
 def _change(kind: Kind, resource: Resource, inputs: Sequence[Input] = ()) -> Change:
     return Change(
         kind=kind,
@@ -110,11 +133,15 @@ def _inputs(old: Resource, new: Resource) -> list[Input]:
             path=path,
             before=SECRET if SECRET in f"{one}{other}" else one,
             after=SECRET if SECRET in f"{one}{other}" else other,
-            replaces=_in(path, new.replaced_by) or replaces(new.type, path),
+            replaces=_replaces(new, path),
         )
         for path, one, other in _differing(old.inputs, new.inputs)
         if not _in(path, new.ignores)
     ]
+
+
+def _replaces(resource: Resource, path: str) -> bool | None:
+    return _in(path, resource.replaced_by) or replaces(resource.type, path)
 
 
 def _in(path: str, roots: Sequence[str]) -> bool:
@@ -141,20 +168,16 @@ def _move(inputs: dict[str, list[Input]]) -> None:
     """Replace every resource of a cloud whose provider gets another region."""
     for provider, found in list(inputs.items()):
         moved = [one for one in found if one.path == "region"]
-        if not type_of(provider).startswith(_PROVIDER) or not moved:
-            continue
-        package = type_of(provider).removeprefix(_PROVIDER)
-        for urn, others in inputs.items():
-            if type_of(urn).startswith(f"{package}:"):
-                others.append(
-                    Input(
-                        path="region",
-                        before=moved[0].before,
-                        after=moved[0].after,
-                        replaces=True,
-                        because=(provider,),
-                    )
-                )
+        if type_of(provider).startswith(_PROVIDER) and moved:
+            _replace_all(provider, moved[0], inputs)
+
+
+def _replace_all(provider: str, changed: Input, inputs: dict[str, list[Input]]) -> None:
+    """Replace every resource of a provider because of its changed input."""
+    package = type_of(provider).removeprefix(_PROVIDER)
+    for urn, found in inputs.items():
+        if type_of(urn).startswith(f"{package}:"):
+            found.append(dataclasses.replace(changed, replaces=True, because=(provider,)))
 
 
 def _spread(inputs: dict[str, list[Input]], new: Mapping[str, Resource]) -> None:
@@ -163,17 +186,27 @@ def _spread(inputs: dict[str, list[Input]], new: Mapping[str, Resource]) -> None
     while fresh := {urn for urn, found in inputs.items() if _is_replaced(found)} - replaced:
         replaced |= fresh
         for urn, found in inputs.items():
-            resource = new[urn]
-            for path, made_from in resource.uses.items():
+            for path, made_from in new[urn].uses.items():
                 because = tuple(sorted(fresh & set(made_from)))
-                if because and UNKNOWN in str(resource.inputs.get(path)):
-                    found.append(
-                        Input(
-                            path=path,
-                            before=UNKNOWN,
-                            after=UNKNOWN,
-                            replaces=_in(path, resource.replaced_by)
-                            or replaces(resource.type, path),
-                            because=because,
-                        )
-                    )
+                if because and (hidden := _hidden(new[urn].inputs.get(path))):
+                    found.append(_follows(new[urn], path, hidden, because))
+        for provider in fresh:
+            if type_of(provider).startswith(_PROVIDER):
+                _replace_all(provider, next(i for i in inputs[provider] if i.replaces), inputs)
+
+
+def _hidden(value: Any) -> str:
+    """The placeholder in a value; empty if the value has none."""
+    return next((str(hidden) for hidden in (SECRET, UNKNOWN) if hidden in str(value)), "")
+
+
+def _follows(resource: Resource, path: str, hidden: str, because: tuple[str, ...]) -> Input:
+    """An input that changes because it is made from replaced resources."""
+    return Input(
+        path=path,
+        before=hidden,
+        after=hidden,
+        # Another cluster replaces its provider and the objects in it.
+        replaces=resource.type == _KUBERNETES or _replaces(resource, path),
+        because=because,
+    )

@@ -23,9 +23,13 @@ REPLACING = Table("replacement", Replacement, "type")
 def replaces(type_: str, path: str) -> bool | None:
     """Whether a change of this input makes a new resource; None when the type was not looked up.
 
+    The engine never replaces a component.
+
     Args:
         path: Property path without indexes: `nodePool.size`. Items have the path of their list.
     """
+    if type_.startswith("seamless:"):
+        return False
     if type_ not in REPLACING:
         return None
     return any(_overlap(path, replacing) for replacing in REPLACING[type_].inputs)

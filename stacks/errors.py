@@ -45,6 +45,10 @@ class ConfigError(ValueError):
         return error
 
 
+class ModeNotOfferedError(ConfigError):
+    """The variant does not offer the inference mode, or not with this config."""
+
+
 class StackNameError(ConfigError):
     """A cloud would refuse the stack's name; no config value changes it."""
 

@@ -13,7 +13,7 @@ from components.local.object_store import Store
 from components.local.server import PROJECT
 from stacks.config import StackConfig
 from stacks.endpoints import LAST, as_primary, in_order
-from stacks.errors import ConfigError
+from stacks.errors import ModeNotOfferedError
 from stacks.outputs import Outputs
 
 FREE = True
@@ -53,7 +53,7 @@ def _inference(config: StackConfig, folder: Path) -> Sequence[Inference]:
     mode = config.inference_mode
     if mode == "cluster":
         rule = "local has no GPU node pool: it has serverless and dedicated"
-        raise ConfigError("inference_mode", "'cluster'", rule, "serverless")
+        raise ModeNotOfferedError("inference_mode", "'cluster'", rule, "serverless")
     if configured := as_primary(config):
         return in_order(config, configured)
     fallback = (

@@ -21,12 +21,16 @@ class Section:
 
     Attributes:
         changes: The difference to an earlier plan; None without a comparison.
+        unknown_inputs: Number of inputs that are unknown in both plans.
         cost_before: The cost of the earlier plan.
+        problem: Why the earlier plan cannot be read; empty if it can.
     """
 
     plan: Plan
     changes: Sequence[Change] | None = None
+    unknown_inputs: int = 0
     cost_before: Sequence[Charge] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +105,11 @@ def _body(section: Section, against: str) -> str:
     if mandatory:
         parts.append(f"**`up` refuses this:**\n\n{_violations(mandatory)}")
     parts += _cost(section)
+    if section.problem:
+        problem = _text(section.problem)
+        parts.append(f"{code(against)} cannot be planned by this version: {problem}")
     if section.changes is not None:
-        parts += _changes(section.changes, against)
+        parts += _changes(section.changes, section.unknown_inputs, against)
     if advisory:
         summary = f"<summary>{_count(len(advisory), 'advisory violation')}</summary>"
         parts.append(f"<details>{summary}\n\n{_violations(advisory)}\n\n</details>")
@@ -118,17 +125,27 @@ def _cost(section: Section) -> list[str]:
     if section.changes is None:
         parts.append(f"Cost per month without usage: {_total(after)}.")
     else:
-        delta = _signed(total(after) - total(before))
+        pairs = changed(before, after)
         parts.append(
             f"Cost per month without usage: {_total(before)} before, {_total(after)} after, "
-            f"difference {delta}."
+            f"difference {_delta(pairs)}."
         )
-        if rows := [_cost_row(old, new) for old, new in changed(before, after)]:
+        if rows := [_cost_row(old, new) for old, new in pairs]:
             parts.append(table(["resource", "part", "before", "after", "difference"], rows))
     unknown = sorted({_named(line) for line in after if line.unknown})
     if unknown:
         parts.append(f"Unknown prices: {', '.join(unknown)}.")
     return parts
+
+
+def _delta(pairs: Sequence[tuple[Charge, Charge]]) -> str:
+    """The difference of the monthly cost, without the lines whose price is unknown on a side."""
+    unknown = {code(name_of(new.resource)) for old, new in pairs if old.unknown or new.unknown}
+    known = [pair for pair in pairs if not any(line.unknown for line in pair)]
+    delta = _signed(total(new for _, new in known) - total(old for old, _ in known))
+    if not unknown:
+        return delta
+    return f"unknown (known parts: {delta}; unknown: {', '.join(sorted(unknown))})"
 
 
 def _named(line: Charge) -> str:
@@ -143,8 +160,10 @@ def _cost_row(before: Charge, after: Charge) -> list[str]:
 
 
 def _month(line: Charge) -> str:
+    if line.unknown:
+        return "unknown" if line.count == 1 else f"{line.count} x unknown"
     if line.usd_month is None:
-        return "unknown" if line.unknown else "by use"
+        return "by use"
     return _usd(line.usd_month)
 
 
@@ -161,7 +180,13 @@ def _signed(amount: float) -> str:
     return f"{amount:+,.2f} USD" if round(amount, 2) else "none"
 
 
-def _changes(changes: Sequence[Change], against: str) -> list[str]:
+def _changes(changes: Sequence[Change], unknown: int, against: str) -> list[str]:
+    if not changes and unknown:
+        inputs = f"{_count(unknown, 'input')} {'is' if unknown == 1 else 'are'}"
+        return [
+            f"Against {code(against)}: no difference in known inputs; "
+            f"{inputs} known only after deployment."
+        ]
     if not changes:
         return [f"Against {code(against)}: no difference."]
     kinds = ("added", "changed", "replaced", "deleted")

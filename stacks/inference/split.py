@@ -10,7 +10,7 @@ from components.contracts import Inference
 from stacks import gpu
 from stacks.config import StackConfig
 from stacks.endpoints import as_primary, configured_endpoint, in_order, provider
-from stacks.errors import ConfigError
+from stacks.errors import ModeNotOfferedError
 
 
 def endpoints(
@@ -64,15 +64,15 @@ def _require_own_deployment(config: StackConfig) -> None:
     """Refuse the provider's shared model: a dedicated deployment has its own model name or URL.
 
     Raises:
-        ConfigError: `inference_model` or `inference_url` must be set.
+        ModeNotOfferedError: `inference_model` or `inference_url` must be set.
     """
     name, model = provider(config), config.inference_model
     row = PROVIDERS[name]
     if not row.deployment:
         rule = f"a dedicated deployment at {name} has its own URL"
-        raise ConfigError("inference_url", "not set", rule, "https://HOST/v1")
+        raise ModeNotOfferedError("inference_url", "not set", rule, "https://HOST/v1")
     if model in ("", row.model):
         rule = f"dedicated needs your own deployment, and {row.model} is shared"
-        raise ConfigError(
+        raise ModeNotOfferedError(
             "inference_model", repr(model) if model else "not set", rule, row.deployment
         )

@@ -213,6 +213,15 @@ def test_a_change_of_a_type_without_a_row_is_in_place_or_not() -> None:
     assert "`size` `1` → `2` (in place or not: unknown)" in shown
 
 
+def test_a_changed_input_of_a_component_replaces_nothing() -> None:
+    before, after = (planned("seamless:aws:Cluster", "c", machine=name) for name in "ab")
+
+    (change,) = difference([before], [after])
+
+    shown = render([Section(plan=plan([after]), changes=[change])], against="main")
+    assert "| changed | `c` | `seamless:aws:Cluster` | `machine` `a` → `b` |" in shown
+
+
 def test_a_replaced_resource_replaces_the_resources_that_depend_on_it() -> None:
     cluster, database, pool = (
         f"digitalocean:index/{name[0].lower()}{name[1:]}:{name}"
@@ -243,6 +252,25 @@ def test_another_region_of_a_provider_replaces_all_of_its_resources() -> None:
         ("replaced", "api"),
         ("replaced", "arrivals"),
         ("changed", "aws"),
+    }
+
+
+def test_a_replaced_cluster_replaces_its_kubernetes_provider_and_all_objects() -> None:
+    doks = "digitalocean:index/kubernetesCluster:KubernetesCluster"
+    cluster = planned(doks, "cluster", region="tor1")
+    uses = {"kubeconfig": [cluster]}
+    before = [
+        cluster,
+        planned("pulumi:providers:kubernetes", "provider", uses=uses, kubeconfig=SECRET),
+        planned("kubernetes:core/v1:ConfigMap", "settings", data={"a": "b"}),
+        planned(QUEUE, "arrivals"),
+    ]
+    after = [replace(cluster, inputs={"region": "nyc2"}), *before[1:]]
+
+    assert set(kinds(before, after)) == {
+        ("replaced", "cluster"),
+        ("replaced", "provider"),
+        ("replaced", "settings"),
     }
 
 
@@ -341,7 +369,7 @@ def test_the_comment_has_the_cost_before_and_after_and_the_changed_rows() -> Non
 
     assert (
         "Cost per month without usage: 147.00 USD before, at least 219.00 USD after, "
-        "difference +72.00 USD.\n"
+        "difference unknown (known parts: +72.00 USD; unknown: `api`).\n"
         "\n"
         "| resource | part | before | after | difference |\n"
         "| --- | --- | --- | --- | --- |\n"
@@ -351,6 +379,33 @@ def test_the_comment_has_the_cost_before_and_after_and_the_changed_rows() -> Non
         "\n"
         "Unknown prices: `api` (disk).\n"
     ) in text
+
+
+def test_the_cost_difference_is_unknown_if_a_price_is_unknown_on_one_side() -> None:
+    instance = Charge(resource=STACK[0].urn, type=DATABASE, part="node", usd=10.0, per="month")
+    disk = replace(instance, part="disk", usd=4.38)
+    before, after = [instance, disk], [Charge(resource=STACK[0].urn, type=DATABASE)]
+
+    for old, new, row in (
+        (before, after, "14.38 USD | unknown"),
+        (after, before, "unknown | 14.38 USD"),
+    ):
+        section = Section(plan=replace(plan(STACK), cost=new), changes=[], cost_before=old)
+        text = render([section], against="main")
+        assert "difference unknown (known parts: none; unknown: `database`).\n" in text
+        assert [line for line in text.splitlines() if line.startswith("| `")] == [
+            f"| `database` | `{DATABASE}` | {row} |  |"
+        ]
+
+
+def test_another_number_of_units_with_an_unknown_price_is_an_unknown_difference() -> None:
+    disk = Charge(resource=STACK[1].urn, type=FUNCTION, part="disk", count=2, per="month")
+    after = replace(plan(STACK), cost=[replace(disk, count=3)])
+
+    text = render([Section(plan=after, changes=[], cost_before=[disk])], against="main")
+
+    assert "difference unknown (known parts: none; unknown: `api`).\n" in text
+    assert "| `api` | disk | 2 x unknown | 3 x unknown |  |\n" in text
 
 
 def test_the_comment_without_a_comparison_has_the_total_cost() -> None:

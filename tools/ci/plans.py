@@ -1,55 +1,58 @@
 """Plans of several stacks and inference modes, compared with those of another commit or file."""
 
 import io
-import json
 import os
 import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-from analysis.cost import Charge
-from analysis.diff import difference
+from analysis import PlanError
+from analysis.diff import difference, unknown_inputs
+from analysis.former import Former, FormerPlan, read
 from analysis.plan import Plan, make, parse_overrides
 from analysis.render.markdown import RefusedMode, Section, render
 from functions.inference.endpoint import InferenceMode
-from policies.resource import Resource
-from stacks.errors import ConfigError
+from stacks.errors import ModeNotOfferedError
 from tools.workspace import ROOT, CommandError, stack_names
+
+_NOT_OFFERED = "Inference mode not offered: "
+"""Opening of the error of a plan; a later version finds it in the output of this one."""
 
 _SAME_PACKAGES = ("pyproject.toml", "uv.lock")
 
 
-@dataclass(frozen=True, kw_only=True)
-class FormerPlan:
-    """What a comparison needs of an earlier plan."""
-
-    resources: Sequence[Resource] = ()
-    cost: Sequence[Charge] = ()
-
-
-Former = Mapping[tuple[str, str], FormerPlan]
-"""Earlier plans by stack and inference mode."""
-
-
 def make_one(stack: str, config: Sequence[str]) -> tuple[list[Plan], list[RefusedMode]]:
     """The plan of one stack, with config overrides as `KEY=VALUE`."""
-    return [make(stack, parse_overrides(config))], []
+    try:
+        return [make(stack, parse_overrides(config))], []
+    except ModeNotOfferedError as error:
+        raise CommandError(f"{_NOT_OFFERED}{error}") from error
 
 
 def make_all(config: Sequence[str]) -> tuple[list[Plan], list[RefusedMode]]:
-    """The plan of every stack in every inference mode, and the modes that are not offered."""
+    """The plan of every stack in every inference mode, and the modes that are not offered.
+
+    Raises:
+        CommandError: if the overrides have an inference mode.
+        ConfigError: if a config value is invalid.
+    """
+    overrides = parse_overrides(config)
+    if "inference_mode" in overrides:
+        raise CommandError(
+            f"--config inference_mode={overrides['inference_mode']}: "
+            "--all plans every inference mode. Leave out one of the two"
+        )
     plans, refusals = [], []
     for stack, inference_mode in _combinations(stack_names()):
         try:
-            plans.append(make(stack, {**parse_overrides(config), "inference_mode": inference_mode}))
-        except ConfigError as error:
+            plans.append(make(stack, {**overrides, "inference_mode": inference_mode}))
+        except ModeNotOfferedError as error:
             refusals.append(
                 RefusedMode(stack=stack, inference_mode=inference_mode, reason=str(error))
             )
@@ -71,24 +74,31 @@ def as_markdown(
         every: True also shows earlier plans whose stack or inference mode no longer exists.
 
     Raises:
-        CommandError: if the earlier plans cannot be made or read.
+        CommandError: if there is no such commit, file or plan.
+        PlanError: if the file is not a plan.
     """
-    former = _former(against, None if every else plans, config) if against else None
-    return render(_sections(plans, former), refusals, against=against)
+    try:
+        former = _former(against, None if every else plans, config) if against else None
+        return render(_sections(plans, refusals, former), refusals, against=against)
+    except (RecursionError, OverflowError) as error:
+        raise PlanError(f"--against {against}: its values are too deep or too large") from error
 
 
-def _sections(plans: Sequence[Plan], former: Former | None) -> list[Section]:
-    """The plans with their changes, then the earlier plans that no longer exist.
+def _sections(
+    plans: Sequence[Plan], refusals: Sequence[RefusedMode], former: Former | None
+) -> list[Section]:
+    """The plans with their changes, then the earlier plans whose stack no longer exists.
 
-    A new stack or inference mode adds all its resources.
+    A new stack, or an inference mode that was not offered before, adds all its resources.
     """
     if former is None:
         return [Section(plan=plan) for plan in plans]
-    planned = {(plan.stack, plan.inference_mode) for plan in plans}
+    kept = {(plan.stack, plan.inference_mode) for plan in plans}
+    kept |= {(refusal.stack, refusal.inference_mode) for refusal in refusals}
     gone = [
         Plan(stack=stack, variant="", inference_mode=inference_mode, resources=[], outputs={})
         for stack, inference_mode in former
-        if (stack, inference_mode) not in planned
+        if (stack, inference_mode) not in kept
     ]
     return [
         _compared(plan, former.get((plan.stack, plan.inference_mode), FormerPlan()))
@@ -97,8 +107,14 @@ def _sections(plans: Sequence[Plan], former: Former | None) -> list[Section]:
 
 
 def _compared(plan: Plan, before: FormerPlan) -> Section:
-    changes = difference(before.resources, plan.resources)
-    return Section(plan=plan, changes=changes, cost_before=before.cost)
+    if before.problem:
+        return Section(plan=plan, problem=before.problem)
+    return Section(
+        plan=plan,
+        changes=difference(before.resources, plan.resources),
+        unknown_inputs=unknown_inputs(before.resources, plan.resources),
+        cost_before=before.cost,
+    )
 
 
 def breaks_a_mandatory_rule(plans: Sequence[Plan]) -> bool:
@@ -110,23 +126,38 @@ def breaks_a_mandatory_rule(plans: Sequence[Plan]) -> bool:
 
 def _former(against: str, plans: Sequence[Plan] | None, config: Sequence[str]) -> Former:
     """The earlier plans of these plans; all of them for None."""
-    file = Path(against)
-    if file.is_file():
-        there = _read(file.read_text(), against)
+    if os.path.isfile(against):  # noqa: PTH113  # Path.is_file() fails for a long name
+        there = read(_content(against), against)
+        if plans is None and len(there) > 1:
+            return there  # of `plan --all`: what it lacks is new
         keys = (
-            list(there) if plans is None else [(plan.stack, plan.inference_mode) for plan in plans]
+            [*_combinations(stack_names())]
+            if plans is None
+            else [(plan.stack, plan.inference_mode) for plan in plans]
         )
-        return {key: there[key] for key in keys if key in there}
+        for stack, inference_mode in keys:
+            if (stack, inference_mode) not in there:
+                names = ", ".join(" ".join(key) for key in there) or "none"
+                raise CommandError(
+                    f"--against {against}: it has no plan of {stack} {inference_mode}; "
+                    f"it has {names}"
+                )
+        return {key: there[key] for key in keys}
     with _checkout(against) as folder, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         stacks = stack_names(folder)
         keys = list(
             _combinations(stacks) if plans is None else ((p.stack, p.inference_mode) for p in plans)
         )
-        found = pool.map(
-            lambda key: _plan_in(folder, key[0], key[1], config, against),
-            [key for key in keys if key[0] in stacks],
-        )
-        return {key: plan for each in found for key, plan in each.items()}
+        keys = [key for key in keys if key[0] in stacks]
+        found = pool.map(lambda key: _plan_in(folder, key[0], key[1], config, against), keys)
+        return {key: plan for key, plan in zip(keys, found, strict=True) if plan}
+
+
+def _content(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise PlanError(f"--against {file}: {error.strerror}") from error
 
 
 def _combinations(stacks: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -142,7 +173,7 @@ def _checkout(commit: str) -> Iterator[Path]:
     known = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
     if known.returncode:
         raise CommandError(
-            f"--against {commit}: there is no such file, and git knows no such commit. "
+            f"--against {commit:.100}: there is no such file, and git knows no such commit. "
             "In a shallow clone, fetch it: git fetch --depth=1 origin BRANCH, then FETCH_HEAD"
         )
     archive = _git("archive", "--format=tar", known.stdout.decode().strip())
@@ -163,10 +194,13 @@ def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 def _plan_in(
     folder: Path, stack: str, inference_mode: str, config: Sequence[str], against: str
-) -> Former:
-    """Run the commit's own `plan`; empty if the commit refuses this inference mode."""
+) -> FormerPlan | None:
+    """Run the commit's own `plan`; None if the commit does not offer this inference mode."""
     # With equal packages this environment fits; otherwise ./seamless makes the commit's own.
-    same = all((folder / f).read_bytes() == (ROOT / f).read_bytes() for f in _SAME_PACKAGES)
+    same = all(
+        (folder / f).is_file() and (folder / f).read_bytes() == (ROOT / f).read_bytes()
+        for f in _SAME_PACKAGES
+    )
     start = [sys.executable, "-P", "-m", "tools"] if same else [str(folder / "seamless")]
     options = [f"--config={pair}" for pair in (*config, f"inference_mode={inference_mode}")]
     done = subprocess.run(
@@ -179,36 +213,16 @@ def _plan_in(
         check=False,
     )
     if done.returncode == 0:
-        # Paths into the temporary folder are compared with the same paths here.
-        return _read(done.stdout.replace(str(folder), str(ROOT)), against)
-    if any(line.startswith("seamless:") for line in done.stderr.splitlines()):
-        return {}
-    raise CommandError(f"--against {against}: its plan of {stack} failed:\n{done.stderr[-2000:]}")
-
-
-def _read(text: str, against: str) -> Former:
-    """Read one plan of `plan --json`, or the list of `plan --all --json`."""
-    try:
-        found: Any = json.loads(text)
-        plans = found if isinstance(found, list) else [found]
-        if any("urn" not in row for plan in plans for row in plan["resources"]):
-            raise CommandError(
-                f"--against {against}: its plan has no URNs: an older version of Seamless made it. "
-                "Compare with a commit or a plan file of this version: "
-                "./seamless plan STACK --json > FILE"
-            )
-        return {
-            (plan["stack"], plan["inference_mode"]): FormerPlan(
-                resources=[Resource.from_dict(row) for row in plan["resources"]],
-                cost=[_charge(row) for row in plan["cost"]],
-            )
-            for plan in plans
-        }
-    except (ValueError, TypeError, KeyError) as error:
-        raise CommandError(
-            f"--against {against}: not a plan. Make one: ./seamless plan STACK --json > FILE"
-        ) from error
-
-
-def _charge(row: Mapping[str, Any]) -> Charge:
-    return Charge(**{key.name: row[key.name] for key in fields(Charge)})
+        try:
+            # Paths into the temporary folder are compared with the same paths here.
+            output = done.stdout.replace(str(folder), str(ROOT)).encode()
+            (plan,) = read(output, against).values()
+        except PlanError as error:
+            return FormerPlan(problem=str(error))
+        return plan
+    message = done.stderr.strip().replace(f"{folder}/", "")
+    _, found, problem = f"\n{message}".rpartition("\nseamless: ")
+    if problem.startswith(_NOT_OFFERED):
+        return None
+    last = message.splitlines()[-1:] or [f"exit code {done.returncode}"]
+    return FormerPlan(problem=problem if found else last[0])
