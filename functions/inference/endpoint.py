@@ -26,7 +26,8 @@ BaseUrl = Annotated[
         extra_json_schema={"errorMessage": "an http or https URL that ends in /v1"},
     ),
 ]
-ContextTokens = Annotated[int, Meta(ge=4096, le=10_000_000, examples=[32_768])]
+LEAST_CONTEXT_TOKENS = 4096
+ContextTokens = Annotated[int, Meta(ge=LEAST_CONTEXT_TOKENS, le=10_000_000, examples=[32_768])]
 Price = Annotated[float, Meta(ge=0, lt=100_000, examples=[0.15])]
 """US dollars per million tokens."""
 
