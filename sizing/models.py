@@ -69,5 +69,5 @@ def model(name: str) -> Model:
     except KeyError:
         raise ValueError(
             f"Unknown model {name!r}: its memory can be computed for {', '.join(sorted(MODELS))}."
-            f" Choose one: pulumi config set inference_model {next(iter(MODELS))}"
+            f" Choose one: pulumi config set gpu_model {next(iter(MODELS))}"
         ) from None

@@ -6,6 +6,7 @@ errors, and the `config:` block of `Pulumi.yaml`.
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Collection, Mapping
 from ipaddress import IPv4Network
@@ -114,7 +115,7 @@ def _parsed(text: str, schema: Schema) -> Any:
     if _is_list(schema) or schema.get("type") == "object":
         try:
             value = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return text
         if isinstance(value, list):  # an endpoint without an order follows the one before it
             return [
@@ -176,9 +177,10 @@ def _refused(message: str, values: Mapping[str, Any], secrets: Collection[str]) 
         elif _is_list(schema):
             key, schema = f"{key}[{place}]", _resolved(schema["items"])
     fields = schema.get("properties", {})
-    if unknown := re.fullmatch("Object contains unknown field `(.+)`", problem):
-        rule = f"an endpoint has only {', '.join(fields)}"
-        return ConfigError(f"{key}.{unknown[1]}", "set", rule, None)
+    if unknown := re.fullmatch("(?s)Object contains unknown field `(.*)`", problem):
+        name, rule = unknown[1], f"an endpoint has only {', '.join(fields)}"
+        below = f".{name}" if re.fullmatch(r"[\w-]+", name) else f"[{json.dumps(name)}]"
+        return ConfigError(f"{key}{below}", "set", rule, None)
     if missing := re.fullmatch("Object missing required field `(.+)`", problem):
         key, value, schema = f"{key}.{missing[1]}", None, _resolved(fields[missing[1]])
     shown = "not set" if value is None else repr(value)
@@ -186,9 +188,11 @@ def _refused(message: str, values: Mapping[str, Any], secrets: Collection[str]) 
         shown = "not valid"
     if (name := problem.partition(" ")[0]) in fields:  # the struct's own check
         return ConfigError(f"{key}.{name}", "not valid", problem, None)
+    if "properties" in schema or _is_list(schema):  # no path below it can be set
+        rule = f"{key} must be {_rule(schema)}"
+        return ConfigError(key.partition("[")[0], "not valid", rule, None)
     rule = problem if problem.startswith("each must") else f"it must be {_rule(schema)}"
-    below, example = _example(schema)
-    return ConfigError(key, shown, rule, example, below=below)
+    return ConfigError(key, shown, rule, _example(schema))
 
 
 def _rule(schema: Schema) -> str:
@@ -211,13 +215,8 @@ def _rule(schema: Schema) -> str:
     return rule
 
 
-def _example(schema: Schema) -> tuple[str, str]:
-    """The path below a key that is set first, and a value that keeps its rule."""
-    if _is_list(schema):
-        below, example = _example(_resolved(schema["items"]))
-        return f"[0]{below}", example
-    if "properties" in schema:
-        name, field = next(iter(schema["properties"].items()))
-        return f".{name}", _example(_resolved(field))[1]
-    examples = schema.get("examples") or [schema.get("default") or schema.get("minimum", "")]
-    return "", str(examples[0])
+def _example(schema: Schema) -> str | None:
+    """A value that keeps the rule; None where only an unset key does."""
+    default = schema.get("default", "")
+    (example, *_) = schema.get("examples") or [default or schema.get("minimum", default)]
+    return None if example is None else str(example)
