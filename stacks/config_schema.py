@@ -18,7 +18,7 @@ import pulumi
 from pulumi.runtime.config import is_config_secret
 
 from components.digitalocean.log_destinations import EXAMPLE, problem
-from functions.inference.endpoint import InferenceMode
+from functions.inference.endpoint import InferenceMode, bearer
 from stacks import names
 from stacks.config import StackConfig
 from stacks.errors import ConfigError, StackNameError
@@ -100,7 +100,9 @@ def read(config: pulumi.Config) -> StackConfig:
             raise ConfigError(key, "in plain text", "it must be encrypted", "", secret=True)
     secrets = {key: values[key] for key in values if is_config_secret(config.full_key(key))}
     given = values | {
-        key: config.require_secret(key) for key in secrets if "writeOnly" in KEYS[key]
+        key: config.require_secret(key).apply(str.strip)
+        for key in secrets
+        if "writeOnly" in KEYS[key]
     }
     try:
         found = msgspec.convert(given, StackConfig, strict=False, dec_hook=_custom)
@@ -153,6 +155,8 @@ def _check(config: StackConfig, secrets: Mapping[str, Any]) -> None:
         raise ConfigError("gpu_minimum", str(config.gpu_minimum), rule, most)
     if (text := secrets.get("log_destinations")) and (wrong := problem(text)):
         raise ConfigError("log_destinations", "not valid", wrong, EXAMPLE, secret=True)
+    for key in ("inference_api_key", "hugging_face_token"):
+        _check_header(key, secrets.get(key))
     taken = list(get_args(InferenceMode))
     keys = secrets.get("inference_endpoint_keys")
     for place, endpoint in enumerate(config.inference_endpoints):
@@ -164,6 +168,15 @@ def _check(config: StackConfig, secrets: Mapping[str, Any]) -> None:
         if not isinstance(keys, dict) or not keys.get(endpoint.name):
             key, rule = f"inference_endpoint_keys.{endpoint.name}", "the endpoint needs a key"
             raise ConfigError(key, "not set", rule, "", secret=True)
+        _check_header(f"inference_endpoint_keys.{endpoint.name}", keys[endpoint.name])
+
+
+def _check_header(key: str, value: Any) -> None:
+    """Check that a header can carry a secret, if it is set."""
+    try:
+        bearer(str(value or "unset"))
+    except ValueError as error:
+        raise ConfigError(key, "not valid", f"it {error}", "", secret=True) from None
 
 
 def _refused(message: str, values: Mapping[str, Any], secrets: Collection[str]) -> ConfigError:

@@ -217,6 +217,35 @@ INVALID = [
         )
         for keys in ("{}", "key-51d0", '["key-51d0"]', '{"spare": ""}', "null")
     ),
+    *(
+        (
+            listed({}) | {"inference_endpoint_keys": json.dumps({"spare": key})},
+            "inference_endpoint_keys.spare is not valid, but it must be visible ASCII characters "
+            "only, without spaces or line ends. "
+            "Set it: pulumi config set --secret --path inference_endpoint_keys.spare",
+        )
+        for key in ("key 51d0", "key-51d0\n", ["key-51d0", 1])
+    ),
+    (
+        {"hugging_face_token": "key 51d0"},
+        "hugging_face_token is not valid, but it must be visible ASCII characters only, without "
+        "spaces or line ends. Set it: pulumi config set --secret hugging_face_token",
+    ),
+    (
+        {"cluster_region": "tor1"},
+        "cluster_region is 'tor1', but it must be one of atl1, nyc2. "
+        "Set it: pulumi config set cluster_region ''",
+    ),
+    (
+        {"cluster_prometheus": "foo"},
+        "cluster_prometheus is 'foo', but it must be an http or https URL with a valid host and "
+        "port. Set it: pulumi config set cluster_prometheus ''",
+    ),
+    (
+        {"alert_email": "a b"},
+        "alert_email is 'a b', but it must be an e-mail address. "
+        "Set it: pulumi config set alert_email ''",
+    ),
 ]
 
 
