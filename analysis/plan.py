@@ -19,7 +19,7 @@ from analysis.mock_engine import observe
 from policies.catalogue import RULES
 from policies.evaluation import Violation, environment_of, evaluate
 from policies.resource import SECRET, Resource
-from stacks.config_schema import endpoint_names
+from stacks.config_schema import KEYS, endpoint_names
 from stacks.names import full_key
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -140,7 +140,7 @@ def _config(name: str, overrides: Mapping[str, str]) -> tuple[str, dict[str, str
     }
     values |= {f"{prefix}:{key}": text for key, text in keys.items() if key not in overrides}
     secret_keys += [f"{prefix}:{key}" for key in keys]
-    secret_keys += [f"{prefix}:{key}" for key in overrides if key in _SHAPED]
+    secret_keys += [f"{prefix}:{key}" for key in overrides if KEYS[key].get("writeOnly")]
     return prefix, values, secret_keys
 
 

@@ -6,7 +6,7 @@ row without a price is unknown, and so is every type without a row: unknown is n
 
 from typing import Literal
 
-from catalog import Row, Table
+from catalog import Amount, Count, Row, Table
 
 Per = Literal["hour", "month", "use", "nothing"]
 
@@ -36,9 +36,9 @@ class Price(Row, frozen=True, kw_only=True):
     only_if: str = ""
     part: str
     each: bool = True
-    units: int = 1
-    usd_hour: float | None = None
-    usd_month: float | None = None
+    units: Count = 1
+    usd_hour: Amount | None = None
+    usd_month: Amount | None = None
     per: Per
     region: str = ""
 

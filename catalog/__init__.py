@@ -14,17 +14,34 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import yaml
+from msgspec import Meta
 
 FOLDER = Path(__file__).parent
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+Count = Annotated[int, Meta(ge=0)]
+Amount = Annotated[float, Meta(ge=0)]
+"""Not NaN."""
 
 
 class CatalogError(ValueError):
     """A file of the catalogue breaks a rule; the message names the file, the row and the rule."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """A safe loader that refuses a key twice in one mapping, which YAML forbids."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        if repeated := {key for key in keys if keys.count(key) > 1}:
+            raise yaml.YAMLError(
+                f"{min(repeated)!r} is twice in the mapping at line {node.start_mark.line + 1}"
+            )
+        return dict(super().construct_mapping(node, deep))
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,7 +54,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         successor: Key of the row that the vendor names in its place.
     """
 
-    source: str | None
+    source: Annotated[str, Meta(min_length=1)] | None
     seen: date | None
     retires_on: date | None = None
     successor: str | None = None
@@ -91,16 +108,21 @@ class Table(Mapping[str, R]):
                 problem = "an earlier row has the same key" if key else "Object lacks its key"
                 raise self._broken(number, key, problem)
             found[key] = row
+        for number, (key, row) in enumerate(found.items(), start=1):
+            if row.successor is not None and row.successor not in found:
+                raise self._broken(
+                    number, key, f"there is no row of its successor {row.successor!r}"
+                )
         return found
 
     def _given(self) -> Iterable[dict[str, Any]]:
         try:
-            groups = yaml.load(self.path.read_bytes(), _LOADER)  # noqa: S506  # a safe one
+            groups = yaml.load(self.path.read_bytes(), _Loader)  # noqa: S506  # a safe one
             for group in groups:
                 rows = group.pop("rows")
                 for row in rows:
                     yield group | (row if isinstance(row, dict) else {self._key[0]: row})
-        except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        except (yaml.YAMLError, AttributeError, KeyError, OSError, TypeError, ValueError) as error:
             rule = "it must be a list of groups, each a mapping with a list of `rows`"
             raise CatalogError(f"catalog/{self.path.name}: {rule} ({error}).") from error
 

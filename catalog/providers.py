@@ -4,7 +4,7 @@ Prices are US dollars per million tokens. A row is what its source said on its d
 you rely on it.
 """
 
-from catalog import Row, Table
+from catalog import Amount, Count, Row, Table
 
 
 class Provider(Row, frozen=True, kw_only=True):
@@ -21,9 +21,9 @@ class Provider(Row, frozen=True, kw_only=True):
     name: str = ""
     base_url: str
     model: str
-    context_tokens: int
-    input_usd_per_million: float | None
-    output_usd_per_million: float | None
+    context_tokens: Count
+    input_usd_per_million: Amount | None
+    output_usd_per_million: Amount | None
     deployment: str = ""
 
 

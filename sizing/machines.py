@@ -5,7 +5,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from catalog import Row, Table
+from catalog import Amount, Count, Row, Table
 
 Vendor = Literal["nvidia", "amd"]
 Purchase = Literal["on-demand", "spot", "contract"]
@@ -30,13 +30,13 @@ class Gpu(Row, frozen=True, kw_only=True):
     vendor: Vendor
     product: str
     generation: str
-    memory_mib: int
+    memory_mib: Count
     bf16: bool = True
     fp8: bool = True
     mxfp4: bool = False
-    mig: Mapping[str, int] = msgspec.field(default_factory=dict)
+    mig: Mapping[str, Count] = msgspec.field(default_factory=dict)
     partitions: tuple[str, ...] = ()
-    board_watts: int | None = None
+    board_watts: Count | None = None
 
     @property
     def memory_gib(self) -> float:
@@ -60,10 +60,10 @@ class Machine(Row, frozen=True, kw_only=True):
     platform: str
     slug: str
     gpu: str
-    count: int
-    vcpus: int
-    memory_gib: int
-    usd_hour: float | None
+    count: Count
+    vcpus: Count
+    memory_gib: Count
+    usd_hour: Amount | None
     purchase: Purchase
     fabric: bool = False
 

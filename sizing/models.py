@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from catalog import Row, Table
+from catalog import Count, Row, Table
 
 WeightFormat = Literal["bf16", "fp8", "mxfp4"]
 
@@ -32,23 +32,23 @@ class Model(Row, frozen=True, kw_only=True):
     name: str
     hugging_face: str
     base: str
-    parameters: int
-    active_parameters: int
-    layers: int
-    hidden: int
-    ffn: int
-    experts: int = 0
-    heads: int
-    kv_heads: int
-    head_dim: int
-    vocabulary: int
-    context_tokens: int
+    parameters: Count
+    active_parameters: Count
+    layers: Count
+    hidden: Count
+    ffn: Count
+    experts: Count = 0
+    heads: Count
+    kv_heads: Count
+    head_dim: Count
+    vocabulary: Count
+    context_tokens: Count
     format: WeightFormat
-    weights_bytes: int
+    weights_bytes: Count
     weights_published: bool = True
-    loaded_bytes: int | None = None
-    sliding_layers: int = 0
-    window: int = 0
+    loaded_bytes: Count | None = None
+    sliding_layers: Count = 0
+    window: Count = 0
     gated: bool = False
     licence: str
     revision: str | None = None
@@ -69,5 +69,5 @@ def model(name: str) -> Model:
     except KeyError:
         raise ValueError(
             f"Unknown model {name!r}: its memory can be computed for {', '.join(sorted(MODELS))}."
-            f" Choose one: pulumi config set inference_model {next(iter(MODELS))}"
+            f" Choose one: pulumi config set gpu_model {next(iter(MODELS))}"
         ) from None

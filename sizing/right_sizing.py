@@ -76,6 +76,7 @@ def size(
     concurrency: int,
     machines: Iterable[Machine],
     gpu_or_machine: str | None = None,
+    least_context_tokens: int = 1,
 ) -> Sizing:
     """Machines that hold the model for `concurrency` requests of `context_tokens`, in one server.
 
@@ -83,6 +84,7 @@ def size(
         wanted: A model or its name.
         machines: The candidates, as of `sizing.machines.machines`.
         gpu_or_machine: Only this GPU (`h100`) or this machine (`gpu-h100x1-80gb`), if given.
+        least_context_tokens: No choice of an error has a shorter context.
 
     Raises:
         DoesNotFit: No allowed machine holds it.
@@ -99,7 +101,7 @@ def size(
     allowed = tuple(row for row in candidates if gpu_or_machine in (None, row.gpu, row.slug))
     fits, refusals = placements(required, allowed)
     if not fits:
-        choices = tuple(_choices(required, allowed, candidates))
+        choices = tuple(_choices(required, allowed, candidates, least_context_tokens))
         raise DoesNotFit(
             _message(required, gpu_or_machine, candidates, refusals, choices), refusals, choices
         )
@@ -113,7 +115,10 @@ def size(
 
 
 def _choices(
-    required: Requirement, allowed: tuple[Machine, ...], candidates: tuple[Machine, ...]
+    required: Requirement,
+    allowed: tuple[Machine, ...],
+    candidates: tuple[Machine, ...],
+    least_context_tokens: int,
 ) -> Iterator[Choice]:
     """Changes that fit: another machine, a smaller request, or both."""
     near = [
@@ -122,13 +127,16 @@ def _choices(
             if allowed != candidates
             else ()
         ),
-        *_smaller(required, allowed, allowed),
+        *_smaller(required, allowed, allowed, least_context_tokens),
     ]
-    yield from near or _smaller(required, candidates, allowed)
+    yield from near or _smaller(required, candidates, allowed, least_context_tokens)
 
 
 def _smaller(
-    required: Requirement, rows: tuple[Machine, ...], allowed: tuple[Machine, ...]
+    required: Requirement,
+    rows: tuple[Machine, ...],
+    allowed: tuple[Machine, ...],
+    least_context_tokens: int,
 ) -> Iterator[Choice]:
     def fits(question: Requirement) -> bool:
         return bool(placements(question, rows)[0])
@@ -147,8 +155,8 @@ def _smaller(
         lambda n: fits(replace(required, context_tokens=n * _CONTEXT_STEP)),
         longest // _CONTEXT_STEP,
     )
-    if steps:
-        tokens = steps * _CONTEXT_STEP
+    tokens = steps * _CONTEXT_STEP
+    if tokens >= least_context_tokens:
         yield from _choice(
             "a shorter context",
             replace(required, context_tokens=tokens),

@@ -9,7 +9,15 @@ import pulumi
 from msgspec import Meta, Struct
 
 from catalog.providers import PROVIDERS
-from functions.inference.endpoint import BaseUrl, ContextTokens, Endpoint, InferenceMode, Price
+from catalog.regions import offering
+from functions.inference.endpoint import (
+    BaseUrl,
+    ContextTokens,
+    Endpoint,
+    HttpUrl,
+    InferenceMode,
+    Price,
+)
 from sizing.models import MODELS
 from stacks import names
 from stacks.errors import ConfigError
@@ -24,6 +32,10 @@ def _one_of(allowed: Collection[str]) -> Meta:
     pattern = rf"^({'|'.join(map(re.escape, allowed))})\Z"
     return Meta(pattern=pattern, extra_json_schema={"errorMessage": f"one of {', '.join(allowed)}"})
 
+
+_EMAIL = Meta(
+    pattern=r"^[^@\s]+@[^@\s]+\Z", extra_json_schema={"errorMessage": "an e-mail address"}
+)
 
 Secret = pulumi.Output[str] | None
 """A value that must be encrypted in the stack's file. None: not set."""
@@ -99,12 +111,12 @@ class StackConfig(Struct, frozen=True, kw_only=True):
     """Token of an account that accepted the licence of a gated model, set with --secret."""
     kubernetes_version: str = ""
     """Minor version of the cluster, such as 1.35. Empty: the tested version."""
-    cluster_prometheus: str = ""
+    cluster_prometheus: HttpUrl = ""
     """URL of a Prometheus of the Prometheus operator that the cluster already has. Empty: one is
     installed."""
     notebook_people: Annotated[int, Meta(ge=0, le=1000)] = 0
     """Concurrent users of JupyterHub on the cluster. 0: not installed."""
-    cluster_region: str = ""
+    cluster_region: Annotated[str, _one_of(offering("digitalocean", "gpu-cluster"))] = ""
     """integrated: region of the cluster, which may be another than that of the functions. Empty:
     atl1."""
     cluster_api_cidrs: Annotated[tuple[IPv4Network, ...], Meta(examples=["192.0.2.7/32"])] = ()
@@ -122,7 +134,7 @@ class StackConfig(Struct, frozen=True, kw_only=True):
     monthly_budget_usd: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
     """split: monthly cost in US dollars above which a budget alarm is raised. integrated: no
     effect, since no API of DigitalOcean creates a billing alert."""
-    alert_email: str = ""
+    alert_email: Annotated[str, _EMAIL] = ""
     """Receives alarms. Empty: no receiver."""
     log_destinations: Secret = None
     """integrated: where the functions' logs are forwarded, as a JSON list, set with --secret:

@@ -6,6 +6,7 @@ errors, and the `config:` block of `Pulumi.yaml`.
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Collection, Mapping
 from ipaddress import IPv4Network
@@ -17,7 +18,7 @@ import pulumi
 from pulumi.runtime.config import is_config_secret
 
 from components.digitalocean.log_destinations import EXAMPLE, problem
-from functions.inference.endpoint import InferenceMode
+from functions.inference.endpoint import InferenceMode, bearer
 from stacks import names
 from stacks.config import StackConfig
 from stacks.errors import ConfigError, StackNameError
@@ -99,7 +100,9 @@ def read(config: pulumi.Config) -> StackConfig:
             raise ConfigError(key, "in plain text", "it must be encrypted", "", secret=True)
     secrets = {key: values[key] for key in values if is_config_secret(config.full_key(key))}
     given = values | {
-        key: config.require_secret(key) for key in secrets if "writeOnly" in KEYS[key]
+        key: config.require_secret(key).apply(str.strip)
+        for key in secrets
+        if "writeOnly" in KEYS[key]
     }
     try:
         found = msgspec.convert(given, StackConfig, strict=False, dec_hook=_custom)
@@ -114,7 +117,7 @@ def _parsed(text: str, schema: Schema) -> Any:
     if _is_list(schema) or schema.get("type") == "object":
         try:
             value = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return text
         if isinstance(value, list):  # an endpoint without an order follows the one before it
             return [
@@ -152,6 +155,8 @@ def _check(config: StackConfig, secrets: Mapping[str, Any]) -> None:
         raise ConfigError("gpu_minimum", str(config.gpu_minimum), rule, most)
     if (text := secrets.get("log_destinations")) and (wrong := problem(text)):
         raise ConfigError("log_destinations", "not valid", wrong, EXAMPLE, secret=True)
+    for key in ("inference_api_key", "hugging_face_token"):
+        _check_header(key, secrets.get(key))
     taken = list(get_args(InferenceMode))
     keys = secrets.get("inference_endpoint_keys")
     for place, endpoint in enumerate(config.inference_endpoints):
@@ -163,6 +168,15 @@ def _check(config: StackConfig, secrets: Mapping[str, Any]) -> None:
         if not isinstance(keys, dict) or not keys.get(endpoint.name):
             key, rule = f"inference_endpoint_keys.{endpoint.name}", "the endpoint needs a key"
             raise ConfigError(key, "not set", rule, "", secret=True)
+        _check_header(f"inference_endpoint_keys.{endpoint.name}", keys[endpoint.name])
+
+
+def _check_header(key: str, value: Any) -> None:
+    """Check that a header can carry a secret, if it is set."""
+    try:
+        bearer(str(value or "unset"))
+    except ValueError as error:
+        raise ConfigError(key, "not valid", f"it {error}", "", secret=True) from None
 
 
 def _refused(message: str, values: Mapping[str, Any], secrets: Collection[str]) -> ConfigError:
@@ -176,9 +190,10 @@ def _refused(message: str, values: Mapping[str, Any], secrets: Collection[str]) 
         elif _is_list(schema):
             key, schema = f"{key}[{place}]", _resolved(schema["items"])
     fields = schema.get("properties", {})
-    if unknown := re.fullmatch("Object contains unknown field `(.+)`", problem):
-        rule = f"an endpoint has only {', '.join(fields)}"
-        return ConfigError(f"{key}.{unknown[1]}", "set", rule, None)
+    if unknown := re.fullmatch("(?s)Object contains unknown field `(.*)`", problem):
+        name, rule = unknown[1], f"an endpoint has only {', '.join(fields)}"
+        below = f".{name}" if re.fullmatch(r"[\w-]+", name) else f"[{json.dumps(name)}]"
+        return ConfigError(f"{key}{below}", "set", rule, None)
     if missing := re.fullmatch("Object missing required field `(.+)`", problem):
         key, value, schema = f"{key}.{missing[1]}", None, _resolved(fields[missing[1]])
     shown = "not set" if value is None else repr(value)
@@ -186,9 +201,11 @@ def _refused(message: str, values: Mapping[str, Any], secrets: Collection[str]) 
         shown = "not valid"
     if (name := problem.partition(" ")[0]) in fields:  # the struct's own check
         return ConfigError(f"{key}.{name}", "not valid", problem, None)
+    if "properties" in schema or _is_list(schema):  # no path below it can be set
+        rule = f"{key} must be {_rule(schema)}"
+        return ConfigError(key.partition("[")[0], "not valid", rule, None)
     rule = problem if problem.startswith("each must") else f"it must be {_rule(schema)}"
-    below, example = _example(schema)
-    return ConfigError(key, shown, rule, example, below=below)
+    return ConfigError(key, shown, rule, _example(schema))
 
 
 def _rule(schema: Schema) -> str:
@@ -211,13 +228,8 @@ def _rule(schema: Schema) -> str:
     return rule
 
 
-def _example(schema: Schema) -> tuple[str, str]:
-    """The path below a key that is set first, and a value that keeps its rule."""
-    if _is_list(schema):
-        below, example = _example(_resolved(schema["items"]))
-        return f"[0]{below}", example
-    if "properties" in schema:
-        name, field = next(iter(schema["properties"].items()))
-        return f".{name}", _example(_resolved(field))[1]
-    examples = schema.get("examples") or [schema.get("default") or schema.get("minimum", "")]
-    return "", str(examples[0])
+def _example(schema: Schema) -> str | None:
+    """A value that keeps the rule; None where only an unset key does."""
+    default = schema.get("default", "")
+    (example, *_) = schema.get("examples") or [default or schema.get("minimum", default)]
+    return None if example is None else str(example)

@@ -16,7 +16,6 @@ class ConfigError(ValueError):
         rule: str,
         example: str | None,
         *,
-        below: str = "",
         secret: bool = False,
     ) -> None:
         """Args:
@@ -24,12 +23,11 @@ class ConfigError(ValueError):
         value: As it is shown; never that of a secret.
         example: A value that keeps the rule; None where the key must go. A secret has none:
             Pulumi prompts for it.
-        below: Path below the key where the example belongs.
         """
-        path = [] if f"{key}{below}".isidentifier() else ["--path"]
+        path = [] if key.isidentifier() else ["--path"]
         command = ["pulumi", "config", "rm", *path, key]
         if example is not None:
-            words = [f"{key}{below}", *([] if secret and not example else [example])]
+            words = [key, *([] if secret and not example else [example])]
             command = ["pulumi", "config", "set", *(["--secret"] * secret), *path, *words]
         super().__init__(
             f"Config {key} is {value}, but {rule}. {'Remove' if example is None else 'Set'} it: "

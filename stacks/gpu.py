@@ -3,6 +3,7 @@
 from components.kubernetes.scheduling import gpu_sharing as kinds
 from components.kubernetes.scheduling.gpu_sharing import GpuPlatform, Sharing, SharingError
 from components.kubernetes.serving.model_spec import ClusterOptions, ModelSpec
+from functions.inference.endpoint import LEAST_CONTEXT_TOKENS
 from sizing.machines import machines
 from sizing.memory import Fit
 from sizing.models import MODELS
@@ -29,6 +30,7 @@ def fitting(config: StackConfig, platform: str) -> Fit:
             concurrency=config.gpu_concurrency,
             machines=machines(platform),
             gpu_or_machine=config.gpu_type or None,
+            least_context_tokens=LEAST_CONTEXT_TOKENS,
         ).chosen
     except ValueError as error:
         raise ConfigError.of(str(error)) from error

@@ -45,7 +45,11 @@ def deploy(config: StackConfig) -> Outputs:
 
 def _folder(config: StackConfig) -> Path:
     folder = Path(config.data_folder or f".seamless/stacks/{pulumi.get_stack()}")
-    return (PROJECT / folder.expanduser()).resolve()
+    try:
+        return (PROJECT / folder.expanduser()).resolve()
+    except RuntimeError:
+        rule = "there is no such user"
+        raise ConfigError("data_folder", repr(config.data_folder), rule, "") from None
 
 
 def _inference(config: StackConfig, folder: Path) -> Sequence[Inference]:

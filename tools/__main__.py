@@ -301,15 +301,20 @@ def main() -> None:
     # The clouds' SDKs make half a million objects that stay. With Python's default threshold of
     # 700, collecting them took a third of a command's time.
     gc.set_threshold(50_000)
-    from analysis import PlanError
-    from stacks.errors import ConfigError
-    from tools.deploy.client import ClientError
-    from tools.engine.installation import EngineError
-    from tools.workspace import CommandError
+    from catalog import CatalogError
 
+    expected: tuple[type[Exception], ...] = (CatalogError,)
     try:
+        # These imports read the catalogue.
+        from analysis import PlanError
+        from stacks.errors import ConfigError
+        from tools.deploy.client import ClientError
+        from tools.engine.installation import EngineError
+        from tools.workspace import CommandError
+
+        expected += (ClientError, CommandError, ConfigError, EngineError, PlanError)
         app(prog_name="./seamless")
-    except (ClientError, CommandError, EngineError, PlanError, ConfigError) as error:
+    except expected as error:
         errors.print(f"[red]seamless:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
 

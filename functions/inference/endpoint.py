@@ -18,15 +18,32 @@ InferenceMode = Literal["serverless", "dedicated", "cluster"]
 
 _VISIBLE = re.compile("[!-~]+")
 
+_PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_HEX = "[0-9A-Fa-f]{1,4}"
+_SEVERAL = f"(?:{_HEX}(?::{_HEX})*)?"
+_IPV6 = rf"\[(?!(?:[^\]:]*:){{8}})(?:(?:{_HEX}:){{7}}{_HEX}|{_SEVERAL}::{_SEVERAL})\]"
+_ORIGIN = f"^https?://(?:[A-Za-z0-9._-]+|{_IPV6})(?::(?:{_PORT}))?"
+"""Only what `urllib.parse` reads without an error."""
+
 BaseUrl = Annotated[
     str,
     Meta(
-        pattern=r"^https?://[^/\s]\S*/v1\Z",
+        pattern=rf"{_ORIGIN}(?:/[^\s?#]*)?/v1\Z",
         examples=["https://inference.do-ai.run/v1"],
-        extra_json_schema={"errorMessage": "an http or https URL that ends in /v1"},
+        extra_json_schema={
+            "errorMessage": "an http or https URL with a valid host and port that ends in /v1"
+        },
     ),
 ]
-ContextTokens = Annotated[int, Meta(ge=4096, le=10_000_000, examples=[32_768])]
+HttpUrl = Annotated[
+    str,
+    Meta(
+        pattern=rf"{_ORIGIN}(?:/\S*)?\Z",
+        extra_json_schema={"errorMessage": "an http or https URL with a valid host and port"},
+    ),
+]
+LEAST_CONTEXT_TOKENS = 4096
+ContextTokens = Annotated[int, Meta(ge=LEAST_CONTEXT_TOKENS, le=10_000_000, examples=[32_768])]
 Price = Annotated[float, Meta(ge=0, lt=100_000, examples=[0.15])]
 """US dollars per million tokens."""
 
@@ -68,7 +85,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight: Annotated[int, Meta(ge=0, le=100)] = 1
     order: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     ca: str = ""
-    replicas_url: Annotated[str, Meta(pattern="^https?://.")] | None = None
+    replicas_url: HttpUrl | None = None
 
     def __post_init__(self) -> None:
         """Refuse a replica monitor at another host, which would get the endpoint's key."""

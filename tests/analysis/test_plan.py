@@ -65,6 +65,14 @@ def test_an_unknown_stack_or_key_is_refused(
         make(stack, config)
 
 
+def test_an_overridden_secret_is_a_secret_of_the_plan() -> None:
+    token = {"hugging_face_token": "token-of-a-test", "gpu_model": "llama-3.1-8b-instruct"}
+    plan = make("integrated", {"inference_mode": "cluster", **token})
+
+    assert plan.resources
+    assert "token-of-a-test" not in str(plan)
+
+
 def test_an_override_is_a_key_and_a_value() -> None:
     assert parse_overrides(["a=b=c", "d="]) == {"a": "b=c", "d": ""}
     with pytest.raises(PlanError, match="--config 'a' has no value"):

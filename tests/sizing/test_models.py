@@ -14,7 +14,9 @@ def test_every_model_has_other_weights() -> None:
 
 
 def test_the_error_for_an_unknown_model_has_the_valid_names_and_a_remedy() -> None:
-    with pytest.raises(ValueError, match=r"(?s)'gpt-5': .*llama-3.1-8b-instruct.*config set infer"):
+    with pytest.raises(
+        ValueError, match=r"(?s)'gpt-5': .*llama-3.1-8b-instruct.*config set gpu_model"
+    ):
         model("gpt-5")
 
 

@@ -227,6 +227,16 @@ def test_the_remedies_are_another_machine_fewer_requests_and_less_context() -> N
     ]
 
 
+def test_no_choice_has_a_context_below_the_least() -> None:
+    arguments: dict[str, Any] = {"gpu_or_machine": "gpu-h100x1-80gb", "context_tokens": 32_768}
+    choices = {}
+    for least in (1, 4096):
+        with pytest.raises(DoesNotFit) as refused:
+            _size("gpt-oss-120b", "digitalocean", least_context_tokens=least, **arguments)
+        choices[least] = [choice.what for choice in refused.value.choices]
+    assert choices[1] == [*choices[4096], "a shorter context"]
+
+
 def test_the_error_for_a_long_context_has_the_longest_one_of_the_model() -> None:
     with pytest.raises(DoesNotFit, match="qwen3-8b reads 40,960 tokens at most") as refused:
         _size("qwen3-8b", "digitalocean", context_tokens=65_536)

@@ -95,8 +95,22 @@ INVALID = [
     ),
     (
         {"inference_url": "http://127.0.0.1:11434"},
-        "inference_url is 'http://127.0.0.1:11434', but it must be an http or https URL that ends "
-        "in /v1. Set it: pulumi config set inference_url https://inference.do-ai.run/v1",
+        "inference_url is 'http://127.0.0.1:11434', but it must be an http or https URL with a "
+        "valid host and port that ends in /v1. "
+        "Set it: pulumi config set inference_url https://inference.do-ai.run/v1",
+    ),
+    *(
+        (
+            {"inference_url": url},
+            f"inference_url is {url!r}, but it must be an http or https URL with a valid host and "
+            "port that ends in /v1. "
+            "Set it: pulumi config set inference_url https://inference.do-ai.run/v1",
+        )
+        for url in (
+            *("https://a:99999/v1", "https://a:foo/v1", "https://a:0/v1", "https://a:/v1"),
+            *("https://[::1/v1", "https://[:::]/v1", "https://[1:2:3:4::5:6:7:8]/v1"),
+            *("https://a\u2100b/v1", "https://a?b/v1"),
+        )
     ),
     (
         {"inference_input_usd_per_million": "nan"},
@@ -118,15 +132,16 @@ INVALID = [
         "cluster_api_cidrs is '10.0.0.1/8', but each must be an IPv4 CIDR without host bits. "
         "Set it: pulumi config set cluster_api_cidrs 192.0.2.7/32",
     ),
-    (
-        {"inference_endpoints": "foo"},
-        "inference_endpoints is 'foo', but it must be a list. "
-        "Set it: pulumi config set --path 'inference_endpoints[0].name' spare",
-    ),
-    (
-        {"inference_endpoints": "[1]"},
-        "inference_endpoints[0] is 1, but it must be an object. "
-        "Set it: pulumi config set --path 'inference_endpoints[0].name' spare",
+    *(
+        (
+            {"inference_endpoints": text},
+            f"inference_endpoints is not valid, but inference_endpoints{rule}. "
+            "Remove it: pulumi config rm inference_endpoints",
+        )
+        for text, rule in (
+            *((text, " must be a list") for text in ("foo", '{"a": 1}', "[" * 2000)),
+            *((text, "[0] must be an object") for text in ("[1]", '["x"]', "[[]]")),
+        )
     ),
     (
         {"inference_endpoints": "[{}]"},
@@ -146,8 +161,8 @@ INVALID = [
     (
         listed({"url": "https://spare.example"}),
         "inference_endpoints[0].url is 'https://spare.example', but it must be an http or https "
-        "URL that ends in /v1. Set it: pulumi config set --path 'inference_endpoints[0].url' "
-        "https://inference.do-ai.run/v1",
+        "URL with a valid host and port that ends in /v1. Set it: "
+        "pulumi config set --path 'inference_endpoints[0].url' https://inference.do-ai.run/v1",
     ),
     (
         listed({"model": None}),
@@ -173,6 +188,22 @@ INVALID = [
         "replicas_url. Remove it: pulumi config rm --path 'inference_endpoints[0].api_key'",
     ),
     (
+        listed({"a.b": "x"}),
+        'inference_endpoints[0]["a.b"] is set, but an endpoint has only name, inference_mode, '
+        "url, model, "
+        "context_tokens, input_usd_per_million, output_usd_per_million, weight, order, ca, "
+        "replicas_url. Remove it: pulumi config rm --path 'inference_endpoints[0][\"a.b\"]'",
+    ),
+    *(
+        (
+            listed({"replicas_url": url}),
+            f"inference_endpoints[0].replicas_url is {url!r}, but it must be an http or https URL "
+            "with a valid host and port. "
+            "Remove it: pulumi config rm --path 'inference_endpoints[0].replicas_url'",
+        )
+        for url in ("foo", "https://[::1")
+    ),
+    (
         listed({"replicas_url": "https://other.example/replicas"}),
         "inference_endpoints[0].replicas_url is not valid, but replicas_url "
         "'https://other.example/replicas' must be at the host of url 'https://spare.example/v1'. "
@@ -185,6 +216,35 @@ INVALID = [
             "Set it: pulumi config set --secret --path inference_endpoint_keys.spare",
         )
         for keys in ("{}", "key-51d0", '["key-51d0"]', '{"spare": ""}', "null")
+    ),
+    *(
+        (
+            listed({}) | {"inference_endpoint_keys": json.dumps({"spare": key})},
+            "inference_endpoint_keys.spare is not valid, but it must be visible ASCII characters "
+            "only, without spaces or line ends. "
+            "Set it: pulumi config set --secret --path inference_endpoint_keys.spare",
+        )
+        for key in ("key 51d0", "key-51d0\n", ["key-51d0", 1])
+    ),
+    (
+        {"hugging_face_token": "key 51d0"},
+        "hugging_face_token is not valid, but it must be visible ASCII characters only, without "
+        "spaces or line ends. Set it: pulumi config set --secret hugging_face_token",
+    ),
+    (
+        {"cluster_region": "tor1"},
+        "cluster_region is 'tor1', but it must be one of atl1, nyc2. "
+        "Set it: pulumi config set cluster_region ''",
+    ),
+    (
+        {"cluster_prometheus": "foo"},
+        "cluster_prometheus is 'foo', but it must be an http or https URL with a valid host and "
+        "port. Set it: pulumi config set cluster_prometheus ''",
+    ),
+    (
+        {"alert_email": "a b"},
+        "alert_email is 'a b', but it must be an e-mail address. "
+        "Set it: pulumi config set alert_email ''",
     ),
 ]
 
@@ -207,7 +267,7 @@ def test_the_remedy_corrects_the_value(values: dict[str, str], message: str) -> 
     value = "key-51d0" if "--secret" in flags else "".join(words[1:])
     corrected = dict(values)
     if "--path" in flags:
-        key, *rest = re.findall(r"[\w-]+", words[0])
+        key, *rest = re.findall(r'(?<=\[")[^"]+|[\w-]+', words[0])
         corrected[key] = json.dumps(_changed(action, values[key], rest, value))
     else:
         corrected[words[0]] = value
@@ -231,7 +291,5 @@ def _changed(action: str, text: str, path: list[str], value: str) -> Any:
         found.pop(path[0], None)
         return found if action == "rm" else {**found, path[0]: value}
     index = int(path[0])
-    rows = found if isinstance(found, list) else [{}]
-    rows[index] = rows[index] if isinstance(rows[index], dict) else {}
-    rows[index] = _changed(action, json.dumps(rows[index]), path[1:], value)
-    return rows
+    found[index] = _changed(action, json.dumps(found[index]), path[1:], value)
+    return found

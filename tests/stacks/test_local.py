@@ -36,6 +36,11 @@ def test_an_external_endpoint_replaces_the_local_model_server() -> None:
     ("overrides", "message"),
     [
         (
+            {"data_folder": "~nosuchuser/x"},
+            "Config data_folder is '~nosuchuser/x', but there is no such user. "
+            "Set it: pulumi config set data_folder ''",
+        ),
+        (
             {"inference_mode": "cluster"},
             "Config inference_mode is 'cluster', but local has no GPU node pool: it has serverless "
             "and dedicated. Set it: pulumi config set inference_mode serverless",

@@ -76,5 +76,19 @@ def test_an_error_is_one_message_on_standard_error_without_a_traceback(
     assert done.stdout == ""
 
 
+def test_an_error_of_the_catalogue_is_one_message_without_a_traceback() -> None:
+    program = (
+        "import pathlib, catalog; catalog.FOLDER = pathlib.Path('no-folder');"
+        "from tools.__main__ import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("seamless: catalog/")
+    assert "Traceback" not in done.stderr
+
+
 def test_a_plan_works_in_any_folder(tmp_path: Path) -> None:
     assert "store-folder" in run("plan", cwd=tmp_path).stdout

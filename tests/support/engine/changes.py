@@ -134,7 +134,7 @@ CHANGES: dict[str, Change] = {
     "gpu_model_revision": Change(to="a-commit"),
     "hugging_face_token": Change(to="token-of-a-test", secret=True),
     "kubernetes_version": Change(to="1.34"),
-    "cluster_region": Change(to={"split": "us-west-2", "integrated": "ams3"}),
+    "cluster_region": Change(to="nyc2"),
     "cluster_prometheus": Change(to="http://prometheus.example:9090"),
     "notebook_people": Change(to="5"),
     "cluster_api_cidrs": Change(to="192.0.2.7/32"),
