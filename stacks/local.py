@@ -13,7 +13,7 @@ from components.local.object_store import Store
 from components.local.server import PROJECT
 from stacks.config import StackConfig
 from stacks.endpoints import LAST, as_primary, in_order
-from stacks.errors import ModeNotOfferedError
+from stacks.errors import ConfigError, ModeNotOfferedError
 from stacks.outputs import Outputs
 
 FREE = True
