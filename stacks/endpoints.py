@@ -7,7 +7,7 @@ from msgspec.structs import asdict, replace
 from catalog.providers import PROVIDERS
 from components.contracts import ExternalInference, Inference
 from stacks.config import PROVIDER, StackConfig
-from stacks.errors import ConfigError
+from stacks.errors import ConfigError, ModeNotOfferedError
 
 LAST = 1000
 """Order of the fallback."""
@@ -86,12 +86,14 @@ def in_order(
     """
     if primary is None:
         rule = f"{config.variant} has no {config.inference_mode} endpoint of its own"
-        raise ConfigError("inference_url", "not set", rule, "https://inference.do-ai.run/v1")
+        raise ModeNotOfferedError(
+            "inference_url", "not set", rule, "https://inference.do-ai.run/v1"
+        )
     found = [primary, *_additional(config)]
     if config.falls_back:
         if fallback is None:
             rule = f"there is no serverless endpoint beside the {config.inference_mode} one"
-            raise ConfigError("fallback", "'serverless'", rule, "none")
+            raise ModeNotOfferedError("fallback", "'serverless'", rule, "none")
         if isinstance(fallback, ExternalInference):
             fallback = replace(fallback, order=LAST)
         found.append(fallback)

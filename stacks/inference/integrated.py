@@ -10,7 +10,7 @@ from sizing.models import MODELS
 from stacks import gpu
 from stacks.config import StackConfig
 from stacks.endpoints import configured_endpoint, in_order
-from stacks.errors import ConfigError
+from stacks.errors import ModeNotOfferedError
 
 
 def endpoints(config: StackConfig, region: str, tags: Sequence[str]) -> Sequence[Inference]:
@@ -28,7 +28,7 @@ def _dedicated(config: StackConfig, region: str) -> Inference:
     """A Dedicated Inference endpoint."""
     if region not in DEDICATED:
         rule = f"DigitalOcean runs Dedicated Inference only in {', '.join(DEDICATED)}"
-        raise ConfigError("region", repr(region), rule, DEFAULT)
+        raise ModeNotOfferedError("region", repr(region), rule, DEFAULT)
     fit = gpu.fitting(config, "digitalocean")
     return DedicatedInference(
         "dedicated",
