@@ -1,4 +1,4 @@
-"""A stand-in for Pulumi's engine that records every resource a program registers in a preview."""
+"""A mock of Pulumi's engine that records every resource a program registers in a preview."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

@@ -64,7 +64,7 @@ CANARY = {
 
 
 @dataclass
-class Ladder:
+class MovedStack:
     """A stack, its dedicated endpoint, and its moves."""
 
     deployment: Deployment
@@ -185,29 +185,29 @@ def inference_modes(
     deployment: Deployment,  # noqa: F811
     tmp_path_factory: pytest.TempPathFactory,
     say: Callable[[str], None],
-) -> Iterator[Ladder]:
+) -> Iterator[MovedStack]:
     """The stack in its first inference mode; a table of the moves is printed at the end."""
     authority, context = tls.of_this_machine(tmp_path_factory.mktemp("tls"))
     environment = {**deployment.clone.environment, "SSL_CERT_FILE": str(authority)}
     copy = replace(deployment.clone, environment=environment)
-    story = Ladder(deployment=replace(deployment, clone=copy))
-    with inference_servers.answering(lambda *call: story.answer(*call), context) as url:
+    moved = MovedStack(deployment=replace(deployment, clone=copy))
+    with inference_servers.answering(lambda *call: moved.answer(*call), context) as url:
         deployment.world.answer(DEDICATED, publicEndpointFqdn=url.removeprefix("https://"))
-        story.choose("serverless")
-        story.deployment.run("up")
-        story.first = story.existing()
-        yield story
-    say(_table(story))
+        moved.choose("serverless")
+        moved.deployment.run("up")
+        moved.first = moved.existing()
+        yield moved
+    say(_table(moved))
 
 
-def _table(story: Ladder) -> str:
+def _table(moved: MovedStack) -> str:
     """A row for each move with its numbers of steps."""
     words = ("created", "updated", "replaced", "deleted")
     rows = [f"{'variant':12} {'from':11} {'to':20}" + "".join(f"{w:>9}" for w in words)]
-    for before, after, printed in story.moves:
+    for before, after, printed in moved.moves:
         done = typed_steps(printed)
         numbers = "".join(f"{len(done.get(word, ())):9}" for word in words)
-        rows.append(f"{story.stack:12} {before:11} {after:20}{numbers}")
+        rows.append(f"{moved.stack:12} {before:11} {after:20}{numbers}")
     return "\n".join(rows)
 
 
@@ -224,7 +224,7 @@ def test_the_moves_enter_every_inference_mode() -> None:
 @engine
 @pytest.mark.parametrize("move", MOVES, ids="-".join)
 def test_the_functions_get_the_new_endpoint_after_its_first_right_answer(
-    inference_modes: Ladder, move: Move
+    inference_modes: MovedStack, move: Move
 ) -> None:
     """The first answers are wrong; a second `up` changes nothing."""
     assert inference_modes.inference_mode == move[0]
@@ -238,7 +238,7 @@ def test_the_functions_get_the_new_endpoint_after_its_first_right_answer(
         assert typed_steps(inference_modes.deployment.run("preview")) == {}
 
 
-def _leaves_the_functions_where_they_are(inference_modes: Ladder, move: Move) -> None:
+def _leaves_the_functions_where_they_are(inference_modes: MovedStack, move: Move) -> None:
     """`up` fails, and the functions keep the old endpoint."""
     before, inference_mode = move
     existing = inference_modes.existing()
@@ -263,7 +263,7 @@ def _leaves_the_functions_where_they_are(inference_modes: Ladder, move: Move) ->
     assert inference_modes.deployment.agrees()
 
 
-def _moves_nothing_else(inference_modes: Ladder, move: Move) -> None:
+def _moves_nothing_else(inference_modes: MovedStack, move: Move) -> None:
     """No other resource changes, and deletions are last."""
     inference_mode = move[1]
     existing, expected = inference_modes.existing(), difference(inference_modes.stack, move)

@@ -126,9 +126,9 @@ def test_a_killed_run_leaves_its_resources_its_files_and_the_lock(place: Place) 
         with place.world.change() as resources:  # not recorded by the engine
             resources[ORPHAN] = {
                 "type": "digitalocean:index/uptimeCheck:UptimeCheck",
-                "name": "watching-check",
+                "name": "unrecorded-check",
                 "id": ORPHAN,
-                "outputs": {"name": f"{name}-watching-check"},
+                "outputs": {"name": f"{name}-unrecorded-check"},
             }
         done.set()
 
@@ -152,7 +152,7 @@ def test_the_clean_up_destroys_the_resources_of_the_state_and_names_the_rest(pla
 
     assert f"{name}: its run was killed; destroying it" in printed
     assert f"deleted tag stack:{name}" in printed
-    assert f"{name} left uptime check {name}-watching-check" in printed
+    assert f"{name} left uptime check {name}-unrecorded-check" in printed
     assert f"doctl monitoring uptime delete {ORPHAN}" in printed
     assert list(place.world.resources()) == [ORPHAN]
     assert place.account.namespaces == {}

@@ -99,7 +99,7 @@ def model_server(folder: Path, name: str = "model_server") -> Iterator[dict[str,
     try:
         free = {"input_usd_per_million": 0, "output_usd_per_million": 0}
         served = endpoint(url=f"http://127.0.0.1:{port}/v1", model=EXTRACTIVE, **free)
-        yield told(served, keys={"serverless": key})
+        yield variables_of(served, keys={"serverless": key})
     finally:
         program.daemon.stop()
 
@@ -116,7 +116,7 @@ def endpoint(**changes: Any) -> Endpoint:
     return Endpoint(**{**nowhere, **changes})
 
 
-def told(*endpoints: Endpoint, keys: Mapping[str, str]) -> dict[str, str]:
+def variables_of(*endpoints: Endpoint, keys: Mapping[str, str]) -> dict[str, str]:
     """The variables of endpoints."""
     return {
         "INFERENCE_ENDPOINTS": msgspec.json.encode(endpoints).decode(),

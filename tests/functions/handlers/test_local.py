@@ -121,7 +121,7 @@ def held(
     )
     port = slow.start()
     url = f"http://127.0.0.1:{port}/v1"
-    inference = local.told(
+    inference = local.variables_of(
         local.endpoint(url=url, model=local.EXTRACTIVE), keys={"serverless": key}
     )
     try:

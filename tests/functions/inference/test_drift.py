@@ -42,7 +42,7 @@ def application(
             model=local.EXTRACTIVE,
             replicas_url=f"{url}/replicas",
         )
-        inference = local.told(endpoint, keys={"cluster": KEY})
+        inference = local.variables_of(endpoint, keys={"cluster": KEY})
         sweeps = {"INFERENCE_MODE": "cluster", "CANARY_INTERVAL_SECONDS": "0.1"}
         folder = tmp_path_factory.mktemp("drift")
         with local.application(folder, postgres.database(), {**inference, **sweeps}) as running:

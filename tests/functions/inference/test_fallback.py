@@ -52,7 +52,7 @@ def test_no_document_is_lost_and_the_ledger_names_the_endpoint(
     own = local.endpoint(
         name="dedicated", inference_mode="dedicated", url=url, model=local.EXTRACTIVE
     )
-    inference = local.told(
+    inference = local.variables_of(
         own,
         replace(serverless, order=1000),
         keys={"dedicated": key, **json.loads(model_server["INFERENCE_API_KEYS"])},

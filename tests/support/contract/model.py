@@ -42,7 +42,7 @@ class Model:
             input_usd_per_million=0.5,
             output_usd_per_million=2.0,
         )
-        return local.told(known, keys={known.name: self._key})
+        return local.variables_of(known, keys={known.name: self._key})
 
     def calls(self, mark: str) -> int:
         """Number of requests about a document."""

@@ -93,7 +93,7 @@ def cloud(
         made = vault.create_secret(Name=f"{name}-{bucket}", SecretString=text)
         return made["ARN"], f"{made['ARN']}:::{made['VersionId']}"
 
-    plain, told = dict(database), dict(inference)
+    plain, endpoints = dict(database), dict(inference)
     password_arn, _ = secret("rds", json.dumps({"password": plain.pop("DATABASE_PASSWORD")}))
     return Cloud(
         s3=s3,
@@ -110,11 +110,11 @@ def cloud(
             "STORE_ENDPOINT": endpoint,  # moto
             "STORE_REGION": REGION,
             "API_TOKEN_SECRET_ARN": secret("token", token)[1],
-            "INFERENCE_API_KEYS_SECRET_ARN": secret("keys", told.pop("INFERENCE_API_KEYS"))[1],
+            "INFERENCE_API_KEYS_SECRET_ARN": secret("keys", endpoints.pop("INFERENCE_API_KEYS"))[1],
             "DATABASE_PASSWORD_SECRET_ARN": f"{password_arn}:password::",
             "ARRIVALS_URL": queue_url,
             **plain,
-            **told,
+            **endpoints,
         },
     )
 
@@ -166,14 +166,14 @@ def lambda_host(
     """The application with its own bucket, queue and secrets."""
     token = secrets.token_urlsafe(12)
     made = cloud(s3, database=database, inference=model.environment, token=token)
-    told = {**made.environment, **IDENTITY, "AWS_ENDPOINT_URL": s3}
+    environment = {**made.environment, **IDENTITY, "AWS_ENDPOINT_URL": s3}
     limits = {"api": TIMEOUT_SECONDS, "summarize": WORKER_SECONDS, "sweep": WORKER_SECONDS}
     executions = {
         name: Execution(
             f"functions.handlers.aws:{name}",
             name=name,
             seconds=seconds,
-            environment=told,
+            environment=environment,
             folder=folder / name,
         )
         for name, seconds in limits.items()
@@ -193,7 +193,7 @@ def lambda_host(
             executions=executions,
             model=model,
             environment={
-                **told,
+                **environment,
                 **database,
                 "API_TOKEN": token,
                 "INFERENCE_API_KEYS": model.environment["INFERENCE_API_KEYS"],
