@@ -3,11 +3,13 @@
 import os
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from tools.ci import quality
+from tools.engine.installation import Engine
 
 PROCESSES = ["-n", "3", "--no-loadscope-reorder"]
 
@@ -43,3 +45,15 @@ def test_an_argument_that_needs_the_terminal_uses_one_process(
     quality.test(Console(), "contract", ["-x", argument])
 
     assert started == [["-m", "pytest", "tests/contract", "-x", argument]]
+
+
+def test_options_without_a_part_run_all_tests(
+    started: list[Sequence[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(directory=None, version="3.232.0", source="path")
+    monkeypatch.setattr(quality, "ensure_engine", lambda _: engine)
+    monkeypatch.setattr(quality, "find_chromium", lambda: Path("chromium"))
+
+    quality.test(Console(), "-k", ["ledger"])
+
+    assert started == [["-m", "pytest", *quality.PARTS["all"], *PROCESSES, "-k", "ledger"]]

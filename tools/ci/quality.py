@@ -92,6 +92,8 @@ def test(console: Console, part: str, arguments: Sequence[str]) -> int:
     Raises:
         CommandError: when there is no such part.
     """
+    if part.startswith("-"):  # an option of pytest, without a part
+        part, arguments = "all", [part, *arguments]
     if part not in PARTS:
         raise CommandError(f"There is no part {part!r} of the tests. There are {', '.join(PARTS)}.")
     if part in ("all", "engine", "live", "nightly"):
