@@ -71,6 +71,7 @@ class Place:
             made = [*(item["id"] for item in resources.values()), *self.account.namespaces]
             if not all(id_ in known for id_ in made):
                 return None
+            # Not `psutil.wait_procs`: it would take the run's exit code from `subprocess`.
             while processes := self.clone.processes():
                 # Parents first, so that none of them notices that a child ended.
                 processes.sort(key=lambda process: process.create_time())
@@ -78,7 +79,6 @@ class Place:
                     for process in processes:
                         with suppress(psutil.NoSuchProcess):
                             process.send_signal(number)
-                psutil.wait_procs(processes, timeout=60)
         return True
 
 

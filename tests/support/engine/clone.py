@@ -52,7 +52,7 @@ class Clone:
             timeout=seconds,
             check=False,
         )
-        assert done.returncode == expect, done.stdout
+        assert done.returncode == expect, f"exit code {done.returncode}\n{done.stdout}"
         return done.stdout
 
     @property
