@@ -65,6 +65,7 @@ class Work:
         )
 
 
+@pytest.mark.nightly  # it runs every benchmark
 @pytest.mark.parametrize("name", benchmarks.BENCHMARKS)
 def test_a_benchmark_compares_equal_work(name: str) -> None:
     """`compare` and `reduce` raise an error for unequal answers."""

@@ -229,7 +229,8 @@ def test_the_functions_get_the_new_endpoint_after_its_first_right_answer(
     """The first answers are wrong; a second `up` changes nothing."""
     assert inference_modes.inference_mode == move[0]
     is_first = move[1] not in WALK[: MOVES.index(move) + 1]
-    if is_first:
+    # A cluster's smoke test is the same code at both clouds: one of them shows how it fails.
+    if is_first and (inference_modes.stack, move[1]) != ("split", "cluster"):
         _leaves_the_functions_where_they_are(inference_modes, move)
 
     _moves_nothing_else(inference_modes, move)

@@ -117,6 +117,7 @@ def test_the_settings_of_the_platform_do_not_show_the_key() -> None:
     assert "secret-of-a-test" not in repr(platform)
 
 
+@pytest.mark.nightly  # tests/functions/api/test_openapi.py fuzzes the same API every day
 @pytest.mark.timeout(300)
 def test_a_fuzzer_finds_no_response_that_violates_the_document(
     host: FunctionsHost, environment: dict[str, str], tmp_path: Path
