@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from functions.inference.endpoint import bearer
 from preflight.checks import SECONDS, Finding, StackContext
 
 
@@ -15,6 +16,7 @@ def check(context: StackContext) -> Iterator[Finding]:
     if not str(url).startswith("http"):  # created by the stack, so not known yet
         return
     key = next((v for k, v in context.config.items() if k.endswith(":inference_api_key")), "")
+    key = key.strip()  # as the stack reads it
     if not key:
         yield Finding(
             name="inference_api_key",
@@ -23,12 +25,13 @@ def check(context: StackContext) -> Iterator[Finding]:
             remedy=context.set_line("inference_api_key", "", secret=True),
         )
         return
-    if not (key.isascii() and key.isprintable()):
+    try:
+        bearer(key)
+    except ValueError as error:
         yield Finding(
             name="inference_api_key",
             ok=False,
-            found="Config inference_api_key has a character that is not allowed in an HTTP header, "
-            "such as a line break",
+            found=f"Config inference_api_key is not valid, but it {error}",
             remedy=context.set_line("inference_api_key", "", secret=True),
         )
         return

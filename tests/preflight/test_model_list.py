@@ -87,12 +87,12 @@ def test_a_missing_key_is_an_error_before_any_request() -> None:
 
 
 def test_a_key_with_a_line_break_is_an_error_without_its_value() -> None:
-    (finding,) = found("http://127.0.0.1:9/v1", key=f"{KEY}\n")
+    (finding,) = found("http://127.0.0.1:9/v1", key=f"{KEY}\n{KEY}")
 
     assert finding.ok is False
     assert finding.found == (
-        "Config inference_api_key has a character that is not allowed in an HTTP header, such as a "
-        "line break"
+        "Config inference_api_key is not valid, but it must be visible ASCII characters only, "
+        "without spaces or line ends"
     )
 
 
