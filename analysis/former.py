@@ -53,8 +53,7 @@ def read(text: bytes, name: str) -> Former:
         if "missing required field `urn`" in str(error):
             raise PlanError(
                 f"--against {name}: its plan has no URNs: an older version of Seamless made it. "
-                "Compare with a commit or a plan file of this version: "
-                "./seamless plan STACK --json > FILE"
+                f"Compare with a commit or a plan file of this version. {_REMEDY}"
             ) from error
         raise PlanError(f"--against {name}: not a plan. {_REMEDY} ({error})") from error
     plans = found if isinstance(found, list) else [found]

@@ -130,11 +130,6 @@ class Settings:
         return min(endpoint.context_tokens for endpoint in self.inference_endpoints)
 
 
-def variable_names() -> frozenset[str]:
-    """Every environment variable that the application reads."""
-    return frozenset(f.name.upper() for f in fields(Settings))
-
-
 def _convert(setting: Field[Any], text: str) -> Any:
     kind: Any = setting.type
     if read := setting.metadata.get("read"):

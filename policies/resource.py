@@ -1,13 +1,12 @@
 """The one type for a resource of a stack, with its URN and its inputs.
 
-Plans, policies, cost and preflight checks all read this type. It has a package of its own, without
-any dependency, because policies also run alone inside Pulumi's engine, and because preflight checks
-may import neither policies nor plans.
+Plans, policies, cost and preflight checks all read this type. It stands here, without any
+dependency, because the policies also run alone inside Pulumi's engine.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 """Key that marks a secret, an asset or an archive (pulumi.runtime.rpc._special_sig_key)."""
@@ -79,15 +78,6 @@ class Resource:
         """The resource as plain data, for JSON."""
         derived = {"type": self.type, "name": self.name, "secret_inputs": self.secret_inputs}
         return {**asdict(self), **derived}
-
-    @classmethod
-    def from_dict(cls, row: Mapping[str, Any]) -> Self:
-        """The resource of `as_dict`.
-
-        Raises:
-            TypeError: if a required field is missing.
-        """
-        return cls(**{key.name: row[key.name] for key in fields(cls) if key.name in row})
 
 
 def make_urn(stack: str, project: str, type_: str, name: str, parent: str | None = None) -> str:

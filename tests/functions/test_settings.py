@@ -11,7 +11,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from components.contracts import ExternalInference, application_environment
 from functions.inference.endpoint import Endpoint
-from functions.settings import Settings, SettingsError, variable_names
+from functions.settings import Settings, SettingsError
+from tests.support.functions.variables import VARIABLES
 
 TUNING = {
     "CANARY_INTERVAL_SECONDS",
@@ -181,7 +182,7 @@ async def test_the_settings_have_the_values_of_the_components() -> None:
 
 @pytest.mark.anyio
 async def test_components_set_all_variables_but_the_tuning_ones() -> None:
-    assert set(await _environment()) == variable_names() - TUNING
+    assert set(await _environment()) == VARIABLES - TUNING
 
 
 @pytest.mark.anyio

@@ -12,8 +12,8 @@ import pytest
 
 from build import bundle as bundles
 from build.bundle import NOT_SHIPPED, PROJECT, TARGETS, sources
-from functions.settings import variable_names
 from stacks.outputs import Outputs
+from tests.support.functions.variables import VARIABLES
 from tests.support.plans import plan
 
 STACKS = ("local", "integrated", "split")
@@ -84,7 +84,7 @@ def test_a_function_has_the_variables_of_the_application_and_of_its_platform(
 
     assert set(variables(stack, role)) == expected
     settings = {name.removesuffix("_SECRET_ARN") for name in expected} - READ_BY_HANDLERS
-    assert settings <= variable_names()
+    assert settings <= VARIABLES
 
 
 @pytest.mark.parametrize("stack", STACKS)
