@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import chunk, docx, pdf, reduce, scaling, start, waves
+from benchmarks import chunk, cold_start, docx, pdf, reduce, scaling, start, waves
 from benchmarks.measure import Benchmark, Result
 from tools.workspace import CommandError
 
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "waves": waves.measure,
     "reduce": reduce.measure,
     "start": start.measure,
+    "cold_start": cold_start.measure,
 }
 
 SIMULATIONS = {"scaling": scaling.run}

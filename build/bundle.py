@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -192,7 +192,7 @@ def write(target: Target, path: Path, *, compiler: Path | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".building-") as folder:
         packages, root, archive = (Path(folder) / name for name in ("packages", "root", "zip"))
-        _install(target, packages)
+        install(target, packages, ROOTS)
         files = {file.relative_to(packages).as_posix(): file for file in packages.rglob("*")}
         files |= {name: PROJECT / name for name in sources()}
         machine_code = {name.partition(".")[0] for name in files if name.endswith(".so")}
@@ -247,11 +247,20 @@ def find_python(version: str, *, install: bool) -> Path | None:
     return None
 
 
-def _install(target: Target, into: Path) -> None:
-    """Install the wheels of ROOTS and their dependencies, with versions and hashes of uv.lock."""
-    lock = _uv("export", "--project", str(PROJECT), "--frozen", "--no-dev", "--no-emit-project")
+def install(target: Target, into: Path, names: Iterable[str], *, development: bool = False) -> None:
+    """Install the wheels of packages and their dependencies, with versions and hashes of uv.lock.
+
+    Args:
+        names: Packages, with extras such as `psycopg[binary,pool]`.
+        development: True allows packages that only the repository's tests need.
+
+    Raises:
+        BundleError: uv is missing, or cannot install a package.
+    """
+    groups = () if development else ("--no-dev",)
+    lock = _uv("export", "--project", str(PROJECT), "--frozen", *groups, "--no-emit-project")
     versions = dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", lock, re.MULTILINE))
-    roots = [f"{root}=={versions[root.partition('[')[0]]}" for root in ROOTS]
+    roots = [f"{name}=={versions[name.partition('[')[0]]}" for name in names]
     constraints, requirements = into.with_name("lock.txt"), into.with_name("roots.txt")
     constraints.write_text(lock)
     requirements.write_text("\n".join(roots))

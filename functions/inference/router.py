@@ -18,6 +18,13 @@ from functions.inference.endpoint import Endpoint, preferred
 from functions.inference.usage import Summary, Usage
 from functions.settings import Settings
 
+MAX_TEXT_BYTES = 16 * 1024
+"""Longest text of one answer. It is far above the token limit, which some endpoints ignore.
+
+A page of 50 documents stays below the 1 MB that DigitalOcean Functions return, and the 6 MB of
+AWS Lambda.
+"""
+
 MAX_ATTEMPTS = 4
 """Requests for one prompt, over all endpoints: spending does not grow with their number."""
 
@@ -93,7 +100,8 @@ class RoutedClient:
     ) -> Summary:
         """Return the answer to one prompt; retry and switch endpoints until `deadline`.
 
-        An answer that was cut at `max_tokens` is requested once more with twice as many.
+        An answer that was cut at `max_tokens`, or is longer than `MAX_TEXT_BYTES`, is requested
+        once more with twice as many tokens.
 
         Args:
             deadline: By `time.monotonic`.
@@ -108,7 +116,7 @@ class RoutedClient:
         for limit in (max_tokens, 2 * max_tokens):
             completion, endpoint, calls = await self._call(messages, limit, deadline)
             usages.append(_usage(completion, endpoint, calls))
-            if completion.reason != "length":
+            if completion.reason != "length" and len(completion.text.encode()) <= MAX_TEXT_BYTES:
                 _check(completion)
                 return Summary(text=completion.text, usage=Usage.total(usages))
         raise Failure(

@@ -99,7 +99,7 @@ def test_both_bundles_have_the_same_sources(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The test writes them without wheels and bytecode."""
-    monkeypatch.setattr(bundles, "_install", lambda _target, into: into.mkdir())
+    monkeypatch.setattr(bundles, "install", lambda _target, into, _names: into.mkdir())
 
     written = {}
     for platform, target in TARGETS.items():

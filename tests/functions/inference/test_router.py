@@ -498,6 +498,14 @@ async def test_an_answer_that_was_cut_twice_is_no_summary() -> None:
     assert "longer than 100 tokens" in problem.message
 
 
+async def test_an_answer_far_above_the_token_limit_is_no_summary() -> None:
+    endpoint = Endpoint(completion("é" * 8193))  # `stop`: the endpoint ignores `max_tokens`
+
+    problem = await failure(endpoint, max_tokens=50)
+
+    assert (endpoint.calls, problem.code) == (2, Code.INFERENCE_TRUNCATED)
+
+
 @pytest.mark.parametrize(
     "content",
     [
