@@ -1,5 +1,6 @@
 """Checks before a live deployment: marker, credentials, stack name and budget."""
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -177,3 +178,11 @@ def test_both_variants_fit_the_default_budget_and_only_a_dashboard_has_no_price(
         found = budget.estimate(plan.make(name).resources, limit_hours=1.5)
         assert found.usd < 6
         assert [charge.type for charge in found.unknown] == unknown
+
+
+def test_the_checklist_in_the_documentation_names_every_account_test() -> None:
+    contract = ROOT / "tests/contract/test_account.py"
+    documented = re.findall(r"`(test_\w+)`", (ROOT / "docs/live.md").read_text())
+    tests = re.findall(r"^def (test_\w+)", contract.read_text(), re.M)
+
+    assert documented == tests

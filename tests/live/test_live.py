@@ -70,11 +70,13 @@ def test_a_variant_deploys_passes_the_contract_and_leaves_nothing(
             outputs = tmp_path / "outputs.json"
             fresh.write_outputs(outputs)
             status = _contract(options.contract, outputs, seconds=_seconds(deadline))
+            unchanged = fresh.is_unchanged(seconds=_seconds(deadline))
         finally:
             left = _end(fresh, account, options)
 
     assert left == [], "\n".join(["After the destroy:", *left])
     assert status == 0, "The deployment fails the contract: see above."
+    assert unchanged, "A deployment right after the first one would change something: see above."
 
 
 def _check_budget(name: str, options: Options) -> None:
@@ -91,7 +93,9 @@ def _contract(tests: Path, outputs: Path, *, seconds: float) -> int:
 
 def _end(ended: LiveStack, account: Account, options: Options) -> list[str]:
     """Destroy a stack, and return what the cloud still lists after a while."""
+    started = time.monotonic()
     ended.destroy()
+    print(f"destroyed in {(time.monotonic() - started) / 60:.0f} min")
     for tidied in account.tidy(ended.name):
         print(f"deleted {tidied}, which the cloud had created")
     left = remains.settled(ended.name, account.look, seconds=options.settle * 60, pause=20)

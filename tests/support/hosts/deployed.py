@@ -13,6 +13,7 @@ class Deployed:
 
     page_url: str
     token: str = field(repr=False)
+    variant: str
     checks_uploads: bool = True
     patience_seconds: float = 600.0
 
@@ -24,9 +25,11 @@ def deployed(outputs: Path) -> Deployed:
     """Read the output of `./seamless outputs STACK --json`."""
     try:
         found = json.loads(outputs.read_text())
-        return Deployed(page_url=found["page_url"], token=found["api_token"])
+        return Deployed(
+            page_url=found["page_url"], token=found["api_token"], variant=found["variant"]
+        )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise pytest.UsageError(
-            f"--outputs {outputs}: {type(error).__name__}: {error}. It must hold page_url and "
-            f"api_token. Write it: ./seamless outputs STACK --json > {outputs}"
+            f"--outputs {outputs}: {type(error).__name__}: {error}. It must hold page_url, "
+            f"api_token and variant. Write it: ./seamless outputs STACK --json > {outputs}"
         ) from error

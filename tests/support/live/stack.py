@@ -84,6 +84,10 @@ class LiveStack:
         if _seamless("up", self.name, "--yes", seconds=seconds):
             raise LiveError(f"{self.name} could not be deployed: see above.")
 
+    def is_unchanged(self, *, seconds: float) -> bool:
+        """True when the cloud has what the program declares, as a refresh and a preview show."""
+        return _seamless("preview", self.name, "--drift", seconds=seconds) == 0
+
     def write_outputs(self, file: Path) -> None:
         """Write the outputs, which have the token, to a file with mode 600."""
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
