@@ -78,7 +78,7 @@ class Cloud:
             digitalocean/doctl at 168188d, do/serverless.go, CleanNamespace. Its status is not
             documented.
         clusters: Ids of the database clusters.
-        rejected: User names of refused calls to the host of the functions.
+        issued: Secrets of all access keys so far.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Cloud:
         self.scopes = set(access_keys.SCOPES)
         self.triggers_open = True
         self.clusters: set[str] = set()
-        self.rejected: list[str] = []
+        self.issued: list[str] = []
         self.url = ""
         self.namespaces: dict[str, Namespace] = {}
         self.lists: dict[str, Json] = {
@@ -251,6 +251,7 @@ class Cloud:
             raise Refusal(status, "conflict" if status == 409 else "bad_request", message)
         key = access_keys.made(body)
         namespace.keys[str(key["id"])] = key
+        self.issued.append(key["secret"])
         return key
 
     def _of_key(self, authorization: str) -> Namespace:
@@ -261,7 +262,6 @@ class Cloud:
             for key in namespace.keys.values():
                 if given == f"{key['id']}:{key['secret']}" and access_keys.is_live(key):
                     return namespace
-        self.rejected.append(given.partition(":")[0])
         raise Refusal(401, "unauthorized", "The supplied authentication is invalid")
 
     def _openwhisk(
