@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ import httpx
 from components.digitalocean.functions_api.client import API
 from components.digitalocean.functions_api.http import Bearer
 from preflight.checks import SECONDS, Finding, StackContext, bucket_name, on_path
+from preflight.digitalocean_functions import check_functions
 
 _TOKENS = "cloud.digitalocean.com/account/api/tokens"
 _SPACES_KEYS = {
@@ -39,8 +41,10 @@ class Kind:
     input: str = ""
 
 
+_NAMESPACE = "pulumi-python:dynamic/digitalocean:Namespace"
+
 KINDS = {
-    "pulumi-python:dynamic/digitalocean:Namespace": Kind(
+    _NAMESPACE: Kind(
         path="/v2/functions/namespaces",
         scope="function:read",
         rows="namespaces",
@@ -88,6 +92,8 @@ def check(context: StackContext) -> Iterator[Finding]:
             for type_, kind in KINDS.items():
                 if any(resource.type == type_ for resource in context.resources):
                     yield from _kind(api, kind, context.named(type_, kind.input))
+            if any(resource.type == _NAMESPACE for resource in context.resources):
+                yield from check_functions(partial(_get, api), _TOKENS)
 
 
 def _client(context: StackContext) -> Iterator[Finding]:

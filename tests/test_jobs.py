@@ -14,6 +14,7 @@ import pytest
 from tests.engine.test_clouds import INFERENCE_KEY, MODELS, serve_cluster
 from tests.support import inference_servers, local
 from tests.support.accounts import digitalocean as functions_api
+from tests.support.accounts.digitalocean_lists import Account
 from tests.support.clouds import launch
 from tests.support.clouds.launch import ACCOUNTS
 from tests.support.clouds.world import World
@@ -151,7 +152,7 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
     serve_cluster(postgres, world)
     (tmp_path / "state").mkdir()
     with (
-        functions_api.running() as api,
+        functions_api.running(Account(world)) as api,
         inference_servers.serving(MODELS, INFERENCE_KEY) as inference,
     ):
         secrets = {

@@ -116,6 +116,7 @@ class Database(pulumi.ComponentResource):
         certificate = Certificate(f"{name}-certificate", cluster=cluster.id, opts=child)
         owner = Owner(
             f"{name}-owner",
+            cluster=cluster.id,
             host=cluster.host,
             port=cluster.port,
             certificate=certificate.pem,

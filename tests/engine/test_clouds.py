@@ -17,6 +17,7 @@ import yaml
 from stacks.outputs import Outputs
 from tests.support import inference_servers, local
 from tests.support.accounts import digitalocean as functions_api
+from tests.support.accounts.digitalocean_lists import Account
 from tests.support.clouds import launch
 from tests.support.clouds.world import World
 from tests.support.engine.changes import (
@@ -192,7 +193,7 @@ def deployment(
     world = World(folder=folder / "clouds", cloud=story.cloud)
     environment = launch.environment(world.folder)
     with (
-        functions_api.running() as api,
+        functions_api.running(Account(world)) as api,
         inference_servers.serving(MODELS, INFERENCE_KEY, ANOTHER_KEY) as inference,
         clone(folder / "clone", story.stack, environment) as copy,
     ):

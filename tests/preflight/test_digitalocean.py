@@ -15,13 +15,16 @@ from tests.support.preflight_context import context
 from tools.workspace import project_name
 
 TITLE = f"{project_name()}-integrated"
+OTHER = "fn-1"
+NAMESPACES = "/v2/functions/namespaces"
 TOKENS = "cloud.digitalocean.com/account/api/tokens"
 
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """An empty account, with all keys in the environment."""
+    """An account with another namespace, and all keys in the environment."""
     with clouds.running() as running:
+        running.namespaces[OTHER] = clouds.Namespace(info={"namespace": OTHER, "label": "other"})
         monkeypatch.setenv("DIGITALOCEAN_API_URL", running.url)
         monkeypatch.setenv("DIGITALOCEAN_TOKEN", running.token)
         monkeypatch.setenv("SPACES_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -44,7 +47,8 @@ def test_the_checks_list_every_kind_of_the_table(cloud: Cloud) -> None:
     list(check(context("integrated", {"alert_email": "you@example.com"})))
 
     calls = {call.removeprefix("GET ") for call in cloud.calls}
-    assert calls == {"/v2/account", *(kind.path for kind in KINDS.values())}
+    inside = {f"{NAMESPACES}/{OTHER}/keys", f"{NAMESPACES}/{OTHER}/triggers"}
+    assert calls == {"/v2/account", *(kind.path for kind in KINDS.values()), *inside}
 
 
 @pytest.mark.parametrize(
@@ -86,6 +90,57 @@ def test_the_error_names_a_missing_scope(cloud: Cloud) -> None:
     ]
 
 
+def lacks_admin(namespace: str) -> Finding:
+    return Finding(
+        name="DIGITALOCEAN_TOKEN",
+        ok=False,
+        found="DIGITALOCEAN_TOKEN lacks the scope function:admin, which GET "
+        f"{NAMESPACES}/{namespace}/keys needs",
+        remedy=f"Create a token with the scopes of docs/integrated.md at {TOKENS}, then: "
+        "export DIGITALOCEAN_TOKEN=…",
+    )
+
+
+NOWHERE = "fn-00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize("has_namespace", [True, False])
+def test_a_token_that_may_not_list_access_keys_lacks_the_admin_scope(
+    cloud: Cloud, has_namespace: bool
+) -> None:
+    if not has_namespace:
+        cloud.namespaces.clear()
+    cloud.fail(f"GET {NAMESPACES}/.*/keys", 403)
+
+    assert problems() == [lacks_admin(OTHER if has_namespace else NOWHERE)]
+
+
+@pytest.mark.parametrize(("status", "ok"), [(403, False), (404, False), (429, None), (500, None)])
+def test_triggers_that_are_not_open_are_an_error_before_anything_is_created(
+    cloud: Cloud, status: int, ok: bool | None
+) -> None:
+    cloud.fail(f"GET {NAMESPACES}/{OTHER}/triggers", status)
+
+    (finding,) = problems()
+
+    assert (finding.name, finding.ok) == ("scheduled triggers", ok)
+    assert f"GET {NAMESPACES}/{OTHER}/triggers answered {status}" in finding.found
+    assert ("ask for access at cloudsupport.digitalocean.com" in finding.remedy) is (ok is False)
+
+
+@pytest.mark.parametrize("apps", [[], ["ap-1"]])
+def test_an_account_without_a_namespace_has_one_unknown_result(
+    cloud: Cloud, apps: list[str]
+) -> None:
+    """The namespaces of App Platform are in the list; they may have no label."""
+    cloud.namespaces = {id_: clouds.Namespace(info={"namespace": id_}) for id_ in apps}
+
+    (finding,) = problems()
+
+    assert (finding.name, finding.ok) == ("function:admin, scheduled triggers", None)
+    assert "up tries both right after it has created one" in finding.found
+
+
 def test_a_locked_account_is_an_error(cloud: Cloud) -> None:
     cloud.lists["account"] = {"account": {"status": "locked", "status_message": "unpaid"}}
 
@@ -123,7 +178,7 @@ def test_a_missing_spaces_key_is_an_error(
 
 
 def test_a_name_of_another_resource_of_the_account_is_an_error(cloud: Cloud) -> None:
-    cloud.lists["functions/namespaces"] = {"namespaces": [{"label": TITLE}]}
+    cloud.namespaces[OTHER].info["label"] = TITLE
     cloud.lists["projects"] = {"projects": [{"name": TITLE}]}
     names = {"functions-namespace": "label", "monitoring-project": "name"}
     deployed = {resource: {key: TITLE} for resource, key in names.items()}

@@ -5,12 +5,13 @@ DigitalOcean's deployer makes the same calls: digitalocean/functions-deployer, s
 
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from components.digitalocean.functions_api.http import Caller
+from components.digitalocean.functions_api.http import OF_ACCESS_KEY, Caller
 
 
 class Actions:
@@ -19,14 +20,20 @@ class Actions:
     def __init__(
         self,
         api_host: str,
-        user: str,
         key: str,
+        secret: str,
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """Args:
+        key: Id of an access key.
+        secret: Its secret.
+        """
         self._api = Caller(
             f"{api_host}/api/v1/namespaces/_",
-            httpx.BasicAuth(user, key),
+            httpx.BasicAuth(key, secret),
+            remedies=OF_ACCESS_KEY,
+            again={HTTPStatus.UNAUTHORIZED},  # the host may learn of a new key a little later
             sleep=sleep,
         )
 

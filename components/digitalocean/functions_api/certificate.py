@@ -14,10 +14,18 @@ class _Provider(DynamicProvider):
     inputs = replacing = ("cluster",)
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        return dynamic.CreateResult(props["cluster"], _outputs(props["cluster"]))
+        cluster = props["cluster"]
+        if (pem := _pem(cluster)) is None:
+            raise LookupError(
+                f"DigitalOcean has no database cluster with the id {cluster!r}. Run "
+                "./seamless pulumi refresh, then the command again."
+            )
+        return dynamic.CreateResult(cluster, {"cluster": cluster, "pem": pem})
 
     def read(self, id_: str, _props: dict[str, Any]) -> dynamic.ReadResult:
-        return dynamic.ReadResult(id_, _outputs(id_))
+        if (pem := _pem(id_)) is None:
+            return dynamic.ReadResult("", {})  # an empty id: the resource does not exist
+        return dynamic.ReadResult(id_, {"cluster": id_, "pem": pem})
 
 
 class Certificate(dynamic.Resource, module="digitalocean", name="Certificate"):
@@ -39,7 +47,7 @@ class Certificate(dynamic.Resource, module="digitalocean", name="Certificate"):
         super().__init__(_Provider(), name, {"cluster": cluster, "pem": None}, opts)
 
 
-def _outputs(cluster: str) -> dict[str, Any]:
+def _pem(cluster: str) -> str | None:
     with FunctionsApi.open() as api:
         encoded = api.database_ca(cluster)
-    return {"cluster": cluster, "pem": base64.b64decode(encoded).decode()}
+    return base64.b64decode(encoded).decode() if encoded is not None else None

@@ -1,16 +1,19 @@
-"""Client of DigitalOcean's API: Functions namespaces, triggers and keys, and a database's CA.
+"""Client of DigitalOcean's API: Functions namespaces and triggers, and a database's CA.
 
 `/v2/functions/namespaces` of the public API: digitalocean/openapi at 7c1300c, 2026-08-07.
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from components.digitalocean.functions_api.access_keys import AccessKeys
 from components.digitalocean.functions_api.actions import Actions
 from components.digitalocean.functions_api.http import ApiError, Bearer, Caller
 
@@ -19,23 +22,12 @@ API = "https://api.digitalocean.com"
 
 @dataclass(frozen=True, kw_only=True)
 class NamespaceInfo:
-    """A namespace with the host and the key of its functions."""
+    """A namespace with the host of its functions."""
 
     id: str
     label: str
     region: str
     api_host: str
-    uuid: str
-    key: str = field(repr=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeyInfo:
-    """An access key of a namespace. `secret` is set only in the response that created it."""
-
-    id: str
-    name: str
-    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +45,20 @@ class MissingTokenError(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__(
-            "DIGITALOCEAN_TOKEN is not set. Create a token with the function scopes at "
-            "cloud.digitalocean.com/account/api/tokens, then: export DIGITALOCEAN_TOKEN=…"
+            "DIGITALOCEAN_TOKEN is not set. Create a token with the scopes of docs/integrated.md "
+            "at cloud.digitalocean.com/account/api/tokens, then: export DIGITALOCEAN_TOKEN=…"
+        )
+
+
+class TriggersClosedError(RuntimeError):
+    """The account may not use scheduled triggers."""
+
+    def __init__(self, refusal: ApiError) -> None:
+        super().__init__(
+            f"Scheduled triggers of Functions are not open to this account: {refusal.answer}. They "
+            "are a preview, and the sweep needs one. Ask for access at "
+            "cloudsupport.digitalocean.com, then run the command again. Until then `./seamless "
+            "down` deletes what the stack has created."
         )
 
 
@@ -71,13 +75,20 @@ def token() -> str:
 
 
 class FunctionsApi:
-    """Namespaces with their triggers and keys."""
+    """Namespaces with their packages, actions, triggers and keys.
+
+    Attributes:
+        keys: The access keys of namespaces.
+    """
 
     def __init__(
         self, token: str, *, base_url: str = API, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._api = Caller(base_url, Bearer(token), sleep=sleep)
+        self.keys = AccessKeys(self._api)
         self._sleep = sleep
+        self._actions: dict[str, Actions] = {}
+        self._opened = ExitStack()
 
     @classmethod
     @contextmanager
@@ -94,7 +105,8 @@ class FunctionsApi:
             api.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Delete the keys of this client, and close the connections."""
+        self._opened.close()
         self._api.close()
 
     # ------------------------------------------------------------ namespaces
@@ -125,20 +137,40 @@ class FunctionsApi:
         return _namespace(created["namespace"])
 
     def namespace(self, id_: str) -> NamespaceInfo | None:
-        """One namespace with its key, or None."""
+        """One namespace, or None."""
         body = self._api.find(_path(id_))
         return _namespace(body["namespace"]) if body else None
 
     def find_namespace(self, label: str) -> NamespaceInfo | None:
-        """The namespace with this label, or None."""
+        """The namespace with this label, or None.
+
+        The list also has the namespaces of App Platform, whose ids begin with `ap-`.
+        """
         listed = self._api.call("GET", "/v2/functions/namespaces").get("namespaces") or []
-        return next((_namespace(item) for item in listed if item["label"] == label), None)
+        own = (item for item in listed if not item["namespace"].startswith("ap-"))
+        return next((_namespace(item) for item in own if item.get("label") == label), None)
 
     def delete_namespace(self, id_: str) -> None:
         """Delete a namespace with its functions, triggers and keys."""
         self._api.remove(_path(id_))
 
     # ------------------------------------------------------------ triggers
+
+    def require_triggers(self, namespace: str) -> None:
+        """Check that scheduled triggers are open to the account.
+
+        They are "behind a feature flag", and the list fails where the flag is off
+        (digitalocean/doctl at 168188d, do/serverless.go, CleanNamespace).
+
+        Raises:
+            TriggersClosedError: The API refuses to list the triggers of this namespace.
+        """
+        try:
+            self._api.call("GET", _path(namespace, "triggers"))
+        except ApiError as error:
+            if error.unsure or error.status in (0, HTTPStatus.TOO_MANY_REQUESTS):
+                raise
+            raise TriggersClosedError(error) from error
 
     def create_trigger(self, namespace: str, *, name: str, function: str, cron: str) -> None:
         """Call a function, `package/name`, on a schedule."""
@@ -179,61 +211,28 @@ class FunctionsApi:
         """Delete a trigger."""
         self._api.remove(_path(namespace, "triggers", name))
 
-    # ------------------------------------------------------------ keys
-
-    def create_key(self, namespace: str, name: str) -> KeyInfo:
-        """Create a key that does not expire; only this response has its secret."""
-        try:
-            created = self._api.call("POST", _path(namespace, "keys"), body={"name": name})
-        except ApiError as error:
-            if error.unsure:  # the secret was in the lost response
-                self._delete_keys(namespace, name)
-            raise
-        return _key(created["access_key"])
-
-    def key(self, namespace: str, id_: str) -> KeyInfo | None:
-        """One key without its secret, or None."""
-        return next((key for key in self._keys(namespace) if key.id == id_), None)
-
-    def rename_key(self, namespace: str, id_: str, name: str) -> None:
-        """Give a key another name."""
-        self._api.call("PUT", _path(namespace, "keys", id_), body={"name": name})
-
-    def delete_key(self, namespace: str, id_: str) -> None:
-        """Delete a key; calls with it are refused from now on."""
-        self._api.remove(_path(namespace, "keys", id_))
-
-    def _keys(self, namespace: str) -> list[KeyInfo]:
-        body = self._api.find(_path(namespace, "keys")) or {}
-        return [_key(item) for item in body.get("access_keys") or []]
-
-    def _delete_keys(self, namespace: str, name: str) -> None:
-        for key in self._keys(namespace):
-            if key.name == name:
-                self.delete_key(namespace, key.id)
-
     # ------------------------------------------------------------ databases
 
-    def database_ca(self, cluster: str) -> str:
-        """The CA certificate of a database cluster, in base64."""
-        body = self._api.call("GET", f"/v2/databases/{quote(cluster, safe='')}/ca")
-        return str(body["ca"]["certificate"])
+    def database_ca(self, cluster: str) -> str | None:
+        """The CA certificate of a database cluster in base64; None if there is no such cluster."""
+        body = self._api.find(f"/v2/databases/{quote(cluster, safe='')}/ca")
+        return str(body["ca"]["certificate"]) if body else None
 
     # ------------------------------------------------------------ actions
 
-    @contextmanager
-    def actions(self, namespace: str) -> Iterator["Actions"]:
-        """A client for the packages and actions of a namespace.
+    def actions(self, namespace: str) -> Actions:
+        """The packages and actions of a namespace, with one access key until this client closes.
 
         Raises:
-            ApiError: The namespace does not exist.
+            ApiError: The namespace does not exist, or the token may not create the key.
         """
-        info = _namespace(self._api.call("GET", _path(namespace))["namespace"])
-        actions = Actions(info.api_host, info.uuid, info.key, sleep=self._sleep)
-        try:
-            yield actions
-        finally:
-            actions.close()
+        if namespace not in self._actions:
+            info = _namespace(self._api.call("GET", _path(namespace))["namespace"])
+            key = self._opened.enter_context(self.keys.temporary(namespace))
+            actions = Actions(info.api_host, key.id, key.secret, sleep=self._sleep)
+            self._opened.callback(actions.close)
+            self._actions[namespace] = actions
+        return self._actions[namespace]
 
 
 def _path(namespace: str, *parts: str) -> str:
@@ -245,13 +244,16 @@ def _path(namespace: str, *parts: str) -> str:
 def _namespace(item: Mapping[str, Any]) -> NamespaceInfo:
     return NamespaceInfo(
         id=item["namespace"],
-        label=item["label"],
+        label=item.get("label") or "",
         region=item["region"],
-        api_host=item["api_host"],
-        uuid=item["uuid"],
-        key=item.get("key") or "",
+        api_host=_public(item["api_host"]),
     )
 
 
-def _key(item: Mapping[str, Any]) -> KeyInfo:
-    return KeyInfo(id=item["id"], name=item["name"], secret=item.get("secret") or "")
+def _public(api_host: str) -> str:
+    """The host that serves everyone.
+
+    The API returns a cluster's name that ends in `.io`, which will require client certificates;
+    doctl uses the name in `.co` (digitalocean/doctl at 168188d, do/serverless.go, assignAPIHost).
+    """
+    return re.sub(r"\.doserverless\.io$", ".doserverless.co", api_host.rstrip("/"))

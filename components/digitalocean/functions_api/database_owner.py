@@ -9,27 +9,32 @@ import pulumi
 from psycopg import sql
 from pulumi import dynamic
 
+from components.digitalocean.functions_api.client import FunctionsApi
 from components.dynamic_provider import DynamicProvider
 
 
 class _Provider(DynamicProvider):
-    inputs = replacing = ("host", "port", "database", "role")
+    replacing = ("cluster", "host", "port", "database", "role")
+    inputs = (*replacing, "certificate", "admin", "admin_password")
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        role, database = sql.Identifier(props["role"]), sql.Identifier(props["database"])
-        with _connect(props) as connection:
-            # Only a member of the new owner's role may change the owner.
-            connection.execute(sql.SQL("grant {} to current_user").format(role))
-            connection.execute(sql.SQL("alter database {} owner to {}").format(database, role))
+        _make_owner(props)
         return dynamic.CreateResult(f"{props['database']}/{props['role']}", dict(props))
 
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
-        with _connect(props) as connection:
-            row = connection.execute(
-                "select pg_get_userbyid(datdba) from pg_database where datname = %s",
-                [props["database"]],
-            ).fetchone()
-        return dynamic.ReadResult(id_ if row == (props["role"],) else "", dict(props))
+        with FunctionsApi.open() as api:
+            if api.database_ca(props["cluster"]) is None:
+                return dynamic.ReadResult("", {})  # an empty id: the resource does not exist
+        try:
+            owner = _owner(props)
+        except psycopg.OperationalError:
+            # The state's password or certificate may be out of date; then `update` gets the new.
+            return dynamic.ReadResult(id_, dict(props))
+        return dynamic.ReadResult(id_ if owner == props["role"] else "", dict(props))
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
+        _make_owner(news)
+        return dynamic.UpdateResult(dict(news))
 
 
 class Owner(dynamic.Resource, module="digitalocean", name="DatabaseOwner"):
@@ -47,6 +52,7 @@ class Owner(dynamic.Resource, module="digitalocean", name="DatabaseOwner"):
         self,
         name: str,
         *,
+        cluster: pulumi.Input[str],
         host: pulumi.Input[str],
         port: pulumi.Input[int],
         certificate: pulumi.Input[str],
@@ -57,6 +63,7 @@ class Owner(dynamic.Resource, module="digitalocean", name="DatabaseOwner"):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
+        cluster: Id of the database cluster.
         certificate: PEM of the authority that signed the server's certificate.
         admin: The role that owns the database before.
         """
@@ -64,6 +71,7 @@ class Owner(dynamic.Resource, module="digitalocean", name="DatabaseOwner"):
             _Provider(),
             name,
             {
+                "cluster": cluster,
                 "host": host,
                 "port": port,
                 "certificate": certificate,
@@ -76,6 +84,24 @@ class Owner(dynamic.Resource, module="digitalocean", name="DatabaseOwner"):
                 opts, pulumi.ResourceOptions(additional_secret_outputs=["admin_password"])
             ),
         )
+
+
+def _make_owner(props: dict[str, Any]) -> None:
+    role, database = sql.Identifier(props["role"]), sql.Identifier(props["database"])
+    with _connect(props) as connection:
+        # Only a member of the new owner's role may change the owner.
+        connection.execute(sql.SQL("grant {} to current_user").format(role))
+        connection.execute(sql.SQL("alter database {} owner to {}").format(database, role))
+
+
+def _owner(props: dict[str, Any]) -> str | None:
+    """The owner of the database; None if the database does not exist."""
+    with _connect(props) as connection:
+        row = connection.execute(
+            "select pg_get_userbyid(datdba) from pg_database where datname = %s",
+            [props["database"]],
+        ).fetchone()
+    return row[0] if row else None
 
 
 def _connect(props: dict[str, Any]) -> psycopg.Connection[Any]:

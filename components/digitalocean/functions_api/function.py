@@ -60,7 +60,8 @@ class _Provider(DynamicProvider):
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         name = f"{props['package']}/{props['name']}"
         action = _action(props)
-        with FunctionsApi.open() as api, api.actions(props["namespace"]) as actions:
+        with FunctionsApi.open() as api:
+            actions = api.actions(props["namespace"])
             try:
                 actions.put_action(name, action)
             except ApiError as error:
@@ -73,22 +74,22 @@ class _Provider(DynamicProvider):
         with FunctionsApi.open() as api:
             if api.namespace(props["namespace"]) is None:
                 return dynamic.ReadResult("", {})
-            with api.actions(props["namespace"]) as actions:
-                action = actions.action(f"{props['package']}/{props['name']}")
+            action = api.actions(props["namespace"]).action(f"{props['package']}/{props['name']}")
         if action is None:
             return dynamic.ReadResult("", {})
         return dynamic.ReadResult(id_, {**_outputs(props), **_state(action)})
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
-        with FunctionsApi.open() as api, api.actions(news["namespace"]) as actions:
-            actions.put_action(f"{news['package']}/{news['name']}", _action(news))
+        with FunctionsApi.open() as api:
+            name = f"{news['package']}/{news['name']}"
+            api.actions(news["namespace"]).put_action(name, _action(news))
         return dynamic.UpdateResult(_outputs(news))
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         with FunctionsApi.open() as api:
             if api.namespace(props["namespace"]) is not None:
-                with api.actions(props["namespace"]) as actions:
-                    actions.delete_action(f"{props['package']}/{props['name']}")
+                name = f"{props['package']}/{props['name']}"
+                api.actions(props["namespace"]).delete_action(name)
 
 
 class Function(dynamic.Resource, module="digitalocean", name="Function"):

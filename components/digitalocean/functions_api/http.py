@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -17,8 +17,6 @@ LONGEST_WAIT = 60.0
 _IDEMPOTENT = {"GET", "PUT", "DELETE"}
 
 _REMEDIES = {
-    HTTPStatus.UNAUTHORIZED: "Check DIGITALOCEAN_TOKEN: it is wrong, expired or revoked.",
-    HTTPStatus.FORBIDDEN: "Add the scope of this call to the token in DIGITALOCEAN_TOKEN.",
     HTTPStatus.CONFLICT: "The name is taken: delete the other resource, or choose another name.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Reduce its size: a built function may have 48 MB.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Correct the value that the message names, or delete unused "
@@ -26,24 +24,49 @@ _REMEDIES = {
     HTTPStatus.TOO_MANY_REQUESTS: "Wait a few minutes: the account's quota of calls is used up.",
 }
 
+OF_TOKEN = {
+    HTTPStatus.UNAUTHORIZED: "Check DIGITALOCEAN_TOKEN: it is wrong, expired or revoked.",
+    HTTPStatus.FORBIDDEN: "Create a token with the scopes of docs/integrated.md, function:admin "
+    "included, then: export DIGITALOCEAN_TOKEN=…",
+}
+"""Remedies where the token was refused."""
+
+OF_ACCESS_KEY = dict.fromkeys(
+    (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN),
+    "The host of the namespace refused an access key that this command had just created, so "
+    "DIGITALOCEAN_TOKEN is not the cause. Run the command again; if it fails again, ask "
+    "cloudsupport.digitalocean.com.",
+)
+"""Remedies where a key of a namespace was refused."""
+
 
 class ApiError(Exception):
     """A call that failed.
 
     Attributes:
         status: HTTP status; 0 if there was no response.
+        answer: The call and its response, without the remedy.
         unsure: True if the call may have had its effect nevertheless.
     """
 
-    def __init__(self, what: str, *, status: int, message: str, unsure: bool) -> None:
-        remedy = _REMEDIES.get(
+    def __init__(
+        self,
+        what: str,
+        *,
+        status: int,
+        message: str,
+        unsure: bool,
+        remedies: Mapping[HTTPStatus, str] = OF_TOKEN,
+    ) -> None:
+        remedy = {**_REMEDIES, **remedies}.get(
             HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.OK,
             "Try again later; status.digitalocean.com lists outages."
             if unsure
             else "Correct the value that the message names.",
         )
         answer = f"answered {status}: {message}" if status else f"got no response: {message}"
-        super().__init__(f"{what} {answer}. {remedy}")
+        self.answer = f"{what} {answer}"
+        super().__init__(f"{self.answer}. {remedy}")
         self.status = status
         self.unsure = unsure
 
@@ -52,8 +75,18 @@ class Caller:
     """A client of one API with one account's credentials."""
 
     def __init__(
-        self, base_url: str, auth: httpx.Auth, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        base_url: str,
+        auth: httpx.Auth,
+        *,
+        remedies: Mapping[HTTPStatus, str] = OF_TOKEN,
+        again: Collection[HTTPStatus] = (),
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """Args:
+        remedies: What to do when the credentials are refused.
+        again: Statuses after which a call is repeated, because they may pass soon.
+        """
         self._client = httpx.Client(
             base_url=base_url,
             auth=auth,
@@ -61,6 +94,8 @@ class Caller:
             headers={"User-Agent": "seamless"},
             verify=_authorities(),
         )
+        self._remedies = remedies
+        self._again = {HTTPStatus.TOO_MANY_REQUESTS, *again}
         self._sleep = sleep
 
     def call(
@@ -73,8 +108,8 @@ class Caller:
     ) -> Any:
         """Make the call; return the response's JSON, or None for an empty response.
 
-        A call that had no effect (status 429, or no connection) is repeated. So is an idempotent
-        one that may have had an effect (status 5xx, or a lost response).
+        A call that had no effect (status 429, one of `again`, or no connection) is repeated. So is
+        an idempotent one that may have had an effect (status 5xx, or a lost response).
 
         Raises:
             ApiError: The response is an error or missing, after `TRIES` attempts at most.
@@ -93,9 +128,11 @@ class Caller:
                     return answer.json() if answer.content else None
                 status, wait = answer.status_code, _retry_after(answer)
                 message, unsure = _message(answer), answer.is_server_error
-                retriable = unsure or status == HTTPStatus.TOO_MANY_REQUESTS
+                retriable = unsure or status in self._again
             if not retriable or (unsure and method not in _IDEMPOTENT) or attempt == TRIES:
-                raise ApiError(what, status=status, message=message, unsure=unsure)
+                raise ApiError(
+                    what, status=status, message=message, unsure=unsure, remedies=self._remedies
+                )
             self._sleep(min(2.0 ** (attempt - 1) if wait is None else wait, LONGEST_WAIT))
 
     def find(self, path: str, *, query: Mapping[str, str] | None = None) -> Any:

@@ -28,8 +28,8 @@ class _Provider(DynamicProvider):
         with FunctionsApi.open() as api:
             created = api.create_namespace(label=props["label"], region=props["region"])
             try:
-                with api.actions(created.id) as actions:
-                    actions.put_package(props["package"])
+                api.actions(created.id).put_package(props["package"])
+                api.require_triggers(created.id)
             except BaseException:
                 api.delete_namespace(created.id)
                 raise
@@ -40,8 +40,7 @@ class _Provider(DynamicProvider):
             namespace = api.namespace(id_)
             if namespace is None:
                 return dynamic.ReadResult("", {})  # an empty id: the resource does not exist
-            with api.actions(id_) as actions:
-                exists = actions.package(props["package"]) is not None
+            exists = api.actions(id_).package(props["package"]) is not None
         return dynamic.ReadResult(id_, _outputs(namespace, props["package"] if exists else ""))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
@@ -51,8 +50,8 @@ class _Provider(DynamicProvider):
         return diff
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
-        with FunctionsApi.open() as api, api.actions(id_) as actions:
-            actions.put_package(news["package"])
+        with FunctionsApi.open() as api:
+            api.actions(id_).put_package(news["package"])
         return dynamic.UpdateResult({**olds, "package": news["package"]})
 
     def delete(self, id_: str, _props: dict[str, Any]) -> None:
@@ -63,7 +62,10 @@ class _Provider(DynamicProvider):
 class Namespace(dynamic.Resource, module="digitalocean", name="Namespace"):
     """A namespace with one package. Deleting it deletes every function in it.
 
-    The namespace's own key is never in the state: each call reads it from the API.
+    Each operation creates a short-lived access key and deletes it at its end, so no key with which
+    packages and functions are deployed is in the state. The creation fails, and deletes the
+    namespace again, if the token may not create keys, or if scheduled triggers are not open to the
+    account.
     """
 
     api_host: pulumi.Output[str]

@@ -7,6 +7,7 @@ import base64
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from pulumi.dynamic import ResourceProvider
 
 from components.digitalocean.functions_api import (
+    access_keys,
     certificate,
     database_owner,
     function,
@@ -22,15 +24,22 @@ from components.digitalocean.functions_api import (
     namespace,
     trigger,
 )
-from components.digitalocean.functions_api.client import FunctionsApi, MissingTokenError
+from components.digitalocean.functions_api.client import (
+    FunctionsApi,
+    MissingTokenError,
+    TriggersClosedError,
+)
 from components.digitalocean.functions_api.http import TRIES, ApiError
 from tests.support import local
 from tests.support.accounts import digitalocean as clouds
+from tests.support.accounts import digitalocean_keys
 from tests.support.accounts.digitalocean import Cloud
 
 Props = dict[str, Any]
 Deployed = dict[Any, tuple[str, Props]]
 """Id and outputs by module."""
+
+CLUSTER = "9cc10173"
 
 NAMESPACE: Props = {"label": "seamless-dev", "region": "tor1", "package": "summarizer"}
 
@@ -42,6 +51,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         monkeypatch.setenv("DIGITALOCEAN_TOKEN", cloud.token)
         monkeypatch.setenv("DIGITALOCEAN_API_URL", cloud.url)
         monkeypatch.setattr("components.digitalocean.functions_api.http.LONGEST_WAIT", 0.0)
+        cloud.clusters.add(CLUSTER)
         yield cloud
 
 
@@ -75,9 +85,11 @@ def refreshed(module: Any, id_: str, props: Props) -> tuple[str | None, Props]:
     return found.id, dict(found.outs or {})
 
 
-def difference(module: Any, olds: Props, news: Props) -> tuple[bool | None, list[str]]:
+def difference(
+    module: Any, olds: Props, news: Props, id_: str = "id"
+) -> tuple[bool | None, list[str]]:
     """Whether `diff` finds a change, and the properties that replace the resource."""
-    found = provider(module).diff("id", olds, news)
+    found = provider(module).diff(id_, olds, news)
     return found.changes, found.replaces or []
 
 
@@ -126,7 +138,7 @@ def deployed(space: str, code: Path) -> Deployed:
         function: of_function(space, code),
         trigger: of_trigger(space),
         invocation_key: of_key(space),
-        certificate: {"cluster": "9cc10173"},
+        certificate: {"cluster": CLUSTER},
     }
     return {module: created(module, values) for module, values in inputs.items()}
 
@@ -136,7 +148,7 @@ def test_a_resource_is_unchanged_after_its_creation(deployed: Deployed, module: 
     id_, outputs = deployed[module]
 
     assert refreshed(module, id_, outputs) == (id_, outputs)
-    assert difference(module, outputs, outputs) == (False, [])
+    assert difference(module, outputs, outputs, id_) == (False, [])
 
 
 @pytest.mark.parametrize("module", [namespace, function, trigger, invocation_key])
@@ -173,9 +185,9 @@ def test_a_deletion_can_be_repeated_and_a_deleted_resource_is_absent(
         (function, of_function(), {"package": "another"}, True),
         (trigger, of_trigger(), {"cron": "0 * * * *"}, False),
         (trigger, of_trigger(), {"function": "a/b"}, True),
-        (invocation_key, of_key(), {"name": "another"}, False),
+        (invocation_key, of_key(), {"name": "another"}, True),
         (invocation_key, of_key(), {"namespace": "fn-2"}, True),
-        (certificate, {"cluster": "9cc10173"}, {"cluster": "another"}, True),
+        (certificate, {"cluster": CLUSTER}, {"cluster": "another"}, True),
     ],
 )
 def test_a_changed_input_updates_or_replaces_the_resource(
@@ -275,13 +287,148 @@ def test_a_rate_limited_call_waits_as_long_as_the_response_requires(
     assert waits == [7.0, 7.0]
 
 
-def test_a_namespace_has_its_package_and_the_state_has_no_key(cloud: Cloud) -> None:
+def test_a_namespace_has_its_package_and_no_key_is_left(cloud: Cloud) -> None:
     id_, outputs = created(namespace, NAMESPACE)
 
     (there,) = cloud.namespaces.values()
     assert (id_, outputs) == (there.info["namespace"], {**NAMESPACE, "api_host": cloud.url})
     assert list(there.packages) == ["summarizer"]
-    assert there.info["key"] not in str(outputs)
+    assert there.keys == {}
+
+
+def test_an_operation_deletes_its_key_when_it_fails(cloud: Cloud, space: str, code: Path) -> None:
+    cloud.fail("PUT .*/actions/summarizer/api", 400)
+
+    with pytest.raises(ApiError, match="answered 400"):
+        created(function, of_function(space, code))
+
+    assert cloud.calls.count(f"POST /v2/functions/namespaces/{space}/keys") == 2
+    assert cloud.namespaces[space].keys == {}
+
+
+def test_an_operation_creates_one_key_that_expires_within_the_hour(
+    cloud: Cloud, space: str
+) -> None:
+    with FunctionsApi.open() as api:
+        for _ in range(2):
+            assert api.actions(space).package("summarizer") is not None
+        (key,) = cloud.namespaces[space].keys.values()
+
+    left = datetime.fromisoformat(key["expires_at"]) - datetime.now(UTC)
+    assert timedelta() < left <= timedelta(hours=1)
+
+
+def test_only_expired_keys_of_earlier_operations_are_deleted(cloud: Cloud, space: str) -> None:
+    """Another operation may deploy at the same time, and other keys are not ours."""
+    with FunctionsApi.open() as api:
+        deploying = [
+            api.keys.create(space, f"{access_keys.PREFIX}{n}", expires_in="1h").id for n in range(2)
+        ]
+        other = api.keys.create(space, "of-a-person", expires_in="1h").id
+    for id_ in (deploying[0], other):
+        expire(cloud, space, id_)
+
+    assert refreshed(namespace, space, NAMESPACE)[0] == space
+
+    assert set(cloud.namespaces[space].keys) == {deploying[1], other}
+
+
+def test_a_new_key_that_the_host_does_not_know_yet_is_used_again(cloud: Cloud, space: str) -> None:
+    cloud.fail("GET /api/v1/namespaces/_/packages/summarizer", 401, times=2)
+
+    assert refreshed(namespace, space, NAMESPACE)[1]["package"] == "summarizer"
+
+
+def test_the_error_for_a_refused_access_key_does_not_blame_the_token(
+    cloud: Cloud, space: str
+) -> None:
+    cloud.fail("GET /api/v1/namespaces/_/packages/summarizer", 401, times=TRIES)
+
+    with pytest.raises(ApiError) as error:
+        refreshed(namespace, space, NAMESPACE)
+
+    assert str(error.value) == (
+        "GET /packages/summarizer answered 401: as the test requires. The host of the namespace "
+        "refused an access key that this command had just created, so DIGITALOCEAN_TOKEN is not "
+        "the cause. Run the command again; if it fails again, ask cloudsupport.digitalocean.com."
+    )
+
+
+def test_a_token_without_admin_scope_leaves_no_namespace(cloud: Cloud) -> None:
+    cloud.fail("GET .*/keys", 403)
+
+    with pytest.raises(ApiError) as error:
+        created(namespace, NAMESPACE)
+
+    assert str(error.value).endswith(
+        "Create a token with the scopes of docs/integrated.md, function:admin included, then: "
+        "export DIGITALOCEAN_TOKEN=…"
+    )
+    assert cloud.namespaces == {}
+
+
+@pytest.mark.parametrize("scope", sorted(digitalocean_keys.SCOPES))
+def test_every_scope_of_the_document_is_needed(cloud: Cloud, code: Path, scope: str) -> None:
+    cloud.scopes.remove(scope)
+
+    with pytest.raises(ApiError, match=f"answered 403: You are missing the scope {scope}"):
+        deploy(code)
+
+
+def deploy(code: Path) -> None:
+    """Create a function with a trigger, change the trigger, and delete everything."""
+    space, _ = created(namespace, NAMESPACE)
+    created(function, of_function(space, code))
+    id_, outputs = created(trigger, of_trigger(space))
+    provider(trigger).update(id_, outputs, of_trigger(space, cron="0 * * * *"))
+    provider(namespace).delete(space, outputs)
+
+
+def test_an_account_without_triggers_gets_no_namespace_and_a_remedy(cloud: Cloud) -> None:
+    cloud.triggers_open = False
+
+    with pytest.raises(TriggersClosedError) as error:
+        created(namespace, NAMESPACE)
+
+    assert "/triggers answered 403: not allowed to use triggers. They are a preview" in str(
+        error.value
+    )
+    assert "Ask for access at cloudsupport.digitalocean.com" in str(error.value)
+    assert cloud.namespaces == {}
+
+
+@pytest.mark.parametrize(
+    ("host", "public"),
+    [
+        ("https://faas-tor1-0a1b.doserverless.io", "https://faas-tor1-0a1b.doserverless.co"),
+        ("https://faas-tor1-0a1b.doserverless.co/", "https://faas-tor1-0a1b.doserverless.co"),
+        ("https://example.io", "https://example.io"),
+    ],
+)
+def test_the_host_of_a_namespace_is_the_one_that_serves_everyone(
+    cloud: Cloud, space: str, host: str, public: str
+) -> None:
+    cloud.namespaces[space].info["api_host"] = host
+
+    with FunctionsApi.open() as api:
+        found = api.namespace(space)
+
+    assert found is not None
+    assert found.api_host == public
+
+
+def test_a_namespace_of_app_platform_is_not_taken_for_ours(cloud: Cloud, space: str) -> None:
+    """It may have no label."""
+    (info,) = [there.info for there in cloud.namespaces.values()]
+    apps = {
+        "ap-1": {name: value for name, value in info.items() if name != "label"},
+        "ap-2": info,
+    }
+    for id_, facts in apps.items():
+        cloud.namespaces[id_] = clouds.Namespace(info={**facts, "namespace": id_})
+    del cloud.namespaces[space]
+
+    assert created(namespace, NAMESPACE)[0].startswith("fn-")
 
 
 def test_an_existing_label_is_refused_and_its_namespace_stays(cloud: Cloud, space: str) -> None:
@@ -457,14 +604,70 @@ def test_a_trigger_of_a_missing_function_is_refused(cloud: Cloud, space: str) ->
         created(trigger, of_trigger(space, function="summarizer/none"))
 
 
-def test_an_invocation_key_has_a_secret_and_an_update_renames_it(cloud: Cloud, space: str) -> None:
-    id_, outputs = created(invocation_key, of_key(space))
-    key = cloud.namespaces[space].keys[id_]
+def expire(cloud: Cloud, space: str, id_: str, *, days: float = 0) -> None:
+    """Let a key end in so many days."""
+    ends = datetime.now(UTC) + timedelta(days=days)
+    cloud.namespaces[space].keys[id_]["expires_at"] = digitalocean_keys.text(ends)
 
-    assert outputs == {**of_key(space), "value": f"{id_}:{key['secret']}"}
-    updated = provider(invocation_key).update(id_, outputs, of_key(space, "new")).outs
-    assert updated == {**outputs, "name": "new"}
-    assert key["name"] == "new"
+
+def test_an_invocation_key_has_a_secret_and_an_expiry(cloud: Cloud, space: str) -> None:
+    id_, outputs = created(invocation_key, of_key(space))
+
+    key = cloud.namespaces[space].keys[id_]
+    ends = datetime.fromisoformat(key["expires_at"])
+    assert timedelta(days=89) < ends - datetime.now(UTC) <= timedelta(days=90)
+    assert outputs == {
+        **of_key(space),
+        "expires_at": ends.isoformat(),
+        "value": f"{id_}:{key['secret']}",
+    }
+
+
+def test_an_invocation_key_and_its_replacement_exist_at_the_same_time(
+    cloud: Cloud, space: str
+) -> None:
+    """Names are unique, and the old key is deleted last."""
+    keys = [created(invocation_key, of_key(space))[0] for _ in range(2)]
+
+    assert list(cloud.namespaces[space].keys) == keys
+    assert (
+        provider(invocation_key).diff(keys[0], of_key(), of_key("fn-2")).delete_before_replace
+        is False
+    )
+
+
+@pytest.mark.parametrize(("days", "due"), [(89, False), (61, False), (59, True), (-1, True)])
+def test_an_invocation_key_is_replaced_after_thirty_days(
+    cloud: Cloud, space: str, days: int, due: bool
+) -> None:
+    id_, outputs = created(invocation_key, of_key(space))
+    expire(cloud, space, id_, days=days)
+
+    assert difference(invocation_key, outputs, of_key(space), id_) == (
+        due,
+        ["expires_at"] if due else [],
+    )
+
+
+@pytest.mark.parametrize("expiry", [None, "absent"])
+def test_an_invocation_key_without_an_expiry_or_that_is_gone_is_replaced(
+    cloud: Cloud, space: str, expiry: str | None
+) -> None:
+    id_, outputs = created(invocation_key, of_key(space))
+    if expiry is None:
+        cloud.namespaces[space].keys[id_]["expires_at"] = None
+    else:
+        cloud.namespaces[space].keys.clear()
+
+    found = difference(invocation_key, outputs, of_key(space), id_)
+    assert found == (True, ["expires_at"])
+
+
+def test_an_invocation_key_is_kept_while_the_api_does_not_answer(cloud: Cloud, space: str) -> None:
+    id_, outputs = created(invocation_key, of_key(space))
+    cloud.fail("GET .*/keys", 503, times=TRIES)
+
+    assert difference(invocation_key, outputs, of_key(space), id_) == (False, [])
 
 
 def test_an_invocation_key_is_deleted_when_the_response_is_lost(cloud: Cloud, space: str) -> None:
@@ -478,12 +681,78 @@ def test_an_invocation_key_is_deleted_when_the_response_is_lost(cloud: Cloud, sp
 
 
 def test_the_certificate_of_a_database_is_read_as_text(cloud: Cloud) -> None:
-    outputs = {"cluster": "9cc10173", "pem": clouds.CERTIFICATE}
-    assert created(certificate, {"cluster": "9cc10173"}) == ("9cc10173", outputs)
+    outputs = {"cluster": CLUSTER, "pem": clouds.CERTIFICATE}
+    assert created(certificate, {"cluster": CLUSTER}) == (CLUSTER, outputs)
+
+
+def test_the_certificate_of_a_deleted_cluster_is_absent(cloud: Cloud) -> None:
+    cloud.clusters.clear()
+
+    assert refreshed(certificate, CLUSTER, {"cluster": CLUSTER}) == ("", {})
+    with pytest.raises(LookupError, match="no database cluster with the id '9cc10173'"):
+        created(certificate, {"cluster": CLUSTER})
+
+
+@pytest.fixture
+def owned(cloud: Cloud, postgres: local.Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Props]:
+    """Inputs of the owner of a database; the administrator is a role of its own."""
+    monkeypatch.setenv("PGSSLMODE", "disable")
+    admin = connect(postgres)
+    admin.execute("create role doadmin superuser login password 'password-before'")
+    admin.execute("create role owning login password 'password-of-a-test'")
+    admin.execute("create database owned")
+    yield {
+        "cluster": CLUSTER,
+        "host": "127.0.0.1",
+        "port": postgres.port,
+        "certificate": clouds.CERTIFICATE,
+        "admin": "doadmin",
+        "admin_password": "password-before",
+        "database": "owned",
+        "role": "owning",
+    }
+    for statement in ("database owned", "role owning", "role doadmin"):
+        admin.execute(f"drop {statement}")
+    admin.close()
+
+
+def connect(postgres: local.Server) -> psycopg.Connection[Any]:
+    return psycopg.connect(
+        host="127.0.0.1",
+        port=postgres.port,
+        user="postgres",
+        password=postgres.admin_password,
+        dbname="postgres",
+        autocommit=True,
+    )
+
+
+def test_a_reset_password_of_the_administrator_updates_the_owner(
+    postgres: local.Server, owned: Props
+) -> None:
+    id_, outputs = created(database_owner, owned)
+    with connect(postgres) as admin:
+        admin.execute("alter role doadmin password 'password-after'")
+    fresh = {**owned, "admin_password": "password-after"}
+
+    assert refreshed(database_owner, id_, outputs) == (id_, outputs)
+    assert difference(database_owner, outputs, fresh) == (True, [])
+    assert provider(database_owner).update(id_, outputs, fresh).outs == fresh
+
+
+def test_another_certificate_updates_the_owner(owned: Props) -> None:
+    assert difference(database_owner, owned, {**owned, "certificate": "new"}) == (True, [])
+    assert difference(database_owner, owned, {**owned, "cluster": "new"}) == (True, ["cluster"])
+
+
+def test_the_owner_in_a_deleted_cluster_is_absent(cloud: Cloud, owned: Props) -> None:
+    cloud.clusters.clear()
+
+    assert refreshed(database_owner, "owned/owning", {**owned, "port": 9}) == ("", {})
 
 
 def test_a_role_without_grants_becomes_the_owner_and_creates_its_tables(
-    postgres: local.Server, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, postgres: local.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As at DigitalOcean: role and database exist, and the administrator owns the database."""
     monkeypatch.setenv("PGSSLMODE", "disable")
@@ -511,6 +780,7 @@ def test_a_role_without_grants_becomes_the_owner_and_creates_its_tables(
     id_, outputs = created(
         database_owner,
         {
+            "cluster": CLUSTER,
             "host": "127.0.0.1",
             "port": postgres.port,
             "certificate": clouds.CERTIFICATE,

@@ -1,9 +1,11 @@
 """A local server with the documented API of DigitalOcean Functions.
 
 Paths, required fields, statuses and the form of errors are those of digitalocean/openapi at 7c1300c
-(2026-08-07), `specification/resources/functions`; packages and actions are OpenWhisk's REST API at
-the namespace's host; limits are those of docs.digitalocean.com/products/functions/details/limits
-(17 January 2025). Tests make calls fail, before or after their effect.
+(2026-08-07), `specification/resources/functions`. Packages and actions are OpenWhisk's REST API at
+the namespace's host, with errors as in digitalocean-labs/mcp-digitalocean at 3b6044c (2026),
+pkg/registry/functions/openwhisk_client.go. Scopes and keys are in `digitalocean_keys`. Limits are
+those of docs.digitalocean.com/products/functions/details/limits (17 January 2025). Tests make calls
+fail, before or after their effect.
 """
 
 import base64
@@ -18,6 +20,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.support.accounts import digitalocean_keys as access_keys
 
 Json = dict[str, Any]
 
@@ -66,10 +70,23 @@ class Namespace:
 
 
 class Cloud:
-    """An account."""
+    """An account.
+
+    Attributes:
+        scopes: Scopes of the token for functions.
+        triggers_open: False as in an account without access to the preview of scheduled triggers:
+            digitalocean/doctl at 168188d, do/serverless.go, CleanNamespace. Its status is not
+            documented.
+        clusters: Ids of the database clusters.
+        issued: Secrets of all access keys so far.
+    """
 
     def __init__(self) -> None:
         self.token = f"dop_v1_{secrets.token_hex(16)}"
+        self.scopes = set(access_keys.SCOPES)
+        self.triggers_open = True
+        self.clusters: set[str] = set()
+        self.issued: list[str] = []
         self.url = ""
         self.namespaces: dict[str, Namespace] = {}
         self.lists: dict[str, Json] = {
@@ -105,6 +122,8 @@ class Cloud:
             if parts[0] == "v2":
                 if authorization != f"Bearer {self.token}":
                     raise Refusal(401, "unauthorized", "Unable to authenticate you")
+                if lacking := access_keys.needed(method, parts[1:]) - self.scopes:
+                    raise Refusal(403, "forbidden", f"You are missing the scope {min(lacking)}")
                 if "/".join(parts[1:]) in self.lists:
                     return 200, self._page("/".join(parts[1:]), query)
                 return self._public(method, parts[1:], body)
@@ -124,8 +143,14 @@ class Cloud:
         links = {"pages": {"next": following}} if len(rows) > page * size else {}
         return {key: rows[(page - 1) * size : page * size], "links": links}
 
+    def has_cluster(self, id_: str) -> bool:
+        """Whether the account has a database cluster with this id."""
+        return id_ in self.clusters
+
     def _public(self, method: str, parts: list[str], body: Json) -> tuple[int, Json]:
         if parts[0] == "databases" and parts[2:] == ["ca"] and method == "GET":
+            if not self.has_cluster(parts[1]):
+                raise Refusal(404, "not_found", "cluster not found")
             encoded = base64.b64encode(CERTIFICATE.encode()).decode()
             return 200, {"ca": {"certificate": encoded}}
         match method, parts[2:]:
@@ -147,7 +172,8 @@ class Cloud:
             raise Refusal(404, "bad_request", f"Invalid request payload: region {body['region']}")
         if len(self.namespaces) == MAX_NAMESPACES:
             raise Refusal(422, "unprocessable_entity", "namespace limit reached")
-        if any(n.info["label"] == body["label"] for n in self.namespaces.values()):
+        own = (n.info for id_, n in self.namespaces.items() if not id_.startswith("ap-"))
+        if any(info.get("label") == body["label"] for info in own):
             raise Refusal(409, "conflict", "label is not unique")
         id_ = f"fn-{uuid.uuid4()}"
         info = {
@@ -165,6 +191,8 @@ class Cloud:
         self, namespace: Namespace, method: str, rest: list[str], body: Json
     ) -> tuple[int, Json]:
         id_ = namespace.info["namespace"]
+        if rest[:1] == ["triggers"] and not self.triggers_open:
+            raise Refusal(403, "forbidden", "not allowed to use triggers")
         match method, rest:
             case "GET", []:
                 return 200, {"namespace": namespace.info}
@@ -187,10 +215,7 @@ class Cloud:
             case "POST", ["keys"]:
                 return 201, {"access_key": self._create_key(namespace, body)}
             case "GET", ["keys"]:
-                shown = [
-                    {k: v for k, v in key.items() if k != "secret"}
-                    for key in namespace.keys.values()
-                ]
+                shown = [access_keys.shown(key) for key in namespace.keys.values()]
                 return 200, {"access_keys": shown, "count": len(shown)}
             case _, ["keys", key]:
                 if key not in namespace.keys:
@@ -198,8 +223,9 @@ class Cloud:
                 if method == "DELETE":
                     del namespace.keys[key]
                     return 200, {}
-                namespace.keys[key]["name"] = body["name"]
-                return 200, {"access_key": {"id": key, "name": body["name"]}}
+                if method == "PUT":
+                    namespace.keys[key]["name"] = body["name"]
+                    return 200, {"access_key": access_keys.shown(namespace.keys[key])}
         raise Refusal(404, "not_found", "not found")
 
     def _create_trigger(self, namespace: Namespace, body: Json) -> Json:
@@ -220,26 +246,22 @@ class Cloud:
         return namespace.triggers[body["name"]]
 
     def _create_key(self, namespace: Namespace, body: Json) -> Json:
-        if not body.get("name"):
-            raise Refusal(400, "bad_request", "Invalid request payload: missing name field")
-        key = {
-            "id": f"dof_v1_{secrets.token_hex(16)}",
-            "name": body["name"],
-            "secret": secrets.token_urlsafe(32),
-            "expires_at": None,
-        }
+        if refused := access_keys.problem(body, {key["name"] for key in namespace.keys.values()}):
+            status, message = refused
+            raise Refusal(status, "conflict" if status == 409 else "bad_request", message)
+        key = access_keys.made(body)
         namespace.keys[str(key["id"])] = key
+        self.issued.append(key["secret"])
         return key
 
     def _of_key(self, authorization: str) -> Namespace:
-        """The namespace of a key."""
+        """The namespace of a live access key."""
         scheme, _, encoded = authorization.partition(" ")
         given = base64.b64decode(encoded).decode() if scheme == "Basic" else ""
         for namespace in self.namespaces.values():
-            pairs = [(namespace.info["uuid"], namespace.info["key"])]
-            pairs += [(key["id"], key["secret"]) for key in namespace.keys.values()]
-            if given in {f"{user}:{password}" for user, password in pairs}:
-                return namespace
+            for key in namespace.keys.values():
+                if given == f"{key['id']}:{key['secret']}" and access_keys.is_live(key):
+                    return namespace
         raise Refusal(401, "unauthorized", "The supplied authentication is invalid")
 
     def _openwhisk(
@@ -306,6 +328,8 @@ class _Handler(BaseHTTPRequestHandler):
             )
         except Refusal as refusal:
             status, answer = refusal.status, refusal.body
+            if self.path.startswith("/api/"):  # OpenWhisk's form
+                answer = {"error": answer["message"], "code": answer["request_id"]}
         if fault is not None:
             self._fail(fault)
         else:

@@ -60,6 +60,10 @@ class Account(Cloud):
                 return 200, _page(key, self._items(token), page)
         return super().answer(method, target, authorization, body)
 
+    def has_cluster(self, id_: str) -> bool:
+        """Whether the world has a database cluster with this id."""
+        return id_ in {item["id"] for item in self._items(_LISTS["/v2/databases"][1])}
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Block calls to the Functions."""
