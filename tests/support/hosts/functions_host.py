@@ -59,6 +59,8 @@ class FunctionsHost:
         """Number of asynchronous calls to reject, as above the quota."""
         self.started: list[Json] = []
         """Events of the asynchronous calls."""
+        self.strangers: dict[str, Answer] = {}
+        """Functions of other customers by path: a host serves a region, not one customer."""
         self._threads: list[threading.Thread] = []
 
     @property
@@ -95,6 +97,8 @@ class FunctionsHost:
         """Answer a request to the platform."""
         if len(request.body) > MAX_PAYLOAD_BYTES:
             return _error(413, "The request content was malformed: too large.")
+        if request.path in self.strangers:
+            return self.strangers[request.path]
         if request.path.startswith(WEB):
             return self._web(request, request.path.removeprefix(WEB))
         if request.path.startswith(ACTIONS) and request.method == "POST":
