@@ -173,6 +173,7 @@ def application_environment(
     variant: str,
     inference_mode: InferenceMode,
     api_token: pulumi.Input[str],
+    shared_page_url: pulumi.Input[str],
     store: Store,
     database: Database,
     inference: Sequence[Inference],
@@ -180,11 +181,16 @@ def application_environment(
     """The application's environment, derived from the parts that it uses.
 
     The names are those that `functions.settings` reads; secrets stay secret.
+
+    Args:
+        shared_page_url: URL of the page where the platform serves pages of other customers at the
+            same origin; empty where the origin is the application's own.
     """
     return {
         "VARIANT": variant,
         "INFERENCE_MODE": inference_mode,
         "API_TOKEN": api_token,
+        "SHARED_PAGE_URL": shared_page_url,
         "STORE_URL": store.url,
         "STORE_ENDPOINT": store.endpoint,
         "STORE_REGION": store.region,

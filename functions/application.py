@@ -26,11 +26,11 @@ from functions.storage.ledger import DATABASE_ERRORS, MAX_LOST_LEASES, Ledger
 from functions.storage.object_store import (
     INCOMING,
     SUMMARIES,
-    SignedUpload,
     Store,
     StoredObject,
     open_store,
 )
+from functions.storage.signed_upload import SignedUpload
 from functions.summary.summarize import PROMPT_VERSION, CompletionClient, plan, summarize
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Application:
         """Add a document of `size` bytes to the ledger and sign its upload."""
         id_ = uuid4()
         key = f"{INCOMING}{id_}/{_safe(name)}"
-        upload = await self.store.sign_upload(key)
+        upload = self.store.sign_upload(key, size=size)
         entry = await self.ledger.announce(
             id_, name=name, object_key=key, size=size, prompt_version=PROMPT_VERSION
         )

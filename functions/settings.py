@@ -29,11 +29,14 @@ class Settings:
         variant: Variant of the deployment, for display only.
         inference_mode: Inference mode of the stack.
         api_token: Token that callers of the API send as `Authorization: Bearer`.
+        shared_page_url: URL of the page if pages of strangers have the same origin; empty if the
+            origin is the application's own.
         store_url: `file:///folder` or `s3://bucket`.
         store_endpoint: S3 endpoint URL; empty for AWS.
         store_region: S3 region; empty for a folder.
-        store_access_key_id: S3 key; empty for the platform's own credentials.
+        store_access_key_id: S3 key; empty for a folder. At AWS, that of the function's role.
         store_secret_access_key: Secret of `store_access_key_id`.
+        store_session_token: Session token of `store_access_key_id`, if that is temporary.
         database_host: PostgreSQL host name or address.
         database_port: PostgreSQL port.
         database_name: PostgreSQL database.
@@ -54,11 +57,13 @@ class Settings:
     variant: str
     inference_mode: InferenceMode
     api_token: str = field(metadata={"secret": True, "read": bearer})
+    shared_page_url: str = ""
     store_url: str
     store_endpoint: str = ""
     store_region: str = ""
     store_access_key_id: str = ""
     store_secret_access_key: str = field(default="", metadata=SECRET)
+    store_session_token: str = field(default="", metadata=SECRET)
     database_host: str
     database_port: int
     database_name: str

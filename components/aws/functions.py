@@ -117,6 +117,7 @@ class Functions(pulumi.ComponentResource):
             variant="split",
             inference_mode=inference_mode,
             api_token=self.api_token,
+            shared_page_url="",
             store=store,
             database=database,
             inference=inference,

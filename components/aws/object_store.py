@@ -5,6 +5,7 @@ from pulumi_aws import kms, s3
 
 from components.aws.iam import Statement, allow, policy
 from components.aws.queue import Queue
+from functions.storage.signed_upload import CORS_HEADERS
 
 INCOMING, SUMMARIES = "incoming/", "summaries/"
 """Key prefixes of `functions.storage.object_store`. Only `incoming/` notifies: a summary must not
@@ -96,7 +97,7 @@ class Store(pulumi.ComponentResource):
                 s3.BucketCorsConfigurationCorsRuleArgs(
                     allowed_methods=["PUT"],
                     allowed_origins=[origin],
-                    allowed_headers=["content-type"],
+                    allowed_headers=[*CORS_HEADERS],
                     max_age_seconds=3600,
                 )
             ],

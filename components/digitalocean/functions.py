@@ -67,12 +67,17 @@ class Functions(pulumi.ComponentResource):
         namespace = Namespace(
             f"{name}-namespace", label=label, region=region, package=PACKAGE, opts=child
         )
+        # With the slash at the end, relative links of the page resolve to the function.
+        self.page_url = pulumi.Output.concat(
+            namespace.api_host, "/api/v1/web/", namespace.id, f"/{PACKAGE}/api/"
+        )
         key = InvocationKey(f"{name}-key", namespace=namespace.id, key=label, opts=child)
         environment = {
             **application_environment(
                 variant="integrated",
                 inference_mode=inference_mode,
                 api_token=self.api_token,
+                shared_page_url=self.page_url,  # the host serves a whole region
                 store=store,
                 database=database,
                 inference=inference,
@@ -116,8 +121,4 @@ class Functions(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[sweep]),
         )
         store.allow_uploads_from(namespace.api_host)
-        # With the slash at the end, relative links of the page resolve to the function.
-        self.page_url = pulumi.Output.concat(
-            namespace.api_host, "/api/v1/web/", namespace.id, f"/{PACKAGE}/api/"
-        )
         self.register_outputs({"page_url": self.page_url, "api_token": self.api_token})

@@ -5,6 +5,8 @@ from typing import Any
 import pulumi
 import pulumi_digitalocean as digitalocean
 
+from functions.storage.signed_upload import CORS_HEADERS
+
 
 class Store(pulumi.ComponentResource):
     """A private Spaces bucket (see `components.contracts.Store`).
@@ -95,7 +97,7 @@ class Store(pulumi.ComponentResource):
                 digitalocean.SpacesBucketCorsConfigurationCorsRuleArgs(
                     allowed_origins=[origin],
                     allowed_methods=["PUT"],
-                    allowed_headers=["content-type"],
+                    allowed_headers=[*CORS_HEADERS],
                     max_age_seconds=3600,
                 )
             ],

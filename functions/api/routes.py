@@ -13,7 +13,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -29,6 +29,7 @@ from functions.storage.entry import Entry
 from functions.summary.summarize import PROMPT_VERSION
 
 PAGE = Path(__file__).with_name("page")
+ORIGIN = '<meta name="origin" content="{}">'
 PAGE_SIZE = 50
 MAX_BODY_BYTES = 64 * 1024
 
@@ -60,11 +61,17 @@ def create_api(
                 for operation in api.operations
             ),
             Route("/openapi.json", api.openapi),
-            Route("/", _index),
+            Route("/", _index(shared_origin=bool(application.settings.shared_page_url))),
             Mount("/page", StaticFiles(directory=PAGE)),
             *routes,
         ],
-        middleware=[Middleware(SecurityHeaders, connect=application.store.origin)],
+        middleware=[
+            Middleware(
+                SecurityHeaders,
+                shared_page_url=application.settings.shared_page_url,
+                uploads=application.store.uploads,
+            )
+        ],
         exception_handlers=EXCEPTION_HANDLERS,
     )
 
@@ -143,7 +150,7 @@ class _Api:
                 # A folder store signs a path of this application.
                 upload_url=upload.url if "://" in upload.url else f"{request.base_url}{upload.url}",
                 method="PUT",
-                headers=upload.headers,
+                headers=dict(upload.headers),
             ),
             HTTPStatus.CREATED,
         )
@@ -317,5 +324,13 @@ def _parse_cursor(text: str) -> tuple[datetime, UUID]:
 # ---------------------------------------------------------------- the page
 
 
-async def _index(_request: Request) -> Response:
-    return FileResponse(PAGE / "index.html")
+def _index(*, shared_origin: bool) -> Callable[[Request], Awaitable[Response]]:
+    """Serves the page, which keeps the token in memory only at a shared origin."""
+    html = (PAGE / "index.html").read_text()
+    if not shared_origin:
+        html = html.replace(ORIGIN.format("shared"), ORIGIN.format("own"))
+
+    async def index(_request: Request) -> Response:
+        return HTMLResponse(html)
+
+    return index

@@ -26,7 +26,11 @@ class UploadRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Upload(Struct, frozen=True):
-    """The request that uploads the bytes, straight to the object store."""
+    """The request that uploads the bytes, straight to the object store.
+
+    It succeeds once, within 15 minutes, with exactly these headers: they hold the announced size.
+    A repetition is answered with status 412: the object is already there.
+    """
 
     document_id: str
     upload_url: str

@@ -118,7 +118,9 @@ class Process:
         old = self._application
         if old and await old.ledger.ping():
             return old
-        settings = Settings.read(resolve(self._environment, self._read()))
+        settings = Settings.read(
+            {**resolve(self._environment, self._read()), **_credentials(self._environment)}
+        )
         stack = AsyncExitStack()
         try:
             self._application = await stack.enter_async_context(open_application(settings))
@@ -129,6 +131,15 @@ class Process:
         await self._stack.aclose()
         self._stack = stack
         return self._application
+
+
+def _credentials(environment: Mapping[str, str]) -> dict[str, str]:
+    """The credentials of the function's role, which sign uploads; Lambda sets them."""
+    return {
+        "STORE_ACCESS_KEY_ID": environment["AWS_ACCESS_KEY_ID"],
+        "STORE_SECRET_ACCESS_KEY": environment["AWS_SECRET_ACCESS_KEY"],
+        "STORE_SESSION_TOKEN": environment["AWS_SESSION_TOKEN"],
+    }
 
 
 @cache

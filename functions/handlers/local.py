@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 from uuid import UUID
 
 import uvicorn
@@ -18,17 +19,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from functions.api.errors import error_body
 from functions.api.routes import create_api, read_body
 from functions.application import Application, open_application
 from functions.documents.extract import MAX_DOCUMENT_BYTES
 from functions.errors import Code, Failure
 from functions.settings import Settings
 from functions.storage.ledger import DATABASE_ERRORS
-from functions.storage.object_store import FolderSigner
+from functions.storage.signed_upload import FolderSigner
 
 log = logging.getLogger(__name__)
 
 DOCUMENTS_AT_ONCE = 4
+
+UPLOADED = Failure(
+    Code.CONFLICT,
+    "The upload URL was used already: the object is there.",
+    "Complete the document: POST /api/documents/ID/complete.",
+)
 
 
 class Host:
@@ -88,17 +96,21 @@ def uploads(application: Application) -> Route:
     async def put(request: Request) -> Response:
         key = request.path_params["key"]
         query = request.query_params
-        if not signer.allows(key, query.get("expires", ""), query.get("signature", "")):
+        if not signer.allows(
+            key, query.get("expires", ""), query.get("signature", ""), headers=request.headers
+        ):
             raise Failure(
                 Code.UNAUTHORIZED,
-                "The upload URL is not valid, or its 15 minutes are over.",
-                "Announce the document again: POST /api/uploads.",
+                "The upload URL is not valid for this key, size and headers, or its 15 minutes are "
+                "over.",
+                "Announce the document again: POST /api/uploads. Send the headers of the answer.",
             )
         data = await read_body(
             request, limit=MAX_DOCUMENT_BYTES, remedy="Split the document and upload its parts."
         )
-        await application.store.put(key, data)
-        return Response(status_code=200)
+        if await application.store.create(key, data):
+            return Response(status_code=HTTPStatus.OK)
+        return Response(error_body(UPLOADED), HTTPStatus.PRECONDITION_FAILED)
 
     return Route("/uploads/{key:path}", put, methods=["PUT"])
 

@@ -1,22 +1,20 @@
 """The object store: a folder or an S3-compatible bucket, through one client."""
 
-import hashlib
-import hmac
 import logging
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, InvalidPathError, NotFoundError
+from obstore.exceptions import AlreadyExistsError, BaseError, InvalidPathError, NotFoundError
 from obstore.store import LocalStore, S3Store
 
 from functions.errors import Code, Failure
 from functions.settings import Settings
+from functions.storage.signed_upload import BucketSigner, FolderSigner, SignedUpload, Signer
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta  # exists for type checkers only
@@ -25,7 +23,6 @@ log = logging.getLogger(__name__)
 
 INCOMING = "incoming/"
 SUMMARIES = "summaries/"
-UPLOAD_EXPIRES = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,20 +40,6 @@ class StoredObject:
     version: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class SignedUpload:
-    """An upload request that needs no further credentials until it expires."""
-
-    url: str
-    headers: dict[str, str]
-
-
-class Signer(Protocol):
-    """Turns a key into an upload URL."""
-
-    async def __call__(self, key: str) -> SignedUpload: ...
-
-
 class Store:
     """Objects under `incoming/` and `summaries/`.
 
@@ -64,11 +47,13 @@ class Store:
     (retryable) when the store does not answer.
     """
 
-    def __init__(self, client: LocalStore | S3Store, sign: Signer, origin: str | None) -> None:
+    def __init__(
+        self, client: LocalStore | S3Store, sign: Signer, *, uploads: str | None = None
+    ) -> None:
         self._client = client
         self._sign = sign
-        self.origin = origin
-        """Scheme and host of upload URLs; None when uploads go to the application itself."""
+        self.uploads = uploads
+        """The beginning of every upload URL; None when uploads go to the application itself."""
 
     async def head(self, key: str) -> StoredObject:
         """Describe the newest version of an object."""
@@ -107,6 +92,15 @@ class Store:
             # One request: obstore 0.12.1's multipart path can abort the interpreter at exit.
             await obstore.put_async(self._client, key, data, use_multipart=False)
 
+    async def create(self, key: str, data: bytes) -> bool:
+        """Write an object unless its key has one; return whether it was written."""
+        with _failures(key):
+            try:
+                await obstore.put_async(self._client, key, data, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                return False
+        return True
+
     async def list(self, prefix: str = INCOMING) -> AsyncIterator[StoredObject]:
         """Every object under a prefix.
 
@@ -129,70 +123,51 @@ class Store:
                     if meta["path"].startswith(prefix):  # an object that marks a "folder" does not
                         yield _stored(meta)
 
-    async def sign_upload(self, key: str) -> SignedUpload:
-        """A presigned PUT for this key, valid for 15 minutes."""
-        with _failures(key):
-            return await self._sign(key)
-
-
-class FolderSigner:
-    """Presigned uploads for a folder, by an HMAC over key and expiry.
-
-    The URL is relative to the application's root, which serves it and checks `allows`.
-    """
-
-    def __init__(self, secret: str) -> None:
-        # A derived key, so that a signature reveals nothing about the API token.
-        self._key = hmac.digest(secret.encode(), b"seamless folder uploads v1", "sha256")
-
-    async def __call__(self, key: str) -> SignedUpload:
-        expires = int(time.time() + UPLOAD_EXPIRES.total_seconds())
-        query = urlencode({"expires": expires, "signature": self._signature(key, f"{expires}")})
-        return SignedUpload(url=f"uploads/{quote(key)}?{query}", headers={})
-
-    def allows(self, key: str, expires: str, signature: str) -> bool:
-        """True when the signature fits the key and the URL has not expired."""
-        ours = self._signature(key, expires)
-        if not hmac.compare_digest(ours.encode(), signature.encode()):
-            return False
-        return int(expires) >= time.time()  # the signature is valid, so it is a number
-
-    def _signature(self, key: str, expires: str) -> str:
-        return hmac.new(self._key, f"{expires}\n{key}".encode(), hashlib.sha256).hexdigest()
+    def sign_upload(self, key: str, *, size: int) -> SignedUpload:
+        """A PUT that stores one object of this size once, valid for 15 minutes."""
+        return self._sign(key, size)
 
 
 def open_store(settings: Settings) -> Store:
     """Open the store that the settings name.
 
     Raises:
-        ValueError: when `store_url` is neither `file://` nor `s3://`.
+        ValueError: when `store_url` is neither `file://` nor `s3://`, or a bucket has no key.
     """
     url = urlsplit(settings.store_url)
     if url.scheme == "file":
         folder = Path(unquote(url.path))
-        return Store(
-            LocalStore(prefix=folder, mkdir=True), FolderSigner(settings.api_token), origin=None
-        )
+        return Store(LocalStore(prefix=folder, mkdir=True), FolderSigner(settings.api_token))
     if url.scheme == "s3":
+        if not settings.store_access_key_id:
+            raise ValueError(
+                "STORE_ACCESS_KEY_ID is empty, but a bucket's uploads are signed with it. "
+                "Set STORE_ACCESS_KEY_ID and STORE_SECRET_ACCESS_KEY."
+            )
         region = settings.store_region or "us-east-1"
-        client = _s3(settings, bucket=url.netloc, region=region)
-
-        async def sign(key: str) -> SignedUpload:
-            signed = await obstore.sign_async(client, "PUT", key, UPLOAD_EXPIRES)
-            return SignedUpload(url=signed, headers={})
-
-        endpoint = settings.store_endpoint or f"https://s3.{region}.amazonaws.com"
-        return Store(client, sign, origin=endpoint)
+        signer = BucketSigner(
+            endpoint=settings.store_endpoint or f"https://s3.{region}.amazonaws.com",
+            bucket=url.netloc,
+            region=region,
+            access_key_id=settings.store_access_key_id,
+            secret_access_key=settings.store_secret_access_key,
+            session_token=settings.store_session_token,
+        )
+        return Store(
+            _s3(settings, bucket=url.netloc, region=region),
+            signer,
+            uploads=f"{signer.endpoint}/{url.netloc}/{INCOMING}",
+        )
     raise ValueError(f"STORE_URL={settings.store_url!r} must begin with file:// or s3://.")
 
 
 def _s3(settings: Settings, *, bucket: str, region: str) -> S3Store:
-    options: dict[str, str] = {}
-    if settings.store_endpoint:
-        options["endpoint"] = settings.store_endpoint
-    if settings.store_access_key_id:
-        options["access_key_id"] = settings.store_access_key_id
-        options["secret_access_key"] = settings.store_secret_access_key
+    options = {
+        "endpoint": settings.store_endpoint,
+        "access_key_id": settings.store_access_key_id,
+        "secret_access_key": settings.store_secret_access_key,
+        "session_token": settings.store_session_token,
+    }
     return S3Store(
         bucket,
         region=region,
@@ -203,7 +178,8 @@ def _s3(settings: Settings, *, bucket: str, region: str) -> S3Store:
         },
         # Longer retries are the ledger's: it queues the document again and frees the worker.
         retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
-        **options,  # type: ignore[arg-type]  # the stub wants a TypedDict; the keys are its own
+        # The stub wants a TypedDict; the keys are its own.
+        **{name: value for name, value in options.items() if value},  # type: ignore[arg-type]
     )
 
 

@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from tests.browser.conftest import Open
 from tests.support.functions import files
@@ -138,6 +138,27 @@ def test_after_a_reload_an_interrupted_upload_can_be_repeated(open_page: Open) -
         shown.get_by_role("button", name="Choose the file again").click()
     chooser.value.set_files([file])
     card(page, file["name"], "Done")
+
+
+def test_an_upload_whose_answer_is_lost_is_completed(open_page: Open) -> None:
+    """The second attempt finds that the object is there."""
+    page = open_page()
+    file = named(SAMPLES / "incident-review.md")
+    statuses: list[int] = []
+
+    def upload(route: Route) -> None:
+        answer = route.fetch()
+        statuses.append(answer.status)
+        if len(statuses) == 1:
+            route.abort()
+        else:
+            route.fulfill(response=answer)
+
+    page.route("**/uploads/**", upload)
+    choose(page, file)
+
+    card(page, file["name"], "Done")
+    assert statuses == [200, 412]
 
 
 def test_the_token_is_removed_from_the_address_and_kept_after_a_reload(

@@ -7,10 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import pytest
 
 from functions import __version__
-from functions.api.routes import MAX_BODY_BYTES, PAGE, PAGE_SIZE
+from functions.api.routes import MAX_BODY_BYTES, ORIGIN, PAGE, PAGE_SIZE
 from functions.documents.extract import MAX_DOCUMENT_BYTES
 from functions.errors import Code
 from functions.summary.summarize import PROMPT_VERSION
@@ -141,44 +140,78 @@ def test_a_document_without_text_fails(caller: Caller) -> None:
     assert failed["usage"] is None
 
 
-def test_the_size_is_that_of_the_uploaded_file(caller: Caller) -> None:
+def put(announced: dict[str, Any], data: bytes, **changes: str | None) -> int:
+    """Upload with the announced headers and these changes, and return the status."""
+    headers = {**announced["headers"], **changes}
+    return httpx.put(
+        announced["upload_url"],
+        content=data,
+        headers={name: value for name, value in headers.items() if value is not None},
+    ).status_code
+
+
+def test_an_upload_url_stores_one_object_once(caller: Caller) -> None:
     document = Document()
-    announced = caller.announce(document.name, 1)
-    url, headers = announced["upload_url"], announced["headers"]
-    httpx.put(url, content=document.data, headers=headers).raise_for_status()
+    announced = caller.announce(document.name, len(document.data))
+    other = bytes(len(document.data))
+
+    assert put(announced, document.data) == 200
+    assert [put(announced, data) for data in (document.data, other)] == [412, 412]
 
     caller.complete(announced["document_id"])
-
     done = caller.ended(announced["document_id"])
     assert (done["status"], done["size"]) == ("done", len(document.data))
 
 
-def test_only_the_signed_url_accepts_an_upload(host: Application, caller: Caller) -> None:
-    if not host.checks_uploads:
-        pytest.skip("moto does not check signatures")
+def test_an_upload_url_takes_only_the_announced_size_and_headers(caller: Caller) -> None:
+    announced = caller.announce("a.txt", 5)
+
+    for data, changes in (
+        (b"hell", {"content-length": "4"}),
+        (b"hello!", {"content-length": "6"}),
+        (b"hello", {"if-none-match": None}),
+        (b"hello", {"if-none-match": '"another"'}),
+    ):
+        assert put(announced, data, **changes) in (401, 403)
+    conflict = caller.http.post(f"api/documents/{announced['document_id']}/complete")
+    error(conflict, 409, Code.OBJECT_MISSING)
+
+    assert put(announced, b"hello") == 200
+
+
+def test_only_the_signed_url_accepts_an_upload(caller: Caller) -> None:
     announced = caller.announce("a.txt", 5)
     url = announced["upload_url"]
 
     for other in (url.replace("a.txt", "b.txt"), url.partition("?")[0]):
-        assert httpx.put(other, content=b"hello").status_code in (401, 403)
+        assert put({**announced, "upload_url": other}, b"hello") in (401, 403)
     conflict = caller.http.post(f"api/documents/{announced['document_id']}/complete")
     error(conflict, 409, Code.OBJECT_MISSING)
 
 
 def test_the_page_is_served_with_its_security_headers(caller: Caller) -> None:
+    """At a shared origin, the sources and the page's own statement are narrower."""
     page, script = caller.anonymous.get(""), caller.anonymous.get("page/app.js")
+    shared = caller.anonymous.get("healthz").json()["variant"] == "integrated"
+    here = str(page.url) if shared else "'self'"
 
     assert (page.status_code, script.status_code) == (200, 200)
-    assert page.text == (PAGE / "index.html").read_text()
+    written = (PAGE / "index.html").read_text()
+    assert page.text == (
+        written if shared else written.replace(ORIGIN.format("shared"), ORIGIN.format("own"))
+    )
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert script.text == (PAGE / "app.js").read_text()
     upload = httpx.URL(caller.announce("a.txt", 1)["upload_url"])
     own = upload.netloc == page.url.netloc
-    store = "" if own else f" {upload.scheme}://{upload.netloc.decode()}"
+    bucket = str(upload).partition("/incoming/")[0]
+    store = "" if own else f" {bucket}/incoming/"
     for answer in (page, script):
         policy = answer.headers["content-security-policy"].split("; ")
-        assert {"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"} <= set(policy)
-        assert f"connect-src 'self'{store}" in policy
+        files = f"{here}page/" if shared else here
+        assert {"default-src 'none'", f"script-src {files}", "frame-ancestors 'none'"} <= {*policy}
+        assert f"connect-src {here}{store}" in policy
+        assert answer.headers["cross-origin-opener-policy"] == "same-origin"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
 

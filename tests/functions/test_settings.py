@@ -18,10 +18,11 @@ TUNING = {
     "CANARY_INTERVAL_SECONDS",
     "INFERENCE_CONCURRENCY",
     "INFERENCE_TIMEOUT_SECONDS",
+    "STORE_SESSION_TOKEN",
     "DOCUMENT_DEADLINE_SECONDS",
     "SWEEP_INTERVAL_SECONDS",
 }
-"""Variables that no component sets."""
+"""Variables that no component sets; the session token is the function's own at AWS."""
 
 LEAST = {
     "VARIANT": "split",
@@ -101,7 +102,7 @@ def test_no_secret_is_shown() -> None:
     settings = Settings.read({**LEAST, "STORE_SECRET_ACCESS_KEY": "secret-3e3e"})
 
     for shown in (repr(settings), str(settings), f"{settings}"):
-        assert shown.count("***") == 4
+        assert shown.count("***") == 5
         for secret in ("token-8f1c", "password-77aa", "key-51d0", "secret-3e3e"):
             assert secret not in shown
     assert "model='some-model'" in repr(settings)
@@ -143,6 +144,7 @@ async def test_the_settings_have_the_values_of_the_components() -> None:
         variant="integrated",
         inference_mode="dedicated",
         api_token="token",
+        shared_page_url="https://faas.example/api/",
         store_url="s3://bucket",
         store_endpoint="https://store.example",
         store_region="nyc3",
@@ -212,6 +214,7 @@ def _variables() -> Mapping[str, pulumi.Input[str]]:
         variant="integrated",
         inference_mode="dedicated",
         api_token=out("token"),
+        shared_page_url=out("https://faas.example/api/"),
         store=SimpleNamespace(
             url=out("s3://bucket"),
             bucket=out("bucket"),

@@ -66,7 +66,7 @@ class Client:
                     upload.method,
                     upload.upload_url,
                     content=file,
-                    headers={**upload.headers, "Content-Length": str(size)},
+                    headers=upload.headers,
                 )
             )
         if answer.is_error:

@@ -117,6 +117,7 @@ function ask(reason) {
   at('workspace').hidden = at('forget').hidden = true;
   at('entry').hidden = false;
   at('entry-error').textContent = reason;
+  at('entry-memory').hidden = !token.sharedOrigin;
   at('token').focus();
 }
 

@@ -10,6 +10,8 @@ const AT_ONCE = 3; // uploads; more would share the same bandwidth
 const LARGEST = 100 * 2 ** 20; // bytes, as in the API's description
 const TRIES = 4; // to send the bytes while the store is unreachable
 const SILENCE = 60_000; // ms without progress before an attempt is aborted
+const STORED = 412; // an earlier attempt, whose response was lost, stored the object
+const CONFLICT = 409; // with another attempt at the same time
 const SET_BY_BROWSER = new Set(['content-length', 'host']); // a page cannot set these
 
 /** One upload. */
@@ -84,6 +86,7 @@ export class Uploads {
       this.completed(transfer);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
+      if (error.status === 401 || error.status === 403) transfer.upload = null; // the URL has expired
       transfer.problem = error.problem;
       this.changed(transfer);
     }
@@ -107,8 +110,8 @@ async function put(base, upload, file, progress) {
   for (let tries = 1; ; tries += 1) {
     progress(0);
     const answer = await putOnce(base, upload, file, progress);
-    if (answer !== null && answer.status < 300) return;
-    if (answer !== null && answer.status < 500) throw storeRefused(file, answer);
+    if (answer !== null && (answer.status < 300 || answer.status === STORED)) return;
+    if (answer !== null && answer.status < 500 && answer.status !== CONFLICT) throw storeRefused(file, answer);
     if (tries === TRIES) throw storeUnavailable(file, answer);
     await pause(1_000 * 2 ** tries);
   }

@@ -16,7 +16,7 @@ import pytest
 
 from functions import __version__
 from functions.api import schema
-from functions.api.routes import MAX_BODY_BYTES, PAGE_SIZE, create_api
+from functions.api.routes import MAX_BODY_BYTES, ORIGIN, PAGE_SIZE, create_api
 from functions.application import Application
 from functions.documents.extract import MAX_DOCUMENT_BYTES
 from functions.errors import Code, Failure
@@ -89,7 +89,10 @@ async def test_a_document_is_announced_completed_summarized_and_read(
     assert answer.status_code == 201
     upload = msgspec.json.decode(answer.content, type=schema.Upload)
     key = f"incoming/{upload.document_id}/Über uns.txt"
-    assert (upload.method, upload.headers) == ("PUT", {})
+    assert (upload.method, upload.headers) == (
+        "PUT",
+        {"content-length": f"{len(TEXT)}", "if-none-match": "*"},
+    )
     assert upload.upload_url.startswith(
         f"https://page.example/uploads/incoming/{upload.document_id}/%C3%9Cber%20uns.txt?expires="
     )
@@ -577,8 +580,9 @@ async def test_every_response_has_security_headers(
 
     assert headers["Content-Security-Policy"] == (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["Cache-Control"] == "no-cache"
@@ -600,8 +604,33 @@ async def test_the_page_may_connect_to_the_bucket_of_its_uploads(
         policy = (await client.get("/")).headers["Content-Security-Policy"]
         upload = (await client.post("/api/uploads", json={"name": "a b.txt", "size": 1})).json()
 
-    assert "connect-src 'self' https://nyc3.store.example;" in policy
+    assert "connect-src 'self' https://nyc3.store.example/documents/incoming/;" in policy
     assert upload["upload_url"].startswith("https://nyc3.store.example/documents/incoming/")
+
+
+async def test_at_a_shared_origin_the_page_may_use_its_own_path_only(
+    core: Application, started: Started
+) -> None:
+    url = "https://faas.example/api/v1/web/fn-1/summarizer/api/"
+    shared = replace(core, settings=replace(core.settings, shared_page_url=url))
+    async with calling(shared, started) as client:
+        page = await client.get("/")
+
+    assert ORIGIN.format("shared") in page.text
+    assert page.headers["Content-Security-Policy"] == (
+        f"default-src 'none'; script-src {url}page/; style-src {url}page/; connect-src {url}; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+async def test_the_page_learns_that_its_origin_is_its_own(
+    core: Application, started: Started
+) -> None:
+    async with calling(core, started) as client:
+        page = await client.get("/")
+
+    assert ORIGIN.format("own") in page.text
+    assert ORIGIN.format("shared") not in page.text
 
 
 async def _uploaded(core: Application, api: httpx.AsyncClient, *, data: bytes = TEXT) -> str:

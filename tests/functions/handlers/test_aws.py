@@ -102,8 +102,8 @@ def worker(
     """A cloud, and a process that has not opened its application."""
     for name, value in {**IDENTITY, "AWS_ENDPOINT_URL": s3}.items():
         monkeypatch.setenv(name, value)
-    made = cloud(s3, database=postgres.database(), inference=model_server, token=TOKEN)
-    process = aws.Process(made.environment, secrets_manager)
+    made = cloud(s3, store=s3, database=postgres.database(), inference=model_server, token=TOKEN)
+    process = aws.Process({**made.environment, **IDENTITY}, secrets_manager)
     monkeypatch.setattr(aws, "process", lambda: process)
     try:
         yield Worker(cloud=made)
@@ -170,7 +170,8 @@ def test_the_sweep_finds_a_retry_that_the_queue_refused(worker: Worker) -> None:
 
 def test_only_the_message_of_the_bucket_starts_a_new_document(worker: Worker) -> None:
     upload = worker.call("POST", "/api/uploads", {"name": "once.txt", "size": len(TEXT)})
-    httpx.put(upload["upload_url"], content=TEXT).raise_for_status()
+    put = httpx.put(upload["upload_url"], content=TEXT, headers=upload["headers"])
+    put.raise_for_status()
     worker.call("POST", f"/api/documents/{upload['document_id']}/complete")
 
     bodies = [json.loads(message["body"]) for message in worker.messages()["Records"]]

@@ -1,13 +1,13 @@
 """The store: one contract for a folder and for buckets with the S3 API.
 
-The S3 API is moto's server, which does not check signatures.
+The S3 API is moto's server, behind a check of signatures (`tests.support.hosts.bucket`).
 """
 
 import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,8 +16,10 @@ import pytest
 
 from functions.errors import Code, Failure
 from functions.settings import Settings
-from functions.storage.object_store import FolderSigner, SignedUpload, Store, open_store
+from functions.storage.object_store import Store, open_store
+from functions.storage.signed_upload import FolderSigner, SignedUpload
 from tests.support import local
+from tests.support.hosts.bucket import CheckedBucket, Key, checked_bucket
 
 pytestmark = pytest.mark.anyio
 
@@ -39,8 +41,19 @@ KEYS = [
 Bucket = Callable[[bool], Settings]
 
 
+KEY = Key(id="access-of-a-test", secret="secret-of-a-test")
+TEMPORARY = Key(id="role-of-a-test", secret="secret-of-a-test", session_token="session/of+a=test")
+
+
+@pytest.fixture(scope="module")
+def checked(s3: str) -> Iterator[CheckedBucket]:
+    """The S3 API, with both keys."""
+    with checked_bucket(s3, KEY, TEMPORARY, region="us-east-1") as checked:
+        yield checked
+
+
 @pytest.fixture
-def bucket(s3: str) -> Bucket:
+def bucket(s3: str, checked: CheckedBucket) -> Bucket:
     """A function that makes a bucket and returns its settings."""
 
     def make(versioned: bool) -> Settings:
@@ -49,7 +62,7 @@ def bucket(s3: str) -> Bucket:
         if versioned:
             state = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
             httpx.put(f"{s3}/{name}?versioning", content=state).raise_for_status()
-        return _bucket_settings(s3, name)
+        return _bucket_settings(checked.url, name)
 
     return make
 
@@ -211,25 +224,63 @@ async def test_an_object_that_marks_a_folder_is_not_listed(bucket: Bucket, s3: s
 async def test_a_presigned_url_of_a_bucket_needs_no_key(bucket: Bucket, key: str) -> None:
     store = open_store(bucket(False))
 
-    upload = await store.sign_upload(key)
+    upload = store.sign_upload(key, size=8)
 
-    assert await _put(upload.url, b"uploaded") == 200
+    assert await _put(upload.url, b"uploaded", upload.headers) == 200
     assert (await store.get(key))[1] == b"uploaded"
 
 
+@pytest.mark.parametrize("versioned", [False, True])
+async def test_a_presigned_url_of_a_bucket_stores_one_object(
+    bucket: Bucket, versioned: bool
+) -> None:
+    store = open_store(bucket(versioned))
+    upload = store.sign_upload("incoming/a.txt", size=3)
+
+    results = [await _put(upload.url, data, upload.headers) for data in (b"one", b"two")]
+
+    assert results == [200, 412]
+    assert (await store.get("incoming/a.txt"))[1] == b"one"
+
+
+async def test_a_temporary_key_signs_with_its_session_token(bucket: Bucket) -> None:
+    settings = bucket(False)
+    name = urlsplit(settings.store_url).netloc
+    store = open_store(_bucket_settings(settings.store_endpoint, name, key=TEMPORARY))
+
+    upload = store.sign_upload("incoming/a.txt", size=3)
+
+    assert await _put(upload.url, b"one", upload.headers) == 200
+    assert (await store.get("incoming/a.txt"))[1] == b"one"
+
+
 async def test_a_presigned_url_has_its_expiry_and_no_secret(bucket: Bucket) -> None:
-    upload = await open_store(bucket(False)).sign_upload("incoming/a.txt")
+    upload = open_store(bucket(False)).sign_upload("incoming/a.txt", size=3)
 
     query = parse_qs(urlsplit(upload.url).query)
     assert query["X-Amz-Expires"] == ["900"]
-    assert query["X-Amz-SignedHeaders"] == ["host"]
+    assert query["X-Amz-SignedHeaders"] == ["content-length;host;if-none-match"]
+    assert upload.headers == {"content-length": "3", "if-none-match": "*"}
     assert "secret-of-a-test" not in upload.url
-    assert upload.headers == {}
 
 
-async def test_the_origin_of_a_store_is_that_of_its_uploads(bucket: Bucket, s3: str) -> None:
+async def test_a_bucket_without_a_key_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^STORE_ACCESS_KEY_ID is empty"):
+        open_store(_bucket_settings("", "documents", key=Key(id="", secret="")))
+
+
+async def test_an_object_is_created_once(store: Store) -> None:
+    assert await store.create("incoming/a.txt", b"one")
+    assert not await store.create("incoming/a.txt", b"two")
+
+    assert (await store.get("incoming/a.txt"))[1] == b"one"
+
+
+async def test_the_beginning_of_its_uploads_is_known(
+    bucket: Bucket, checked: CheckedBucket
+) -> None:
     for settings, origin in (
-        (bucket(False), s3),
+        (bucket(False), checked.url),
         (_bucket_settings("", "documents", region=""), "https://s3.us-east-1.amazonaws.com"),
         (
             _bucket_settings("", "documents", region="sa-east-1"),
@@ -237,10 +288,11 @@ async def test_the_origin_of_a_store_is_that_of_its_uploads(bucket: Bucket, s3: 
         ),
     ):
         store = open_store(settings)
-        upload = await store.sign_upload("incoming/a.txt")
+        upload = store.sign_upload("incoming/a.txt", size=1)
 
-        assert store.origin == origin
-        assert upload.url.startswith(f"{origin}/")
+        name = urlsplit(settings.store_url).netloc
+        assert store.uploads == f"{origin}/{name}/incoming/"
+        assert upload.url.startswith(store.uploads)
 
 
 async def test_an_unreachable_bucket_is_an_outage() -> None:
@@ -300,32 +352,44 @@ def test_another_scheme_of_the_store_is_refused() -> None:
 
 
 @pytest.mark.parametrize("key", KEYS)
-async def test_a_signature_is_valid_for_its_key_expiry_and_secret_only(key: str) -> None:
+def test_a_signature_is_valid_for_its_key_size_expiry_and_secret_only(key: str) -> None:
     sign = FolderSigner("token")
-    expires, signature = _signed(await sign(key))
+    upload = sign(key, 5)
+    expires, signature = _signed(upload)
 
-    assert sign.allows(key, expires, signature)
-    assert not sign.allows(f"{key}x", expires, signature)
-    assert not sign.allows("summaries/a.json", expires, signature)
-    assert not sign.allows(key, f"{int(expires) + 1}", signature)
-    assert not FolderSigner("another").allows(key, expires, signature)
+    def allows(key: str = key, expires: str = expires, by: FolderSigner = sign) -> bool:
+        return by.allows(key, expires, signature, headers=upload.headers)
+
+    assert allows()
+    assert not allows(f"{key}x")
+    assert not allows("summaries/a.json")
+    assert not allows(expires=f"{int(expires) + 1}")
+    assert not allows(by=FolderSigner("another"))
+    for headers in (
+        {**upload.headers, "content-length": "6"},
+        {**upload.headers, "if-none-match": "other"},
+        {"content-length": "5"},
+    ):
+        assert not sign.allows(key, expires, signature, headers=headers)
 
 
-async def test_a_signature_ends_after_fifteen_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signature_ends_after_fifteen_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     sign = FolderSigner("token")
     before = time.time()
-    expires, signature = _signed(await sign("incoming/a.txt"))
+    upload = sign("incoming/a.txt", 5)
+    expires, signature = _signed(upload)
     assert 895 <= int(expires) - before <= 900
 
     monkeypatch.setattr(time, "time", lambda: before + 901)
 
-    assert not sign.allows("incoming/a.txt", expires, signature)
+    assert not sign.allows("incoming/a.txt", expires, signature, headers=upload.headers)
 
 
 @pytest.mark.parametrize("expires", ["", "soon", "-1", "٣", "9" * 5000, "1e9", "1\n2"])
 @pytest.mark.parametrize("signature", ["", "00", "ü", "\0", "f" * 64])
-async def test_an_unsigned_upload_is_refused(expires: str, signature: str) -> None:
-    assert not FolderSigner("token").allows("incoming/a.txt", expires, signature)
+def test_an_unsigned_upload_is_refused(expires: str, signature: str) -> None:
+    headers = FolderSigner("token")("incoming/a.txt", 5).headers
+    assert not FolderSigner("token").allows("incoming/a.txt", expires, signature, headers=headers)
 
 
 def _signed(upload: SignedUpload) -> tuple[str, str]:
@@ -333,16 +397,19 @@ def _signed(upload: SignedUpload) -> tuple[str, str]:
     return query["expires"][0], query["signature"][0]
 
 
-def _bucket_settings(endpoint: str, name: str, *, region: str = "us-east-1") -> Settings:
+def _bucket_settings(
+    endpoint: str, name: str, *, region: str = "us-east-1", key: Key = KEY
+) -> Settings:
     return local.settings(
         store_url=f"s3://{name}",
         store_endpoint=endpoint,
         store_region=region,
-        store_access_key_id="access-of-a-test",
-        store_secret_access_key="secret-of-a-test",
+        store_access_key_id=key.id,
+        store_secret_access_key=key.secret,
+        store_session_token=key.session_token,
     )
 
 
-async def _put(url: str, content: bytes) -> int:
+async def _put(url: str, content: bytes, headers: Mapping[str, str] | None = None) -> int:
     async with httpx.AsyncClient() as client:
-        return (await client.put(url, content=content)).status_code
+        return (await client.put(url, content=content, headers=headers)).status_code

@@ -28,10 +28,6 @@ class Application(Protocol):
     def token(self) -> str: ...
 
     @property
-    def checks_uploads(self) -> bool:
-        """True where the store checks the signature of an upload."""
-
-    @property
     def patience_seconds(self) -> float:
         """The timeout for a document."""
 

@@ -14,7 +14,6 @@ class Deployed:
     page_url: str
     token: str = field(repr=False)
     variant: str
-    checks_uploads: bool = True
     patience_seconds: float = 600.0
 
     def later(self) -> None:

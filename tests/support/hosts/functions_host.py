@@ -4,7 +4,7 @@ Rules: raw web events, a result with status, headers and body, 1 MB in and 1 MB 
 calls by key, one call at a time in a process, no retries. Sources:
 docs.digitalocean.com/products/functions/reference/parameters-responses (3 September 2024),
 docs.digitalocean.com/products/functions/details/limits (17 January 2025); errors are
-OpenWhisk's. The S3 API is moto's, which does not check signatures.
+OpenWhisk's. The S3 API is moto's behind `bucket`, which checks signatures.
 """
 
 import base64
@@ -22,12 +22,15 @@ import httpx
 
 from functions.handlers.asgi import Answer, Request
 from tests.support.contract.model import Model
+from tests.support.hosts.bucket import CheckedBucket, Key, checked_bucket
 from tests.support.hosts.execution import Execution, ExecutionError
 from tests.support.hosts.web import serving
 
 NAMESPACE = "fn-6f1c1d2e-3f0b-5d53-9d0e-6a3f6c1b7a52"
 WEB = f"/api/v1/web/{NAMESPACE}/summarizer/"
 ACTIONS = f"/api/v1/namespaces/{NAMESPACE}/actions/summarizer/"
+
+REGION = "us-east-1"
 
 MAX_PAYLOAD_BYTES = 1_000_000
 
@@ -42,11 +45,11 @@ Json = dict[str, Any]
 class FunctionsHost:
     """See `tests.support.contract.application.Host`."""
 
-    checks_uploads = False
     patience_seconds = 60.0
 
-    def __init__(self, model: Model, environment: Mapping[str, str]) -> None:
+    def __init__(self, model: Model, environment: Mapping[str, str], bucket: CheckedBucket) -> None:
         self.model = model
+        self.bucket = bucket
         self.environment = dict(environment)
         self.token = environment["API_TOKEN"]
         self.key = f"dof_v1_{secrets.token_hex(8)}:{secrets.token_hex(16)}"
@@ -56,6 +59,8 @@ class FunctionsHost:
         """Number of asynchronous calls to reject, as above the quota."""
         self.started: list[Json] = []
         """Events of the asynchronous calls."""
+        self.strangers: dict[str, Answer] = {}
+        """Functions of other customers by path: a host serves a region, not one customer."""
         self._threads: list[threading.Thread] = []
 
     @property
@@ -64,7 +69,7 @@ class FunctionsHost:
 
     def put(self, key: str, data: bytes) -> None:
         bucket = self.environment["STORE_URL"].removeprefix("s3://")
-        url = f"{self.environment['STORE_ENDPOINT']}/{bucket}/{key}"
+        url = f"{self.bucket.behind}/{bucket}/{key}"
         httpx.put(url, content=data).raise_for_status()
 
     def deliver(self, id_: str, *, times: int) -> None:
@@ -92,6 +97,8 @@ class FunctionsHost:
         """Answer a request to the platform."""
         if len(request.body) > MAX_PAYLOAD_BYTES:
             return _error(413, "The request content was malformed: too large.")
+        if request.path in self.strangers:
+            return self.strangers[request.path]
         if request.path.startswith(WEB):
             return self._web(request, request.path.removeprefix(WEB))
         if request.path.startswith(ACTIONS) and request.method == "POST":
@@ -167,21 +174,24 @@ def functions_host(
     """The application with its own bucket."""
     bucket = f"bucket-{secrets.token_hex(4)}"
     httpx.put(f"{s3}/{bucket}").raise_for_status()
+    key = Key(id="key-of-a-test", secret="secret-of-a-test")
     environment = {
         "VARIANT": "integrated",
         "INFERENCE_MODE": "serverless",
         "API_TOKEN": secrets.token_urlsafe(12),
         "STORE_URL": f"s3://{bucket}",
-        "STORE_ENDPOINT": s3,
-        "STORE_REGION": "us-east-1",
-        "STORE_ACCESS_KEY_ID": "key-of-a-test",
-        "STORE_SECRET_ACCESS_KEY": "secret-of-a-test",
+        "STORE_REGION": REGION,
+        "STORE_ACCESS_KEY_ID": key.id,
+        "STORE_SECRET_ACCESS_KEY": key.secret,
         **database,
         **model.environment,
     }
-    host = FunctionsHost(model, environment)
     with ExitStack() as stack:
+        checked = stack.enter_context(checked_bucket(s3, key, region=REGION))
+        environment["STORE_ENDPOINT"] = checked.url
+        host = FunctionsHost(model, environment, checked)
         host.url = stack.enter_context(serving(host.respond))
+        environment["SHARED_PAGE_URL"] = host.page_url
         stack.callback(host.settle)
         invoke = {"SUMMARIZE_URL": f"{host.url}{ACTIONS}summarize", "SUMMARIZE_KEY": host.key}
         for name, seconds in SECONDS.items():

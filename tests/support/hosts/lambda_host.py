@@ -1,6 +1,6 @@
 """The application on AWS: a gateway, a bucket that notifies a queue, three functions.
 
-S3, SQS and Secrets Manager are moto's, which checks neither roles nor signatures.
+S3, SQS and Secrets Manager are moto's, which checks no roles; `bucket` checks the signatures of S3.
 """
 
 import json
@@ -17,6 +17,7 @@ from components.aws.queue import MAX_RECEIVES, VISIBILITY_SECONDS, WORKER_SECOND
 from tests.support import local
 from tests.support.contract.application import sql
 from tests.support.contract.model import Model
+from tests.support.hosts.bucket import Key, checked_bucket
 from tests.support.hosts.event_source import EventSourceMapping
 from tests.support.hosts.execution import Execution
 from tests.support.hosts.gateway import TIMEOUT_SECONDS, gateway
@@ -55,10 +56,22 @@ class Cloud:
         return int(found[names[0]]), int(found[names[1]])
 
 
+ROLE = Key(
+    id=IDENTITY["AWS_ACCESS_KEY_ID"],
+    secret=IDENTITY["AWS_SECRET_ACCESS_KEY"],
+    session_token=IDENTITY["AWS_SESSION_TOKEN"],
+)
+
+
 def cloud(
-    endpoint: str, *, database: Mapping[str, str], inference: Mapping[str, str], token: str
+    endpoint: str,
+    *,
+    store: str,
+    database: Mapping[str, str],
+    inference: Mapping[str, str],
+    token: str,
 ) -> Cloud:
-    """Create a bucket that notifies a queue, and the secrets."""
+    """Create a bucket that notifies a queue, and the secrets; functions see the store's URL."""
     s3, sqs, vault = (
         boto3.client(
             name,
@@ -107,7 +120,7 @@ def cloud(
             "VARIANT": "split",
             "INFERENCE_MODE": "serverless",
             "STORE_URL": f"s3://{bucket}",
-            "STORE_ENDPOINT": endpoint,  # moto
+            "STORE_ENDPOINT": store,
             "STORE_REGION": REGION,
             "API_TOKEN_SECRET_ARN": secret("token", token)[1],
             "INFERENCE_API_KEYS_SECRET_ARN": secret("keys", endpoints.pop("INFERENCE_API_KEYS"))[1],
@@ -130,7 +143,6 @@ class LambdaHost:
     executions: Mapping[str, Execution]
     model: Model
     environment: Mapping[str, str]
-    checks_uploads: bool = False
     patience_seconds: float = 60.0
 
     def put(self, key: str, data: bytes) -> None:
@@ -165,21 +177,24 @@ def lambda_host(
 ) -> Iterator[LambdaHost]:
     """The application with its own bucket, queue and secrets."""
     token = secrets.token_urlsafe(12)
-    made = cloud(s3, database=database, inference=model.environment, token=token)
-    environment = {**made.environment, **IDENTITY, "AWS_ENDPOINT_URL": s3}
     limits = {"api": TIMEOUT_SECONDS, "summarize": WORKER_SECONDS, "sweep": WORKER_SECONDS}
-    executions = {
-        name: Execution(
-            f"functions.handlers.aws:{name}",
-            name=name,
-            seconds=seconds,
-            environment=environment,
-            folder=folder / name,
-        )
-        for name, seconds in limits.items()
-    }
-    mapping = EventSourceMapping(made.sqs, made.queue_url, executions["summarize"].call)
     with ExitStack() as stack:
+        checked = stack.enter_context(checked_bucket(s3, ROLE, region=REGION))
+        made = cloud(
+            s3, store=checked.url, database=database, inference=model.environment, token=token
+        )
+        environment = {**made.environment, **IDENTITY, "AWS_ENDPOINT_URL": s3}
+        executions = {
+            name: Execution(
+                f"functions.handlers.aws:{name}",
+                name=name,
+                seconds=seconds,
+                environment=environment,
+                folder=folder / name,
+            )
+            for name, seconds in limits.items()
+        }
+        mapping = EventSourceMapping(made.sqs, made.queue_url, executions["summarize"].call)
         for execution in executions.values():
             stack.callback(execution.close)
         url = stack.enter_context(serving(gateway(executions["api"])))

@@ -19,7 +19,6 @@ class LocalHost:
 
     running: local.Application
     model: Model
-    checks_uploads: bool = True
     patience_seconds: float = 60.0
 
     @property
