@@ -33,6 +33,10 @@ def _one_of(allowed: Collection[str]) -> Meta:
     return Meta(pattern=pattern, extra_json_schema={"errorMessage": f"one of {', '.join(allowed)}"})
 
 
+_PAGE_URL = Meta(
+    pattern=r"^https://[a-z0-9.-]+/([A-Za-z0-9._~-]+/)*\Z",
+    extra_json_schema={"errorMessage": "an https URL with a slash at its end"},
+)
 _EMAIL = Meta(
     pattern=r"^[^@\s]+@[^@\s]+\Z", extra_json_schema={"errorMessage": "an e-mail address"}
 )
@@ -136,6 +140,9 @@ class StackConfig(Struct, frozen=True, kw_only=True):
     effect, since no API of DigitalOcean creates a billing alert."""
     alert_email: Annotated[str, _EMAIL] = ""
     """Receives alarms. Empty: no receiver."""
+    page_url: Annotated[str, _PAGE_URL] = ""
+    """integrated: URL, with a slash at its end, of a proxy of yours in front of the page, so that
+    the page has an origin of its own. Empty: the host of Functions, which other customers share."""
     log_destinations: Secret = None
     """integrated: where the functions' logs are forwarded, as a JSON list, set with --secret:
     datadog, logtail or papertrail. Empty: not forwarded."""

@@ -55,6 +55,7 @@ def deploy(config: StackConfig) -> Outputs:
         database=database,
         inference=inference,
         inference_mode=config.inference_mode,
+        page_url=config.page_url,
         log_destinations=config.log_destinations,
     )
     enable_autoscaling(config.inference_mode, inference, functions)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import pulumi
 
@@ -50,6 +51,7 @@ class Functions(pulumi.ComponentResource):
         database: Database,
         inference: Sequence[Inference],
         inference_mode: InferenceMode,
+        page_url: str = "",
         log_destinations: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -57,6 +59,7 @@ class Functions(pulumi.ComponentResource):
         label: Label of the namespace, unique in the account.
         region: One of `regions.FUNCTIONS`.
         code: The bundle for Functions.
+        page_url: URL of a proxy in front of the page; empty without one.
         log_destinations: Secret. Services that receive the functions' logs
             (`digitalocean.log_destinations`); without it DigitalOcean keeps the logs for three
             days.
@@ -68,16 +71,18 @@ class Functions(pulumi.ComponentResource):
             f"{name}-namespace", label=label, region=region, package=PACKAGE, opts=child
         )
         # With the slash at the end, relative links of the page resolve to the function.
-        self.page_url = pulumi.Output.concat(
+        direct = pulumi.Output.concat(
             namespace.api_host, "/api/v1/web/", namespace.id, f"/{PACKAGE}/api/"
         )
+        self.page_url = pulumi.Output.from_input(page_url) if page_url else direct
         key = InvocationKey(f"{name}-key", namespace=namespace.id, key=label, opts=child)
         environment = {
             **application_environment(
                 variant="integrated",
                 inference_mode=inference_mode,
                 api_token=self.api_token,
-                shared_page_url=self.page_url,  # the host serves a whole region
+                # The host serves a region. Behind a proxy the page at the host does not load.
+                shared_page_url=self.page_url,
                 store=store,
                 database=database,
                 inference=inference,
@@ -120,5 +125,7 @@ class Functions(pulumi.ComponentResource):
             cron=SWEEP,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[sweep]),
         )
-        store.allow_uploads_from(namespace.api_host)
+        store.allow_uploads_from(
+            "https://" + urlsplit(page_url).netloc if page_url else namespace.api_host
+        )
         self.register_outputs({"page_url": self.page_url, "api_token": self.api_token})

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
 from functions.handlers.asgi import Answer
 from tests.support import local
@@ -165,10 +165,9 @@ def test_an_upload_passes_the_signature_and_the_cors_rule(
     page = _opened(context, host)
     name = f"{secrets.token_hex(3)}.md"
     text = (SAMPLES / "incident-review.md").read_bytes()
+    file: FilePayload = {"name": name, "mimeType": "text/markdown", "buffer": text}
 
-    page.get_by_label("Choose files").set_input_files(
-        [{"name": name, "mimeType": "text/markdown", "buffer": text}]
-    )
+    page.get_by_label("Choose files").set_input_files(file)
 
     card = page.locator("li.card", has=page.get_by_role("heading", name=name, exact=True))
     expect(card.locator("[data-part=state]")).to_have_text("Done")

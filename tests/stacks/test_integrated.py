@@ -31,6 +31,16 @@ def test_another_region_is_the_region_of_all_resources() -> None:
     assert environment["STORE_ENDPOINT"] == "https://ams3.digitaloceanspaces.com"
 
 
+def test_a_page_behind_a_proxy_uploads_and_loads_scripts_from_there_only() -> None:
+    proxy = {"page_url": "https://docs.example.org/summaries/"}
+
+    (rule,) = planned("store-cors", proxy).inputs["corsRules"]
+    assert rule["allowedOrigins"] == ["https://docs.example.org"]
+    environment = planned("functions-api", proxy).inputs["environment"]
+    assert environment["SHARED_PAGE_URL"] == "https://docs.example.org/summaries/"
+    assert make("integrated", proxy).outputs["page_url"] == "https://docs.example.org/summaries/"
+
+
 LOGS = '[{"name": "logs", "logtail": {"token": "token-of-a-test"}}]'
 
 

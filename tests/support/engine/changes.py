@@ -185,6 +185,10 @@ CHANGES: dict[str, Change] = {
             "created": names("monitoring", "down", *names("database", "cpu", "disk", "memory"))
         },
     ),
+    "page_url": Change(
+        to="https://docs.example.org/",
+        integrated={"updated": {*FUNCTIONS["updated"], "store-cors", "monitoring-check"}},
+    ),
     "log_destinations": Change(
         to='[{"name": "logs", "logtail": {"token": "token-of-a-test"}}]',
         secret=True,

@@ -118,6 +118,7 @@ STORIES: dict[str, list[Ran]] = {
     "docs/integrated.md": [
         *sets("pulumi config set --secret inference_api_key --stack integrated", answer=KEY),
         plans("./seamless plan integrated", "integrated: integrated, serverless", "functions-api"),
+        *sets("pulumi config set page_url https://docs.example.org/ --stack integrated"),
         *sets(
             "pulumi config set --secret log_destinations "
             """'[{"name": "logs", "logtail": {"token": "TOKEN"}}]' --stack integrated"""
