@@ -66,6 +66,9 @@ class StackConfig(Struct, frozen=True, kw_only=True):
     Empty: the variant's own."""
     inference_model: str = ""
     """Model name for requests. Empty: the provider's gpt-oss-120b."""
+    inference_successor: str = ""
+    """Model at the same URL that is requested when inference_model no longer exists. Empty: the
+    provider's, if it names one."""
     inference_api_key: Secret = None
     """Key of inference_url or of the provider, set with --secret. For an endpoint without
     authentication, any text."""
