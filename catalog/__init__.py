@@ -50,7 +50,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     Attributes:
         source: Origin of the figures; None is general knowledge, not looked up.
         seen: When the source was written; without a date, when it was read; None is unknown.
-        retires_on: Last day on which the vendor offers it, where one is announced.
+        retires_on: Day on which the vendor ends its offer, where one is announced.
         successor: Key of the row that the vendor names in its place.
     """
 

@@ -18,6 +18,7 @@ from functions.documents.sandbox import read_isolated
 from functions.errors import Code, Failure
 from functions.inference.canary import REQUEUED_PER_SWEEP, CanaryResult
 from functions.inference.endpoint import Endpoint
+from functions.inference.refusal import ModelNotFound
 from functions.inference.router import Router
 from functions.inference.usage import Summary
 from functions.settings import Settings
@@ -119,6 +120,10 @@ class Application:
         except asyncio.CancelledError:
             await asyncio.shield(self.ledger.give_back(entry))
             raise
+        except ModelNotFound as failure:
+            log.warning("document %s waits: %s", id_, failure)
+            await self.ledger.park(entry, failure)
+            await self.ledger.endpoint_health.mark_missing(failure.endpoint)
         except Exception as error:
             await self.ledger.fail(entry, _failure(id_, error))
         else:
@@ -133,6 +138,11 @@ class Application:
                 f"{entry.name!r} has {entry.size:,} bytes; the limit is {MAX_DOCUMENT_BYTES:,}.",
                 "Split the document and upload its parts.",
             )
+        endpoints = self.settings.inference_endpoints
+        out = await self.ledger.endpoint_health.out(endpoints)
+        missing = next((e for e in endpoints if out.get(e.name) == "missing"), None)
+        if missing and len(out) == len(endpoints):
+            raise ModelNotFound.at(missing, ", as an earlier request showed")
         _, data = await self.store.get(entry.object_key, expect=entry.object_version)
         extracted = await read_isolated(data)
         work = plan(extracted.text, context_tokens=self.settings.context_tokens)
@@ -142,9 +152,13 @@ class Application:
             with suppress(*DATABASE_ERRORS):  # the calls are paid for: go on without progress
                 await self.ledger.progress(entry, done=done, total=work.calls)
 
-        out = await self.ledger.endpoint_health.out(self.settings.inference_endpoints)
         client = self.router.route(str(entry.id), without=out)
-        summary = await summarize(client, work, deadline=deadline, progress=progress)
+        try:
+            summary = await summarize(client, work, deadline=deadline, progress=progress)
+        except Failure as failure:
+            if missing and failure.code is Code.INFERENCE_UNAUTHORIZED:  # of the fallback
+                raise ModelNotFound.at(missing, f". {failure.message}") from failure
+            raise
         # A copy in the store: the ledger can be rebuilt from it.
         await self.store.put(
             f"{SUMMARIES}{entry.id}.json",
@@ -194,6 +208,8 @@ class Application:
         every = timedelta(seconds=self.settings.canary_interval_seconds)
         due = await health.claim(endpoints, every=every)
         await asyncio.gather(*(self._run_canary(e) for e in endpoints if e.name in due))
+        if len(await health.out(endpoints)) < len(endpoints) and (n := await self.ledger.unpark()):
+            log.info("%d documents continue: an endpoint has its model", n)
         if queued := await health.requeue(limit=REQUEUED_PER_SWEEP):
             log.warning("%d documents of corrupt endpoints or replicas are queued again", queued)
 

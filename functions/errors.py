@@ -34,6 +34,8 @@ class Code(StrEnum):
     # The inference endpoint
     INFERENCE_UNAUTHORIZED = "INFERENCE_UNAUTHORIZED"
     """The endpoint rejected the API key."""
+    MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
+    """The endpoint does not have the model, or no longer; documents wait until one has it."""
     INFERENCE_REJECTED = "INFERENCE_REJECTED"
     """The endpoint rejected the request."""
     INFERENCE_UNAVAILABLE = "INFERENCE_UNAVAILABLE"

@@ -24,7 +24,7 @@ from stacks.errors import ConfigError
 
 Variant = Literal["integrated", "split", "local"]
 
-PROVIDER: Mapping[Variant, str] = {"integrated": "digitalocean", "split": "fireworks"}
+PROVIDER: Mapping[Variant, str] = {"integrated": "digitalocean", "split": "baseten"}
 """Default inference provider of each variant that uses one."""
 
 
@@ -64,12 +64,15 @@ class StackConfig(Struct, frozen=True, kw_only=True):
     """Where inference runs: at a provider, on GPUs that a provider runs for us, or on a cluster of
     our own (not offered by local)."""
     inference_provider: Annotated[str, _one_of(PROVIDERS)] = ""
-    """Provider of serverless inference. Empty: digitalocean for integrated, fireworks for split."""
+    """Provider of serverless inference. Empty: digitalocean for integrated, baseten for split."""
     inference_url: BaseUrl = ""
     """Base URL of an OpenAI-compatible endpoint, ending in /v1, that replaces the variant's own.
     Empty: the variant's own."""
     inference_model: str = ""
     """Model name for requests. Empty: the provider's gpt-oss-120b."""
+    inference_successor: str = ""
+    """Model at the same URL that is requested when inference_model no longer exists. Empty: the
+    provider's, if it names one."""
     inference_api_key: Secret = None
     """Key of inference_url or of the provider, set with --secret. For an endpoint without
     authentication, any text."""

@@ -51,13 +51,16 @@ def configured_endpoint(config: StackConfig) -> ExternalInference | None:
         name="serverless",
         url=url,
         model=model,
+        successor=config.inference_successor or None,
         api_key=config.inference_api_key,
         context_tokens=config.inference_context_tokens
         or (row.context_tokens if row else OWN_CONTEXT_TOKENS),
         input_usd_per_million=config.inference_input_usd_per_million,
         output_usd_per_million=config.inference_output_usd_per_million,
     )
-    if row and model == row.model:  # the catalogue's prices are those of its model
+    if row and model == row.model:  # the catalogue's facts are those of its model
+        if found.successor is None and row.successor_model:
+            found = replace(found, successor=row.successor_model)
         if found.input_usd_per_million is None:
             found = replace(found, input_usd_per_million=row.input_usd_per_million)
         if found.output_usd_per_million is None:

@@ -7,12 +7,17 @@ check.
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 from functions.inference.canary_prompt import MAX_TOKENS, MESSAGES, SEED, Verdict, is_right
 from functions.inference.client import Client, Completion
+from functions.inference.refusal import ModelNotFound
 from functions.inference.replica_status import ReplicaStatuses, fetch_replica_statuses
 
 TIMEOUT_SECONDS = 15.0
+
+CanaryVerdict = Literal[Verdict, "missing"]
+"""`missing`: the endpoint does not have the model."""
 
 REQUEUED_PER_SWEEP = 100
 """Most documents of corrupt endpoints and replicas that one sweep queues again."""
@@ -27,7 +32,7 @@ class CanaryResult:
         replicas: The replica monitor's report; None where there is no monitor or no answer.
     """
 
-    verdict: Verdict
+    verdict: CanaryVerdict
     replica: str | None = None
     replicas: ReplicaStatuses | None = None
     prompt_tokens: int = 0
@@ -54,7 +59,8 @@ async def run_canary(client: Client) -> CanaryResult:
         fetch_replica_statuses(client.http, client.endpoint),
     )
     if not isinstance(outcome, Completion):
-        return CanaryResult(verdict="unreachable", replicas=replicas)
+        missing = isinstance(outcome.failure, ModelNotFound)
+        return CanaryResult(verdict="missing" if missing else "unreachable", replicas=replicas)
     return CanaryResult(
         verdict="good" if is_right(outcome.text, outcome.reason) else "wrong",
         replica=outcome.replica,

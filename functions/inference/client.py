@@ -5,20 +5,29 @@ statuses follow RFC 9110 and the official client (openai-python 3.3.1, read 2026
 """
 
 import asyncio
+import logging
 import math
 import ssl
 import time
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import httpx
 import msgspec
 
 from functions.errors import Code, Failure
 from functions.inference.circuit_breaker import CircuitBreaker
-from functions.inference.endpoint import Endpoint, InferenceMode
+from functions.inference.endpoint import Endpoint
 from functions.inference.limited_response import read_limited
+from functions.inference.refusal import (
+    UNREADABLE,
+    ErrorDetail,
+    ModelNotFound,
+    config_key,
+    read_error,
+    set_line,
+)
 from functions.inference.replica_status import answered_by
 from functions.settings import Settings
 
@@ -29,10 +38,13 @@ _RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _ENDPOINT_ONLY = frozenset({404})
 """Beside 401, 403 and redirects: statuses that another endpoint may not return."""
 
+MISSING_SECONDS = 60.0
+"""Pause of an endpoint that does not have the model, in one process."""
+
 _REQUEST_CONFIG = ("url", "model", "context_tokens")
 """Config keys to check when an endpoint rejects a request."""
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+log = logging.getLogger(__name__)
 
 
 class _Usage(msgspec.Struct):
@@ -55,14 +67,6 @@ class _Body(msgspec.Struct):
     usage: _Usage | None = None
 
 
-class _ErrorDetail(msgspec.Struct):
-    message: str = ""
-
-
-class _ErrorBody(msgspec.Struct):
-    error: _ErrorDetail | None = None
-
-
 _body = msgspec.json.Decoder(_Body)
 
 
@@ -72,12 +76,14 @@ class Completion:
 
     Attributes:
         reason: `finish_reason` of the answer, such as `stop` or `length`.
+        requested: Model of the request: the endpoint's or its successor.
         replica: The replica that answered, where the endpoint reports it.
     """
 
     text: str
     reason: str | None
     model: str
+    requested: str
     prompt_tokens: int
     completion_tokens: int
     replica: str | None = None
@@ -108,6 +114,8 @@ class Client:
     ) -> None:
         self.endpoint = endpoint
         self.breaker = CircuitBreaker()
+        self._model = endpoint.model
+        self._missing: ModelNotFound | None = None
         self._key = settings.inference_api_keys[endpoint.name]
         self._timeout = settings.inference_timeout_seconds
         self._document_deadline = settings.document_deadline_seconds
@@ -124,10 +132,27 @@ class Client:
     async def ask(
         self, messages: list[dict[str, str]], *, deadline: float, **options: Any
     ) -> Completion | FailedCall:
-        """Send one request, with `deadline` by `time.monotonic`, and record it in the breaker."""
+        """Send one request, with `deadline` by `time.monotonic`, and record it in the breaker.
+
+        If the model no longer exists, the successor is requested, from then on.
+        """
+        requested, successor = self._model, self.endpoint.successor
+        outcome = await self._ask(requested, messages, deadline, options)
+        if not successor or requested == successor or not _missing(outcome):
+            return outcome
+        if self._model != successor:
+            log.warning(
+                "%s: %s is requested in place of %s", self.endpoint.name, successor, requested
+            )
+            self._model = successor
+        return await self._ask(successor, messages, deadline, options)
+
+    async def _ask(
+        self, model: str, messages: list[dict[str, str]], deadline: float, options: dict[str, Any]
+    ) -> Completion | FailedCall:
         if time.monotonic() >= deadline:
             return self._late()
-        body = {"model": self.endpoint.model, "messages": messages, "temperature": 0, **options}
+        body = {"model": model, "messages": messages, "temperature": 0, **options}
         outcome: Completion | FailedCall
         called = False
         try:
@@ -147,37 +172,48 @@ class Client:
         except httpx.HTTPError as error:
             outcome = self._unavailable(f"is unreachable ({type(error).__name__})")
         else:
-            outcome = self._parse(response, content)
+            outcome = self._parse(model, response, content)
         down = isinstance(outcome, FailedCall) and outcome.failure.retryable and not outcome.busy
         if called:
-            self.breaker.record(good=not down)
+            self._missing = _missing(outcome)
+            self.breaker.record(good=not down or self._missing is not None)
+            if self._missing and model == (self.endpoint.successor or model):
+                self.breaker.open_for(MISSING_SECONDS)
         return outcome
 
     def paused(self) -> FailedCall:
         """The refusal of a call while the breaker is open."""
+        if self._missing:
+            return FailedCall(failure=self._missing, called=False)
         wait = self.breaker.retry_after
         refusal = self._unavailable(f"failed too often and is paused for {wait:.0f} seconds", wait)
         return replace(refusal, called=False)
 
-    def _parse(self, response: httpx.Response, content: bytes) -> Completion | FailedCall:
+    def _parse(
+        self, model: str, response: httpx.Response, content: bytes
+    ) -> Completion | FailedCall:
         if response.status_code != 200:
             return self._refusal(response, content)
         try:
             body = _body.decode(content)
-        except _UNREADABLE:
+        except UNREADABLE:
             return self._unavailable("answered 200 with a body that is not a chat completion")
         usage = body.usage or _Usage()
         return Completion(
             text=_storable(body.choices[0].message.content or "").strip(),
             reason=body.choices[0].finish_reason,
-            model=_storable(body.model) or self.endpoint.model,
+            model=_storable(body.model) or model,
+            requested=model,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             replica=answered_by(response.headers),
         )
 
     def _refusal(self, response: httpx.Response, content: bytes) -> FailedCall:
-        status, detail, url = response.status_code, self._detail(content), self.endpoint.url
+        status, error, url = response.status_code, read_error(content), self.endpoint.url
+        detail = self._detail(error)
+        if error.is_about_the_model(status):
+            return FailedCall(failure=ModelNotFound.at(self.endpoint, f" ({status}){detail}"))
         if status in _RETRYABLE or status >= 500:
             after = retry_after(response.headers.get("Retry-After"))
             return self._unavailable(f"answered {status}{detail}", after, busy=status == 429)
@@ -186,37 +222,24 @@ class Client:
                 failure=Failure(
                     Code.INFERENCE_UNAUTHORIZED,
                     f"The inference endpoint {url} rejected the API key ({status}){detail}.",
-                    f"Set a valid key: pulumi config set --secret {self._config('api_key')} ...",
+                    f"Set a valid key: {set_line(self.endpoint, 'api_key')}",
                 )
             )
         return FailedCall(
             failure=Failure(
                 Code.INFERENCE_REJECTED,
                 f"The inference endpoint {url} rejected the request ({status}){detail}.",
-                f"Check pulumi config: {', '.join(map(self._config, _REQUEST_CONFIG))}.",
+                f"Check pulumi config: "
+                f"{', '.join(config_key(self.endpoint, field) for field in _REQUEST_CONFIG)}.",
             ),
             elsewhere=status in _ENDPOINT_ONLY or status < 400,
         )
 
-    def _config(self, field: str) -> str:
-        """The Pulumi config key of this endpoint's field."""
-        if self.endpoint.name in get_args(InferenceMode):  # configured by inference_*
-            return f"inference_{field}"
-        if field == "api_key":
-            return f"--path 'inference_endpoint_keys.{self.endpoint.name}'"
-        return f"{field} in inference_endpoints of {self.endpoint.name!r}"
-
-    def _detail(self, content: bytes) -> str:
+    def _detail(self, error: ErrorDetail) -> str:
         """The message of an OpenAI error object, shortened; empty when there is none."""
-        try:
-            detail = msgspec.json.decode(content, type=_ErrorBody).error
-        except _UNREADABLE:
-            return ""
-        if detail is None or not detail.message:
-            return ""
         # Some endpoints repeat the rejected key.
-        message = _storable(detail.message).replace(self._key, "***")
-        return f": {' '.join(message.split())[:300]}"
+        message = _storable(error.message).replace(self._key, "***")
+        return f": {' '.join(message.split())[:300]}" if message else ""
 
     def _unavailable(
         self, problem: str, after: float | None = None, *, busy: bool = False
@@ -238,6 +261,12 @@ class Client:
             retryable=True,
         )
         return FailedCall(failure=failure, elsewhere=False)
+
+
+def _missing(outcome: Completion | FailedCall) -> ModelNotFound | None:
+    """The failure of an endpoint that does not have the model."""
+    failure = outcome.failure if isinstance(outcome, FailedCall) else None
+    return failure if isinstance(failure, ModelNotFound) else None
 
 
 def retry_after(value: str | None) -> float | None:

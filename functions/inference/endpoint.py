@@ -56,6 +56,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         inference_mode: Inference mode.
         url: Base URL, ending in `/v1`.
         model: Model name for requests.
+        successor: Model at the same URL that is requested when `model` no longer exists.
         context_tokens: Prompt and answer together fit in so many tokens.
         input_usd_per_million: Price of a million prompt tokens; None is unknown.
         output_usd_per_million: Price of a million answer tokens; None is unknown.
@@ -79,6 +80,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     inference_mode: InferenceMode = "serverless"
     url: BaseUrl
     model: Annotated[str, Meta(min_length=1, examples=["openai-gpt-oss-120b"])]
+    successor: Annotated[str, Meta(min_length=1, examples=["openai-gpt-oss-20b"])] | None = None
     context_tokens: ContextTokens
     input_usd_per_million: Price | None = None
     output_usd_per_million: Price | None = None

@@ -15,6 +15,7 @@ from functions.errors import Code, Failure
 from functions.inference.canary import CanaryResult, run_canary
 from functions.inference.client import Client, Completion
 from functions.inference.endpoint import Endpoint, preferred
+from functions.inference.refusal import ModelNotFound
 from functions.inference.usage import Summary, Usage
 from functions.settings import Settings
 
@@ -107,7 +108,8 @@ class RoutedClient:
             deadline: By `time.monotonic`.
 
         Raises:
-            Failure: INFERENCE_UNAVAILABLE and DEADLINE_EXCEEDED are retryable later;
+            Failure: INFERENCE_UNAVAILABLE and DEADLINE_EXCEEDED are retryable later, and
+                MODEL_NOT_FOUND, if an endpoint lacks its model and no other has one;
                 INFERENCE_UNAUTHORIZED, INFERENCE_REJECTED, INFERENCE_EMPTY, INFERENCE_TRUNCATED and
                 INFERENCE_FILTERED are not.
         """
@@ -145,8 +147,10 @@ class RoutedClient:
                 calls += outcome.called
                 if not outcome.elsewhere:
                     raise outcome.failure
-                if not outcome.failure.retryable:
-                    refusal = outcome.failure
+                missing = isinstance(outcome.failure, ModelNotFound)
+                if missing or not outcome.failure.retryable:
+                    if missing or not isinstance(refusal, ModelNotFound):
+                        refusal = outcome.failure
                     usable.remove(client)
                     continue
                 retryable[client] = outcome.failure
@@ -185,7 +189,8 @@ def _usage(completion: Completion, endpoint: Endpoint, calls: int) -> Usage:
         prompt_tokens=tokens[0],
         completion_tokens=tokens[1],
         calls=calls,
-        cost_usd=endpoint.cost_usd(*tokens),
+        # The price of a successor is unknown.
+        cost_usd=endpoint.cost_usd(*tokens) if completion.requested == endpoint.model else None,
     )
 
 

@@ -4,7 +4,7 @@ All times are the database's. However many sweeps run, an endpoint gets one cana
 sweep that updates `checked_at` sends it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, LiteralString
@@ -13,8 +13,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
-from functions.inference.canary import CanaryResult
-from functions.inference.canary_prompt import GOOD_IN_A_ROW, WRONG_IN_A_ROW, Verdict
+from functions.inference.canary import CanaryResult, CanaryVerdict
+from functions.inference.canary_prompt import GOOD_IN_A_ROW, WRONG_IN_A_ROW
 from functions.inference.endpoint import Endpoint
 from functions.storage import invalidation
 from functions.storage.replica_health import (
@@ -22,6 +22,9 @@ from functions.storage.replica_health import (
     record_replica_statuses,
     replica_health,
 )
+
+State = Literal["ok", "out", "missing"]
+"""`out`: its canaries were wrong. `missing`: it does not have the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +45,7 @@ class EndpointHealth:
 
     name: str
     fingerprint: str
-    state: Literal["ok", "out"]
+    state: State
     since: datetime
     checked_at: datetime
     wrong: int
@@ -56,11 +59,15 @@ class EndpointHealth:
     completion_tokens: int
 
 
-def apply_result(health: EndpointHealth, verdict: Verdict) -> EndpointHealth:
+def apply_result(health: EndpointHealth, verdict: CanaryVerdict) -> EndpointHealth:
     """Count one canary: two wrong ones in a row take the endpoint out, three good ones restore it.
 
-    An unreachable endpoint stays as it is.
+    An unreachable endpoint stays as it is. One without its model is missing until it answers.
     """
+    if verdict == "missing":
+        return replace(health, state="missing") if health.state == "ok" else health
+    if verdict in ("good", "wrong") and health.state == "missing":
+        health = replace(health, state="ok")
     if verdict == "wrong":
         wrong = health.wrong + 1
         out = wrong >= WRONG_IN_A_ROW
@@ -88,14 +95,26 @@ class EndpointHealthStore:
             await cursor.execute(f"select {_COLUMNS} from endpoints order by name")
             return await cursor.fetchall()
 
-    async def out(self, endpoints: Sequence[Endpoint]) -> set[str]:
-        """Names of the endpoints among these that are out of service."""
+    async def out(self, endpoints: Sequence[Endpoint]) -> Mapping[str, State]:
+        """Names and states of the endpoints among these that are out of service."""
         known = {(endpoint.name, endpoint.fingerprint) for endpoint in endpoints}
         return {
-            health.name
+            health.name: health.state
             for health in await self.all()
-            if health.state == "out" and (health.name, health.fingerprint) in known
+            if health.state != "ok" and (health.name, health.fingerprint) in known
         }
+
+    async def mark_missing(self, endpoint: Endpoint) -> None:
+        """Take an endpoint without its model out of service, until a canary is answered."""
+        async with self._pool.connection() as connection:
+            await invalidation.lock_health_tables(connection)
+            await connection.execute(
+                """insert into endpoints as known (name, fingerprint, state)
+                values (%(name)s, %(fingerprint)s, 'missing')
+                on conflict (name) do update set state = 'missing', since = now()
+                where known.state = 'ok' and known.fingerprint = excluded.fingerprint""",
+                {"name": endpoint.name, "fingerprint": endpoint.fingerprint},
+            )
 
     async def claim(self, endpoints: Sequence[Endpoint], *, every: timedelta) -> set[str]:
         """Names of the endpoints whose canary is due; only this caller may send it now.
@@ -140,7 +159,8 @@ class EndpointHealthStore:
             "fingerprint": endpoint.fingerprint,
             "prompt": result.prompt_tokens,
             "completion": result.completion_tokens,
-            **{f"is_{v}": int(v == result.verdict) for v in ("good", "wrong", "unreachable")},
+            **{f"is_{v}": int(v == result.verdict) for v in ("good", "wrong")},
+            "is_unreachable": int(result.verdict in ("unreachable", "missing")),
             "reported": int(reported),
             "missing": int(endpoint.replicas_url is not None and not reported),
         }

@@ -26,7 +26,7 @@ class Entry:
         lost_leases: Claims in a row that ended without a result.
         lease_until: When another worker may claim the document; None while it has no worker.
         not_before: Earliest time of the next attempt.
-        queued_at: When the summary was last requested.
+        queued_at: When the summary was last requested, or the document was last parked.
     """
 
     id: UUID

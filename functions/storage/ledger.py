@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg import AsyncConnection, InterfaceError, OperationalError
 from psycopg_pool import AsyncConnectionPool
 
-from functions.errors import Failure
+from functions.errors import Code, Failure
 from functions.inference.usage import Summary
 from functions.storage.endpoint_health import EndpointHealthStore
 from functions.storage.entry import COLUMNS, Entry, entries
@@ -26,6 +26,9 @@ DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 MAX_LOST_LEASES = 3
 """A document is failed after so many workers in a row vanished while they worked on it."""
+
+PARKED_FOR = timedelta(hours=1)
+"""When a parked document is tried again if `unpark` does not start it earlier."""
 
 GIVE_UP_AFTER = timedelta(hours=24)
 """How long a document is retried during an outage before it is failed."""
@@ -220,6 +223,36 @@ class Ledger:
             where id = %(id)s and epoch = %(epoch)s and status = 'working'""",
             {"id": entry.id, "epoch": entry.epoch},
         )
+
+    async def park(self, entry: Entry, failure: Failure) -> bool:
+        """Release a claim until an endpoint has its model again; False when the claim was lost.
+
+        The attempt does not count, and the 24 hours of the queue begin again.
+        """
+        return await self._changed(
+            """update documents set status = 'queued', lease_until = null, updated_at = now(),
+                attempts = attempts - 1, queued_at = now(), not_before = now() + %(parked_for)s,
+                error_code = %(code)s, error_message = %(message)s, error_remedy = %(remedy)s
+            where id = %(id)s and epoch = %(epoch)s and status = 'working'""",
+            {
+                "id": entry.id,
+                "epoch": entry.epoch,
+                "parked_for": PARKED_FOR,
+                "code": failure.code.value,
+                "message": failure.message,
+                "remedy": failure.remedy,
+            },
+        )
+
+    async def unpark(self) -> int:
+        """Make the parked documents due; return their number."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                """update documents set not_before = null, queued_at = now(), updated_at = now()
+                where status = 'queued' and error_code = %s and not_before > now()""",
+                [Code.MODEL_NOT_FOUND.value],
+            )
+            return cursor.rowcount
 
     async def retry(self, id_: UUID) -> Entry | None:
         """Queue a failed document again; None when it is not failed."""

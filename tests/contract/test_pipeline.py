@@ -7,6 +7,7 @@ from functions.errors import Code
 from tests.support import local
 from tests.support.contract.application import Caller, Document, Host, sql
 from tests.support.contract.model import SILENCE
+from tests.support.refusals import NO_MODEL
 
 HOSTS = ["local", "lambda", "functions"]
 
@@ -90,6 +91,26 @@ def test_a_document_is_retried_after_an_outage_of_the_model(host: Host, caller: 
 
     done = caller.ended(id_)
     assert (done["status"], done["error"], done["attempts"]) == ("done", None, 2)
+
+
+def test_a_document_waits_for_a_model_that_is_gone(host: Host, caller: Caller) -> None:
+    host.kill_worker()  # with the state of its circuit breaker
+    document = Document()
+    host.model.script(document.mark, NO_MODEL["fireworks"])
+    id_ = caller.send(document.name, document.data)
+
+    waiting = caller.until(id_, lambda found: found["error"] is not None)
+    assert (waiting["status"], waiting["attempts"]) == ("queued", 0)
+    assert waiting["error"]["code"] == Code.MODEL_NOT_FOUND
+    assert "pulumi config set inference_model" in waiting["error"]["remedy"]
+    host.settle()
+    host.kill_worker()  # as a new config does
+    sql(host, "update endpoints set checked_at = now() - interval '1 hour'")
+    host.later()  # its canary is answered
+
+    done = caller.ended(id_)
+    assert (done["status"], done["error"], done["attempts"]) == ("done", None, 1)
+    assert host.model.calls(document.mark) == 2
 
 
 def test_a_rejected_key_fails_the_document_until_a_retry(host: Host, caller: Caller) -> None:

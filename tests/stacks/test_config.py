@@ -183,14 +183,14 @@ INVALID = [
     (
         listed({"api_key": "key-51d0"}),
         "inference_endpoints[0].api_key is set, but an endpoint has only name, inference_mode, "
-        "url, model, "
+        "url, model, successor, "
         "context_tokens, input_usd_per_million, output_usd_per_million, weight, order, ca, "
         "replicas_url. Remove it: pulumi config rm --path 'inference_endpoints[0].api_key'",
     ),
     (
         listed({"a.b": "x"}),
         'inference_endpoints[0]["a.b"] is set, but an endpoint has only name, inference_mode, '
-        "url, model, "
+        "url, model, successor, "
         "context_tokens, input_usd_per_million, output_usd_per_million, weight, order, ca, "
         "replicas_url. Remove it: pulumi config rm --path 'inference_endpoints[0][\"a.b\"]'",
     ),

@@ -79,6 +79,8 @@ def test_order_weight_inference_mode_and_prices_are_those_of_the_config() -> Non
 
 DEDICATED = {"inference_mode": "dedicated"}
 FALLBACK = {"fallback": "serverless"}
+OWN = {"inference_provider": "fireworks", "inference_model": "a-deployment"}
+"""A dedicated deployment at a provider."""
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ FALLBACK = {"fallback": "serverless"}
         ),
         ("local", DEDICATED, [("dedicated", "dedicated", 0)]),
         ("local", FALLBACK, [("serverless", "serverless", 0)]),
-        ("split", DEDICATED | {"inference_model": "a"}, [("dedicated", "dedicated", 0)]),
+        ("split", DEDICATED | OWN, [("dedicated", "dedicated", 0)]),
     ],
     ids=["fallback", "no fallback", "serverless", "another model"],
 )
@@ -130,7 +132,7 @@ def test_the_fallback_of_a_local_stack_is_a_second_model_server() -> None:
 
 
 def test_a_fallback_without_a_serverless_endpoint_is_refused() -> None:
-    overrides = DEDICATED | FALLBACK | {"inference_model": "a-deployment"}
+    overrides = DEDICATED | FALLBACK | OWN
     with pytest.raises(ConfigError) as refused:
         make("split", overrides)
 

@@ -174,7 +174,10 @@ def test_alarms_have_the_address_and_the_budget_of_the_config() -> None:
 @pytest.mark.parametrize(
     "overrides",
     [
-        {"inference_model": "accounts/fireworks/models/gpt-oss-120b#accounts/me/deployments/1"},
+        {
+            "inference_provider": "fireworks",
+            "inference_model": "accounts/fireworks/models/gpt-oss-120b#accounts/me/deployments/1",
+        },
         {"inference_url": "https://model-1.example.com/v1", "inference_model": "mine"},
     ],
 )
@@ -194,7 +197,7 @@ def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[
             r"Set it: pulumi config set region us-east-1",
         ),
         (
-            {"inference_mode": "dedicated"},
+            {"inference_mode": "dedicated", "inference_provider": "fireworks"},
             r"Config inference_model is not set, but dedicated needs your own deployment, and "
             r"accounts/fireworks/models/gpt-oss-120b is shared\. Set it: pulumi config set "
             r"inference_model 'accounts/fireworks/models/gpt-oss-120b#"
@@ -203,19 +206,20 @@ def test_a_dedicated_deployment_is_another_model_or_another_url(overrides: dict[
         (
             {
                 "inference_mode": "dedicated",
+                "inference_provider": "fireworks",
                 "inference_model": "accounts/fireworks/models/gpt-oss-120b",
             },
             r"Config inference_model is 'accounts/fireworks/models/gpt-oss-120b', but dedicated "
             r"needs your own deployment, .*",
         ),
         (
-            {"inference_mode": "dedicated", "inference_provider": "baseten"},
+            {"inference_mode": "dedicated"},
             r"Config inference_url is not set, but a dedicated deployment at baseten has its own "
             r"URL\. Set it: pulumi config set inference_url https://HOST/v1",
         ),
         (
             {"inference_api_key": ""},
-            r"Config inference_api_key is not set, but https://api.fireworks.ai/inference/v1 needs "
+            r"Config inference_api_key is not set, but https://inference\.baseten\.co/v1 needs "
             r"a key\. Set it: pulumi config set --secret inference_api_key",
         ),
         (

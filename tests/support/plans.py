@@ -18,7 +18,10 @@ MODES = {
 CASES = [(stack, mode) for stack, modes in MODES.items() for mode in modes]
 
 NEEDS: Mapping[tuple[str, str], Mapping[str, str]] = {
-    ("split", "dedicated"): {"inference_model": "accounts/mine/deployments/one"}
+    ("split", "dedicated"): {
+        "inference_provider": "fireworks",
+        "inference_model": "accounts/mine/deployments/one",
+    }
 }
 """Required config values of a mode."""
 

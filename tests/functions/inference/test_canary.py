@@ -253,8 +253,10 @@ async def test_an_endpoint_with_a_new_model_starts_in_service(
     changed = msgspec.structs.replace(OWN, model="repaired")
     repaired = replace(served.settings, inference_endpoints=(changed, SPARE))
 
-    assert await served.ledger.endpoint_health.out(served.settings.inference_endpoints) == {"own"}
-    assert await served.ledger.endpoint_health.out(repaired.inference_endpoints) == set()
+    assert await served.ledger.endpoint_health.out(served.settings.inference_endpoints) == {
+        "own": "out"
+    }
+    assert await served.ledger.endpoint_health.out(repaired.inference_endpoints) == {}
     await _swept(replace(served, settings=repaired), endpoints, own="wrong")
 
     own = await _health(served.ledger)

@@ -633,7 +633,7 @@ async def test_the_key_is_never_shown(
     [
         ({"max_tokens": 2}, Code.INFERENCE_TRUNCATED, "longer than 4 tokens"),
         ({"key": "wrong"}, Code.INFERENCE_UNAUTHORIZED, "(401): Missing or incorrect"),
-        ({"model": "gpt-x"}, Code.INFERENCE_REJECTED, "(404): The model 'gpt-x' does not"),
+        ({"model": "gpt-x"}, Code.MODEL_NOT_FOUND, "(404): The model 'gpt-x' does not"),
         ({"user": "word " * 10_000}, Code.INFERENCE_REJECTED, "(400): "),
     ],
     ids=["length", "key", "model", "prompt"],

@@ -1,11 +1,12 @@
 """The local model server behind a script of outcomes."""
 
+import json
 import secrets
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.local.model_server.app import Settings, create_app
@@ -16,8 +17,8 @@ from tests.support.inference_servers import hosting
 SILENCE = None
 """No answer until the client disconnects."""
 
-Outcome = int | None
-"""Status of an error, or silence."""
+Outcome = int | tuple[int, str] | None
+"""Status of an error, with its body if that matters, or silence."""
 
 
 class Model:
@@ -76,11 +77,10 @@ class Model:
             while (await receive())["type"] != "http.disconnect":
                 pass
             return
-        error = JSONResponse(
-            {"error": {"message": f"refused with {outcome}"}},
-            outcome,
-            headers={"Retry-After": f"{retry_after}"},
-        )
+        plain = json.dumps({"error": {"message": f"refused with {outcome}"}})
+        status, body = outcome if isinstance(outcome, tuple) else (outcome, plain)
+        headers = {"Retry-After": f"{retry_after}"}
+        error = Response(body, status, headers, "application/json")
         await error(scope, receive, send)
 
 

@@ -91,6 +91,7 @@ CHANGES: dict[str, Change] = {
     ),
     "inference_url": Change(to="http://127.0.0.1:9/v1", split=ELSEWHERE, integrated=FUNCTIONS),
     "inference_model": Change(to="another/model", split=FUNCTIONS, integrated=FUNCTIONS),
+    "inference_successor": Change(to="later/model", split=FUNCTIONS, integrated=FUNCTIONS),
     "inference_api_key": Change(
         to="another-key-of-a-test",
         secret=True,

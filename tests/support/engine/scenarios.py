@@ -138,8 +138,8 @@ STORIES: dict[str, list[Ran]] = {
             f"{ELSEWHERE}http://127.0.0.1:8000/v1 --plaintext inference_model=SERVED_MODEL_NAME",
             f"{ELSEWHERE}https://inference.do-ai.run/v1 "
             "--plaintext inference_model=openai-gpt-oss-120b",
-            f"{ELSEWHERE}https://api.fireworks.ai/inference/v1 "
-            "--plaintext inference_model=accounts/fireworks/models/gpt-oss-120b",
+            f"{ELSEWHERE}https://inference.baseten.co/v1 "
+            "--plaintext inference_model=openai/gpt-oss-120b",
         ),
         *sets("pulumi config set --secret inference_api_key", answer=KEY),
     ],
@@ -148,7 +148,7 @@ STORIES: dict[str, list[Ran]] = {
         plans("./seamless plan split", "split: split, serverless", "database-instance"),
         *sets("pulumi config set --secret inference_api_key --stack split", answer=KEY),
         *sets(
-            "pulumi config set inference_provider baseten --stack split",
+            "pulumi config set inference_provider together --stack split",
             "pulumi config set region eu-central-1 --stack split",
             "pulumi config set bucket_name our-documents --stack split",
             "pulumi config set network_peers 10.0.0.0/16,172.31.0.0/16 --stack split",

@@ -1,0 +1,274 @@
+"""A model retires while documents wait: a successor or fallback takes over, or documents wait.
+
+PostgreSQL is real; the endpoints answer as providers do (`tests/support/refusals.py`).
+"""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import httpx
+import pytest
+
+from functions.application import Application
+from functions.errors import Code, Failure
+from functions.inference.canary_prompt import CODE, MESSAGES
+from functions.inference.client import MISSING_SECONDS
+from functions.inference.endpoint import Endpoint
+from functions.inference.router import Router
+from functions.settings import Settings
+from tests.functions.conftest import Sql
+from tests.functions.inference.test_router import complete
+from tests.support import local
+from tests.support.functions.entries import get, queued
+from tests.support.refusals import NO_MODEL, WRONG_URL
+
+pytestmark = pytest.mark.anyio
+
+PRICES = {"input_usd_per_million": 1.0, "output_usd_per_million": 1.0}
+OWN = local.endpoint(name="serverless", url="http://own/v1", model="old", **PRICES)
+SPARE = local.endpoint(name="spare", url="http://spare/v1", model="other", order=1, **PRICES)
+
+
+@dataclass
+class Provider:
+    """All endpoints; `models` exist, each other one is refused as `refuses` does."""
+
+    models: set[str] = field(default_factory=lambda: {"old", "new", "other"})
+    refuses: tuple[int, str] = NO_MODEL["fireworks"]
+    answers_until_retirement: int = 1_000_000
+    requested: list[str] = field(default_factory=list)
+    """The model of each request about a document."""
+    canaries: list[str] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request."""
+        body = json.loads(request.content)
+        model, canary = body["model"], body["messages"] == MESSAGES
+        (self.canaries if canary else self.requested).append(model)
+        if len(self.requested) > self.answers_until_retirement:
+            self.models.discard("old")
+        if model not in self.models:
+            status, text = self.refuses
+            return httpx.Response(status, text=text)
+        message = {"content": CODE if canary else f"A summary by {model}."}
+        return httpx.Response(
+            200,
+            json={
+                "model": model,
+                "choices": [{"message": message, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 10, "completion_tokens": 2},
+            },
+        )
+
+
+@pytest.fixture
+def provider() -> Provider:
+    """A provider that still has every model."""
+    return Provider()
+
+
+Deploy = Callable[..., AbstractAsyncContextManager[Application]]
+
+
+@pytest.fixture
+def deploy(core: Application, provider: Provider) -> Deploy:
+    """Start a process of the application with these endpoints."""
+
+    @asynccontextmanager
+    async def deployed(*endpoints: Endpoint) -> AsyncIterator[Application]:
+        settings = replace(
+            core.settings,
+            inference_endpoints=endpoints,
+            inference_api_keys={endpoint.name: "k" for endpoint in endpoints},
+        )
+        async with Router(settings, transport=httpx.MockTransport(provider)) as router:
+            yield replace(core, settings=settings, router=router)
+
+    return deployed
+
+
+async def work(application: Application) -> None:
+    """Work on everything that is due."""
+    for id_ in await application.ledger.due():
+        await application.summarize(id_)
+
+
+# ---------------------------------------------------------------- the refusal
+
+
+def at(settings: Settings, refusal: tuple[int, str]) -> Router:
+    """A router to endpoints that refuse every request."""
+    status, text = refusal
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, text=text))
+    return Router(settings, transport=transport, jitter=lambda: 0.0)
+
+
+@pytest.mark.parametrize("refusal", NO_MODEL.values(), ids=NO_MODEL)
+async def test_a_missing_model_has_its_own_code(refusal: tuple[int, str]) -> None:
+    async with at(local.settings(), refusal) as router:
+        with pytest.raises(Failure) as problem:
+            await complete(router)
+
+    assert (problem.value.code, problem.value.retryable) == (Code.MODEL_NOT_FOUND, True)
+    assert "does not have model 'some-model' (" in problem.value.message
+    assert "pulumi config set inference_model ..." in problem.value.remedy
+
+
+@pytest.mark.parametrize("refusal", WRONG_URL.values(), ids=WRONG_URL)
+async def test_a_wrong_url_is_not_a_missing_model(refusal: tuple[int, str]) -> None:
+    async with at(local.settings(), refusal) as router:
+        with pytest.raises(Failure) as problem:
+            await complete(router)
+
+    assert (problem.value.code, problem.value.retryable) == (Code.INFERENCE_REJECTED, False)
+
+
+async def test_an_endpoint_without_its_model_is_not_called_for_every_document(
+    provider: Provider,
+) -> None:
+    provider.models = {"other"}
+    settings = local.settings(inference_endpoints=(OWN, SPARE))
+    async with Router(settings, transport=httpx.MockTransport(provider)) as router:
+        answers = [await complete(router) for _ in range(20)]
+        pause = router.clients["serverless"].breaker.retry_after
+
+    assert {answer.text for answer in answers} == {"A summary by other."}
+    assert Counter(provider.requested) == {"old": 1, "other": 20}
+    assert MISSING_SECONDS - 10 < pause <= MISSING_SECONDS
+
+
+async def test_the_cost_of_a_successor_is_unknown(provider: Provider) -> None:
+    provider.models = {"new"}
+    own = local.endpoint(model="old", successor="new", **PRICES)
+    settings = local.settings(inference_endpoints=(own,))
+    async with Router(settings, transport=httpx.MockTransport(provider)) as router:
+        usage = (await complete(router)).usage
+
+    assert (usage.model, usage.prompt_tokens, usage.cost_usd) == ("new", 10, None)
+
+
+# ---------------------------------------------------------------- stories
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "successor"),
+    [
+        ((local.endpoint(name="serverless", model="old", successor="new"),), "new"),
+        ((OWN, SPARE), "other"),
+    ],
+    ids=["successor", "fallback"],
+)
+async def test_a_model_retires_in_a_batch_and_no_document_is_lost(
+    deploy: Deploy, provider: Provider, sql: Sql, endpoints: tuple[Endpoint, ...], successor: str
+) -> None:
+    provider.answers_until_retirement = 8
+    async with deploy(*endpoints) as application:
+        for number in range(20):
+            await queued(application, f"{number}.txt")
+        await work(application)
+
+    rows = sql("select status, model, attempts, count(*) from documents group by 1, 2, 3")
+    assert sorted(rows) == sorted([("done", "old", 1, 8), ("done", successor, 1, 12)])
+    assert Counter(provider.requested) == {"old": 9, successor: 12}
+
+
+async def test_without_a_successor_documents_wait_until_another_model_is_configured(
+    deploy: Deploy, provider: Provider, sql: Sql
+) -> None:
+    async with deploy(OWN) as application:
+        for number in range(20):
+            await queued(application, f"{number}.txt")
+        provider.answers_until_retirement = 8
+        sql("update documents set queued_at = now() - interval '25 hours'")  # of an outage
+        await work(application)
+
+        states = sql("select status, attempts, error_code, count(*) from documents group by 1,2,3")
+        assert sorted(states) == [("done", 1, None, 8), ("queued", 0, "MODEL_NOT_FOUND", 12)]
+        assert Counter(provider.requested) == {"old": 9}
+        assert sql("select count(*) from documents where queued_at < now() - interval '1 h'") == [
+            (8,)
+        ]
+        # While the model is missing, a sweep starts none of them, and its canary finds the model.
+        assert await application.sweep() == []
+    assert provider.canaries == []  # the process knows: no second request within a minute
+    async with deploy(OWN) as restarted:
+        assert await restarted.sweep() == []
+        late = await queued(restarted, "late.txt")
+        await restarted.summarize(late.id)
+        waiting = await get(restarted, late.id)
+    assert provider.canaries == ["old"]
+    assert Counter(provider.requested) == {"old": 9}
+    assert (waiting.status, waiting.attempts, waiting.error_code) == (
+        "queued",
+        0,
+        "MODEL_NOT_FOUND",
+    )
+    assert waiting.error_message == (
+        "The inference endpoint http://own/v1 does not have model 'old', as an earlier request "
+        "showed."
+    )
+
+    async with deploy(local.endpoint(name="serverless", url="http://own/v1", model="new")) as new:
+        assert len(await new.sweep()) == 13
+        await work(new)
+
+    assert sql("select status, model, attempts, count(*) from documents group by 1, 2, 3") in (
+        [("done", "old", 1, 8), ("done", "new", 1, 13)],
+        [("done", "new", 1, 13), ("done", "old", 1, 8)],
+    )
+
+
+async def test_documents_continue_when_the_model_is_back(
+    deploy: Deploy, provider: Provider, sql: Sql
+) -> None:
+    provider.models = set()
+    async with deploy(OWN) as application:
+        await queued(application)
+        await work(application)
+    assert sql("select state from endpoints") == [("missing",)]
+
+    provider.models = {"old"}
+    async with deploy(OWN) as application:
+        (id_,) = await application.sweep()
+        await application.summarize(id_)
+        assert (await get(application, id_)).status == "done"
+
+    assert sql("select state from endpoints") == [("ok",)]
+    assert sql("select count(*) from answers where withdrawn_at is not null") == [(0,)]
+
+
+async def test_summaries_before_the_retirement_stay_valid(
+    deploy: Deploy, provider: Provider, sql: Sql
+) -> None:
+    async with deploy(OWN) as application:
+        await queued(application)
+        await work(application)
+        provider.models = set()
+        await application.sweep()
+        await application.sweep()
+
+    assert sql("select state from endpoints") == [("missing",)]
+    assert sql("select status from documents") == [("done",)]
+
+
+async def test_a_parked_document_waits_while_the_fallback_refuses_the_key(
+    deploy: Deploy, provider: Provider, sql: Sql
+) -> None:
+    provider.models = set()
+    async with deploy(OWN, SPARE) as application:
+        entry = await queued(application)
+        await application.summarize(entry.id)
+        await application.ledger.endpoint_health.mark_missing(OWN)
+        sql("update endpoints set state = 'ok' where name = 'spare'")
+        await application.ledger.unpark()
+        provider.refuses = (401, "{}")
+    async with deploy(OWN, SPARE) as application:
+        await application.summarize(entry.id)
+        waiting = await get(application, entry.id)
+
+    assert provider.requested == ["old", "other", "other"]
+    assert (waiting.status, waiting.error_code) == ("queued", "MODEL_NOT_FOUND")
+    assert "rejected the API key (401)" in (waiting.error_message or "")

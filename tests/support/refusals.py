@@ -1,0 +1,116 @@
+"""How endpoints refuse a model that they do not have, and a wrong URL: status and body.
+
+Read on 2026-11-29 in the places that each entry names; the model's name is replaced. Baseten says
+that a retired model "returns an error for all requests"
+(docs.baseten.co/inference/model-apis/deprecation); no recorded body of it was found.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+MODEL = "some-model"
+
+
+def _error(message: str, **fields: Any) -> str:
+    return json.dumps({"error": {"message": message, **fields}})
+
+
+NO_MODEL: Mapping[str, tuple[int, str]] = {
+    # github.com/anomalyco/models.dev/pull/5683, 2026-08-28, a retired serverless model
+    "fireworks": (
+        404,
+        json.dumps(
+            {
+                "error": {
+                    "message": "Model not found, inaccessible, and/or not deployed",
+                    "param": "model",
+                    "code": "NOT_FOUND",
+                    "type": "error",
+                },
+                "request_id": "chatcmpl-1",
+            }
+        ),
+    ),
+    # docs.digitalocean.com/products/inference/details/model-support-policy, 2026-05-08: "404 Model
+    # not found"; the shape is that of digitalocean/openapi, shared/models/error.yml at 7c1300c
+    "digitalocean": (404, json.dumps({"id": "not_found", "message": "Model not found"})),
+    # github.com/Aider-AI/aider/issues/2030, 2024-10-11
+    "openai": (
+        404,
+        _error(
+            f"The model `{MODEL}` does not exist or you do not have access to it.",
+            type="invalid_request_error",
+            param=None,
+            code="model_not_found",
+        ),
+    ),
+    # github.com/waylaidwanderer/node-chatgpt-api/issues/131, 2023-02-28
+    "openai without a code": (
+        404,
+        _error("That model does not exist", type="invalid_request_error", param=None, code=None),
+    ),
+    # github.com/HeyPuter/puter/issues/3168: a model that is no longer serverless, with 400
+    "together": (
+        400,
+        _error(
+            f"Unable to access non-serverless model {MODEL}. Please visit "
+            f"https://api.together.ai/models/{MODEL} to create and start a new dedicated endpoint "
+            "for the model.",
+            type="invalid_request_error",
+            param=None,
+            code="model_not_available",
+        ),
+    ),
+    # The text: github.com/anomalyco/opencode/issues/43514, 2026-08-19; status and shape are those
+    # of the API that it copies, not recorded.
+    "bedrock": (404, _error(f"The model '{MODEL}' does not exist")),
+    # console.groq.com/docs/deprecations, and bodies in public repositories
+    "groq": (
+        400,
+        _error(
+            f"The model `{MODEL}` has been decommissioned and is no longer supported. Please refer "
+            "to https://console.groq.com/docs/deprecations for a recommendation on which model to "
+            "use instead.",
+            type="invalid_request_error",
+            code="model_decommissioned",
+        ),
+    ),
+    # github.com/vllm-project/vllm/issues/3485, 2024-03-19; later versions put it below `error`
+    "vllm": (
+        404,
+        json.dumps(
+            {
+                "object": "error",
+                "message": f"The model `{MODEL}` does not exist.",
+                "type": "NotFoundError",
+                "param": None,
+                "code": 404,
+            }
+        ),
+    ),
+    # RFC 9110, 15.5.11: a resource that is gone for good; no provider of ours was seen to send it
+    "gone": (410, _error(f"The model {MODEL} was retired.")),
+}
+
+WRONG_URL: Mapping[str, tuple[int, str]] = {
+    "openai": (
+        404,
+        _error(
+            "Invalid URL (POST /v1/chat/completion)",
+            type="invalid_request_error",
+            param=None,
+            code=None,
+        ),
+    ),
+    "fastapi": (404, '{"detail": "Not Found"}'),
+    "digitalocean": (
+        404,
+        json.dumps(
+            {"id": "not_found", "message": "The resource you requested could not be found."}
+        ),
+    ),
+    "nginx": (404, "<html><title>404 Not Found</title>The model page</html>"),
+    "empty": (404, ""),
+    "gone": (410, ""),
+}
