@@ -20,6 +20,7 @@ TUNING = {
     "INFERENCE_TIMEOUT_SECONDS",
     "DOCUMENT_DEADLINE_SECONDS",
     "SWEEP_INTERVAL_SECONDS",
+    "PARSER_MEMORY_MEBIBYTES",  # of one platform
 }
 """Variables that no component sets."""
 

@@ -566,6 +566,8 @@ async def test_metrics_are_prometheus_text(
         "seamless_completion_tokens_total 500000\n"
         "# TYPE seamless_endpoint_documents gauge\n"
         'seamless_endpoint_documents{endpoint="serverless"} 1\n'
+        "# TYPE seamless_worker_starts_refused_total counter\n"
+        "seamless_worker_starts_refused_total 0\n"
         "# TYPE seamless_endpoint_up gauge\n"
         'seamless_endpoint_up{endpoint="serverless"} 1\n'
         "# TYPE seamless_canary_total counter\n"
