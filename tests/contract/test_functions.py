@@ -37,6 +37,27 @@ def test_the_sweep_repeats_a_call_that_the_platform_rejects(
     assert host.started.count({"document_id": id_}) == 1
 
 
+def test_a_sweep_that_meets_the_limit_succeeds_and_leaves_the_rest_queued(
+    host: FunctionsHost, caller: Caller
+) -> None:
+    host.settle()
+    marks = [Document().mark for _ in range(3)]
+    for mark in marks:
+        host.put(f"incoming/{mark}.txt", Document(mark=mark).data)
+    host.rejects, before = 1, len(host.started)
+
+    host.later()
+
+    assert (host.rejects, len(host.started)) == (0, before)
+    host.later()
+    host.settle()
+    names = [f"{mark}.txt" for mark in marks]
+    assert (
+        sql(host, "select status, attempts from documents where name = any(%s)", names)
+        == [("done", 1)] * 3
+    )
+
+
 def test_a_refused_key_fails_the_sweep_and_health_until_a_start_is_accepted(
     host: FunctionsHost, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
