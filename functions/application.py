@@ -4,7 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -13,7 +18,7 @@ from uuid import UUID, uuid4, uuid5
 
 import msgspec
 
-from functions.documents.extract import MAX_DOCUMENT_BYTES
+from functions.documents.extract import MAX_DOCUMENT_BYTES, Limits
 from functions.documents.sandbox import read_isolated
 from functions.errors import Code, Failure
 from functions.inference.canary import REQUEUED_PER_SWEEP, CanaryResult
@@ -144,7 +149,9 @@ class Application:
         if missing and len(out) == len(endpoints):
             raise ModelNotFound.at(missing, ", as an earlier request showed")
         _, data = await self.store.get(entry.object_key, expect=entry.object_version)
-        extracted = await read_isolated(data)
+        extracted = await read_isolated(
+            data, limits=Limits(memory_bytes=self.settings.parser_memory_mebibytes << 20)
+        )
         work = plan(extracted.text, context_tokens=self.settings.context_tokens)
         await self.ledger.progress(entry, done=0, total=work.calls)
 
@@ -249,13 +256,21 @@ class Application:
 
 
 @asynccontextmanager
-async def open_application(settings: Settings) -> AsyncIterator[Application]:
-    """Open the store, the ledger and the router of the settings, and close them at the end."""
+async def open_application(
+    settings: Settings, *, ledger: AbstractAsyncContextManager[Ledger] | None = None
+) -> AsyncIterator[Application]:
+    """Open the store, the ledger and the router of the settings, and close them at the end.
+
+    Args:
+        ledger: Of the same settings, not open yet; by default one with several connections.
+    """
     async with AsyncExitStack() as stack:
         yield Application(
             settings=settings,
             store=open_store(settings),
-            ledger=await stack.enter_async_context(Ledger.open(settings.database_conninfo)),
+            ledger=await stack.enter_async_context(
+                ledger or Ledger.open(settings.database_conninfo)
+            ),
             router=await stack.enter_async_context(Router(settings)),
         )
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from psycopg.conninfo import make_conninfo
 
+from functions.documents.memory import PARSER_MEBIBYTES
 from functions.inference.endpoint import Endpoint, InferenceMode, bearer, read_endpoints, read_keys
 
 SECRET = {"secret": True}
@@ -52,6 +53,7 @@ class Settings:
         canary_interval_seconds: Shortest time between two canaries of an endpoint.
         document_deadline_seconds: Time limit of one attempt at a document, for all its calls.
         sweep_interval_seconds: Time between two sweeps of the local host.
+        parser_memory_mebibytes: Most memory of the process that reads a document.
     """
 
     variant: str
@@ -79,6 +81,7 @@ class Settings:
     canary_interval_seconds: float = 240.0
     document_deadline_seconds: float = 600.0
     sweep_interval_seconds: float = 60.0
+    parser_memory_mebibytes: int = PARSER_MEBIBYTES
 
     def __repr__(self) -> str:
         shown = (

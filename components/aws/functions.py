@@ -15,6 +15,8 @@ from components.aws.queue import WORKER_SECONDS
 from components.aws.secrets import Secret
 from components.contracts import ExternalInference, Inference, application_environment
 from components.generated_secret import GeneratedSecret
+from functions.documents.memory import worker_mebibytes
+from functions.handlers.aws_queue import DOCUMENTS_AT_ONCE
 from functions.inference.endpoint import InferenceMode
 
 API_SECONDS = 29
@@ -24,8 +26,12 @@ SWEEP_EVERY = "rate(5 minutes)"
 
 DOCUMENT_SECONDS = WORKER_SECONDS - 60
 
-WORKER_MEGABYTES = 2048
-"""Memory of the functions that read documents."""
+WORKER_MEGABYTES = worker_mebibytes(documents=DOCUMENTS_AT_ONCE)
+"""Memory of the functions that read documents.
+
+New accounts have smaller quotas (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html,
+read 2026-11-29); reports of refused functions name 3,008 MB as their most.
+"""
 
 REQUEST_LOG = json.dumps(
     {

@@ -15,6 +15,8 @@ from components.digitalocean.functions_api.namespace import Namespace
 from components.digitalocean.functions_api.trigger import Trigger
 from components.digitalocean.object_store import Store
 from components.generated_secret import GeneratedSecret
+from functions.documents.memory import parser_mebibytes
+from functions.handlers.digitalocean_limits import MAX_MEGABYTES, MAX_SECONDS
 from functions.inference.endpoint import InferenceMode
 
 PACKAGE = "summarizer"
@@ -88,6 +90,7 @@ class Functions(pulumi.ComponentResource):
                 inference=inference,
             ),
             "DATABASE_CERTIFICATE": database.certificate,
+            "PARSER_MEMORY_MEBIBYTES": str(parser_mebibytes(worker=MAX_MEGABYTES)),
             **({"LOG_DESTINATIONS": log_destinations} if log_destinations else {}),
         }
         calling = {
@@ -114,8 +117,13 @@ class Functions(pulumi.ComponentResource):
             )
 
         function("api", web="raw", timeout_ms=30_000, memory_mb=256, environment=calling)
-        # One attempt may take 600 seconds, and parsers need memory beside the application.
-        function("summarize", web="no", timeout_ms=900_000, memory_mb=1024, environment=environment)
+        function(
+            "summarize",
+            web="no",
+            timeout_ms=MAX_SECONDS * 1000,
+            memory_mb=MAX_MEGABYTES,
+            environment=environment,
+        )
         sweep = function("sweep", web="no", timeout_ms=240_000, memory_mb=256, environment=calling)
         Trigger(
             f"{name}-every-five-minutes",

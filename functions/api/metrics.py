@@ -26,6 +26,7 @@ async def prometheus_text(ledger: Ledger, endpoints: Sequence[Endpoint]) -> str:
 async def _documents(ledger: Ledger) -> dict[str, Samples]:
     totals = await ledger.totals()
     answered = await ledger.endpoint_health.answered()
+    starts = await ledger.worker_starts.state()
     return {
         "seamless_documents": [(f'{{status="{s}"}}', n) for s, n, *_ in totals],
         # Always present: the autoscaler of the model servers treats a missing metric as an error.
@@ -38,6 +39,7 @@ async def _documents(ledger: Ledger) -> dict[str, Samples]:
         "seamless_endpoint_documents": [
             (f'{{endpoint="{name}"}}', count) for name, count in answered.items()
         ],
+        "seamless_worker_starts_refused_total": [("", starts.refused_total)],
     }
 
 

@@ -21,6 +21,7 @@ class Operation:
         response: Type of the successful JSON response; None for plain text.
         errors: Error statuses, except 401 and 503, which every operation with a token may return,
             and 400 and 413, which every operation with a body may return.
+        also: Further statuses with the same response.
         public: True when no token is required.
     """
 
@@ -33,6 +34,7 @@ class Operation:
     status: HTTPStatus = HTTPStatus.OK
     query: dict[str, str] = field(default_factory=dict)
     errors: Sequence[HTTPStatus] = ()
+    also: Sequence[HTTPStatus] = ()
     public: bool = False
 
 
@@ -85,9 +87,12 @@ def _describe(operation: Operation) -> dict[str, Any]:
             ),
         ],
         "responses": {
-            str(operation.status.value): {
-                "description": operation.status.phrase,
-                "content": _content(operation.response),
+            **{
+                str(status.value): {
+                    "description": status.phrase,
+                    "content": _content(operation.response),
+                }
+                for status in (operation.status, *operation.also)
             },
             **{
                 str(status.value): {

@@ -1,7 +1,10 @@
 """The HTTP API and the page: one ASGI application, the same in every variant."""
 
 import base64
+import hashlib
 import hmac
+import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -25,13 +28,20 @@ from functions.api.openapi import Operation, document
 from functions.api.security_headers import SecurityHeaders
 from functions.application import Application
 from functions.errors import Code, Failure
+from functions.opening import Opening
 from functions.storage.entry import Entry
+from functions.storage.ledger import DATABASE_ERRORS
 from functions.summary.summarize import PROMPT_VERSION
 
 PAGE = Path(__file__).with_name("page")
 ORIGIN = '<meta name="origin" content="{}">'
 PAGE_SIZE = 50
 MAX_BODY_BYTES = 64 * 1024
+
+HEALTH_SECONDS = 5.0
+"""How long a process repeats its last `/healthz`, which everyone may call, without asking again."""
+
+log = logging.getLogger(__name__)
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
@@ -40,7 +50,7 @@ Start = Callable[[UUID], Awaitable[None]]
 
 
 def create_api(
-    application: Application,
+    opening: Opening,
     start: Start,
     *,
     store_events: bool = False,
@@ -48,28 +58,31 @@ def create_api(
 ) -> Starlette:
     """Build the ASGI application.
 
+    The page needs no application, `/healthz` only the ledger. Every other operation opens the
+    application after the check of the token.
+
     Args:
         store_events: True where an event of the store starts the work on a new object, so that
             only a retry needs `start`.
         routes: Further routes, which do not check the API token.
     """
-    api = _Api(application, start, store_events=store_events)
+    api = _Api(opening, start, store_events=store_events)
     return Starlette(
         routes=[
             *(
-                Route(operation.path, _guarded(operation, application), methods=[operation.method])
+                Route(operation.path, _guarded(operation, opening), methods=[operation.method])
                 for operation in api.operations
             ),
             Route("/openapi.json", api.openapi),
-            Route("/", _index(shared_origin=bool(application.settings.shared_page_url))),
+            Route("/", _index(shared_origin=bool(opening.settings.shared_page_url))),
             Mount("/page", StaticFiles(directory=PAGE)),
             *routes,
         ],
         middleware=[
             Middleware(
                 SecurityHeaders,
-                shared_page_url=application.settings.shared_page_url,
-                uploads=application.store.uploads,
+                shared_page_url=opening.settings.shared_page_url,
+                uploads=opening.uploads,
             )
         ],
         exception_handlers=EXCEPTION_HANDLERS,
@@ -79,8 +92,9 @@ def create_api(
 class _Api:
     """The request handlers, and the table of operations that routes and describes them."""
 
-    def __init__(self, application: Application, start: Start, *, store_events: bool) -> None:
-        self._application = application
+    def __init__(self, opening: Opening, start: Start, *, store_events: bool) -> None:
+        self._opening = opening
+        self._health: tuple[float, schema.Health] | None = None
         self._store_events = store_events
         self._start = start
         not_found, conflict = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT
@@ -133,8 +147,9 @@ class _Api:
                 "GET",
                 "/healthz",
                 self.health,
-                "Liveness with versions.",
+                "Liveness with versions; 503 when a part is away.",
                 response=schema.Health,
+                also=[HTTPStatus.SERVICE_UNAVAILABLE],
                 public=True,
             ),
             Operation("GET", "/metrics", self.metrics, "Prometheus text."),
@@ -143,7 +158,7 @@ class _Api:
 
     async def upload(self, request: Request) -> Response:
         body = await _body(request, schema.UploadRequest)
-        entry, upload = await self._application.announce(body.name, body.size)
+        entry, upload = await _application(request).announce(body.name, body.size)
         return _json(
             schema.Upload(
                 document_id=str(entry.id),
@@ -156,14 +171,14 @@ class _Api:
         )
 
     async def complete(self, request: Request) -> Response:
-        entry = await self._application.complete(await self._entry(request))
+        entry = await _application(request).complete(await self._entry(request))
         if entry.status == "queued" and not self._store_events:
             await self._start(entry.id)
         return _json(to_document(entry), HTTPStatus.ACCEPTED)
 
     async def list(self, request: Request) -> Response:
         cursor = request.query_params.get("cursor")
-        entries = await self._application.ledger.page(
+        entries = await _application(request).ledger.page(
             limit=PAGE_SIZE + 1, before=None if cursor is None else _parse_cursor(cursor)
         )
         page = [to_document(entry) for entry in entries[:PAGE_SIZE]]
@@ -178,7 +193,7 @@ class _Api:
 
     async def retry(self, request: Request) -> Response:
         entry = await self._entry(request)
-        queued = await self._application.ledger.retry(entry.id)
+        queued = await _application(request).ledger.retry(entry.id)
         if queued is None:
             raise Failure(
                 Code.CONFLICT,
@@ -186,29 +201,42 @@ class _Api:
                 "Only a failed document can be retried.",
             )
         if queued.status == "uploading":
-            queued = await self._application.complete(queued)
+            queued = await _application(request).complete(queued)
         await self._start(queued.id)
         return _json(to_document(queued), HTTPStatus.ACCEPTED)
 
     async def health(self, _request: Request) -> Response:
-        settings = self._application.settings
-        database = await self._application.ledger.ping()
-        return _json(
-            schema.Health(
-                status="ok" if database else "degraded",
-                version=__version__,
-                variant=settings.variant,
-                inference_mode=settings.inference_mode,
-                model=settings.inference_endpoints[0].model,
-                prompt_version=PROMPT_VERSION,
-                database="ok" if database else "unreachable",
-            )
+        """Answer 503 when a part is away: an uptime check judges only the status."""
+        if self._health is None or self._health[0] < time.monotonic() - HEALTH_SECONDS:
+            health = await self._examined()
+            self._health = time.monotonic(), health
+        _, health = self._health
+        ok = health.status == "ok"
+        return _json(health, HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def _examined(self) -> schema.Health:
+        settings, refused = self._opening.settings, False
+        try:
+            async with self._opening.ledger() as ledger:
+                database = await ledger.ping()
+                refused = database and (await ledger.worker_starts.state()).refused
+        except DATABASE_ERRORS as error:
+            log.warning("the database is unreachable: %s", type(error).__name__)
+            database = False
+        return schema.Health(
+            status="ok" if database and not refused else "degraded",
+            version=__version__,
+            variant=settings.variant,
+            inference_mode=settings.inference_mode,
+            model=settings.inference_endpoints[0].model,
+            prompt_version=PROMPT_VERSION,
+            database="ok" if database else "unreachable",
+            worker_starts="refused" if refused else "ok",
         )
 
-    async def metrics(self, _request: Request) -> Response:
-        text = await prometheus_text(
-            self._application.ledger, self._application.settings.inference_endpoints
-        )
+    async def metrics(self, request: Request) -> Response:
+        application = _application(request)
+        text = await prometheus_text(application.ledger, application.settings.inference_endpoints)
         return Response(text, media_type=CONTENT_TYPE)
 
     async def openapi(self, _request: Request) -> Response:
@@ -217,7 +245,7 @@ class _Api:
     async def _entry(self, request: Request) -> Entry:
         text = request.path_params["id"]
         try:
-            entry = await self._application.ledger.get(UUID(text))
+            entry = await _application(request).ledger.get(UUID(text))
         except ValueError:
             entry = None
         if entry is None:
@@ -232,24 +260,35 @@ class _Api:
 # ---------------------------------------------------------------- requests and responses
 
 
-def _guarded(
-    operation: Operation, application: Application
-) -> Callable[[Request], Awaitable[Response]]:
+def _guarded(operation: Operation, opening: Opening) -> Callable[[Request], Awaitable[Response]]:
     if operation.public:
         return operation.handler
-    token = application.settings.api_token.encode()
+    token = _digest(opening.settings.api_token)
 
     async def handler(request: Request) -> Response:
         scheme, _, received = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(received.strip().encode(), token):
+        valid = hmac.compare_digest(_digest(received.strip()), token)
+        if scheme.lower() != "bearer" or not valid:
             raise Failure(
                 Code.UNAUTHORIZED,
                 "The API token is missing or wrong.",
                 "Send `Authorization: Bearer TOKEN`; `./seamless outputs --json` shows the token.",
             )
+        request.state.application = await opening.application()
         return await operation.handler(request)
 
     return handler
+
+
+def _digest(token: str) -> bytes:
+    """Digests are compared: they have the same length."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _application(request: Request) -> Application:
+    """The application, open for a request with a valid token."""
+    application: Application = request.state.application
+    return application
 
 
 async def read_body(request: Request, *, limit: int, remedy: str) -> bytes:

@@ -101,7 +101,10 @@ class DocumentPage(Struct, frozen=True):
 
 
 class Health(Struct, frozen=True):
-    """Liveness with versions, and the configured inference mode and model."""
+    """Liveness with versions, and the configured inference mode and model.
+
+    `worker_starts` is `refused` when the platform refused the last call that starts a worker.
+    """
 
     status: Literal["ok", "degraded"]
     version: str
@@ -110,3 +113,4 @@ class Health(Struct, frozen=True):
     model: str
     prompt_version: str
     database: Literal["ok", "unreachable"]
+    worker_starts: Literal["ok", "refused"]

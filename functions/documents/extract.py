@@ -7,6 +7,7 @@ from typing import Literal
 
 from functions.documents import file_type
 from functions.documents.formats import plain_text
+from functions.documents.memory import PARSER_MEBIBYTES
 from functions.documents.normalize import tidy
 from functions.errors import Code, Failure
 
@@ -25,8 +26,8 @@ class Limits:
     """Pages of a PDF."""
     max_characters: int = 20_000_000
     """Characters of text: about seven thousand printed pages."""
-    memory_bytes: int = 1 << 30
-    """Address space of the reading process; memory and times are enforced in `isolation` only."""
+    memory_bytes: int = PARSER_MEBIBYTES << 20
+    """Address space of the reading process; memory and times are enforced in `sandbox` only."""
     cpu_seconds: int = 60
     wall_seconds: float = 90.0
 
@@ -53,7 +54,7 @@ _UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff]")  # glyphs that a PDF does not 
 def read(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> ExtractedText:
     """Return the text of a PDF, a DOCX, an HTML page, Markdown or plain text.
 
-    This parses untrusted bytes in the calling process: servers call `isolation.read_isolated`.
+    This parses untrusted bytes in the calling process: servers call `sandbox.read_isolated`.
 
     Raises:
         Failure: The type is not supported, or the file is damaged, encrypted, too large or without

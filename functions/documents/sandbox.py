@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 # Needed where the interpreter is not installed in the usual place
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
+_PIECE_BYTES = 1 << 20
 _PACKAGE_FOLDER = str(Path(__file__).resolve().parents[2])
 
 
@@ -100,8 +101,9 @@ async def _communicate(child: "Process", data: bytes, limits: Limits) -> bytes:
     assert child.stdin is not None  # noqa: S101  # it was started with pipes
     assert child.stdout is not None  # noqa: S101
     with suppress(BrokenPipeError, ConnectionResetError):  # it exited; its status shows why
-        child.stdin.write(data)
-        await child.stdin.drain()
+        for start in range(0, len(data), _PIECE_BYTES):  # the whole would be copied into a buffer
+            child.stdin.write(memoryview(data)[start : start + _PIECE_BYTES])
+            await child.stdin.drain()
     child.stdin.close()
     try:
         return await child.stdout.readexactly(4 * limits.max_characters + 65_536)

@@ -8,9 +8,9 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
-from functools import cache, cached_property, lru_cache
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, TypeVar
 from urllib.parse import unquote_plus
@@ -18,16 +18,16 @@ from uuid import UUID
 
 from starlette.applications import Starlette
 
-from functions.api.errors import DATABASE_UNAVAILABLE
 from functions.api.routes import create_api
-from functions.application import Application, open_application
+from functions.application import Application
 from functions.handlers import asgi
 from functions.handlers.aws_http import HttpEvent, HttpResult, to_request, to_result
-from functions.handlers.aws_queue import QueueError, Send, sender
+from functions.handlers.aws_queue import DOCUMENTS_AT_ONCE, QueueError, Send, sender
 from functions.handlers.aws_secrets import Read, resolve, secrets_manager
 from functions.handlers.ca_bundle import trust
+from functions.opening import OnDemand
 from functions.settings import Settings
-from functions.storage.ledger import DATABASE_ERRORS
+from functions.storage.ledger import DATABASE_ERRORS, Ledger
 
 log = logging.getLogger(__name__)
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -38,8 +38,9 @@ SLACK_SECONDS = 15.0
 MIN_SECONDS = 120.0
 """Least remaining time to start a document: model calls of a cut one are paid for twice."""
 
-DOCUMENTS_AT_ONCE = 2
-"""Reading one may take 1 GiB of the function's memory."""
+IDLE_SECONDS = 60
+"""The database closes a connection after this time without a statement, such as one of the many
+processes that Lambda keeps frozen after a burst."""
 
 T = TypeVar("T")
 
@@ -84,53 +85,102 @@ class Context(Protocol):
 
 
 class Process:
-    """The event loop and the application of this process, opened at the first invocation."""
+    """The event loop and the application of this process (see `functions.opening.Opening`).
+
+    A frozen process loses its connections, and the password may have changed: then the application
+    is opened again with fresh secrets.
+    """
 
     def __init__(self, environment: Mapping[str, str], read: Callable[[], Read]) -> None:
         self._environment = environment
         self._read = read
         self._runner = asyncio.Runner()
-        self._stack = AsyncExitStack()
-        self._application: Application | None = None
+        self._current: OnDemand | None = None
 
     def run(self, work: Callable[[Application], Awaitable[T]]) -> T:
         """Run a coroutine function with the open application."""
-        return self._runner.run(self._run(work))
+
+        async def opened() -> T:
+            return await work(await self.application())
+
+        return self._runner.run(opened())
+
+    def answer(self, request: asgi.Request) -> asgi.Answer:
+        """Answer one HTTP request; only one with the token opens the application."""
+        return self._runner.run(asgi.answer(self._api, request))
 
     @cached_property
     def send(self) -> Send:
         """Sends a message to the queue of `summarize`."""
         return sender(self._environment["ARRIVALS_URL"])
 
+    @cached_property
+    def _api(self) -> Starlette:
+        return create_api(self, start, store_events=True)
+
     def close(self) -> None:
         """Close the application and the event loop."""
-        self._runner.run(self._stack.aclose())
+        if self._current:
+            self._runner.run(self._current.close())
         self._runner.close()
 
-    async def _run(self, work: Callable[[Application], Awaitable[T]]) -> T:
-        return await work(await self._open())
+    @property
+    def settings(self) -> Settings:
+        """The settings, with secrets as they were when the application was last opened."""
+        return self._on_demand.settings
 
-    async def _open(self) -> Application:
-        """The application; after a lost database it is opened again with fresh secrets.
+    @property
+    def uploads(self) -> str | None:
+        """See `functions.opening.Opening`."""
+        return self._on_demand.uploads
 
-        A frozen process loses its connections, and the password may have changed.
-        """
-        old = self._application
-        if old and await old.ledger.ping():
-            return old
+    async def application(self) -> Application:
+        """See `functions.opening.Opening`."""
+        current = self._on_demand
+        if current.open is None:
+            with self._fresh_after_failure():
+                return await current.application()
+        if await current.open.ledger.ping():
+            return current.open
+        fresh = self._with_fresh_secrets()
+        try:
+            application = await fresh.application()
+        except DATABASE_ERRORS:
+            return current.open  # its API answers with DATABASE_UNAVAILABLE
+        await current.close()
+        self._current = fresh
+        return application
+
+    @asynccontextmanager
+    async def ledger(self) -> AsyncIterator[Ledger]:
+        """See `functions.opening.Opening`."""
+        if self._on_demand.open is not None:
+            yield (await self.application()).ledger
+            return
+        with self._fresh_after_failure():
+            async with self._on_demand.ledger() as ledger:
+                yield ledger
+
+    @property
+    def _on_demand(self) -> OnDemand:
+        if self._current is None:
+            self._current = self._with_fresh_secrets()
+        return self._current
+
+    def _with_fresh_secrets(self) -> OnDemand:
         settings = Settings.read(
             {**resolve(self._environment, self._read()), **_credentials(self._environment)}
         )
-        stack = AsyncExitStack()
+        return OnDemand(settings, idle_seconds=IDLE_SECONDS)
+
+    @contextmanager
+    def _fresh_after_failure(self) -> Iterator[None]:
+        """Read the secrets again after a failure to connect."""
         try:
-            self._application = await stack.enter_async_context(open_application(settings))
+            yield
         except DATABASE_ERRORS:
-            if old is None:
-                raise
-            return old  # its API answers with DATABASE_UNAVAILABLE
-        await self._stack.aclose()
-        self._stack = stack
-        return self._application
+            self._current = None
+            raise
 
 
 def _credentials(environment: Mapping[str, str]) -> dict[str, str]:
@@ -154,18 +204,7 @@ def process() -> Process:
 
 def api(event: HttpEvent, _context: Context) -> HttpResult:
     """Answer one HTTP request."""
-    request = to_request(event)
-    try:
-        answer = process().run(lambda application: asgi.answer(_asgi(application), request))
-    except DATABASE_ERRORS as error:
-        log.warning("the database is unreachable: %s", type(error).__name__)
-        answer = asgi.error(DATABASE_UNAVAILABLE)
-    return to_result(answer)
-
-
-@lru_cache(maxsize=1)
-def _asgi(application: Application) -> Starlette:
-    return create_api(application, start, store_events=True)
+    return to_result(process().answer(to_request(event)))
 
 
 async def start(id_: UUID) -> None:

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+DOCUMENTS_AT_ONCE = 2
+"""Documents that a function processes at the same time; it has memory for so many."""
+
 Send = Callable[[str], None]
 """Sends a message to a queue.
 

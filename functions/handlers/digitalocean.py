@@ -8,32 +8,30 @@ import asyncio
 import base64
 import logging
 import os
+import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import NotRequired, Protocol, TypedDict
 from uuid import UUID
 
-import httpx
 import msgspec
 from starlette.types import ASGIApp
 
-from functions.api.errors import DATABASE_UNAVAILABLE
 from functions.api.routes import create_api
-from functions.application import Application, open_application
+from functions.application import LEASE_SLACK
 from functions.errors import Code, Failure
 from functions.handlers import asgi
 from functions.handlers.ca_bundle import trust
+from functions.handlers.digitalocean_limits import MAX_PAYLOAD_BYTES, MAX_SECONDS
+from functions.handlers.digitalocean_workers import (
+    MAX_WORKERS,
+    StartRefusedError,
+    Workers,
+)
+from functions.opening import OnDemand
 from functions.settings import Settings
-from functions.storage.ledger import DATABASE_ERRORS
 
 log = logging.getLogger(__name__)
-
-MAX_PAYLOAD_BYTES = 1_000_000
-"""The platform rejects requests and responses above 1 MB.
-
-docs.digitalocean.com/products/functions/details/limits, 17 January 2025
-"""
 
 
 class HttpRequest(TypedDict):
@@ -99,17 +97,15 @@ class Platform:
 
 
 class Functions:
-    """The three functions, on one event loop and one open application."""
+    """The three functions, on one event loop and one application."""
 
     def __init__(self, settings: Settings, platform: Platform) -> None:
-        self._settings = settings
-        self._platform = platform
-        self._runner = asyncio.Runner()
-        self._stack = AsyncExitStack()
-        self._application: Application | None = None
-        self._api: ASGIApp | None = None
         if platform.database_certificate:
             trust(platform.database_certificate.encode())
+        self._runner = asyncio.Runner()
+        self._opening = OnDemand(settings)
+        self._workers = Workers(platform.summarize_url, platform.summarize_key)
+        self._api: ASGIApp = create_api(self._opening, self.start)
 
     def call(self, function: str, event: Event) -> Result:
         """Run the function of this name.
@@ -117,6 +113,7 @@ class Functions:
         Raises:
             ValueError: for an unknown name.
             psycopg.OperationalError: when the database is unreachable; `api` answers 503 instead.
+            StartRefusedError: from `sweep`, when the platform refuses to start a worker.
         """
         if function == "api":
             return self._runner.run(self._serve(event))
@@ -130,53 +127,42 @@ class Functions:
 
     def close(self) -> None:
         """Close the application and the event loop; the platform never does, tests do."""
-        self._runner.run(self._stack.aclose())
+        self._runner.run(self._opening.close())
         self._runner.close()
-
-    async def _open(self) -> Application:
-        if self._application is None:
-            self._application = await self._stack.enter_async_context(
-                open_application(self._settings)
-            )
-        return self._application
 
     async def _serve(self, event: Event) -> HttpResult:
         if "http" not in event:
             raise ValueError("The event of a call to api has no http.")
-        try:
-            application = await self._open()
-        except DATABASE_ERRORS as error:
-            log.warning("the database is unreachable: %s", type(error).__name__)
-            return _result(asgi.error(DATABASE_UNAVAILABLE))
-        if self._api is None:
-            self._api = create_api(application, self.start)
         return _result(await asgi.answer(self._api, _request(event["http"])))
 
     async def _summarize(self, id_: UUID) -> dict[str, str]:
-        await (await self._open()).summarize(id_)
+        """Summarize a document, and then others that are due while there is time for a whole one.
+
+        So a queue above the limit of workers needs neither further calls nor the next sweep.
+        """
+        deadline = self._opening.settings.document_deadline_seconds
+        end = time.monotonic() + MAX_SECONDS - deadline - LEASE_SLACK.total_seconds()
+        application = await self._opening.application()
+        starts, documents = application.ledger.worker_starts, [id_]
+        while documents:
+            await application.summarize(documents.pop())
+            if time.monotonic() < end:
+                documents = await starts.reserve(workers=MAX_WORKERS, most=1)
         return {"document_id": str(id_)}
 
     async def _sweep(self) -> dict[str, int]:
-        due = await (await self._open()).sweep()
-        for id_ in due:
-            await self.start(id_)
-        return {"due": len(due)}
+        application = await self._opening.application()
+        due = await application.sweep()
+        started = await self._workers.start_due(application.ledger.worker_starts)
+        return {"due": len(due), "started": started}
 
     async def start(self, id_: UUID) -> None:
-        """Call `summarize` without waiting for it; if that fails, the sweep calls it later."""
-        user, _, password = self._platform.summarize_key.partition(":")
+        """Start a worker for a document; if that fails, it stays queued for the next one."""
+        application = await self._opening.application()
         try:
-            async with httpx.AsyncClient(auth=(user, password), timeout=5) as client:
-                answer = await client.post(
-                    self._platform.summarize_url,
-                    params={"blocking": "false"},
-                    json={"document_id": str(id_)},
-                )
-                answer.raise_for_status()
-        except httpx.HTTPStatusError as error:
-            log.warning("document %s: left to the sweep (%s)", id_, error.response.status_code)
-        except httpx.HTTPError as error:
-            log.warning("document %s: left to the sweep (%s)", id_, type(error).__name__)
+            await self._workers.start_due(application.ledger.worker_starts, document=id_)
+        except StartRefusedError as error:  # the document is queued, and /healthz shows the reason
+            log.error("document %s: %s", id_, error)  # noqa: TRY400  # a traceback adds nothing
 
 
 _functions: Functions | None = None

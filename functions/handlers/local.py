@@ -24,6 +24,7 @@ from functions.api.routes import create_api, read_body
 from functions.application import Application, open_application
 from functions.documents.extract import MAX_DOCUMENT_BYTES
 from functions.errors import Code, Failure
+from functions.opening import Opened
 from functions.settings import Settings
 from functions.storage.ledger import DATABASE_ERRORS
 from functions.storage.signed_upload import FolderSigner
@@ -121,7 +122,7 @@ async def hosted(settings: Settings) -> AsyncIterator[Starlette]:
     async with open_application(settings) as application:
         host = Host(application)
         async with host.running():
-            yield create_api(application, host.start, routes=[uploads(application)])
+            yield create_api(Opened(application), host.start, routes=[uploads(application)])
 
 
 async def serve(settings: Settings, *, host: str, port: int) -> None:

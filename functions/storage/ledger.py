@@ -20,6 +20,7 @@ from functions.inference.usage import Summary
 from functions.storage.endpoint_health import EndpointHealthStore
 from functions.storage.entry import COLUMNS, Entry, entries
 from functions.storage.migrations import migrate
+from functions.storage.worker_starts import WorkerStarts
 
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 """What psycopg raises when the database is unreachable or a connection is lost."""
@@ -43,22 +44,39 @@ class Ledger:
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
         self._pool = pool
         self.endpoint_health = EndpointHealthStore(pool)
+        self.worker_starts = WorkerStarts(pool, due=_DUE, lost=MAX_LOST_LEASES)
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, conninfo: str, *, connections: int = 8, patience_seconds: float = 10.0
+        cls,
+        conninfo: str,
+        *,
+        connections: int = 8,
+        idle_seconds: int | None = None,
+        patience_seconds: float = 10.0,
     ) -> AsyncIterator["Ledger"]:
         """Connect, bring the schema up to date, and close the connections at the end.
 
         A method raises `psycopg.OperationalError` after `patience_seconds` without a connection.
+
+        Args:
+            idle_seconds: The server closes a connection that is idle for so long, also that of a
+                frozen process; None for never. Not for a pooler, which shares its connections.
         """
+
+        async def configure(connection: AsyncConnection[Any]) -> None:
+            if idle_seconds is not None:
+                await connection.execute(f"set idle_session_timeout = '{idle_seconds:d}s'".encode())
+                await connection.commit()
+
         async with AsyncConnectionPool(
             conninfo,
             min_size=1,
             max_size=connections,
             timeout=patience_seconds,
             check=AsyncConnectionPool.check_connection,
+            configure=configure,
             # A transaction pooler such as PgBouncer loses prepared statements.
             kwargs={"prepare_threshold": None},
             open=False,
@@ -141,7 +159,8 @@ class Ledger:
         return await self._optional(
             f"""update documents set status = 'working', epoch = epoch + 1, attempts = attempts + 1,
                 lost_leases = lost_leases + (status = 'working')::int,
-                lease_until = now() + %(lease)s, not_before = null, calls_done = 0, calls_total = 0,
+                lease_until = now() + %(lease)s, not_before = null, starting_until = null,
+                calls_done = 0, calls_total = 0,
                 error_code = null, error_message = null, error_remedy = null, updated_at = now()
             where id = %(id)s and ({_DUE}) returning {COLUMNS}""",
             {"id": id_, "lease": lease, "lost": MAX_LOST_LEASES},

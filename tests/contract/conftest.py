@@ -11,7 +11,7 @@ from tests.support.contract.application import Application, Caller, Host
 from tests.support.contract.model import Model, modelled
 from tests.support.contract.table import Results
 from tests.support.hosts.deployed import deployed
-from tests.support.hosts.functions_host import functions_host
+from tests.support.hosts.functions_host import FunctionsHost, functions_host
 from tests.support.hosts.lambda_host import lambda_host
 from tests.support.hosts.local_host import local_host
 
@@ -77,6 +77,15 @@ def caller(host: Application) -> Iterator[Caller]:
     """A caller with the token, and one without."""
     with Caller(host) as caller:
         yield caller
+
+
+@pytest.fixture(autouse=True)
+def _minute(request: pytest.FixtureRequest) -> None:
+    """Each fact has a minute of its own, however fast the tests are."""
+    if "host" in request.fixturenames:
+        host = request.getfixturevalue("host")
+        if isinstance(host, FunctionsHost):
+            host.next_minute()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,9 +5,17 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from functions.handlers.digitalocean_workers import MAX_WORKERS
 from tests.support.contract.application import Caller, Document, sql
 from tests.support.contract.model import SILENCE
-from tests.support.hosts.functions_host import ACTIONS, MAX_PAYLOAD_BYTES, WEB, FunctionsHost
+from tests.support.hosts.execution import ExecutionError
+from tests.support.hosts.functions_host import (
+    ACTIONS,
+    MAX_CONCURRENT,
+    MAX_PAYLOAD_BYTES,
+    WEB,
+    FunctionsHost,
+)
 
 HOSTS = ["functions"]
 
@@ -16,6 +24,7 @@ def test_the_sweep_repeats_a_call_that_the_platform_rejects(
     host: FunctionsHost, caller: Caller
 ) -> None:
     document = Document()
+    host.settle()  # a worker that still runs would take the document
     id_ = caller.upload(document.name, document.data)
     host.rejects = 1
 
@@ -26,6 +35,126 @@ def test_the_sweep_repeats_a_call_that_the_platform_rejects(
     host.later()
     assert caller.ended(id_)["status"] == "done"
     assert host.started.count({"document_id": id_}) == 1
+
+
+def test_a_sweep_that_meets_the_limit_succeeds_and_leaves_the_rest_queued(
+    host: FunctionsHost, caller: Caller
+) -> None:
+    host.settle()
+    marks = [Document().mark for _ in range(3)]
+    for mark in marks:
+        host.put(f"incoming/{mark}.txt", Document(mark=mark).data)
+    host.rejects, before = 1, len(host.started)
+
+    host.later()
+
+    assert (host.rejects, len(host.started)) == (0, before)
+    host.later()
+    host.settle()
+    names = [f"{mark}.txt" for mark in marks]
+    assert (
+        sql(host, "select status, attempts from documents where name = any(%s)", names)
+        == [("done", 1)] * 3
+    )
+
+
+def test_a_refused_key_fails_the_sweep_and_health_until_a_start_is_accepted(
+    host: FunctionsHost, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = Document()
+    host.settle()
+
+    def refused_starts() -> int:
+        (line,) = [
+            line
+            for line in caller.http.get("metrics").text.splitlines()
+            if line.startswith("seamless_worker_starts_refused_total ")
+        ]
+        return int(line.split()[1])
+
+    def health() -> tuple[int, str]:
+        host.executions["api"].kill()  # with the health that it remembers
+        answer = caller.anonymous.get("healthz")
+        return answer.status_code, answer.json()["worker_starts"]
+
+    before = refused_starts()
+    with monkeypatch.context() as revoked:
+        revoked.setattr(host, "key", "dof_v1_other:key")
+        id_ = caller.upload(document.name, document.data)
+        assert caller.complete(id_)["status"] == "queued"
+        with pytest.raises(ExecutionError, match=r"refused the key that starts workers \(401\)"):
+            host.later()
+    assert refused_starts() == before + 2
+    assert health() == (503, "refused")
+    assert host.key not in host.executions["sweep"].log.read_text()
+
+    host.later()
+
+    assert caller.ended(id_)["status"] == "done"
+    assert health() == (200, "ok")
+
+
+def test_without_a_due_document_the_sweep_tries_a_refused_key_again(
+    host: FunctionsHost, caller: Caller
+) -> None:
+    host.settle()
+    sql(
+        host,
+        "insert into worker_starts values (1, now(), 1)"
+        " on conflict (id) do update set refused_since = now()",
+    )
+
+    host.later()
+    host.settle()
+
+    assert host.started[-1] == {"document_id": f"{UUID(int=0)}"}
+    assert sql(host, "select refused_since from worker_starts") == [(None,)]
+
+
+def test_a_flood_of_documents_leaves_room_for_the_page(host: FunctionsHost, caller: Caller) -> None:
+    host.settle()
+    documents = [Document() for _ in range(MAX_CONCURRENT + 10)]
+    host.most_in_flight = host.throttled = 0
+
+    with host.executions["summarize"].busy():
+        for document in documents:
+            host.put(f"incoming/flood/{document.mark}.txt", document.data)
+        for _ in range(2):
+            host.later()
+            assert caller.http.get("api/documents").status_code == 200
+        assert host.in_flight == MAX_WORKERS
+
+    host.settle()
+    names = [f"{document.mark}.txt" for document in documents]
+    assert sql(
+        host, "select status, count(*) from documents where name = any(%s) group by 1", names
+    ) == [("done", len(documents))]
+    assert (host.throttled, host.most_in_flight) == (0, MAX_WORKERS + 1)
+
+
+def test_calls_above_the_limits_of_a_namespace_are_rejected(
+    host: FunctionsHost, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.settle()
+    url, auth = f"{host.url}{ACTIONS}summarize?blocking=false", host.key.partition(":")[::2]
+    event = {"document_id": f"{uuid4()}"}
+
+    with host.executions["summarize"].busy():
+        statuses = [
+            httpx.post(url, json=event, auth=auth).status_code for _ in range(MAX_CONCURRENT)
+        ]
+        above = caller.http.get("api/documents")
+    host.settle()
+    monkeypatch.setattr(host, "per_minute", 0)
+    later = httpx.post(url, json=event, auth=auth)
+
+    assert statuses == [202] * MAX_CONCURRENT
+    assert (above.status_code, above.json()["error"]) == (
+        429,
+        "Too many concurrent requests in flight (count: 121, allowed: 120).",
+    )
+    assert later.status_code == 429
+    assert later.json()["error"].startswith("Too many requests in the last minute (count: ")
 
 
 def test_a_worker_is_stopped_after_its_timeout_and_replaced(

@@ -32,7 +32,7 @@ async def ledger(database: Settings) -> AsyncIterator[Ledger]:
     async with Ledger.open(database.database_conninfo, connections=4) as ledger:
         yield ledger
     with psycopg.connect(database.database_conninfo) as connection:
-        connection.execute("truncate documents, answers, endpoints, replicas")
+        connection.execute("truncate documents, answers, endpoints, replicas, worker_starts")
 
 
 @pytest.fixture

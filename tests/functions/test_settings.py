@@ -21,6 +21,7 @@ TUNING = {
     "STORE_SESSION_TOKEN",
     "DOCUMENT_DEADLINE_SECONDS",
     "SWEEP_INTERVAL_SECONDS",
+    "PARSER_MEMORY_MEBIBYTES",  # of one platform
 }
 """Variables that no component sets; the session token is the function's own at AWS."""
 

@@ -12,6 +12,9 @@ import pytest
 
 from build import bundle as bundles
 from build.bundle import NOT_SHIPPED, PROJECT, TARGETS, sources
+from functions.documents.extract import Limits
+from functions.documents.memory import DOCUMENT_MEBIBYTES, PROGRAM_MEBIBYTES
+from functions.handlers.aws_queue import DOCUMENTS_AT_ONCE
 from stacks.outputs import Outputs
 from tests.support.functions.variables import VARIABLES
 from tests.support.plans import plan
@@ -48,10 +51,21 @@ ADDED = {
         "sweep": {"DOCUMENT_DEADLINE_SECONDS"},
     },
     "integrated": {
-        # The cluster signs its own certificate; api and sweep call `summarize` with a key.
-        "api": {"DATABASE_CERTIFICATE", "SUMMARIZE_URL", "SUMMARIZE_KEY"},
-        "summarize": {"DATABASE_CERTIFICATE"},
-        "sweep": {"DATABASE_CERTIFICATE", "SUMMARIZE_URL", "SUMMARIZE_KEY"},
+        # The cluster signs its own certificate; api and sweep call `summarize` with a key, and the
+        # platform's largest function has less memory than a reader may take elsewhere.
+        "api": {
+            "DATABASE_CERTIFICATE",
+            "PARSER_MEMORY_MEBIBYTES",
+            "SUMMARIZE_URL",
+            "SUMMARIZE_KEY",
+        },
+        "summarize": {"DATABASE_CERTIFICATE", "PARSER_MEMORY_MEBIBYTES"},
+        "sweep": {
+            "DATABASE_CERTIFICATE",
+            "PARSER_MEMORY_MEBIBYTES",
+            "SUMMARIZE_URL",
+            "SUMMARIZE_KEY",
+        },
     },
 }
 """Variables that only this stack has, by role, with the reason."""
@@ -93,6 +107,36 @@ def test_the_functions_of_a_stack_have_the_same_values(stack: str) -> None:
 
     assert sweep.items() <= api.items()
     assert summarize.items() <= api.items()
+
+
+@pytest.mark.parametrize(
+    ("stack", "roles", "attribute", "documents"),
+    [
+        ("integrated", ["summarize"], "memory_mb", 1),
+        ("split", ["summarize", "sweep"], "memorySize", DOCUMENTS_AT_ONCE),
+    ],
+)
+def test_a_worker_has_the_memory_of_its_documents_and_their_readers(
+    stack: str, roles: list[str], attribute: str, documents: int
+) -> None:
+    for role in roles:
+        (host,) = (r for r in plan(stack).resources if r.name == HOSTS[stack][role])
+        text = variables(stack, role).get(
+            "PARSER_MEMORY_MEBIBYTES", f"{Limits().memory_bytes >> 20}"
+        )
+        reader = int(text)
+
+        needed = PROGRAM_MEBIBYTES + documents * (DOCUMENT_MEBIBYTES + reader)
+        assert host.inputs[attribute] == needed
+        assert reader >= 512
+
+
+def test_a_new_aws_account_accepts_the_functions() -> None:
+    functions = [r for r in plan("split").resources if r.type == "aws:lambda/function:Function"]
+
+    # A quota of 10 concurrent calls leaves nothing to reserve: AWS keeps at least 10 unreserved.
+    assert [f.inputs.get("reservedConcurrentExecutions") for f in functions] == [None] * 4
+    assert all(f.inputs["memorySize"] <= 3008 for f in functions)
 
 
 def test_both_bundles_have_the_same_sources(

@@ -143,7 +143,9 @@ export class Api {
     } catch {
       return { reason: 'The application is unreachable.', after: 0 };
     }
-    if (response.ok) return { answer: text ? JSON.parse(text) : undefined };
+    // 503 of `healthz` describes the application, too: a part of it is away.
+    if (response.ok || (path === 'healthz' && isHealth(text)))
+      return { answer: text ? JSON.parse(text) : undefined };
     const problem = problemIn(text) ?? {
       code: 'INTERNAL',
       message: `The application answered ${response.status} to ${method} ${path}.`,
@@ -155,6 +157,15 @@ export class Api {
     }
     if (response.status === 401) this.onUnauthorized();
     throw new Refused(response.status, problem);
+  }
+}
+
+/** @param {string} text a body */
+function isHealth(text) {
+  try {
+    return 'version' in JSON.parse(text);
+  } catch {
+    return false;
   }
 }
 

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from functions.api.routes import create_api
 from functions.application import Application
+from functions.opening import Opened
 from tests.support import local
 
 NOT_OPERATIONS = {"/", "/page", "/openapi.json"}
@@ -48,7 +49,7 @@ async def test_the_document_describes_every_route_and_no_other(
 
     routed = {
         (method, route.path)
-        for route in create_api(core, start).routes
+        for route in create_api(Opened(core), start).routes
         if isinstance(route, Route) and route.path not in NOT_OPERATIONS
         for method in (route.methods or set()) - {"HEAD"}
     }

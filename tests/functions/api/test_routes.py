@@ -15,11 +15,12 @@ import msgspec
 import pytest
 
 from functions import __version__
-from functions.api import schema
+from functions.api import routes, schema
 from functions.api.routes import MAX_BODY_BYTES, ORIGIN, PAGE_SIZE, create_api
 from functions.application import Application
 from functions.documents.extract import MAX_DOCUMENT_BYTES
 from functions.errors import Code, Failure
+from functions.opening import Opened
 from functions.settings import Settings
 from functions.storage.ledger import Ledger
 from functions.storage.object_store import Store, open_store
@@ -64,7 +65,7 @@ async def calling(
     core: Application, started: Started, **headers: str
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API with these headers."""
-    transport = httpx.ASGITransport(create_api(core, started), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(create_api(Opened(core), started), raise_app_exceptions=False)
     async with httpx.AsyncClient(
         transport=transport, base_url="https://page.example", headers=headers
     ) as client:
@@ -499,18 +500,47 @@ async def test_health_has_versions_variant_mode_and_model(
             "model": "some-model",
             "prompt_version": PROMPT_VERSION,
             "database": "ok",
+            "worker_starts": "ok",
         },
     )
 
 
-async def test_health_is_degraded_without_the_database(
+async def test_health_is_503_without_the_database(
     core: Application, started: Started, away: Ledger
 ) -> None:
     async with calling(replace(core, ledger=away), started) as client:
         answer = await client.get("/healthz")
 
-    assert answer.status_code == 200
+    assert answer.status_code == 503
     assert (answer.json()["status"], answer.json()["database"]) == ("degraded", "unreachable")
+
+
+async def test_health_is_503_from_a_refused_start_of_a_worker_to_an_accepted_one(
+    core: Application, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "HEALTH_SECONDS", -1.0)
+    starts = core.ledger.worker_starts
+
+    async with calling(core, started) as client:
+        await starts.refused()
+        refused = await client.get("/healthz")
+        await starts.accepted()
+        accepted = await client.get("/healthz")
+
+    assert refused.status_code == 503
+    found = msgspec.json.decode(refused.content, type=schema.Health)
+    assert (found.status, found.database, found.worker_starts) == ("degraded", "ok", "refused")
+    assert (accepted.status_code, accepted.json()["worker_starts"]) == (200, "ok")
+
+
+async def test_health_is_repeated_for_five_seconds(core: Application, started: Started) -> None:
+    async with calling(core, started) as client:
+        before = await client.get("/healthz")
+        await core.ledger.worker_starts.refused()
+        after = await client.get("/healthz")
+
+    assert routes.HEALTH_SECONDS == 5.0
+    assert after.content == before.content
 
 
 async def test_metrics_are_prometheus_text(
@@ -539,6 +569,8 @@ async def test_metrics_are_prometheus_text(
         "seamless_completion_tokens_total 500000\n"
         "# TYPE seamless_endpoint_documents gauge\n"
         'seamless_endpoint_documents{endpoint="serverless"} 1\n'
+        "# TYPE seamless_worker_starts_refused_total counter\n"
+        "seamless_worker_starts_refused_total 0\n"
         "# TYPE seamless_endpoint_up gauge\n"
         'seamless_endpoint_up{endpoint="serverless"} 1\n'
         "# TYPE seamless_canary_total counter\n"

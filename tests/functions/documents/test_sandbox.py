@@ -6,6 +6,7 @@ The sandbox does not isolate the network or other files, so no test is about the
 import asyncio
 import sys
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,11 @@ import psutil
 import pytest
 
 from functions.documents import sandbox
-from functions.documents.extract import Limits, read
+from functions.documents.extract import MAX_DOCUMENT_BYTES, Limits, read
+from functions.documents.memory import parser_mebibytes
 from functions.documents.sandbox import read_isolated
 from functions.errors import Code, Failure
+from functions.handlers.digitalocean_limits import MAX_MEGABYTES
 from tests.support.functions import files
 
 pytestmark = pytest.mark.anyio
@@ -62,6 +65,34 @@ async def test_too_much_memory_is_a_parser_limit() -> None:
 
     assert failure.code is Code.PARSER_LIMIT
     assert failure.message == "Reading the document needs more than 100 MiB of memory."
+
+
+async def test_a_large_document_is_read_where_a_function_has_one_gigabyte() -> None:
+    limits = Limits(memory_bytes=parser_mebibytes(worker=MAX_MEGABYTES) << 20)
+    text = "many words " * 900_000  # ten million characters: half of the limit
+
+    assert (await read_isolated(text.encode(), limits=limits)).text == text.rstrip()
+
+
+async def test_a_document_beyond_a_function_of_one_gigabyte_is_a_parser_limit() -> None:
+    limits = Limits(memory_bytes=parser_mebibytes(worker=MAX_MEGABYTES) << 20)
+    failure = await refusal(bytes(MAX_DOCUMENT_BYTES), limits)
+
+    assert limits.memory_bytes >> 20 == 608
+    assert failure.code is Code.PARSER_LIMIT
+
+
+async def test_the_parent_needs_no_copy_of_a_document_to_send_it() -> None:
+    data = b"many words " * (MAX_DOCUMENT_BYTES // 11)
+    tracemalloc.start()
+    try:
+        failure = await refusal(data, Limits())
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert failure.code is Code.TOO_LARGE
+    assert most < 8 << 20
 
 
 async def test_a_crash_is_a_parser_limit() -> None:

@@ -26,6 +26,7 @@ from functions.handlers import aws
 from functions.handlers.aws_http import HttpResult
 from functions.handlers.aws_secrets import resolve, secrets_manager
 from functions.handlers.ca_bundle import trust
+from functions.storage.ledger import Ledger
 from tests.support import local
 from tests.support.functions.entries import TEXT
 from tests.support.hosts.event_source import record
@@ -220,19 +221,86 @@ def test_a_process_reads_a_new_password_of_the_database(
     assert worker.documents()["before.txt"]["status"] == "done"
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/", "/api/documents"])
-def test_a_cold_start_without_a_database_is_a_503_with_an_error_body(
+def _is_away(*_: object, **__: object) -> None:
+    raise psycopg.OperationalError
+
+
+def test_a_cold_start_without_a_database_serves_the_page_and_a_health_of_503(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ledger, "open", _is_away)
+
+    page = aws.api(request("GET", "/"), Invocation())
+    health = aws.api(request("GET", "/healthz"), Invocation())
+
+    assert (page["statusCode"], health["statusCode"]) == (200, 503)
+    assert json.loads(content(health))["database"] == "unreachable"
+
+
+def test_secrets_are_read_again_after_a_failed_connection(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as outage:
+        outage.setattr(Ledger, "open", _is_away)
+        before = aws.process().settings
+        aws.api(request("GET", "/api/documents"), Invocation())
+
+    assert worker.documents() == {}
+    assert aws.process().settings is not before
+
+
+def test_only_a_request_with_the_token_opens_the_database_and_it_takes_one_connection(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[int] = []
+    pings: list[Ledger] = []
+    original, ping = Ledger.open, Ledger.ping
+
+    def counted(conninfo: str, *, connections: int, **settings: Any) -> Any:
+        opened.append(connections)
+        return original(conninfo, connections=connections, **settings)
+
+    async def counted_ping(ledger: Ledger) -> bool:
+        pings.append(ledger)
+        return await ping(ledger)
+
+    monkeypatch.setattr(Ledger, "open", counted)
+    monkeypatch.setattr(Ledger, "ping", counted_ping)
+    wrong = {"headers": {"authorization": "Bearer wrong"}}
+
+    def statuses(**changes: Any) -> list[int]:
+        paths = ("/", "/page/app.js", "/api/documents", "/metrics", "/nothing")
+        return [aws.api(request("GET", p, **changes), Invocation())["statusCode"] for p in paths]
+
+    assert statuses(**wrong) == [200, 200, 401, 401, 404]
+    assert (opened, pings) == ([], [])
+    assert statuses() == [200, 200, 200, 200, 404]
+    assert (opened, len(pings)) == ([1], 1)
+    assert statuses(**wrong) == [200, 200, 401, 401, 404]
+    assert (opened, len(pings)) == ([1], 1)
+
+
+def test_the_database_closes_idle_connections_of_a_frozen_process(worker: Worker) -> None:
+    assert worker.documents() == {}
+
+    async def timeout(application: Application) -> object:
+        async with application.ledger._pool.connection() as connection:
+            cursor = await connection.execute("show idle_session_timeout")
+            return await cursor.fetchone()
+
+    assert aws.process().run(timeout) == ("1min",)
+
+
+@pytest.mark.parametrize("path", ["/api/documents", "/metrics"])
+def test_without_a_database_a_cold_start_is_a_503_with_an_error_body(
     worker: Worker, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    def away(_settings: object) -> None:
-        raise psycopg.OperationalError
-
-    monkeypatch.setattr(aws, "open_application", away)
+    monkeypatch.setattr(Ledger, "open", _is_away)
 
     answer = aws.api(request("GET", path), Invocation())
 
     assert answer["statusCode"] == 503
-    assert answer["headers"] == {"content-type": "application/json"}
+    assert answer["headers"]["content-type"] == "application/json"
     assert json.loads(content(answer)) == {
         "error": {
             "code": "DATABASE_UNAVAILABLE",

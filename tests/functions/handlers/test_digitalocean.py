@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from functions import opening
 from functions.handlers import asgi, digitalocean
-from functions.handlers.digitalocean import MAX_PAYLOAD_BYTES, Functions, Platform
+from functions.handlers.digitalocean import Functions, Platform
+from functions.handlers.digitalocean_limits import MAX_PAYLOAD_BYTES
 from functions.settings import Settings
 from functions.storage.ledger import Ledger
 from tests.functions.api.test_openapi import fuzzed
@@ -42,6 +44,11 @@ def host(
 def environment(host: FunctionsHost) -> dict[str, str]:
     """The environment that the component sets."""
     return host.environment
+
+
+def web(functions: Functions, path: str, *, headers: dict[str, str]) -> Any:
+    """The result of a GET."""
+    return functions.call("api", {"http": {"method": "GET", "path": path, "headers": headers}})
 
 
 # ---------------------------------------------------------------- the calling convention
@@ -100,15 +107,45 @@ def test_main_dispatches_by_the_name_of_the_function(
 def test_without_a_database_the_api_answers_503(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = Ledger.open
-    monkeypatch.setattr(Ledger, "open", lambda c: original(c, patience_seconds=0.2))
+    monkeypatch.setattr(opening, "OPEN_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(opening, "PROBE_PATIENCE_SECONDS", 0.2)
     away = Functions(Settings.read({**environment, "DATABASE_PORT": "9"}), Platform())
+    headers = {"authorization": f"Bearer {environment['API_TOKEN']}"}
 
-    result: Any = away.call("api", {"http": {"method": "GET", "path": "/healthz"}})
+    health, documents = (
+        web(away, path, headers=headers) for path in ("/healthz", "/api/documents")
+    )
 
     away.close()
-    assert result["statusCode"] == 503
-    assert json.loads(result["body"])["error"]["code"] == "DATABASE_UNAVAILABLE"
+    assert (health["statusCode"], documents["statusCode"]) == (503, 503)
+    assert json.loads(health["body"])["database"] == "unreachable"
+    assert json.loads(documents["body"])["error"]["code"] == "DATABASE_UNAVAILABLE"
+
+
+def test_only_a_request_with_the_token_opens_the_database_and_it_takes_one_connection(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[int] = []
+    original = Ledger.open
+
+    def counted(conninfo: str, *, connections: int, **settings: Any) -> Any:
+        opened.append(connections)
+        return original(conninfo, connections=connections, **settings)
+
+    monkeypatch.setattr(Ledger, "open", counted)
+    functions = Functions(Settings.read(environment), Platform())
+    right = {"authorization": f"Bearer {environment['API_TOKEN']}"}
+
+    def statuses(*, headers: dict[str, str]) -> list[int]:
+        paths = ("/", "/page/app.js", "/api/documents", "/metrics", "/nothing")
+        return [web(functions, path, headers=headers)["statusCode"] for path in paths]
+
+    assert statuses(headers={"authorization": "Bearer wrong"}) == [200, 200, 401, 401, 404]
+    assert opened == []
+    assert statuses(headers=right) == [200, 200, 200, 200, 404]
+    assert statuses(headers={}) == [200, 200, 401, 401, 404]
+    functions.close()
+    assert opened == [1]
 
 
 def test_the_settings_of_the_platform_do_not_show_the_key() -> None:
@@ -122,5 +159,5 @@ def test_the_settings_of_the_platform_do_not_show_the_key() -> None:
 def test_a_fuzzer_finds_no_response_that_violates_the_document(
     host: FunctionsHost, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    url = host.page_url.removesuffix("/")
+    url, host.per_minute = host.page_url.removesuffix("/"), 1_000_000  # it is faster than a person
     fuzzed(tmp_path, url, environment["API_TOKEN"], examples=15, sequences=4)

@@ -23,6 +23,7 @@ from functions.inference.canary import CanaryResult, run_canary
 from functions.inference.canary_prompt import CODE, Verdict
 from functions.inference.client import Client
 from functions.inference.replica_status import ReplicaStatus, ReplicaStatuses, answered_by
+from functions.opening import Opened
 from functions.settings import Settings
 from functions.storage import invalidation, ledger
 from functions.summary.summarize import CompletionClient
@@ -560,7 +561,7 @@ async def _metrics(application: Application) -> list[str]:
     async def start(_: object) -> None:
         raise AssertionError("nothing is started")
 
-    transport = httpx.ASGITransport(create_api(application, start))
+    transport = httpx.ASGITransport(create_api(Opened(application), start))
     authorization = {"Authorization": f"Bearer {application.settings.api_token}"}
     async with httpx.AsyncClient(
         transport=transport, base_url="http://app", headers=authorization

@@ -133,8 +133,10 @@ _ROWS: dict[str, Kind] = {
         },
         # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
         choices={"runtime": ("python3.11", "python3.12", "python3.13", "python3.14")},
-        # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-        between={"memorySize": (128, 10_240), "timeout": (1, 900)},
+        # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html; new accounts have
+        # smaller quotas: reports name 3,008 MB
+        # (https://github.com/alexcasalboni/aws-lambda-power-tuning/issues/217, read 2026-11-29).
+        between={"memorySize": (128, 3_008), "timeout": (1, 900)},
     ),
     "aws:lambda/eventSourceMapping:EventSourceMapping": Kind(
         id="{uuid}",

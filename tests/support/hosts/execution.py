@@ -4,8 +4,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,12 @@ class Execution:
         if "error" in answer:
             raise ExecutionError(answer["error"])
         return answer["result"]
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Let every call wait meanwhile."""
+        with self._lock:
+            yield
 
     def kill(self) -> None:
         """Kill the process."""

@@ -1,10 +1,12 @@
 """The application on DigitalOcean Functions: three functions, a bucket, a schedule.
 
 Rules: raw web events, a result with status, headers and body, 1 MB in and 1 MB out, asynchronous
-calls by key, one call at a time in a process, no retries. Sources:
+calls by key, one call at a time in a process, no retries, 120 concurrent calls and 600 in a minute
+for all functions of the namespace. Sources:
 docs.digitalocean.com/products/functions/reference/parameters-responses (3 September 2024),
 docs.digitalocean.com/products/functions/details/limits (17 January 2025); errors are
-OpenWhisk's. The S3 API is moto's behind `bucket`, which checks signatures.
+OpenWhisk's (apache/openwhisk, Messages.scala). The S3 API is moto's behind `bucket`, which checks
+signatures.
 """
 
 import base64
@@ -33,6 +35,8 @@ ACTIONS = f"/api/v1/namespaces/{NAMESPACE}/actions/summarizer/"
 REGION = "us-east-1"
 
 MAX_PAYLOAD_BYTES = 1_000_000
+MAX_CONCURRENT = 120
+MAX_PER_MINUTE = 600
 
 SECONDS = {"api": 30.0, "summarize": 900.0, "sweep": 240.0}
 """Time limits, as `components.digitalocean.functions` sets them."""
@@ -57,6 +61,14 @@ class FunctionsHost:
         self.executions: dict[str, Execution] = {}
         self.rejects = 0
         """Number of asynchronous calls to reject, as above the quota."""
+        self.in_flight = 0
+        """Calls that have not ended; asynchronous ones may wait for a process."""
+        self.most_in_flight = 0
+        self.throttled = 0
+        """Number of rejected calls, with 429."""
+        self.per_minute = MAX_PER_MINUTE
+        self._this_minute = 0
+        self._counting = threading.Lock()
         self.started: list[Json] = []
         """Events of the asynchronous calls."""
         self.strangers: dict[str, Answer] = {}
@@ -86,8 +98,14 @@ class FunctionsHost:
         self.executions["summarize"].kill()
 
     def later(self) -> None:
-        """Trigger the schedule."""
-        self.executions["sweep"].call({})
+        """Trigger the schedule; an `ExecutionError` is a failed activation."""
+        with self._flight():
+            self.executions["sweep"].call({})
+
+    def next_minute(self) -> None:
+        """The calls until now were in an earlier minute."""
+        with self._counting:
+            self._this_minute = 0
 
     def settle(self) -> None:
         for thread in self._threads:
@@ -100,10 +118,47 @@ class FunctionsHost:
         if request.path in self.strangers:
             return self.strangers[request.path]
         if request.path.startswith(WEB):
-            return self._web(request, request.path.removeprefix(WEB))
+            with self._flight() as refusal:
+                return refusal or self._web(request, request.path.removeprefix(WEB))
         if request.path.startswith(ACTIONS) and request.method == "POST":
             return self._invoke(request, request.path.removeprefix(ACTIONS))
         return _error(404, "The requested resource does not exist.")
+
+    def _enter(self) -> Answer | None:
+        """Count a call, unless it is above a limit."""
+        with self._counting:
+            error = ""
+            if self._this_minute >= self.per_minute:
+                count, allowed = self._this_minute + 1, self.per_minute
+                error = (
+                    f"Too many requests in the last minute (count: {count}, allowed: {allowed})."
+                )
+            elif self.in_flight >= MAX_CONCURRENT:
+                count, allowed = self.in_flight + 1, MAX_CONCURRENT
+                error = (
+                    f"Too many concurrent requests in flight (count: {count}, allowed: {allowed})."
+                )
+            if error:
+                self.throttled += 1
+                return _error(429, error)
+            self._this_minute += 1
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+            return None
+
+    def _leave(self) -> None:
+        with self._counting:
+            self.in_flight -= 1
+
+    @contextmanager
+    def _flight(self) -> Iterator[Answer | None]:
+        """A synchronous call, or the answer that refuses it."""
+        refusal = self._enter()
+        try:
+            yield refusal
+        finally:
+            if refusal is None:
+                self._leave()
 
     def _web(self, request: Request, path: str) -> Answer:
         name, slash, rest = path.partition("/")
@@ -143,9 +198,11 @@ class FunctionsHost:
             return _error(401, "The supplied authentication is invalid.")
         if self.rejects:
             self.rejects -= 1
-            return _error(429, "Too many requests in the last minute.")
+            return _error(429, "Too many requests in the last minute (count: 601, allowed: 600).")
         if parse_qs(request.query) != {"blocking": ["false"]}:
             return _error(400, "This host has asynchronous calls only.")
+        if refusal := self._enter():
+            return refusal
         event = json.loads(request.body)
         self.started.append(event)
         thread = threading.Thread(target=self._activate, args=[name, event])
@@ -154,8 +211,11 @@ class FunctionsHost:
         return _json(202, {"activationId": uuid4().hex})
 
     def _activate(self, name: str, event: Json) -> None:
-        with suppress(ExecutionError):  # no retry
-            self.executions[name].call(event)
+        try:
+            with suppress(ExecutionError):  # no retry
+                self.executions[name].call(event)
+        finally:
+            self._leave()
 
 
 def _error(status: int, error: str) -> Answer:
