@@ -12,7 +12,7 @@ from components.aws.provider import DEFAULT_REGION, REGIONS, in_region
 from stacks.config import StackConfig
 from stacks.inference import enable_autoscaling
 from stacks.inference.split import endpoints
-from stacks.network import network_cidr
+from stacks.network import network_cidr, network_zones
 from stacks.outputs import Outputs
 
 FREE = False
@@ -28,7 +28,12 @@ def deploy(config: StackConfig) -> Outputs:
     production, protect = config.production, config.protected
     aws = in_region(region, stack=pulumi.get_stack(), environment=config.environment)
     network = Network(
-        "network", region=region, cidr=network_cidr(config), flow_logs=production, opts=aws
+        "network",
+        region=region,
+        cidr=network_cidr(config),
+        zones=network_zones(config),
+        flow_logs=production,
+        opts=aws,
     )
     inference = endpoints(config, region, network, aws)
     store = Store(
