@@ -18,7 +18,12 @@ from stacks.outputs import Outputs
 FREE = False
 """The resources are billed, so `./seamless up` asks for confirmation."""
 
-PREFLIGHT = ("preflight.aws", "preflight.model_list")
+PREFLIGHT = (
+    "preflight.aws",
+    "preflight.aws_zones",
+    "preflight.aws_cluster",
+    "preflight.model_list",
+)
 """Modules whose `check` runs before a deployment; loaded only then."""
 
 

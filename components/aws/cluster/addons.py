@@ -111,9 +111,7 @@ def _add_on(
     )
 
 
-def _version(
-    cluster: eks.Cluster, add_on: str, opts: pulumi.ResourceOptions
-) -> pulumi.Output[str]:
+def _version(cluster: eks.Cluster, add_on: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """The version that EKS takes by default for the cluster's version of Kubernetes.
 
     EKS keeps an add-on without a version as it is when the cluster is upgraded

@@ -31,6 +31,8 @@ SYSTEM_TYPE = "m5.large"
 It is sold in all regions of the split variant; m7i.large was not in 8 of 25, m6i.large not in 2 (Go
 module cristim/ec2-instances-info, 2025-05-28)."""
 
+SYSTEM_VCPUS = 2
+
 SYSTEM_SCALING = Scaling(minimum=2, maximum=4, initial=2)
 
 MOST_GPU_NODES = 64
@@ -118,9 +120,7 @@ class Cluster(pulumi.ComponentResource):
         cluster = self._control_plane(
             version or VERSION, api_cidrs, log_days=90 if production else 7, protect=protect
         )
-        tags = tags_of(
-            stack=pulumi.get_stack(), environment="prod" if production else "dev"
-        )
+        tags = tags_of(stack=pulumi.get_stack(), environment="prod" if production else "dev")
         system, gpus = self._node_groups(
             cluster, machine, sharing, minimum, maximum, gpu_zone=gpu_zone, tags=tags
         )
@@ -273,6 +273,7 @@ class Cluster(pulumi.ComponentResource):
             role_arn=identity.arn,
             subnet_ids=self._network.private_subnet_ids,
             instance_type=SYSTEM_TYPE,
+            vcpus=SYSTEM_VCPUS,
             ami_type="AL2023_x86_64_STANDARD",
             disk_gib=50,
             scaling=SYSTEM_SCALING,
@@ -287,9 +288,10 @@ class Cluster(pulumi.ComponentResource):
             pool="gpu",
             cluster=cluster,
             role_arn=identity.arn,
-            # One zone: Auto Scaling would end nodes to balance several (the autoscaler's AWS README).
+            # Auto Scaling would end nodes to balance several zones (the autoscaler's AWS README).
             subnet_ids=[self._network.private_subnet_in(gpu_zone)],
             instance_type=machine.slug,
+            vcpus=machine.vcpus,
             ami_type=GPU_AMI,
             disk_gib=200,
             scaling=GPU_SCALING,

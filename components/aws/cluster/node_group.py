@@ -69,6 +69,7 @@ class NodeGroup(pulumi.ComponentResource):
         role_arn: pulumi.Input[str],
         subnet_ids: Sequence[pulumi.Input[str]],
         instance_type: str,
+        vcpus: int,
         ami_type: str,
         disk_gib: int,
         scaling: Scaling,
@@ -83,6 +84,7 @@ class NodeGroup(pulumi.ComponentResource):
     ) -> None:
         """Args:
         pool: Value of the label `POOL` on every node.
+        vcpus: Of one node, for the quota that is needed.
         subnet_ids: Subnets of the nodes. A group whose nodes must not be moved has one: Auto
             Scaling ends nodes to balance zones.
         minimum: Fewest nodes that run, for the plan's cost.
@@ -95,7 +97,12 @@ class NodeGroup(pulumi.ComponentResource):
             GPU. An upgrade then removes a GPU node before it adds one, since a quota for the
             maximum allows no further node (EKS user guide, managed-node-update-behavior).
         """
-        facts = {"instanceType": instance_type, "minimum": minimum, "maximum": maximum}
+        facts = {
+            "instanceType": instance_type,
+            "vcpus": vcpus,
+            "minimum": minimum,
+            "maximum": maximum,
+        }
         super().__init__("seamless:aws:NodeGroup", name, facts, opts)
         child = pulumi.ResourceOptions(parent=self)
         node_labels, gpus = {POOL: pool, **(labels or {})}, offers is not None
@@ -142,7 +149,10 @@ class NodeGroup(pulumi.ComponentResource):
             },
             labels=node_labels,
             taints=[{"key": taint, "value": "present", "effect": "NO_SCHEDULE"}] if taint else [],
-            update_config={"max_unavailable": 1, **({"update_strategy": "MINIMAL"} if gpus else {})},
+            update_config={
+                "max_unavailable": 1,
+                **({"update_strategy": "MINIMAL"} if gpus else {}),
+            },
             node_repair_config={
                 "enabled": True,
                 # One node at a time. If more nodes are unhealthy at once, a new node rarely fixes

@@ -39,7 +39,9 @@ class Aws(Provider):
         given = _plain(request.args)
         version = default_version(given["addonName"], given["kubernetesVersion"])
         found = {**given, "id": given["addonName"], "mostRecent": False, "version": version}
-        return provider_pb2.InvokeResponse(**{"return": _struct(found)})
+        answer = provider_pb2.InvokeResponse()
+        getattr(answer, "return").CopyFrom(_struct(found))
+        return answer
 
     def lacking(self, facts: Facts, resources: Mapping[str, Any]) -> str:
         """The refusal of a new resource."""
