@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from preflight.aws_session import NO_ANSWER, NOT_REACHED, client, why
 from preflight.checks import Finding, StackContext
-from sizing.machines import gpu, machines
 
 NAME = "network_zones"
 
@@ -161,30 +160,16 @@ def _chosen(
 
 
 def _unsold(context: StackContext, region: str, type_: str, found: Zones) -> Finding:
-    """The finding for a type that no zone of the region sells, with one that a zone sells."""
-    known = {row.slug: row for row in machines("aws")}
-    told = f"{region} sells no {type_}, in no zone that this stack can use"
-    other = f"Set another region: {context.set_line('region', 'us-east-1')}"
-    if type_ not in known:
-        return Finding(name="region", ok=False, found=told, remedy=other)
-
-    def memory(slug: str) -> float:
-        return known[slug].count * gpu(known[slug].gpu).memory_gib
-
-    offered = _offered(client("ec2", region), known)
-    enough = [
-        slug
-        for slug, zones in offered.items()
-        if zones & found.usable and memory(slug) >= memory(type_) and gpu(known[slug].gpu).bf16
-    ]
-    if not enough:
-        return Finding(name="gpu_type", ok=False, found=told, remedy=other)
-    cheapest = min(enough, key=lambda slug: (known[slug].usd_hour or float("inf"), slug))
+    """The finding for a type that no usable zone sells, with the GPU machines that one sells."""
+    offered = _offered(client("ec2", region), ["g*", "p*"])
+    families = {slug.partition(".")[0] for slug, zones in offered.items() if zones & found.usable}
     return Finding(
         name="gpu_type",
         ok=False,
-        found=f"{told}; with as much GPU memory it sells {', '.join(sorted(enough))}",
-        remedy=context.set_line("gpu_type", cheapest),
+        found=f"{region} sells {type_} in no zone that the stack can use; the families of GPU "
+        f"machines that it sells there: {', '.join(sorted(families)) or 'none'}",
+        remedy="Set gpu_type to a machine of such a family, or another region: "
+        + context.set_line("region", "us-east-1"),
     )
 
 

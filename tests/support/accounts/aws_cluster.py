@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fnmatch import filter as filter_names
 from urllib.parse import parse_qs
 
 from tests.support.inference_servers import answering
@@ -82,13 +83,14 @@ class Account:
     ) -> str:
         assert form["LocationType"] == "availability-zone"
         assert form["Filter.1.Name"] == "instance-type"
-        types = [value for key, value in form.items() if key.startswith("Filter.1.Value.")]
-        assert len(types) <= 200  # the limit of a filter
+        asked = [value for key, value in form.items() if key.startswith("Filter.1.Value.")]
+        types = {name for value in asked for name in filter_names(self.sold, value)}
+        types |= {value for value in asked if "*" not in value}
         items = "".join(
             f"<item><instanceType>{type_}</instanceType>"
             f"<locationType>availability-zone</locationType>"
             f"<location>{region}{letter}</location></item>"
-            for type_ in types
+            for type_ in sorted(types)
             for letter in self.sold.get(type_, "".join(self.zones))
         )
         return (
