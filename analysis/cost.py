@@ -119,6 +119,8 @@ _FREE = (
 _HEADROOM = "seamless:kubernetes:Headroom"
 """Its input `nodes` counts GPU nodes that no other resource of the plan has."""
 
+_POOL = "seamless:aws:NodeGroup"
+
 _NODES = {"aws": (NODE_GROUP, AWS_REGION), "digitalocean": (NODE_POOL, "")}
 """By platform, the type of GPU nodes, and the region where their prices hold."""
 
@@ -133,6 +135,14 @@ def charges(resources: Iterable[Resource]) -> list[Charge]:
     planned = list(resources)
     machines = list(_machines(planned))
     region = next((_region(r.inputs) for r in planned if r.type == "pulumi:providers:aws"), "")
+    # An EKS node group is created empty; its component knows how many nodes always run.
+    fewest = {r.urn: r.inputs["minimum"] for r in planned if r.type == _POOL}
+    planned = [
+        replace(r, inputs={**r.inputs, "minimum": fewest[r.parent]})
+        if r.type == NODE_GROUP and r.parent in fewest
+        else r
+        for r in planned
+    ]
     prices = (*PRICES.values(), *machines)
     headroom = [
         _charge(resource, machines[0], resource.inputs["nodes"])

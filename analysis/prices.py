@@ -71,7 +71,7 @@ SIZES = {
 
 COUNTS = {
     CLUSTER: "nodeCount",
-    NODE_GROUP: "scalingConfig.minSize",
+    NODE_GROUP: "minimum",
     DOKS: "nodePool.nodeCount",
     NODE_POOL: "minNodes",
 }

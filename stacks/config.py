@@ -41,6 +41,18 @@ _EMAIL = Meta(
     pattern=r"^[^@\s]+@[^@\s]+\Z", extra_json_schema={"errorMessage": "an e-mail address"}
 )
 
+_PRINCIPAL = Meta(
+    pattern=r"^arn:aws:iam::[0-9]{12}:(user|role)/[A-Za-z0-9+=,.@_/-]+\Z",
+    extra_json_schema={"errorMessage": "the ARN of an IAM user or role"},
+)
+"""EKS takes no group, and no session of a role (EKS user guide, creating-access-entries)."""
+
+_ZONES = Meta(
+    pattern=r"^(?!(.),\1)[a-z],[a-z]\Z",
+    examples=["a,c"],
+    extra_json_schema={"errorMessage": "two different letters, such as a,c"},
+)
+
 Secret = pulumi.Output[str] | None
 """A value that must be encrypted in the stack's file. None: not set."""
 
@@ -131,10 +143,18 @@ class StackConfig(Struct, frozen=True, kw_only=True):
     Empty: only from inside the network."""
     region: str = ""
     """Region of the cloud. Empty: tor1 for integrated, us-east-1 for split."""
+    cluster_admins: Annotated[
+        tuple[Annotated[str, _PRINCIPAL], ...],
+        Meta(examples=["arn:aws:iam::123456789012:role/deploy"]),
+    ] = ()
+    """split: ARNs, separated by commas, of IAM users and roles that administer the cluster, beside
+    the one that creates it, which must not be in the list."""
     bucket_name: Annotated[str, names.BUCKET] = ""
     """Globally unique name of the bucket in a cloud. Empty: a generated name."""
     network_cidr: str = ""
     """split: private IPv4 CIDR of the network, from /16 to /20. Empty: 10.20.0.0/16."""
+    network_zones: Annotated[str, _ZONES] = ""
+    """split: letters of two availability zones; GPU nodes run in the first one. Empty: a,b."""
     network_peers: Annotated[tuple[IPv4Network, ...], Meta(examples=["10.0.0.0/16"])] = ()
     """split: IPv4 CIDRs, separated by commas, of networks that will be peered with this one;
     network_cidr must not overlap them."""

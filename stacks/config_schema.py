@@ -187,7 +187,7 @@ def _refused(message: str, values: Mapping[str, Any], secrets: Collection[str]) 
         value = value[name or int(place)]
         if name:
             key, schema = f"{key}.{name}".lstrip("."), _resolved(schema["properties"][name])
-        elif _is_list(schema):
+        elif _is_list(schema) or "errorMessage" in schema["items"]:
             key, schema = f"{key}[{place}]", _resolved(schema["items"])
     fields = schema.get("properties", {})
     if unknown := re.fullmatch("(?s)Object contains unknown field `(.*)`", problem):

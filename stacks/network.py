@@ -1,9 +1,14 @@
-"""split: the CIDR of the network."""
+"""split: the CIDR and the zones of the network."""
 
-from components.aws.network import CIDR
+from components.aws.network import CIDR, ZONES
 from components.aws.subnets import free, overlapped, unusable
 from stacks.config import StackConfig
 from stacks.errors import ConfigError
+
+
+def network_zones(config: StackConfig) -> tuple[str, ...]:
+    """Letters of the network's zones, that of the GPU nodes first."""
+    return tuple(config.network_zones.split(",")) if config.network_zones else ZONES
 
 
 def network_cidr(config: StackConfig) -> str:

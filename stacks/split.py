@@ -12,13 +12,18 @@ from components.aws.provider import DEFAULT_REGION, REGIONS, in_region
 from stacks.config import StackConfig
 from stacks.inference import enable_autoscaling
 from stacks.inference.split import endpoints
-from stacks.network import network_cidr
+from stacks.network import network_cidr, network_zones
 from stacks.outputs import Outputs
 
 FREE = False
 """The resources are billed, so `./seamless up` asks for confirmation."""
 
-PREFLIGHT = ("preflight.aws", "preflight.model_list")
+PREFLIGHT = (
+    "preflight.aws",
+    "preflight.aws_zones",
+    "preflight.aws_cluster",
+    "preflight.model_list",
+)
 """Modules whose `check` runs before a deployment; loaded only then."""
 
 
@@ -28,7 +33,12 @@ def deploy(config: StackConfig) -> Outputs:
     production, protect = config.production, config.protected
     aws = in_region(region, stack=pulumi.get_stack(), environment=config.environment)
     network = Network(
-        "network", region=region, cidr=network_cidr(config), flow_logs=production, opts=aws
+        "network",
+        region=region,
+        cidr=network_cidr(config),
+        zones=network_zones(config),
+        flow_logs=production,
+        opts=aws,
     )
     inference = endpoints(config, region, network, aws)
     store = Store(

@@ -1,16 +1,18 @@
 """The network of the split variant: a VPC in two zones with one NAT gateway."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pulumi
 from pulumi_aws import cloudwatch, ec2, iam
 
 from components.aws.iam import allow, policy, trust
-from components.aws.provider import zones
 from components.aws.security_groups import allow_egress, allow_ingress, cidr_of, port_of
 from components.aws.subnets import subnets
 
 CIDR = "10.20.0.0/16"
+
+ZONES = ("a", "b")
+"""Letters of the default zones. A plan knows them without an account."""
 
 _HTTPS, _POSTGRES = 443, 5432
 
@@ -34,6 +36,8 @@ class Network(pulumi.ComponentResource):
 
     vpc_id: pulumi.Output[str]
     cidr: str
+    zones: tuple[str, ...]
+    """Letters of the zones, in the order of the subnets."""
     private_subnet_ids: list[pulumi.Output[str]]
     functions_group_id: pulumi.Output[str]
     """Security group of the functions: HTTPS out to any address, PostgreSQL out to the database,
@@ -49,16 +53,18 @@ class Network(pulumi.ComponentResource):
         *,
         region: str,
         cidr: str = CIDR,
+        zones: Sequence[str] = ZONES,
         flow_logs: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
         cidr: A range for which `subnets.unusable` returns no rule.
+        zones: Letters of two zones. Their order changes nothing.
         flow_logs: True records the traffic, and keeps the records for 90 days.
         """
         super().__init__("seamless:aws:Network", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.cidr = cidr
+        self.cidr, self.zones = cidr, tuple(sorted(zones))
         self._vpc = ec2.Vpc(
             f"{name}-vpc",
             cidr_block=cidr,
@@ -76,6 +82,14 @@ class Network(pulumi.ComponentResource):
         if flow_logs:
             self._flow_logs(name, child)
         self.register_outputs({"private_subnet_ids": self.private_subnet_ids})
+
+    def private_subnet_in(self, zone: str) -> pulumi.Output[str]:
+        """The private subnet in one of the zones.
+
+        Args:
+            zone: Its letter.
+        """
+        return self.private_subnet_ids[self.zones.index(zone)]
 
     def egress_group_for(self, name: str, urls: Iterable[str]) -> list[pulumi.Output[str]]:
         """A security group for URLs whose port is not 443; empty if there are none.
@@ -97,7 +111,7 @@ class Network(pulumi.ComponentResource):
 
     def _subnets(self, name: str, region: str, cidr: str, child: pulumi.ResourceOptions) -> None:
         self.egress_ready = []
-        places = zones(region)
+        places = tuple(f"{region}{zone}" for zone in self.zones)
         ranges = subnets(cidr, len(places))
         internet = ec2.InternetGateway(f"{name}-internet", vpc_id=self._vpc.id, opts=child)
         public_routes = ec2.RouteTable(

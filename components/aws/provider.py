@@ -12,7 +12,7 @@ REGIONS = frozenset(offering("aws", "lambda-arm64"))
 
 def in_region(region: str, *, stack: str, environment: str) -> pulumi.ResourceOptions:
     """Resource options with a provider for a region that tags every resource."""
-    tags = {"project": pulumi.get_project(), "stack": stack, "environment": environment}
+    tags = tags_of(stack=stack, environment=environment)
     return pulumi.ResourceOptions(
         provider=aws.Provider(
             "aws", region=region, default_tags=aws.ProviderDefaultTagsArgs(tags=tags)
@@ -20,6 +20,6 @@ def in_region(region: str, *, stack: str, environment: str) -> pulumi.ResourceOp
     )
 
 
-def zones(region: str) -> tuple[str, str]:
-    """Two availability zones of a region, known without asking AWS."""
-    return f"{region}a", f"{region}b"
+def tags_of(*, stack: str, environment: str) -> dict[str, str]:
+    """The tags of every resource of a stack."""
+    return {"project": pulumi.get_project(), "stack": stack, "environment": environment}

@@ -173,6 +173,8 @@ def _autoscaler(platform: Mapping[str, object]) -> Manifest:
         "fullnameOverride": "cluster-autoscaler",
         "extraArgs": {
             "expander": "least-waste",
+            # A node group is created empty.
+            "enforce-node-group-min-size": True,
             "balance-similar-node-groups": True,
             # Every model server has scratch volumes: its node would never be removed.
             "skip-nodes-with-local-storage": False,

@@ -10,7 +10,8 @@ from components.contracts import Inference
 from stacks import gpu
 from stacks.config import StackConfig
 from stacks.endpoints import as_primary, configured_endpoint, in_order, provider
-from stacks.errors import ModeNotOfferedError
+from stacks.errors import ConfigError, ModeNotOfferedError
+from stacks.network import network_zones
 
 
 def endpoints(
@@ -30,10 +31,14 @@ def _cluster(
 ) -> Inference:
     """A model in an EKS cluster in the VPC of the functions."""
     # Imported here: the other inference modes must not load the SDK of Kubernetes.
-    from components.aws.cluster.eks import GPU_PLATFORM, Cluster
+    from components.aws.cluster.eks import GPU_PLATFORM, MOST_GPU_NODES, Cluster
     from components.kubernetes.inference import ClusterInference
 
     fit = gpu.fitting(config, "aws")
+    maximum = gpu.nodes(fit, config.gpu_maximum)
+    if maximum > MOST_GPU_NODES:
+        rule = f"it takes {maximum} machines, and a cluster has at most {MOST_GPU_NODES} with GPUs"
+        raise ConfigError("gpu_maximum", str(config.gpu_maximum), rule, "1")
     sharing = gpu.sharing(config, GPU_PLATFORM, fit)
     cluster = Cluster(
         "cluster",
@@ -42,9 +47,11 @@ def _cluster(
         machine=fit.machine,
         sharing=sharing,
         minimum=gpu.nodes(fit, config.gpu_minimum),
-        maximum=gpu.nodes(fit, config.gpu_maximum),
+        maximum=maximum,
         version=config.kubernetes_version,
         api_cidrs=[str(cidr) for cidr in config.cluster_api_cidrs],
+        admins=config.cluster_admins,
+        gpu_zone=network_zones(config)[0],
         production=config.production,
         protect=config.protected,
         opts=aws,

@@ -25,7 +25,7 @@ def test_a_cluster_at_aws_costs_control_plane_nodes_and_load_balancer() -> None:
     found = usd("split", inference_mode="cluster", gpu_type="g6e.12xlarge")
 
     assert found["cluster", "control plane, standard support"] == (1, 0.10, "hour")
-    assert found["cluster-system", "node"] == (2, 0.1008, "hour")
+    assert found["cluster-system", "node"] == (2, 0.096, "hour")
     assert found["cluster-gpu", "node"] == (1, machine("g6e.12xlarge").usd_hour, "hour")
     assert found["cluster-load-balancer", "balancer, without what passes through it"][1] == 0.0225
     assert found["cluster-gpu", "disk of each node"] == (1, None, "month")

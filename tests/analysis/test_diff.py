@@ -355,6 +355,9 @@ def test_another_gpu_machine_replaces_only_its_nodes_and_their_tags() -> None:
         ("replaced", "aws:eks/nodeGroup:NodeGroup", "cluster-gpu"),
         *(("replaced", "aws:autoscaling/tag:Tag", f"cluster-gpu-{tag}") for tag in tags.split()),
         ("changed", "seamless:aws:Cluster", "cluster"),
+        ("changed", "seamless:aws:NodeGroup", "cluster-gpu"),
+        # The autoscaler knows the group by its name.
+        ("changed", "kubernetes:helm.sh/v3:Release", "model-add-ons-cluster-autoscaler"),
         ("changed", "seamless:kubernetes:ClusterInference", "model"),
     }
 

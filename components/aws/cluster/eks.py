@@ -1,5 +1,6 @@
 """Kubernetes with GPU nodes at AWS: EKS."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,10 +12,11 @@ from components import contracts
 from components.aws.cluster.addons import AUTOSCALER, autoscaler, network_add_ons, node_add_ons
 from components.aws.cluster.file_system import FileSystem
 from components.aws.cluster.load_balancer import LoadBalancer
-from components.aws.cluster.node_group import POOL, NodeGroup
+from components.aws.cluster.node_group import POOL, NodeGroup, Scaling
 from components.aws.cluster.roles import role
 from components.aws.iam import trust
 from components.aws.network import Network
+from components.aws.provider import tags_of
 from components.kubernetes.base.kubeconfig import kubeconfig
 from components.kubernetes.scheduling.gpu_sharing import GpuPlatform, Sharing
 from sizing.machines import Machine
@@ -23,8 +25,25 @@ VERSION = "1.35"
 """Default Kubernetes version; standard support ends 2027-03-27 (endoflife.date/amazon-eks,
 2026-02)."""
 
-SYSTEM_TYPE = "m7i.large"
-"""Instance type of the nodes without a GPU, which run the gateway, downloads and add-ons."""
+SYSTEM_TYPE = "m5.large"
+"""Instance type of the nodes without a GPU, which run the gateway, downloads and add-ons.
+
+It is sold in all regions of the split variant; m7i.large was not in 8 of 25, m6i.large not in 2 (Go
+module cristim/ec2-instances-info, 2025-05-28)."""
+
+SYSTEM_VCPUS = 2
+
+SYSTEM_SCALING = Scaling(minimum=2, maximum=4, initial=2)
+
+MOST_GPU_NODES = 64
+"""Size to which the Auto Scaling group of the GPU nodes can grow; the cluster autoscaler stops at
+the stack's own maximum."""
+
+GPU_SCALING = Scaling(minimum=0, maximum=MOST_GPU_NODES, initial=0)
+"""The group is created without nodes, so that a missing quota or capacity does not fail it. The
+autoscaler then starts the minimum."""
+
+ADMINISTRATOR = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 
 GPU_AMI = "AL2023_x86_64_NVIDIA"
 """Has the driver and the container toolkit. The device plugin is a chart
@@ -51,8 +70,8 @@ class Cluster(pulumi.ComponentResource):
     - a Kubernetes provider that gets its tokens from the AWS CLI on PATH
 
     The cluster's API has a private address only, unless `api_cidrs` is set: a deployment from
-    outside the VPC needs its own address in it. The identity that creates the cluster is its only
-    administrator.
+    outside the VPC needs its own address in it. The identity that creates the cluster is its
+    administrator, with those in `admins`.
     """
 
     provider: pulumi.ProviderResource
@@ -77,6 +96,8 @@ class Cluster(pulumi.ComponentResource):
         maximum: int,
         version: str,
         api_cidrs: Sequence[str],
+        admins: Sequence[str],
+        gpu_zone: str,
         production: bool,
         protect: bool,
         opts: pulumi.ResourceOptions | None = None,
@@ -85,9 +106,11 @@ class Cluster(pulumi.ComponentResource):
         machine: Machine type of each GPU node.
         sharing: How pods share the GPUs of a node.
         minimum: Fewest GPU nodes.
-        maximum: Most GPU nodes.
+        maximum: Most GPU nodes, up to `MOST_GPU_NODES`.
         version: Kubernetes version, such as `1.35`; empty takes `VERSION`.
         api_cidrs: CIDRs that may reach the cluster's API over the internet.
+        admins: ARNs of further IAM users and roles that administer the cluster.
+        gpu_zone: Letter of the zone of the GPU nodes, one of the network's.
         production: True keeps logs for 90 days instead of 7.
         protect: True refuses to delete the cluster, its key and the weights.
         """
@@ -97,8 +120,13 @@ class Cluster(pulumi.ComponentResource):
         cluster = self._control_plane(
             version or VERSION, api_cidrs, log_days=90 if production else 7, protect=protect
         )
-        system, gpus = self._node_groups(cluster, machine, sharing, minimum, maximum)
-        add_ons = node_add_ons(name, cluster, [system, gpus], self._child)
+        tags = tags_of(stack=pulumi.get_stack(), environment="prod" if production else "dev")
+        system, gpus = self._node_groups(
+            cluster, machine, sharing, minimum, maximum, gpu_zone=gpu_zone, tags=tags
+        )
+        # They run on the CPU nodes, and do not wait for GPUs.
+        add_ons = node_add_ons(name, cluster, [system], self._child)
+        self._administrators(cluster, admins)
         autoscaler(name, cluster, self._child)
         # EKS creates the nodes' security group with the cluster. A plan knows neither, so the
         # group is read together with the cluster's id (docs/traps.md).
@@ -122,6 +150,11 @@ class Cluster(pulumi.ComponentResource):
                 "cloudProvider": "aws",
                 "awsRegion": region,
                 "autoDiscovery": {"clusterName": cluster.name},
+                # Its limits for the GPU nodes replace those of the Auto Scaling group
+                # (kubernetes/autoscaler, cloudprovider/aws/auto_scaling_groups.go, `register`).
+                "autoscalingGroups": [
+                    {"name": gpus.group_name, "minSize": minimum, "maxSize": maximum}
+                ],
                 "rbac": {"serviceAccount": {"name": AUTOSCALER}},
             },
         }
@@ -192,8 +225,35 @@ class Cluster(pulumi.ComponentResource):
             ),
         )
 
+    def _administrators(self, cluster: eks.Cluster, arns: Sequence[str]) -> None:
+        """Let further IAM users and roles administer the cluster."""
+        for arn in arns:
+            title = re.sub("[^A-Za-z0-9]+", "-", arn.partition(":iam::")[2])
+            entry = eks.AccessEntry(
+                f"{self._name}-admin-{title}",
+                cluster_name=cluster.name,
+                principal_arn=arn,
+                opts=self._child,
+            )
+            eks.AccessPolicyAssociation(
+                f"{self._name}-admin-{title}",
+                cluster_name=cluster.name,
+                principal_arn=entry.principal_arn,
+                policy_arn=ADMINISTRATOR,
+                access_scope={"type": "cluster"},
+                opts=self._child,
+            )
+
     def _node_groups(
-        self, cluster: eks.Cluster, machine: Machine, sharing: Sharing, minimum: int, maximum: int
+        self,
+        cluster: eks.Cluster,
+        machine: Machine,
+        sharing: Sharing,
+        minimum: int,
+        maximum: int,
+        *,
+        gpu_zone: str,
+        tags: Mapping[str, str],
     ) -> tuple[NodeGroup, NodeGroup]:
         """The CPU nodes and the GPU nodes."""
         name, child = self._name, self._child
@@ -213,10 +273,13 @@ class Cluster(pulumi.ComponentResource):
             role_arn=identity.arn,
             subnet_ids=self._network.private_subnet_ids,
             instance_type=SYSTEM_TYPE,
+            vcpus=SYSTEM_VCPUS,
             ami_type="AL2023_x86_64_STANDARD",
             disk_gib=50,
-            minimum=2,
-            maximum=4,
+            scaling=SYSTEM_SCALING,
+            minimum=SYSTEM_SCALING.minimum,
+            maximum=SYSTEM_SCALING.maximum,
+            tags=tags,
             after=required,
             opts=child,
         )
@@ -225,17 +288,21 @@ class Cluster(pulumi.ComponentResource):
             pool="gpu",
             cluster=cluster,
             role_arn=identity.arn,
-            subnet_ids=self._network.private_subnet_ids,
+            # Auto Scaling would end nodes to balance several zones (the autoscaler's AWS README).
+            subnet_ids=[self._network.private_subnet_in(gpu_zone)],
             instance_type=machine.slug,
+            vcpus=machine.vcpus,
             ami_type=GPU_AMI,
             disk_gib=200,
+            scaling=GPU_SCALING,
             minimum=minimum,
             maximum=maximum,
+            tags=tags,
             taint=GPU_TAINT,
             # Without this label the autoscaler adds a second node while the device plugin of the
             # first one starts.
             labels={"k8s.amazonaws.com/accelerator": machine.gpu, **sharing.node_labels},
-            # A claimed device is no extended resource, and such a node group is never empty.
+            # A claimed device is no extended resource, and the autoscaler keeps a node for it.
             offers={sharing.resource: machine.count * sharing.shares} if sharing.resource else {},
             after=required,
             opts=child,

@@ -64,7 +64,7 @@ class FileSystem(pulumi.ComponentResource):
                 security_groups=[group.id],
                 opts=child,
             )
-            for subnet_id, zone in zip(network.private_subnet_ids, "abc", strict=False)
+            for subnet_id, zone in zip(network.private_subnet_ids, network.zones, strict=True)
         ]
         # The root of a file system belongs to root, and no pod of the stack runs as root.
         access_point = efs.AccessPoint(

@@ -52,6 +52,8 @@ def observed(
         "maximum": 3,
         "version": "",
         "api_cidrs": [],
+        "admins": [],
+        "gpu_zone": "a",
         "production": False,
         "protect": False,
         **arguments,
@@ -145,17 +147,49 @@ def test_a_node_pool_has_the_version_of_the_cluster_and_encrypted_disks(
 
     assert group["version"] == dev["Cluster", "cluster"].inputs["version"]
     assert group["labels"]["seamless.dev/pool"] == pool
-    assert group["updateConfig"] == {"maxUnavailable": 1}
-    assert group["nodeRepairConfig"] == {
-        "enabled": True,
-        "maxParallelNodesRepairedCount": 1,
-        "maxUnhealthyNodeThresholdCount": 2,
-    }
+    assert group["updateConfig"]["maxUnavailable"] == 1
+    repair = group["nodeRepairConfig"]
+    assert repair["enabled"] is True
+    assert repair["maxParallelNodesRepairedCount"] == 1
+    assert repair["maxUnhealthyNodeThresholdCount"] == 2
     # Pods must not get the credentials of the node.
     assert template["metadataOptions"] == {"httpTokens": "required", "httpPutResponseHopLimit": 1}
     (disk,) = template["blockDeviceMappings"]
     assert disk["deviceName"] == "/dev/xvda"
     assert (disk["ebs"]["encrypted"], disk["ebs"]["volumeType"]) == ("true", "gp3")
+    tags = {"project": "seamless", "stack": "test", "environment": "dev"}
+    assert template["tagSpecifications"] == [
+        {"resourceType": "instance", "tags": tags},
+        {"resourceType": "volume", "tags": tags},
+    ]
+
+
+def test_gpu_nodes_are_in_one_zone_and_upgraded_without_a_further_machine(dev: Planned) -> None:
+    gpus, system = dev["NodeGroup", "cluster-gpu"], dev["NodeGroup", "cluster-system"]
+
+    assert used(gpus, "subnetIds") == ["network-private-a"]
+    assert used(system, "subnetIds") == ["network-private-a", "network-private-b"]
+    assert gpus.inputs["updateConfig"]["updateStrategy"] == "MINIMAL"
+    assert "updateStrategy" not in system.inputs["updateConfig"]
+    moved = by_name(observed(gpu_zone="b"))["NodeGroup", "cluster-gpu"]
+    assert used(moved, "subnetIds") == ["network-private-b"]
+
+
+def test_a_lost_connection_to_dcgm_replaces_no_gpu_node(dev: Planned) -> None:
+    """The monitoring agent never takes it back."""
+    (override,) = dev["NodeGroup", "cluster-gpu"].inputs["nodeRepairConfig"][
+        "nodeRepairConfigOverrides"
+    ]
+
+    assert override["nodeMonitoringCondition"] == "AcceleratedHardwareReady"
+    assert (override["nodeUnhealthyReason"], override["repairAction"]) == ("DCGMError", "NoAction")
+
+
+def test_the_sizes_that_eks_knows_do_not_depend_on_minimum_and_maximum(dev: Planned) -> None:
+    other = by_name(observed(minimum=2, maximum=5))["NodeGroup", "cluster-gpu"]
+
+    assert other.inputs["scalingConfig"] == {"minSize": 0, "maxSize": 64, "desiredSize": 0}
+    assert dev["NodeGroup", "cluster-gpu"].inputs["scalingConfig"] == other.inputs["scalingConfig"]
 
 
 def test_tags_describe_a_gpu_node_to_the_autoscaler(dev: Planned) -> None:
@@ -260,7 +294,6 @@ NETWORKING = {
         ),
         ("NodeGroup cluster-system", NETWORKING),
         ("NodeGroup cluster-gpu", NETWORKING),
-        ("Addon cluster-coredns", {"cluster-gpu", "cluster-system"}),
         (
             "kubernetes cluster",
             {
@@ -277,6 +310,32 @@ def test_a_resource_is_created_after_its_dependencies(
     monitor: RecordingMonitor, resource: str, dependencies: set[str]
 ) -> None:
     assert monitor.after[resource] >= dependencies
+
+
+@pytest.mark.parametrize(
+    "add_on",
+    ["coredns", "aws-ebs-csi-driver", "aws-efs-csi-driver", "eks-node-monitoring-agent"],
+)
+def test_an_add_on_waits_for_cpu_nodes_and_not_for_gpus(
+    monitor: RecordingMonitor, add_on: str
+) -> None:
+    after = monitor.after[f"Addon cluster-{add_on}"]
+
+    assert "cluster-system" in after
+    assert "cluster-gpu" not in after
+
+
+def test_each_administrator_has_an_access_entry() -> None:
+    arns = ["arn:aws:iam::123456789012:role/ops/deploy", "arn:aws:iam::123456789012:user/ann"]
+    planned = by_name(observed(admins=arns))
+
+    entries = [r for (kind, _), r in planned.items() if kind == "AccessEntry"]
+    policies = [r for (kind, _), r in planned.items() if kind == "AccessPolicyAssociation"]
+    assert [entry.inputs["principalArn"] for entry in entries] == arns
+    assert [policy.inputs["principalArn"] for policy in policies] == arns
+    assert {policy.inputs["policyArn"].rpartition("/")[2] for policy in policies} == {
+        "AmazonEKSClusterAdminPolicy"
+    }
 
 
 def test_all_clients_of_the_weights_have_one_user(dev: Planned) -> None:

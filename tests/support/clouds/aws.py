@@ -6,6 +6,7 @@ have no source. Not simulated: an EKS cluster whose
 `encryptionConfig` is taken away, or whose role for nodes changes, is replaced too.
 """
 
+from tests.support.clouds.eks import Aws
 from tests.support.clouds.kinds import ACCOUNT, Kind, looked_up
 from tests.support.clouds.provider import Provider
 
@@ -284,6 +285,10 @@ _ROWS: dict[str, Kind] = {
         id="{clusterName}:{addonName}",
         outputs={"arn": "arn:aws:eks:{region}:{account}:addon/{clusterName}/{addonName}/{uuid}"},
     ),
+    "aws:eks/accessEntry:AccessEntry": Kind(id="{clusterName}:{principalArn}"),
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": Kind(
+        id="{clusterName}#{principalArn}#{policyArn}"
+    ),
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": Kind(
         id="a-{hex}",
         outputs={
@@ -343,4 +348,4 @@ KINDS = looked_up(_ROWS)
 
 def provider() -> Provider:
     """The plugin's one provider."""
-    return Provider("aws", KINDS, REGION)
+    return Aws("aws", KINDS, REGION)

@@ -139,6 +139,7 @@ CHANGES: dict[str, Change] = {
     "cluster_prometheus": Change(to="http://prometheus.example:9090"),
     "notebook_people": Change(to="5"),
     "cluster_api_cidrs": Change(to="192.0.2.7/32"),
+    "cluster_admins": Change(to="arn:aws:iam::123456789012:role/deploy"),
     "region": Change(
         to={"split": "us-west-2", "integrated": "ams3"},
         # The named resources have the data, which is not moved.
@@ -174,6 +175,10 @@ CHANGES: dict[str, Change] = {
         to="10.30.0.0/16",
         split="the deployed network has 10.20.0.0/16, and its database cannot move",
     ),
+    "network_zones": Change(
+        to="a,c",
+        split="the deployed network has us-east-1a, us-east-1b, and its database cannot move",
+    ),
     "network_peers": Change(to="10.40.0.0/16"),
     "monthly_budget_usd": Change(
         to="50",
@@ -206,6 +211,7 @@ ON_THE_ENGINE = (
     ("inference_api_key",),
     ("region",),
     ("network_cidr",),
+    ("network_zones",),
 )
 """Keys whose steps only an engine can show, in groups of one preview.
 

@@ -1,0 +1,243 @@
+"""Checks of zones, quotas and access find what would fail a cluster before it is created."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from preflight import aws_cluster, aws_zones
+from preflight.checks import Finding
+from tests.support.accounts.aws_cluster import Account, running
+from tests.support.preflight_context import context
+
+G, STANDARD = "L-DB2E81BA", "L-1216C47A"
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """An account in which everything is there, and its credentials."""
+    with running() as account:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", account.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-a-test")
+        monkeypatch.delenv("AWS_PROFILE", raising=False)
+        yield account
+
+
+def zones(**config: str) -> Finding:
+    (finding,) = aws_zones.check(context("split", config))
+    return finding
+
+
+def cluster(**config: str) -> dict[str, Finding]:
+    config = {"inference_mode": "cluster", "cluster_api_cidrs": "192.0.2.7/32", **config}
+    return {finding.name: finding for finding in aws_cluster.check(context("split", config))}
+
+
+def test_zones_with_all_machines_are_right(account: Account) -> None:
+    for mode in ("serverless", "cluster"):
+        assert zones(inference_mode=mode) == Finding(
+            name="network_zones", ok=True, found="a,b of us-east-1 have all machines"
+        )
+
+
+@pytest.mark.parametrize(
+    ("sold", "named", "letters"),
+    [
+        ({"g7e.2xlarge": "b"}, "g7e.2xlarge is not sold in us-east-1a", "b,a"),
+        ({"g7e.2xlarge": "c"}, "g7e.2xlarge is not sold in us-east-1a", "c,a"),
+        ({"m5.large": "bc"}, "m5.large is not sold in us-east-1a", "b,c"),
+    ],
+)
+def test_zones_with_the_machines_are_proposed(
+    account: Account, sold: dict[str, str], named: str, letters: str
+) -> None:
+    account.sold = sold
+
+    finding = zones(inference_mode="cluster")
+
+    assert finding.ok is False
+    assert named in finding.found
+    assert finding.remedy == f"pulumi config set network_zones {letters} --stack split"
+    assert zones(inference_mode="cluster", network_zones=letters).ok is True
+
+
+def test_a_zone_in_which_eks_has_no_control_plane_is_refused_for_a_cluster(
+    account: Account,
+) -> None:
+    account.zones["b"] = "use1-az3"
+
+    assert zones().ok is True
+    finding = zones(inference_mode="cluster")
+    assert "us-east-1b is no zone for this stack" in finding.found
+    assert finding.remedy == "pulumi config set network_zones a,c --stack split"
+
+
+def test_a_zone_that_the_account_lacks_is_refused_in_every_mode(account: Account) -> None:
+    del account.zones["a"]
+
+    assert zones().remedy == "pulumi config set network_zones b,c --stack split"
+
+
+def test_the_database_needs_a_zone_that_sells_its_class(account: Account) -> None:
+    account.database = "c"
+
+    finding = zones()
+
+    assert "the database's class is sold in neither" in finding.found
+    assert finding.remedy == "pulumi config set network_zones a,c --stack split"
+
+
+def test_a_region_without_the_gpu_names_the_families_that_it_sells(account: Account) -> None:
+    account.sold = {"g7e.2xlarge": "", "g4dn.xlarge": "ab", "g5.xlarge": "c", "p4d.24xlarge": ""}
+
+    finding = zones(inference_mode="cluster", region="af-south-1")
+
+    assert (finding.name, finding.ok) == ("gpu_type", False)
+    assert finding.found == (
+        "af-south-1 sells g7e.2xlarge in no zone that the stack can use; the families of GPU "
+        "machines that it sells there: g4dn, g5"
+    )
+    assert finding.remedy.endswith("pulumi config set region us-east-1 --stack split")
+
+
+def test_a_deployed_network_keeps_its_zones(account: Account) -> None:
+    existing = {
+        f"network-{kind}-{letter}": {"availabilityZone": f"us-east-1{letter}"}
+        for kind in ("public", "private")
+        for letter in "ab"
+    }
+    stack = context("split", {"network_zones": "b,a"}, existing=existing)
+    assert list(aws_zones.check(stack)) == []
+
+    moved = context("split", {"network_zones": "a,c"}, existing=existing)
+    moved.existing[  # type: ignore[index]  # the second subnet is not in the plan
+        "urn:pulumi:split::seamless::seamless:aws:Network$aws:ec2/subnet:Subnet::network-private-b"
+    ] = existing["network-private-b"]
+    (finding,) = aws_zones.check(moved)
+    assert finding.ok is False
+    assert finding.remedy == "pulumi config set network_zones a,b --stack split"
+
+
+def test_a_cluster_in_a_deployed_network_takes_the_zone_of_the_gpu(account: Account) -> None:
+    existing = {
+        f"network-private-{letter}": {"availabilityZone": f"us-east-1{letter}"} for letter in "ab"
+    }
+    account.sold = {"g7e.2xlarge": "bc"}
+
+    (finding,) = aws_zones.check(context("split", {"inference_mode": "cluster"}, existing=existing))
+
+    assert finding.remedy == "pulumi config set network_zones b,a --stack split"
+
+
+def test_zones_that_the_account_does_not_answer_are_unknown(account: Account) -> None:
+    account.refuses = {"DescribeInstanceTypeOfferings": "UnauthorizedOperation"}
+
+    assert zones(inference_mode="cluster") == Finding(
+        name="network_zones",
+        ok=None,
+        found="unknown what the zones have: DescribeInstanceTypeOfferings answered "
+        "UnauthorizedOperation",
+    )
+
+
+def test_a_new_account_has_no_quota_for_gpus(account: Account) -> None:
+    account.quotas = {G: 0.0, STANDARD: 5.0}
+
+    findings = cluster()
+
+    assert findings[f"quota {STANDARD}"].ok is True
+    assert findings[f"quota {G}"] == Finding(
+        name=f"quota {G}",
+        ok=False,
+        found="Running On-Demand G and VT instances: 0 vCPUs in us-east-1; 2 machines of type "
+        "g7e.2xlarge need 16 vCPUs, and other instances of the account count, too",
+        remedy="Ask AWS for it, which may take days, or lower gpu_maximum: aws service-quotas "
+        "request-service-quota-increase --region us-east-1 --service-code ec2 --quota-code "
+        f"{G} --desired-value 16",
+    )
+    account.quotas[G] = 16.0
+    assert cluster()[f"quota {G}"].ok is True
+
+
+def test_p_machines_have_their_own_quota(account: Account) -> None:
+    account.quotas = {"L-417A185B": 384.0}
+
+    assert cluster(gpu_type="p5.48xlarge")["quota L-417A185B"].ok is True
+
+
+def test_a_quota_that_the_account_does_not_answer_is_unknown(account: Account) -> None:
+    account.refuses = {"GetServiceQuota": "AccessDeniedException"}
+
+    found = cluster()[f"quota {G}"]
+
+    assert (found.ok, found.found) == (
+        None,
+        "unknown: GetServiceQuota answered AccessDeniedException",
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "config", "ok"),
+    [
+        ("203.0.113.9", {}, False),
+        ("10.20.3.4", {}, True),
+        ("10.30.3.4", {"network_peers": "10.30.0.0/16"}, True),
+        ("10.30.3.4", {}, False),
+        ("203.0.113.9", {"cluster_api_cidrs": "192.0.2.7/32"}, None),
+    ],
+)
+def test_a_private_api_must_be_in_reach_of_this_machine(
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    own: str,
+    config: dict[str, str],
+    ok: bool | None,
+) -> None:
+    monkeypatch.setattr("preflight.aws_cluster.address_towards", lambda _: own)
+    full = {f"seamless:{key}": value for key, value in config.items()}
+    stack = context("split", {"inference_mode": "cluster", **config}, config=full)
+
+    found = {f.name: f for f in aws_cluster.check(stack)}.get("cluster_api_cidrs")
+
+    assert (found.ok if found else None) is ok
+    if found and not ok:
+        assert f"this machine ({own}) has none there" in found.found
+        assert "pulumi config set cluster_api_cidrs" in found.remedy
+
+
+def test_the_address_towards_a_network_is_one_of_this_machine() -> None:
+    assert aws_cluster.address_towards("127.0.0.0/16") == "127.0.0.1"
+
+
+def test_a_log_group_of_a_former_cluster_is_named_with_its_removal(account: Account) -> None:
+    assert "log group" not in cluster()
+    name = "/aws/eks/seamless-split/cluster"
+    account.log_groups = [name, f"{name}-2"]
+
+    finding = cluster()["log group"]
+
+    assert finding.ok is False
+    assert finding.remedy == (
+        f"aws logs delete-log-group --region us-east-1 --log-group-name {name}"
+    )
+
+
+def test_the_creator_of_a_cluster_is_no_further_administrator(account: Account) -> None:
+    creator, other = (f"arn:aws:iam::123456789012:role/ops/{name}" for name in ("creator", "ann"))
+
+    finding = cluster(cluster_admins=f"{creator},{other}")["cluster_admins"]
+
+    assert finding.ok is False
+    assert finding.remedy == (f"Remove it: pulumi config set cluster_admins {other} --stack split")
+    assert "cluster_admins" not in cluster(cluster_admins=other)
+
+
+def test_missing_credentials_are_left_to_the_other_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+
+    assert list(aws_zones.check(context("split"))) == []
+    assert cluster() == {}

@@ -1,0 +1,126 @@
+"""A local AWS account with the read calls of the checks of zones and of clusters.
+
+Forms of calls and answers: botocore 1.44.8, the models of ec2, rds, service-quotas, logs and sts.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import filter as filter_names
+from urllib.parse import parse_qs
+
+from tests.support.inference_servers import answering
+
+
+@dataclass(kw_only=True)
+class Account:
+    """The responses, which tests change.
+
+    Attributes:
+        zones: ID by letter, of the zones of every region.
+        sold: Letters of the zones by machine type; other types are sold in all zones.
+        database: Letters of the zones of the database's class.
+        quotas: vCPUs by quota code.
+        log_groups: Names of the log groups that exist.
+        refuses: Error code by the API's action.
+    """
+
+    arn: str = "arn:aws:sts::123456789012:assumed-role/creator/session"
+    zones: dict[str, str] = field(
+        default_factory=lambda: {"a": "use1-az1", "b": "use1-az2", "c": "use1-az4"}
+    )
+    sold: dict[str, str] = field(default_factory=dict)
+    database: str = "abc"
+    quotas: dict[str, float] = field(default_factory=dict)
+    log_groups: list[str] = field(default_factory=list)
+    refuses: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+
+    def answer(self, _: str, signed: str, sent: bytes) -> tuple[int, str]:
+        """Answer one call; the signature of a call has the region."""
+        if sent.startswith(b"{"):
+            return self._json(json.loads(sent))
+        form = {key: values[0] for key, values in parse_qs(sent.decode()).items()}
+        action, region = form["Action"], signed.split("/")[2]
+        if code := self.refuses.get(action):
+            error = f"<Error><Code>{code}</Code><Message>no</Message></Error>"
+            return 403, f"<Response><Errors>{error}</Errors><RequestID>1</RequestID></Response>"
+        return 200, getattr(self, f"_{action}")(form, region)
+
+    def _json(self, call: dict[str, str]) -> tuple[int, str]:
+        if "QuotaCode" in call:
+            if code := self.refuses.get("GetServiceQuota"):
+                return 400, json.dumps({"__type": code})
+            value = self.quotas.get(call["QuotaCode"], 1000.0)
+            return 200, json.dumps({"Quota": {"QuotaCode": call["QuotaCode"], "Value": value}})
+        names = [n for n in self.log_groups if n.startswith(call["logGroupNamePrefix"])]
+        return 200, json.dumps({"logGroups": [{"logGroupName": name} for name in names]})
+
+    def _GetCallerIdentity(self, _: dict[str, str], __: str) -> str:  # noqa: N802  # the API's name
+        found = f"<Arn>{self.arn}</Arn><Account>123456789012</Account>"
+        return (
+            f"<GetCallerIdentityResponse><GetCallerIdentityResult>{found}"
+            "</GetCallerIdentityResult></GetCallerIdentityResponse>"
+        )
+
+    def _DescribeAvailabilityZones(  # noqa: N802  # the API's name
+        self, form: dict[str, str], region: str
+    ) -> str:
+        assert form["Filter.1.Name"] == "zone-type"  # without it, local zones are listed, too
+        items = "".join(
+            f"<item><zoneName>{region}{letter}</zoneName><zoneId>{id_}</zoneId>"
+            "<zoneState>available</zoneState></item>"
+            for letter, id_ in self.zones.items()
+        )
+        return (
+            f"<DescribeAvailabilityZonesResponse><availabilityZoneInfo>{items}"
+            "</availabilityZoneInfo></DescribeAvailabilityZonesResponse>"
+        )
+
+    def _DescribeInstanceTypeOfferings(  # noqa: N802  # the API's name
+        self, form: dict[str, str], region: str
+    ) -> str:
+        assert form["LocationType"] == "availability-zone"
+        assert form["Filter.1.Name"] == "instance-type"
+        asked = [value for key, value in form.items() if key.startswith("Filter.1.Value.")]
+        types = {name for value in asked for name in filter_names(self.sold, value)}
+        types |= {value for value in asked if "*" not in value}
+        items = "".join(
+            f"<item><instanceType>{type_}</instanceType>"
+            f"<locationType>availability-zone</locationType>"
+            f"<location>{region}{letter}</location></item>"
+            for type_ in sorted(types)
+            for letter in self.sold.get(type_, "".join(self.zones))
+        )
+        return (
+            f"<DescribeInstanceTypeOfferingsResponse><instanceTypeOfferingSet>{items}"
+            "</instanceTypeOfferingSet></DescribeInstanceTypeOfferingsResponse>"
+        )
+
+    def _DescribeOrderableDBInstanceOptions(  # noqa: N802  # the API's name
+        self, form: dict[str, str], region: str
+    ) -> str:
+        zones = "".join(
+            f"<AvailabilityZone><Name>{region}{letter}</Name></AvailabilityZone>"
+            for letter in self.database
+        )
+        options = (
+            f"<OrderableDBInstanceOption><DBInstanceClass>{form['DBInstanceClass']}"
+            f"</DBInstanceClass><AvailabilityZones>{zones}</AvailabilityZones>"
+            "</OrderableDBInstanceOption>"
+        )
+        return (
+            "<DescribeOrderableDBInstanceOptionsResponse><DescribeOrderableDBInstanceOptionsResult>"
+            f"<OrderableDBInstanceOptions>{options}</OrderableDBInstanceOptions>"
+            "</DescribeOrderableDBInstanceOptionsResult></DescribeOrderableDBInstanceOptionsResponse>"
+        )
+
+
+@contextmanager
+def running() -> Iterator[Account]:
+    """An account in which everything is there, served on this machine."""
+    account = Account()
+    with answering(lambda *call: account.answer(*call)) as url:
+        account.url = url
+        yield account
