@@ -185,11 +185,8 @@ class Process:
 
 def _credentials(environment: Mapping[str, str]) -> dict[str, str]:
     """The credentials of the function's role, which sign uploads; Lambda sets them."""
-    return {
-        "STORE_ACCESS_KEY_ID": environment["AWS_ACCESS_KEY_ID"],
-        "STORE_SECRET_ACCESS_KEY": environment["AWS_SECRET_ACCESS_KEY"],
-        "STORE_SESSION_TOKEN": environment["AWS_SESSION_TOKEN"],
-    }
+    names = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
+    return {f"STORE_{name}": environment.get(f"AWS_{name}", "") for name in names}
 
 
 @cache
