@@ -111,9 +111,15 @@ def test_without_a_due_document_the_sweep_tries_a_refused_key_again(
     assert sql(host, "select refused_since from worker_starts") == [(None,)]
 
 
-def test_a_flood_of_documents_leaves_room_for_the_page(host: FunctionsHost, caller: Caller) -> None:
+@pytest.mark.parametrize(
+    "count",
+    [MAX_WORKERS + 10, pytest.param(500, marks=[pytest.mark.nightly, pytest.mark.timeout(600)])],
+)
+def test_a_flood_of_documents_leaves_room_for_the_page(
+    host: FunctionsHost, caller: Caller, count: int
+) -> None:
     host.settle()
-    documents = [Document() for _ in range(MAX_CONCURRENT + 10)]
+    documents = [Document() for _ in range(count)]
     host.most_in_flight = host.throttled = 0
 
     with host.executions["summarize"].busy():
