@@ -10,6 +10,7 @@ import httpx
 
 from components.digitalocean.functions_api.client import API
 from components.digitalocean.functions_api.http import Bearer
+from preflight import digitalocean_sizes
 from preflight.checks import SECONDS, Finding, StackContext, bucket_name, on_path
 
 _TOKENS = "cloud.digitalocean.com/account/api/tokens"
@@ -88,6 +89,7 @@ def check(context: StackContext) -> Iterator[Finding]:
             for type_, kind in KINDS.items():
                 if any(resource.type == type_ for resource in context.resources):
                     yield from _kind(api, kind, context.named(type_, kind.input))
+            yield from digitalocean_sizes.check(api, context)
 
 
 def _client(context: StackContext) -> Iterator[Finding]:
