@@ -10,6 +10,7 @@ from analysis.prices import (
     AWS_REGION,
     COUNTS,
     HOURS,
+    LAUNCH_TEMPLATE,
     NODE_GROUP,
     NODE_POOL,
     PRICES,
@@ -144,17 +145,30 @@ def charges(resources: Iterable[Resource]) -> list[Charge]:
         for r in planned
     ]
     prices = (*PRICES.values(), *machines)
+    nodes = _nodes_of_templates(planned)
     headroom = [
         _charge(resource, machines[0], resource.inputs["nodes"])
         for resource in planned
         if resource.type == _HEADROOM and resource.inputs["nodes"]
     ]
     return headroom + [
-        line
+        replace(line, count=line.count * nodes.get(line.resource, 1))
         for resource in planned
         if not resource.type.startswith(_FREE) and not _is_paid_through_nodes(resource)
         for line in _lines(resource, prices, region)
+        if nodes.get(line.resource, 1)
     ]
+
+
+def _nodes_of_templates(planned: Iterable[Resource]) -> dict[str, int]:
+    """The number of nodes without load, by the URN of their launch template."""
+    return {
+        template: int(_at(resource, COUNTS[NODE_GROUP]) or 0)
+        for resource in planned
+        if resource.type == NODE_GROUP
+        for template in resource.uses.get("launchTemplate", [])
+        if f"{LAUNCH_TEMPLATE}::" in template
+    }
 
 
 def _lines(resource: Resource, table: Iterable[Price], region: str) -> Iterator[Charge]:
@@ -209,12 +223,12 @@ def _prices(resource: Resource, table: Iterable[Price], region: str) -> list[Pri
         if row.type == resource.type
         and row.size in ("", size)
         and (not row.only_if or _at(resource, row.only_if) is True)
+        and (not row.unless or _at(resource, row.unless) is not True)
     ]
     if (
         not rows
         or (resource.type in SIZES and all(not row.size for row in rows))
         or any(row.region not in ("", region) for row in rows)
-        or resource.inputs.get("multiAz")
         or resource.inputs.get("vpcEndpointType", "Gateway") != "Gateway"
     ):
         return [None]

@@ -21,6 +21,7 @@ class Price(Row, frozen=True, kw_only=True):
         type: Pulumi's type token.
         size: Value of the input that `SIZES` names for this type; empty is any.
         only_if: Name of an input; where it is not true, this part is not billed.
+        unless: Name of an input; where it is true, this part is not billed.
         part: What is billed; a type has a row for each.
         each: Paid for each of what `COUNTS` counts, else once.
         units: How many of what the source has a price for are in the part: gigabytes, days.
@@ -34,6 +35,7 @@ class Price(Row, frozen=True, kw_only=True):
     type: str
     size: str = ""
     only_if: str = ""
+    unless: str = ""
     part: str
     each: bool = True
     units: Count = 1
@@ -54,6 +56,7 @@ class Price(Row, frozen=True, kw_only=True):
 
 RDS = "aws:rds/instance:Instance"
 CLUSTER = "digitalocean:index/databaseCluster:DatabaseCluster"
+LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 DOKS = "digitalocean:index/kubernetesCluster:KubernetesCluster"
 NODE_POOL = "digitalocean:index/kubernetesNodePool:KubernetesNodePool"
@@ -70,12 +73,14 @@ SIZES = {
 """Path of the input that determines the price, by type."""
 
 COUNTS = {
+    LAUNCH_TEMPLATE: "blockDeviceMappings.0.ebs.volumeSize",
     CLUSTER: "nodeCount",
     NODE_GROUP: "minimum",
     DOKS: "nodePool.nodeCount",
     NODE_POOL: "minNodes",
 }
-"""Path of the input with the number of units without load, by type; 1 for other types."""
+"""Path of the input with the number of units without load, by type; 1 for other types. The disk of
+a launch template exists once for each node of its group."""
 
 AWS_REGION = "us-east-1"
 """The region of the AWS prices."""

@@ -11,6 +11,7 @@ import httpx
 
 from components.digitalocean.functions_api.client import API
 from components.digitalocean.functions_api.http import Bearer
+from preflight import digitalocean_sizes
 from preflight.checks import SECONDS, Finding, StackContext, bucket_name, on_path
 from preflight.digitalocean_functions import check_functions
 
@@ -94,6 +95,7 @@ def check(context: StackContext) -> Iterator[Finding]:
                     yield from _kind(api, kind, context.named(type_, kind.input))
             if any(resource.type == _NAMESPACE for resource in context.resources):
                 yield from check_functions(partial(_get, api), _TOKENS)
+            yield from digitalocean_sizes.check(api, context)
 
 
 def _client(context: StackContext) -> Iterator[Finding]:

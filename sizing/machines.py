@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from catalog import Amount, Count, Row, Table
+from catalog.regions import OFFERS
 
 Vendor = Literal["nvidia", "amd"]
 Purchase = Literal["on-demand", "spot", "contract"]
@@ -68,6 +69,22 @@ class Machine(Row, frozen=True, kw_only=True):
     fabric: bool = False
 
     @property
+    def regions(self) -> tuple[str, ...] | None:
+        """Regions that sell it; empty where the cloud lists it and sells it nowhere; None is
+        unknown.
+        """
+        offer = OFFERS.get(f"{self.platform} {self.slug}")
+        return offer.regions if offer else None
+
+    @property
+    def sold(self) -> str:
+        """Where it is sold, with the source, to show."""
+        offer = OFFERS.get(f"{self.platform} {self.slug}")
+        if offer is None:
+            return "regions unknown: preflight asks the account"
+        return f"sold in {', '.join(offer.regions) or 'no region'} ({offer.origin})"
+
+    @property
     def facts(self) -> dict[str, object]:
         """Shown in the plan, where the cost of a node is read from it."""
         return {
@@ -94,9 +111,17 @@ def machine(slug: str) -> Machine:
 
 
 def machines(
-    platform: str | None = None, *, purchases: tuple[Purchase, ...] = ("on-demand",)
+    platform: str | None = None,
+    *,
+    region: str = "",
+    purchases: tuple[Purchase, ...] = ("on-demand",),
 ) -> Iterator[Machine]:
-    """Machines of a platform, or of all of them, that are sold in one of these ways."""
+    """Machines of a platform, or of all of them, that are sold in one of these ways.
+
+    Args:
+        region: Leaves out machines that are known not to be sold there; empty leaves out those that
+            are sold nowhere.
+    """
     platforms = {row.platform for row in MACHINES.values()}
     if platform is not None and platform not in platforms:
         raise ValueError(
@@ -105,7 +130,9 @@ def machines(
         )
     for row in MACHINES.values():
         if platform in (None, row.platform) and row.purchase in purchases:
-            yield row
+            regions = row.regions
+            if regions is None or region in regions or (regions and not region):
+                yield row
 
 
 def _row(kind: str, name: str, rows: Mapping[str, R]) -> R:

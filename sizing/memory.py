@@ -108,7 +108,7 @@ class Fit:
             f"holds {self.kv_tokens:,} tokens: {self.max_concurrency} requests of"
             f" {self.context_tokens:,} at once"
         )
-        return "\n".join([head, *map(str, self.lines), holds, *self.notes])
+        return "\n".join([head, *map(str, self.lines), holds, self.machine.sold, *self.notes])
 
 
 def step_tokens(card: Gpu) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from sizing.machines import Gpu, Machine, gpu
 from sizing.memory import Fit, arithmetic
@@ -17,10 +18,13 @@ class Requirement:
     model: Model
     context_tokens: int
     concurrency: int
+    region: str = ""
 
     def __str__(self) -> str:
+        place = f" in {self.region}" if self.region else ""
         return (
             f"{self.model.name} for {self.concurrency} requests of {self.context_tokens:,} tokens"
+            f"{place}"
         )
 
     def estimate(self, row: Machine, tensor_parallel: int, nodes: int) -> Fit:
@@ -49,6 +53,7 @@ def placements(
 ) -> tuple[tuple[Fit, ...], tuple[Rejection, ...]]:
     """The fits, cheapest first and unknown prices last, and the refusals.
 
+    With a region, machines that are known to be sold there come before those with unknown regions.
     Several machines share a model only where no single one holds one request: more requests need
     more replicas, not a larger server.
     """
@@ -60,7 +65,7 @@ def placements(
     refusals = tuple(answer for answer in tried if isinstance(answer, Rejection))
     if not fits and not any(r.fit and r.fit.max_concurrency for r in refusals):
         fits = [fit for row in rows for fit in _on_several(required, row)]
-    return tuple(sorted(fits, key=_cost)), refusals
+    return tuple(sorted(fits, key=partial(_order, required.region))), refusals
 
 
 def _on_one(required: Requirement, row: Machine) -> Fit | Rejection:
@@ -99,8 +104,9 @@ def _tensor_parallel(wanted: Model, row: Machine) -> list[int]:
     return [n for n in (1, 2, 4, 8) if n <= row.count and wanted.heads % n == 0]
 
 
-def _cost(fit: Fit) -> tuple[bool, float, int, str]:
-    return fit.usd_hour is None, fit.usd_hour or 0.0, fit.nodes, fit.machine.slug
+def _order(region: str, fit: Fit) -> tuple[bool, bool, float, int, str]:
+    elsewhere = bool(region) and region not in (fit.machine.regions or ())
+    return elsewhere, fit.usd_hour is None, fit.usd_hour or 0.0, fit.nodes, fit.machine.slug
 
 
 def _unsuited(card: Gpu) -> str:

@@ -3,10 +3,10 @@
 size("gpt-oss-120b", context_tokens=32_768, concurrency=8, machines=machines("aws")).chosen
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from sizing.machines import Machine
+from sizing.machines import Machine, Vendor, gpu
 from sizing.memory import Fit
 from sizing.models import MODELS, Model, model
 from sizing.placement import Rejection, Requirement, placements
@@ -75,6 +75,8 @@ def size(
     context_tokens: int,
     concurrency: int,
     machines: Iterable[Machine],
+    region: str = "",
+    vendors: Collection[Vendor] = ("nvidia", "amd"),
     gpu_or_machine: str | None = None,
     least_context_tokens: int = 1,
 ) -> Sizing:
@@ -83,6 +85,8 @@ def size(
     Args:
         wanted: A model or its name.
         machines: The candidates, as of `sizing.machines.machines`.
+        region: Prefers the machines that are known to be sold there.
+        vendors: Vendors to choose from, if `gpu_or_machine` is not given.
         gpu_or_machine: Only this GPU (`h100`) or this machine (`gpu-h100x1-80gb`), if given.
         least_context_tokens: No choice of an error has a shorter context.
 
@@ -94,11 +98,17 @@ def size(
         model=model(wanted) if isinstance(wanted, str) else wanted,
         context_tokens=_positive("gpu_context_tokens", context_tokens, such_as=32_768),
         concurrency=_positive("gpu_concurrency", concurrency, such_as=8),
+        region=region,
     )
     candidates = tuple(machines)
     if not candidates:
         raise ValueError("Right-sizing needs at least one machine to choose from; it got none.")
-    allowed = tuple(row for row in candidates if gpu_or_machine in (None, row.gpu, row.slug))
+    allowed = tuple(
+        row
+        for row in candidates
+        if gpu_or_machine in (row.gpu, row.slug)
+        or (gpu_or_machine is None and gpu(row.gpu).vendor in vendors)
+    )
     fits, refusals = placements(required, allowed)
     if not fits:
         choices = tuple(_choices(required, allowed, candidates, least_context_tokens))

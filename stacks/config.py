@@ -137,7 +137,7 @@ class StackConfig(Struct, frozen=True, kw_only=True):
     """Concurrent users of JupyterHub on the cluster. 0: not installed."""
     cluster_region: Annotated[str, _one_of(offering("digitalocean", "gpu-cluster"))] = ""
     """integrated: region of the cluster, which may be another than that of the functions. Empty:
-    atl1."""
+    nyc2."""
     cluster_api_cidrs: Annotated[tuple[IPv4Network, ...], Meta(examples=["192.0.2.7/32"])] = ()
     """split: IPv4 CIDRs, separated by commas, that may reach the cluster's API over the internet.
     Empty: only from inside the network."""

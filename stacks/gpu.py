@@ -1,10 +1,12 @@
 """The model on own GPUs, its machines, and how pods share them: the `gpu_*` keys of the config."""
 
+from collections.abc import Collection, Sequence
+
 from components.kubernetes.scheduling import gpu_sharing as kinds
 from components.kubernetes.scheduling.gpu_sharing import GpuPlatform, Sharing, SharingError
 from components.kubernetes.serving.model_spec import ClusterOptions, ModelSpec
 from functions.inference.endpoint import LEAST_CONTEXT_TOKENS
-from sizing.machines import machines
+from sizing.machines import MACHINES, Machine, Vendor, machines
 from sizing.memory import Fit
 from sizing.models import MODELS
 from sizing.right_sizing import size
@@ -17,23 +19,62 @@ CLAIMS_SINCE = 34
 """Minor version of Kubernetes that first serves `resource.k8s.io/v1` (its release notes)."""
 
 
-def fitting(config: StackConfig, platform: str) -> Fit:
+def fitting(
+    config: StackConfig,
+    platform: str,
+    *,
+    region: str = "",
+    vendors: Collection[Vendor] = ("nvidia", "amd"),
+) -> Fit:
     """The cheapest machines of a platform that hold the model.
+
+    Args:
+        region: Only machines that are not known to be missing there; empty is any.
+        vendors: Vendors to choose from, if `gpu_type` is empty.
 
     Raises:
         ConfigError: none does; with the arithmetic and the nearest choices that fit.
     """
+    sold = tuple(machines(platform, region=region))
+    _require_sold(config.gpu_type, platform, region, sold)
     try:
         return size(
             config.gpu_model,
             context_tokens=config.gpu_context_tokens,
             concurrency=config.gpu_concurrency,
-            machines=machines(platform),
+            machines=sold,
+            region=region,
+            vendors=vendors,
             gpu_or_machine=config.gpu_type or None,
             least_context_tokens=LEAST_CONTEXT_TOKENS,
         ).chosen
     except ValueError as error:
         raise ConfigError.of(str(error)) from error
+
+
+def _require_sold(wanted: str, platform: str, region: str, sold: Collection[Machine]) -> None:
+    """Refuse a GPU or machine that the region does not sell.
+
+    Raises:
+        ConfigError: all machines of `gpu_type` are known to be missing there.
+    """
+    named = [row for row in MACHINES.values() if wanted in (row.slug, row.gpu)]
+    missing = [row for row in named if row.platform == platform and row.purchase == "on-demand"]
+    if missing and not set(missing) & set(sold):
+        rule = f"{region or platform} does not sell it: " + "; ".join(
+            f"{row.slug} is {row.sold}" for row in missing
+        )
+        raise ConfigError("gpu_type", repr(wanted), f"{rule}. Empty takes one that fits", "")
+
+
+def cluster_vendors(config: StackConfig) -> Sequence[Vendor]:
+    """Vendors that a cluster's machines are chosen from.
+
+    A pod opens an AMD GPU with a group of the node that no cloud documents (docs/traps.md), so AMD
+    is no default until a key names it.
+    """
+    amd = config.gpu_device_group or config.gpu_sharing.startswith("amd-")
+    return ("nvidia", "amd") if amd else ("nvidia",)
 
 
 def sharing(config: StackConfig, platform: GpuPlatform, fit: Fit) -> Sharing:

@@ -7,7 +7,7 @@ from components.digitalocean.database import Database
 from components.digitalocean.functions import Functions
 from components.digitalocean.monitoring import Monitoring
 from components.digitalocean.object_store import Store
-from components.digitalocean.regions import DEFAULT, FUNCTIONS
+from components.digitalocean.regions import DEFAULT, OFFERED, rule
 from stacks.config import StackConfig
 from stacks.config_schema import KEYS
 from stacks.inference import enable_autoscaling
@@ -28,7 +28,7 @@ _NO_BUDGET = (
 
 def deploy(config: StackConfig) -> Outputs:
     """Run the summarizer at DigitalOcean."""
-    region = config.region_among(FUNCTIONS, DEFAULT, "DigitalOcean runs Functions only in")
+    region = config.region_among(OFFERED, DEFAULT, rule(config.region or DEFAULT))
     if config.monthly_budget_usd != KEYS["monthly_budget_usd"]["default"]:
         pulumi.log.warn(_NO_BUDGET)
     title = f"{pulumi.get_project()}-{pulumi.get_stack()}"

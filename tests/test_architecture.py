@@ -35,7 +35,7 @@ ALLOWED = {
     "sizing": ["catalog"],
     "components": ["build", "catalog", "functions", "sizing"],
     "stacks": ["build", "catalog", "components", "functions", "sizing"],
-    "preflight": ["catalog", "components", "functions", "policies"],
+    "preflight": ["catalog", "components", "functions", "policies", "sizing"],
     "analysis": ["catalog", "functions", "policies", "stacks"],
     "tools": [folder for folder in OURS if folder != "tests"],
 }

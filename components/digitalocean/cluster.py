@@ -18,7 +18,8 @@ from components.kubernetes.base.kubeconfig import kubeconfig
 from components.kubernetes.scheduling.gpu_sharing import GpuPlatform, Sharing
 from sizing.machines import Machine, gpu
 
-REGIONS = offering("digitalocean", "gpu-cluster")
+_STORAGE = offering("digitalocean", "nfs")
+REGIONS = tuple(region for region in offering("digitalocean", "gpu-cluster") if region in _STORAGE)
 """Regions with GPUs and Network File Storage. None has Functions, which reach the cluster over the
 internet.
 """

@@ -29,7 +29,7 @@ def _dedicated(config: StackConfig, region: str) -> Inference:
     if region not in DEDICATED:
         rule = f"DigitalOcean runs Dedicated Inference only in {', '.join(DEDICATED)}"
         raise ModeNotOfferedError("region", repr(region), rule, DEFAULT)
-    fit = gpu.fitting(config, "digitalocean")
+    fit = gpu.fitting(config, "digitalocean", region=region)
     return DedicatedInference(
         "dedicated",
         region=region,
@@ -48,12 +48,13 @@ def _cluster(config: StackConfig, tags: Sequence[str]) -> Inference:
     from components.digitalocean.cluster import GPU_PLATFORM, REGIONS, SHARE_GIB, Cluster
     from components.kubernetes.inference import ClusterInference
 
-    fit = gpu.fitting(config, "digitalocean")
+    region = config.cluster_region or REGIONS[0]
+    fit = gpu.fitting(config, "digitalocean", region=region, vendors=gpu.cluster_vendors(config))
     sharing = gpu.sharing(config, GPU_PLATFORM, fit)
     serving = gpu.serving(config, fit, sharing)
     cluster = Cluster(
         "cluster",
-        region=config.cluster_region or REGIONS[0],
+        region=region,
         machine=fit.machine,
         sharing=sharing,
         minimum=gpu.nodes(fit, config.gpu_minimum),

@@ -28,7 +28,10 @@ def test_a_cluster_at_aws_costs_control_plane_nodes_and_load_balancer() -> None:
     assert found["cluster-system", "node"] == (2, 0.096, "hour")
     assert found["cluster-gpu", "node"] == (1, machine("g6e.12xlarge").usd_hour, "hour")
     assert found["cluster-load-balancer", "balancer, without what passes through it"][1] == 0.0225
-    assert found["cluster-gpu", "disk of each node"] == (1, None, "month")
+    disks = {
+        name: cost for (name, part), cost in found.items() if part == "GB of gp3 for the nodes"
+    }
+    assert disks == {"cluster-gpu": (200, 0.08, "month"), "cluster-system": (100, 0.08, "month")}
 
 
 @pytest.mark.parametrize(
@@ -42,9 +45,36 @@ def test_a_cluster_at_digitalocean_costs_nodes_and_in_prod_a_doubled_control_pla
 
     assert found.get(("cluster", "control plane, doubled")) == control_plane
     assert found["cluster", "node"] == (2, 24 / 730, "hour")
-    assert found["cluster-gpu", "node"] == (1, 2.59, "hour")
-    assert found["cluster-weights", "share"] == (1, None, "month")
-    assert found["model-gateway", "balancer"] == (1, None, "month")
+    assert found["cluster-gpu", "node"] == (1, 4.47, "hour")
+    assert found["cluster-weights", "share, high performance"] == (1, None, "month")
+    assert found["model-gateway", "balancer, one node"] == (1, 12 / 730, "hour")
+
+
+@pytest.mark.parametrize(
+    ("environment", "hour", "gigabyte", "zones"),
+    [("dev", 0.016, 0.115, "one zone"), ("prod", 0.065, 0.23, "two zones")],
+)
+def test_a_database_at_aws_costs_instance_and_storage_of_its_zones(
+    environment: str, hour: float, gigabyte: float, zones: str
+) -> None:
+    found = usd("split", environment=environment)
+
+    assert {
+        part: cost for (name, part), cost in found.items() if name.startswith("database-i")
+    } == {
+        f"instance, {zones}": (1, hour, "hour"),
+        f"20 GB of gp3, {zones}": (1, 20 * gigabyte / 730, "hour"),
+        "secret with the password": (1, 0.4, "month"),
+    }
+
+
+@pytest.mark.parametrize(("environment", "nodes", "month"), [("dev", 1, 15.15), ("prod", 2, 60.9)])
+def test_a_database_at_digitalocean_costs_each_of_its_nodes(
+    environment: str, nodes: int, month: float
+) -> None:
+    found = usd("integrated", environment=environment)
+
+    assert found["database-cluster", "node"] == (nodes, month / 730, "hour")
 
 
 def test_a_pool_with_a_minimum_of_zero_has_no_cost() -> None:
@@ -86,10 +116,10 @@ def test_the_most_expensive_part_is_first_and_the_total_is_the_sum() -> None:
 
     first, expensive, *rest = cost(plan.cost)
 
-    month = (2.59 + 1 / 730) * 730 + 2 * 24 + 40 + 5
+    month = 4.47 * 730 + 2 * 60.9 + 2 * 24 + 40 + 12 + 5 + 1
     assert f"at least ${month / 730:,.2f} an hour, ${month:,.0f} for a month" in first
-    assert expensive.startswith("1 x $2.5900 per hour: cluster-gpu, node (")
-    assert rest[-1] == "unknown: model-gateway, balancer"
+    assert expensive.startswith("1 x $4.4700 per hour: cluster-gpu, node (")
+    assert rest[-1] == "unknown: cluster-weights, share, high performance"
 
 
 def test_a_row_of_the_cost_in_json_has_its_resource_and_monthly_price() -> None:

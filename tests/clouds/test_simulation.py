@@ -80,9 +80,15 @@ def wrong() -> None:
     )
 
 
+def no_spaces() -> None:
+    """NYC1 has Functions, but no Spaces."""
+    digitalocean.SpacesBucket("store", region="nyc1")
+
+
 @pytest.mark.parametrize(
     ("program", "property_", "reason"),
     [
+        (no_spaces, "region", "'nyc1' is none of ams3, atl1, blr1"),
         (missing, "queueUrl", "is required and missing"),
         (wrong, "engine", "'postgres' is none of pg, mysql"),
         (

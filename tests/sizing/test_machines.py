@@ -34,6 +34,17 @@ def test_machines_are_filtered_by_platform_and_purchase() -> None:
     assert {row.purchase for row in machines("digitalocean", purchases=("spot",))} == {"spot"}
 
 
+def test_machines_of_a_region_are_those_that_it_sells_or_whose_regions_are_unknown() -> None:
+    atl1 = {row.slug: row.regions for row in machines("digitalocean", region="atl1")}
+    everywhere = {row.slug for row in machines("digitalocean")}
+
+    assert {slug for slug, regions in atl1.items() if regions} == {"gpu-h200x1-141gb"}
+    assert atl1["gpu-h100x8-640gb"] is None
+    assert "gpu-mi300x1-192gb" not in everywhere
+    assert machine("gpu-mi300x1-192gb").sold.startswith("sold in no region (api.digitalocean.com")
+    assert machine("gpu-h100x8-640gb").sold == "regions unknown: preflight asks the account"
+
+
 def test_mig_slices_fit_in_the_memory_of_their_gpu() -> None:
     for card in GPUS.values():
         for profile, most in card.mig.items():

@@ -203,6 +203,27 @@ def test_the_text_has_the_choice_and_the_prices_of_the_others() -> None:
     assert "p5e.48xlarge (price unknown)" in text.splitlines()[-1]
 
 
+def test_a_machine_of_a_known_region_comes_before_one_of_an_unknown_region() -> None:
+    rows = [machine("gpu-mi300x8-1536gb"), machine("gpu-mi325x8-2048gb")]
+    sizing = {
+        region: size(LLAMA_70B, context_tokens=131_072, concurrency=8, machines=rows, region=region)
+        for region in ("", "tor1")
+    }
+
+    assert [row.regions for row in rows] == [None, ("nyc2", "tor1")]
+    assert [fit.machine for fit in sizing[""].fits] == rows
+    assert [fit.machine for fit in sizing["tor1"].fits] == rows[::-1]
+
+
+def test_a_vendor_is_no_default_and_is_offered_as_another_machine() -> None:
+    assert _size("gpt-oss-120b", "digitalocean", vendors=["nvidia"]).chosen.gpu.vendor == "nvidia"
+    arguments: dict[str, Any] = {"region": "tor1", "context_tokens": 131_072, "concurrency": 20}
+    one = [row for row in machines("digitalocean", region="tor1") if row.count == 1]
+    with pytest.raises(DoesNotFit, match=r"^gpt-oss-120b .* in tor1 does not fit") as refused:
+        size("gpt-oss-120b", **arguments, machines=one, vendors=["nvidia"])
+    assert refused.value.choices[0].settings == {"gpu_type": "gpu-mi325x1-256gb"}
+
+
 # Errors
 
 
@@ -214,14 +235,14 @@ def test_the_error_has_the_arithmetic_and_the_remedies() -> None:
         "gpt-oss-120b for 8 requests of 8,192 tokens does not fit on gpu_type gpu-l40sx1-48gb."
     )
     assert "-65.97 GiB  weights (mxfp4) over 1 GPUs" in text
-    assert "pulumi config set gpu_type gpu-mi300x1-192gb" in text
+    assert "pulumi config set gpu_type gpu-mi325x1-256gb" in text
 
 
 def test_the_remedies_are_another_machine_fewer_requests_and_less_context() -> None:
     with pytest.raises(DoesNotFit) as refused:
         _size(LLAMA_8B.name, "digitalocean", gpu_or_machine="l40s", context_tokens=32_768)
     assert [(choice.what, dict(choice.settings)) for choice in refused.value.choices] == [
-        ("another machine", {"gpu_type": "gpu-mi300x1-192gb"}),
+        ("another machine", {"gpu_type": "gpu-mi325x1-256gb"}),
         ("fewer requests at once", {"gpu_concurrency": "5"}),
         ("a shorter context", {"gpu_context_tokens": "22528"}),
     ]

@@ -233,7 +233,7 @@ INVALID = [
     ),
     (
         {"cluster_region": "tor1"},
-        "cluster_region is 'tor1', but it must be one of atl1, nyc2. "
+        "cluster_region is 'tor1', but it must be one of nyc2, atl1. "
         "Set it: pulumi config set cluster_region ''",
     ),
     (

@@ -8,6 +8,7 @@ import pytest
 
 from analysis.plan import make
 from policies.common.stateful import STATEFUL
+from sizing.machines import MACHINES
 from stacks.errors import ConfigError
 from tests.support.plans import MODES, by_urn, names, plan
 from tools.workspace import ROOT
@@ -59,9 +60,13 @@ def test_the_plan_of_a_cluster_shows_memory_and_price(stack: str) -> None:
     assert plan(stack, "serverless").sizing == []
 
 
-@pytest.mark.parametrize("stack", ["integrated", "split"])
-def test_a_model_that_does_not_fit_is_refused_with_a_machine_that_fits(stack: str) -> None:
-    requests = {"inference_mode": "cluster", "gpu_type": "l40s", "gpu_model": "gpt-oss-120b"}
+@pytest.mark.parametrize(
+    ("stack", "gpu_type"), [("integrated", "gpu-h100x1-80gb"), ("split", "l40s")]
+)
+def test_a_model_that_does_not_fit_is_refused_with_a_machine_that_fits(
+    stack: str, gpu_type: str
+) -> None:
+    requests = {"inference_mode": "cluster", "gpu_type": gpu_type, "gpu_model": "gpt-oss-120b"}
     with pytest.raises(ConfigError) as refused:
         make(stack, requests | {"gpu_concurrency": "64", "gpu_context_tokens": "131072"})
     assert "does not fit" in str(refused.value)
@@ -94,6 +99,50 @@ def test_an_invalid_value_of_a_mode_is_refused_with_a_remedy(
         make("integrated", {"inference_mode": "cluster", **values})
     assert message in str(refused.value)
     assert "pulumi config set " in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "region", "machine"),
+    [
+        ({"inference_mode": "dedicated"}, "tor1", "gpu-mi325x1-256gb"),
+        ({"inference_mode": "cluster"}, "nyc2", "gpu-h200x1-141gb"),
+        ({"inference_mode": "cluster", "gpu_device_group": "106"}, "nyc2", "gpu-mi325x1-256gb"),
+        ({"inference_mode": "cluster", "cluster_region": "atl1"}, "atl1", "gpu-h200x1-141gb"),
+    ],
+)
+def test_the_default_machine_is_sold_in_the_region_and_amd_needs_a_device_group(
+    values: dict[str, str], region: str, machine: str
+) -> None:
+    text = str([r.inputs for r in make("integrated", values).resources])
+    (chosen,) = {slug for slug in MACHINES if f"'{slug}'" in text}
+
+    assert chosen == machine
+    assert region in (MACHINES[machine].regions or ())
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"inference_mode": "dedicated", "gpu_type": "gpu-h200x1-141gb"},
+            "Config gpu_type is 'gpu-h200x1-141gb', but tor1 does not sell it: gpu-h200x1-141gb "
+            "is sold in atl1, nyc2 (",
+        ),
+        (
+            {"inference_mode": "cluster", "gpu_type": "gpu-mi300x1-192gb"},
+            "Config gpu_type is 'gpu-mi300x1-192gb', but nyc2 does not sell it: gpu-mi300x1-192gb "
+            "is sold in no region (",
+        ),
+    ],
+)
+def test_a_machine_that_the_region_does_not_sell_is_refused(
+    values: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        make("integrated", values)
+
+    assert str(refused.value).startswith(message)
+    assert str(refused.value).endswith("pulumi config set gpu_type '' --stack integrated")
 
 
 @pytest.mark.parametrize("version", ["", "1.34", "1.35.1-do.0"])

@@ -66,10 +66,17 @@ def test_a_budget_in_the_config_is_warned_of_as_without_effect(
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (
-            {"region": "nyc2"},
-            "Config region is 'nyc2', but DigitalOcean runs Functions only in ams3, blr1, fra1, "
-            "lon1, nyc1, sfo3, sgp1, syd1, tor1. Set it: pulumi config set region tor1",
+        *(
+            (
+                {"region": region},
+                f"Config region is {region!r}, but {lack}. DigitalOcean offers Functions, Spaces, "
+                "Managed PostgreSQL together only in ams3, blr1, fra1, lon1, sfo3, sgp1, syd1, "
+                "tor1. Set it: pulumi config set region tor1",
+            )
+            for region, lack in [
+                ("nyc1", "nyc1 has no Spaces"),
+                ("nyc2", "nyc2 has no Functions and no Spaces"),
+            ]
         ),
         (
             {"inference_api_key": ""},

@@ -10,6 +10,11 @@ from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.accounts.digitalocean import Cloud, Json, Refusal
+from tests.support.accounts.digitalocean_sizes import (
+    dedicated_sizes,
+    droplet_sizes,
+    model_configs,
+)
 from tests.support.clouds.world import World
 
 PAGE = 2
@@ -29,6 +34,9 @@ class Account(Cloud):
         world: The other resources.
         tags: Names of tags, which stay after the deletion of their resources.
         before: Called once before a call, by a pattern of `METHOD /path`.
+        allotted: GPU sizes that DigitalOcean allotted to the account, with their regions.
+        dedicated: Sizes of Dedicated Inference beside the default one, with their regions.
+        models: Models that Dedicated Inference lists, with their sizes.
     """
 
     def __init__(self, world: World) -> None:
@@ -36,6 +44,9 @@ class Account(Cloud):
         self.world = world
         self.tags: set[str] = set()
         self.before: dict[str, Callable[[], None]] = {}
+        self.allotted: dict[str, tuple[str, ...]] = {}
+        self.dedicated: dict[str, tuple[str, ...]] = {}
+        self.models: dict[str, tuple[str, ...]] = {}
 
     def answer(self, method: str, target: str, authorization: str, body: Json) -> tuple[int, Json]:
         """The response of the API; `Refusal` if it is no success."""
@@ -45,7 +56,8 @@ class Account(Cloud):
                 self.before.pop(pattern)()
         for item in self._items(_LISTS["/v2/databases"][1]):
             self.tags |= set(item.get("tags") or [])
-        mine = url.path in _LISTS or url.path.startswith("/v2/tags")
+        mine = url.path in _LISTS or url.path.startswith(("/v2/tags", "/v2/dedicated-inferences"))
+        self.lists["sizes"] = {"sizes": droplet_sizes(self.allotted)}
         if mine and authorization != f"Bearer {self.token}":
             raise Refusal(401, "unauthorized", "Unable to authenticate you")
         page = int(parse_qs(url.query).get("page", ["1"])[0])
@@ -55,6 +67,10 @@ class Account(Cloud):
             case "DELETE", ["tags", name]:
                 self.tags.discard(name)
                 return 204, {}
+            case "GET", ["dedicated-inferences", "sizes"]:
+                return 200, dedicated_sizes(self.dedicated)
+            case "GET", ["dedicated-inferences", "gpu-model-config"]:
+                return 200, model_configs(self.models)
             case "GET", _ if url.path in _LISTS:
                 key, token = _LISTS[url.path]
                 return 200, _page(key, self._items(token), page)

@@ -14,6 +14,13 @@ _REGIONS = (
     *("blr1", "syd1", "atl1", "ric1"),
 )
 
+_SPACES_REGIONS = (
+    *("ams3", "atl1", "blr1", "fra1", "lon1", "nyc3", "sfo2", "sfo3", "sgp1", "syd1", "tor1"),
+)
+"""The provider accepts no others: `SpacesRegions` of digitalocean/spaces/spaces_entities.go,
+terraform-provider-digitalocean at 401992a (2026-08-06); NYC1 is blank in the table of
+docs.digitalocean.com/products/spaces/details/availability (2026-03-23)."""
+
 _ROWS: dict[str, Kind] = {
     "digitalocean:index/project:Project": Kind(
         id="{uuid}",
@@ -35,10 +42,10 @@ _ROWS: dict[str, Kind] = {
             "bucketUrn": "do:space:{name}",
             "endpoint": "{region}.digitaloceanspaces.com",
         },
-        choices={"region": _REGIONS, "acl": ("private", "public-read")},
+        choices={"region": _SPACES_REGIONS, "acl": ("private", "public-read")},
     ),
     "digitalocean:index/spacesBucketCorsConfiguration:SpacesBucketCorsConfiguration": Kind(
-        id="{region},{bucket}"
+        id="{region},{bucket}", choices={"region": _SPACES_REGIONS}
     ),
     "digitalocean:index/spacesKey:SpacesKey": Kind(
         id="DO00{hex}", outputs={"accessKey": "DO00{hex}", "secretKey": "secret-of-{uuid}"}
