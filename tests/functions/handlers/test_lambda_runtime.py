@@ -85,7 +85,7 @@ def place(s3: str, postgres: local.Server) -> Iterator[Place]:
     """A cloud with a model server."""
     database = postgres.database()
     with modelled() as model:
-        made = cloud(s3, database=database, inference=model.environment, token=TOKEN)
+        made = cloud(s3, store=s3, database=database, inference=model.environment, token=TOKEN)
         yield Place(
             cloud=made,
             database=database,
