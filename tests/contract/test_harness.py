@@ -11,7 +11,11 @@ from tests.support.hosts.deployed import deployed
 
 
 def test_a_deployed_application_is_described_by_its_outputs(tmp_path: Path) -> None:
-    outputs = {"page_url": "https://a.example/", "api_token": "secret-of-a-test", "bucket": "b"}
+    outputs = {
+        "page_url": "https://a.example/",
+        "api_token": "secret-of-a-test",
+        "variant": "split",
+    }
     (tmp_path / "outputs.json").write_text(json.dumps(outputs))
 
     application = deployed(tmp_path / "outputs.json")
