@@ -740,6 +740,12 @@ def test_a_reset_password_of_the_administrator_updates_the_owner(
     assert provider(database_owner).update(id_, outputs, fresh).outs == fresh
 
 
+def test_the_error_for_a_hidden_password_names_the_scope_of_the_token(owned: Props) -> None:
+    message = "DIGITALOCEAN_TOKEN lacks the scope database:view_credentials"
+    with pytest.raises(database_owner.HiddenPasswordError, match=message):
+        created(database_owner, {**owned, "admin_password": ""})
+
+
 def test_another_certificate_updates_the_owner(owned: Props) -> None:
     assert difference(database_owner, owned, {**owned, "certificate": "new"}) == (True, [])
     assert difference(database_owner, owned, {**owned, "cluster": "new"}) == (True, ["cluster"])
