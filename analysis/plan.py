@@ -7,7 +7,7 @@ import json
 import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import yaml
 from analysis import PlanError
 from analysis.cost import Charge, charges
 from analysis.mock_engine import observe
+from analysis.retirement import Retirement, retirements
 from policies.catalogue import RULES
 from policies.evaluation import Violation, environment_of, evaluate
 from policies.resource import SECRET, Resource
@@ -38,6 +39,7 @@ class Plan:
         policies: Mandatory violations first, the most severe first.
         seams: Not filled yet.
         cost: One line for each billed part of a resource.
+        retirements: Models that retire within 30 days, or have retired.
     """
 
     stack: str
@@ -49,6 +51,7 @@ class Plan:
     policies: list[Violation] = field(default_factory=list)
     seams: list[dict[str, Any]] = field(default_factory=list)
     cost: list[Charge] = field(default_factory=list)
+    retirements: list[Retirement] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as plain data, for JSON."""
@@ -59,18 +62,22 @@ class Plan:
         }
 
 
-def make(name: str, overrides: Mapping[str, str] | None = None) -> Plan:
+def make(
+    name: str, overrides: Mapping[str, str] | None = None, *, today: date | None = None
+) -> Plan:
     """Plan a stack.
 
     Args:
         name: Stack with a file `stacks/Pulumi.NAME.yaml`. Its config overrides the defaults of
             `Pulumi.yaml`.
         overrides: Config values by short key. They override both.
+        today: For waivers and retirements; by default the present date in UTC.
 
     Raises:
         PlanError: if the stack or a key of `overrides` does not exist.
         ConfigError: if a config value is invalid.
     """
+    today = today or datetime.now(UTC).date()
     project, config, secret_keys = _config(name, overrides or {})
     monitor = observe(_program, project=project, stack=name, config=config, secrets=secret_keys)
     outputs = monitor.stack_outputs
@@ -86,9 +93,15 @@ def make(name: str, overrides: Mapping[str, str] | None = None) -> Plan:
             RULES,
             monitor.planned,
             environment=environment_of(config, project),
-            today=datetime.now(UTC).date(),
+            today=today,
         ),
         cost=charges(resources),
+        retirements=retirements(
+            name,
+            {key.removeprefix(f"{project}:"): value for key, value in config.items()},
+            outputs,
+            today=today,
+        ),
     )
 
 

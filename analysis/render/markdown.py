@@ -102,6 +102,10 @@ def _body(section: Section, against: str) -> str:
         f"{_count(len(plan.resources), 'resource')}; policies: "
         f"{len(mandatory)} mandatory, {len(advisory)} advisory."
     ]
+    parts += [
+        f"**Model: {_text(found.text)}.** Choose another one: {code(found.remedy)}"
+        for found in plan.retirements
+    ]
     if mandatory:
         parts.append(f"**`up` refuses this:**\n\n{_violations(mandatory)}")
     parts += _cost(section)

@@ -13,8 +13,13 @@ from policies.resource import Resource, name_of
 
 
 def tree(plan: Plan) -> Tree:
-    """Policy violations, sizing and cost, then each resource below its parent, then the outputs."""
+    """Warnings, sizing and cost, then each resource below its parent, then the outputs."""
     top = Tree(f"[bold]{plan.stack}[/]: {plan.variant}, {plan.inference_mode}")
+    for retirement in plan.retirements:
+        color = "red" if retirement.retired else "yellow"
+        top.add(f"[{color}]model[/]: {escape(retirement.text)}").add(
+            f"[dim]remedy: {escape(retirement.remedy)}[/]"
+        )
     _add_policies(top.add("policies"), plan.policies)
     for arithmetic in plan.sizing:
         top.add("sizing").add(escape(arithmetic))

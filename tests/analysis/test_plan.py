@@ -19,7 +19,9 @@ from tools.workspace import project_name
 def test_the_json_of_a_plan_has_the_documented_keys() -> None:
     plan = json.loads(json.dumps(make("local").as_dict()))
 
-    plan_keys = "stack variant inference_mode sizing resources outputs policies seams cost"
+    plan_keys = (
+        "stack variant inference_mode sizing resources outputs policies seams cost retirements"
+    )
     violation_keys = "id severity enforcement resource message remedy"
     resource_keys = "urn type name parent inputs protect secret_inputs uses ignores replaced_by"
     assert plan.keys() == set(plan_keys.split())

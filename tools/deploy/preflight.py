@@ -1,5 +1,6 @@
 """Read-only checks of a stack's accounts before the engine starts."""
 
+from datetime import date
 from importlib import import_module
 
 from rich.console import Console
@@ -9,8 +10,11 @@ from preflight.checks import Check, Finding, StackContext
 from tools.workspace import CommandError, Workspace, variant_of
 
 
-def look(workspace: Workspace) -> list[Finding]:
-    """Run the checks of the stack's variant. Changes nothing.
+def look(workspace: Workspace, *, today: date | None = None) -> list[Finding]:
+    """Run the checks of the stack's variant, and warn of retiring models. Changes nothing.
+
+    Args:
+        today: By default the present date.
 
     Raises:
         ConfigError: a config value is invalid.
@@ -21,7 +25,7 @@ def look(workspace: Workspace) -> list[Finding]:
         return []
     from analysis import plan  # slow to import; not for a stack without an account
 
-    planned = plan.make(stack)
+    planned = plan.make(stack, today=today)
     context = StackContext(
         stack=stack,
         resources=planned.resources,
@@ -32,7 +36,12 @@ def look(workspace: Workspace) -> list[Finding]:
         },
     )
     checks: list[Check] = [import_module(name).check for name in modules]
-    return [finding for check in checks for finding in check(context)]
+    # A warning, no failure: the catalogue may be wrong, and documents wait instead of failing.
+    warnings = [
+        Finding(name="inference_model", ok=None, found=found.text, remedy=found.remedy)
+        for found in planned.retirements
+    ]
+    return warnings + [finding for check in checks for finding in check(context)]
 
 
 def require(console: Console, workspace: Workspace) -> None:
@@ -44,7 +53,10 @@ def require(console: Console, workspace: Workspace) -> None:
     found = look(workspace)
     for finding in found:
         if finding.ok is None:
-            console.print(f"[yellow]?[/] {finding.name}: {escape(finding.found)}", soft_wrap=True)
+            remedy = f". {finding.remedy}" if finding.remedy else ""
+            console.print(
+                f"[yellow]?[/] {finding.name}: {escape(finding.found + remedy)}", soft_wrap=True
+            )
     if lacking := [finding for finding in found if finding.ok is False]:
         problems = "\n".join(f"{finding.found}. {finding.remedy}" for finding in lacking)
         raise CommandError(f"Nothing was changed. The deployment would fail:\n{problems}")

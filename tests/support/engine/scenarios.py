@@ -110,6 +110,8 @@ STORIES: dict[str, list[Ran]] = {
         *sets("pulumi config set --secret --path 'inference_endpoint_keys.spare'", answer=KEY),
         *sets(
             f"{SPARE}.input_usd_per_million' 0.15",
+            f"{SPARE}.successor' openai-gpt-oss-20b",
+            "pulumi config set inference_successor openai/gpt-oss-20b",
             f"{SPARE}.order' 0",
             f"{SPARE}.weight' 3",
             "pulumi config set fallback serverless",
