@@ -27,6 +27,12 @@ FREE = False
 PREFLIGHT = ("preflight.aws", "preflight.model_list")
 """Modules whose `check` runs before a deployment; loaded only then."""
 
+TEAR_DOWN = (
+    "This takes up to an hour: Lambda deletes the network interfaces of its functions late, and "
+    "subnets and security groups wait for that. Do not interrupt it."
+)
+"""What `./seamless down` says before it destroys the stack."""
+
 
 def deploy(config: StackConfig) -> Outputs:
     """Run the summarizer at AWS."""

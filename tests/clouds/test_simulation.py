@@ -221,6 +221,27 @@ def test_a_default_parameter_with_another_method_is_a_difference_for_ever(
     assert small.changes.get("update") == changes
 
 
+@pytest.mark.parametrize(("hour", "changes"), [("04:00", 1), ("04:00:00", None)])
+def test_an_hour_without_seconds_is_a_difference_for_ever(
+    small: Small, hour: str, changes: int | None
+) -> None:
+    def program() -> None:
+        digitalocean.DatabaseCluster(
+            "database",
+            engine="pg",
+            version="18",
+            size="db-s-1vcpu-1gb",
+            node_count=1,
+            region="tor1",
+            maintenance_windows=[{"day": "sunday", "hour": hour}],
+        )
+
+    small.up(program)
+    small.up(program)
+
+    assert small.changes.get("update") == changes
+
+
 def test_a_larger_database_waits_for_the_window_unless_it_is_applied_at_once(
     small: Small,
 ) -> None:

@@ -5,6 +5,9 @@ in catalog/replacement.yaml, with its source. Not simulated: a lower `version`
 also replaces a KubernetesCluster.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from tests.support.clouds.kinds import Kind, looked_up
 from tests.support.clouds.provider import Provider
 
@@ -13,6 +16,20 @@ _REGIONS = (
     *("nyc1", "nyc2", "nyc3", "sfo2", "sfo3", "ams3", "sgp1", "lon1", "fra1", "tor1"),
     *("blr1", "syd1", "atl1", "ric1"),
 )
+
+
+def _window(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The hour of a maintenance window is stored with seconds.
+
+    Another form is a difference for ever (digitalocean/terraform-provider-digitalocean#1093,
+    pulumi/pulumi-digitalocean#185).
+    """
+    windows = inputs.get("maintenanceWindows")
+    if not windows:
+        return {}
+    stored = [{**each, "hour": f"{each['hour']}:00:00"[: len("00:00:00")]} for each in windows]
+    return {"maintenanceWindows": stored}
+
 
 _ROWS: dict[str, Kind] = {
     "digitalocean:index/project:Project": Kind(
@@ -66,6 +83,7 @@ _ROWS: dict[str, Kind] = {
         between={"nodeCount": (1, 3)},
         # docs.digitalocean.com/products/databases/postgresql/details/limits, read 2026-11-22
         sizes={"size": ("db-s-1vcpu-1gb", "db-s-2vcpu-4gb")},
+        stored=_window,
     ),
     "digitalocean:index/databaseDb:DatabaseDb": Kind(id="{clusterId}/database/{name}"),
     "digitalocean:index/databaseUser:DatabaseUser": Kind(
