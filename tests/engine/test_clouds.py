@@ -72,7 +72,7 @@ class Story:
 SPLIT = Story(
     stack="split",
     cloud="aws",
-    resources=106,
+    resources=112,
     breaks="database-instance",
     database="database-instance",
     stays="network-vpc",
