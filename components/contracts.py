@@ -202,14 +202,14 @@ def application_environment(
         "DATABASE_USER": database.user,
         "DATABASE_PASSWORD": database.password,
         "DATABASE_SSLMODE": database.sslmode,
-        "INFERENCE_ENDPOINTS": pulumi.Output.json_dumps([_endpoint(e) for e in inference]),
+        "INFERENCE_ENDPOINTS": pulumi.Output.json_dumps([endpoint_settings(e) for e in inference]),
         "INFERENCE_API_KEYS": pulumi.Output.secret(
             pulumi.Output.json_dumps({e.name: e.api_key for e in inference})
         ),
     }
 
 
-def _endpoint(inference: Inference) -> Mapping[str, Any]:
+def endpoint_settings(inference: Inference) -> Mapping[str, Any]:
     """The fields of the endpoint that have a value."""
     values = {
         field.name: getattr(inference, field.name, field.default)

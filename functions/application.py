@@ -20,7 +20,7 @@ import msgspec
 
 from functions.documents.extract import MAX_DOCUMENT_BYTES, Limits
 from functions.documents.sandbox import read_isolated
-from functions.errors import Code, Failure
+from functions.errors import OF_THE_DOCUMENT, Code, Failure
 from functions.inference.canary import REQUEUED_PER_SWEEP, CanaryResult
 from functions.inference.endpoint import Endpoint
 from functions.inference.refusal import ModelNotFound
@@ -125,14 +125,25 @@ class Application:
         except asyncio.CancelledError:
             await asyncio.shield(self.ledger.give_back(entry))
             raise
-        except ModelNotFound as failure:
-            log.warning("document %s waits: %s", id_, failure)
-            await self.ledger.park(entry, failure)
-            await self.ledger.endpoint_health.mark_missing(failure.endpoint)
+        except ModelNotFound as gone:
+            log.warning("document %s waits: %s", id_, gone)
+            await self.ledger.park(entry, gone)
+            await self.ledger.endpoint_health.mark_missing(gone.endpoint)
         except Exception as error:
-            await self.ledger.fail(entry, _failure(id_, error))
+            failure = _failure(id_, error)
+            if await self.ledger.fail(entry, failure):
+                await self._log_end(id_, failure)
         else:
             log.info("document %s: %s", id_, "done" if written else "finished by another worker")
+
+    async def _log_end(self, id_: UUID, failure: Failure) -> None:
+        """Log a document that is not retried; the platform's alarms count `document_failed`."""
+        with suppress(*DATABASE_ERRORS):
+            entry = await self.ledger.get(id_)
+            if entry and entry.status == "failed":
+                event = "document_refused" if failure.code in OF_THE_DOCUMENT else "document_failed"
+                fields = {"event": event, "code": failure.code.value}
+                log.warning("document %s: not retried (%s)", id_, failure.code.value, extra=fields)
 
     async def _summarize(self, entry: Entry) -> tuple[Summary, str]:
         """The summary of a document, and the document's format."""
@@ -224,10 +235,22 @@ class Application:
         result = await self.router.run_canary(endpoint.name)
         health = await self.ledger.endpoint_health.record(endpoint, result)
         if health and (health.state == "out" or result.verdict != "good"):
-            log.warning("endpoint %s is %s, canary %s", endpoint.name, health.state, result.verdict)
+            bad = health.state == "out" or result.verdict == "wrong"
+            log.warning(
+                "endpoint %s is %s, canary %s",
+                endpoint.name,
+                health.state,
+                result.verdict,
+                extra={"event": "endpoint_out" if bad else "endpoint_unreachable"},
+            )
         for replica in result.replicas.replicas if result.replicas else ():
             if replica.state == "out":
-                log.warning("replica %s of endpoint %s is out", replica.name, endpoint.name)
+                log.warning(
+                    "replica %s of endpoint %s is out",
+                    replica.name,
+                    endpoint.name,
+                    extra={"event": "endpoint_out"},
+                )
 
     async def _adopt_all(self) -> None:
         batch: list[StoredObject] = []

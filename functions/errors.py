@@ -71,6 +71,16 @@ class Code(StrEnum):
     """An unexpected error in the application."""
 
 
+OF_THE_DOCUMENT = frozenset(
+    {
+        *(Code.EMPTY_DOCUMENT, Code.UNSUPPORTED_TYPE, Code.ENCRYPTED, Code.DAMAGED, Code.NO_TEXT),
+        *(Code.UNDECODABLE, Code.TOO_LARGE, Code.PARSER_LIMIT),
+        *(Code.OBJECT_MISSING, Code.OBJECT_CHANGED, Code.INFERENCE_FILTERED),
+    }
+)
+"""Codes with which a document fails for a reason of its own: no operator can correct it."""
+
+
 @dataclass(eq=False)  # not frozen: Python writes the traceback into an exception
 class Failure(Exception):  # noqa: N818  # it is what the API shows, not only what Python raises
     """An error with a remedy.

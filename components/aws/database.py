@@ -13,7 +13,7 @@ from components.generated_secret import GeneratedSecret
 NAME = "summarizer"
 """Name of the database and of the application's role."""
 
-MASTER = "postgres"
+MASTER = "dbmaster"
 
 
 class Database(pulumi.ComponentResource):
@@ -67,7 +67,15 @@ class Database(pulumi.ComponentResource):
         parameters = rds.ParameterGroup(
             f"{name}-parameters",
             family="postgres17",
-            parameters=[rds.ParameterGroupParameterArgs(name="rds.force_ssl", value="1")],
+            parameters=[
+                rds.ParameterGroupParameterArgs(
+                    name="rds.force_ssl",
+                    value="1",
+                    # RDS answers this for the default of a family, so another method would be a
+                    # difference for ever. A new instance starts with the value.
+                    apply_method="pending-reboot",
+                )
+            ],
             opts=child,
         )
         instance = rds.Instance(
@@ -92,13 +100,18 @@ class Database(pulumi.ComponentResource):
             backup_retention_period=14 if production else 1,
             copy_tags_to_snapshot=True,
             auto_minor_version_upgrade=True,
+            # Otherwise `environment: prod` would wait until Sunday: see docs/decisions/008.
+            apply_immediately=True,
             maintenance_window="sun:04:00-sun:05:00",
             backup_window="02:30-03:30",
             enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
             deletion_protection=protect,
             skip_final_snapshot=not production,
-            # Unique in the account: the name of the parameter group has a random suffix.
-            final_snapshot_identifier=pulumi.Output.concat(parameters.name, "-final")
+            # Unique in the account. The name of the parameter group has a random suffix, and the
+            # others change with every argument that replaces the instance.
+            final_snapshot_identifier=pulumi.Output.concat(
+                parameters.name, f"-{NAME}-{MASTER}-final"
+            )
             if production
             else None,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),

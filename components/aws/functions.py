@@ -8,7 +8,8 @@ from pulumi_aws import apigatewayv2, cloudwatch, iam, lambda_
 
 from build.bundle import Bundle
 from components.aws.database import Database
-from components.aws.iam import Statement, allow, policy, trust
+from components.aws.execution_roles import ExecutionRoles
+from components.aws.iam import Statement, allow, policy
 from components.aws.network import Network
 from components.aws.object_store import Store
 from components.aws.queue import WORKER_SECONDS
@@ -23,6 +24,8 @@ API_SECONDS = 29
 """API Gateway times out after 30 seconds (docs.aws.amazon.com/apigateway, HTTP API quotas)."""
 
 SWEEP_EVERY = "rate(5 minutes)"
+
+FUNCTIONS = ("api", "summarize", "sweep", "database-owner")
 
 DOCUMENT_SECONDS = WORKER_SECONDS - 60
 
@@ -55,6 +58,13 @@ REQUEST_LOG = json.dumps(
 Variables: docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
 """
 
+ENDPOINTS_BYTES = 2400
+"""Most bytes of `INFERENCE_ENDPOINTS` as JSON in JSON.
+
+Lambda takes 4 KB of variables, measured as JSON (docs.aws.amazon.com/lambda/latest/dg,
+gettingstarted-limits, read 2026-11-29). The others need up to 1,600 with the longest names.
+"""
+
 _SECRETS = frozenset({"API_TOKEN", "DATABASE_PASSWORD", "INFERENCE_API_KEYS"})
 _UNUSED = frozenset({"STORE_ENDPOINT", "STORE_ACCESS_KEY_ID", "STORE_SECRET_ACCESS_KEY"})
 """Variables of an S3 bucket that functions access by their roles."""
@@ -78,7 +88,7 @@ class Functions(pulumi.ComponentResource):
     """The application on Lambda (see `components.contracts.Functions`).
 
     Creates:
-    - the functions `api`, `summarize` and `sweep`, each with its own log group and role
+    - the functions `api`, `summarize` and `sweep`, each with its own log group
     - a function that makes the application's role the owner of the database, and its invocation
     - an HTTP API with an access log in front of `api`
     - an event source mapping from the queue of arrivals to `summarize`
@@ -86,13 +96,16 @@ class Functions(pulumi.ComponentResource):
     - the API token and the inference keys as secrets
     - a security group for inference endpoints on another port than 443, if there are any
 
-    Each role grants only what the function's own parts need.
+    Each function's role gets only the rights that the function's own parts need.
     """
 
     page_url: pulumi.Output[str]
     api_token: pulumi.Output[str]
     names: dict[str, pulumi.Output[str]]
     """Lambda's names of `api`, `summarize` and `sweep`."""
+    log_groups: dict[str, pulumi.Output[str]]
+    """Names of the log groups of all functions."""
+    http_api_id: pulumi.Output[str]
 
     def __init__(
         self,
@@ -100,6 +113,7 @@ class Functions(pulumi.ComponentResource):
         *,
         code: Bundle,
         network: Network,
+        roles: ExecutionRoles,
         store: Store,
         database: Database,
         inference: Sequence[Inference],
@@ -110,13 +124,15 @@ class Functions(pulumi.ComponentResource):
     ) -> None:
         """Args:
         code: The bundle for Lambda.
+        roles: The roles of `FUNCTIONS`.
         production: True keeps logs for 90 days instead of 14, and processes 16 documents at the
             same time instead of 4.
         protect: True keeps deleted secrets for 30 days; False deletes them at once.
         """
         super().__init__("seamless:aws:Functions", name, None, opts)
-        self._name, self._code, self._network = name, code, network
+        self._name, self._code, self._network, self._roles = name, code, network, roles.roles
         self._child = pulumi.ResourceOptions(parent=self)
+        self.log_groups = {}
         self._log_days = 90 if production else 14
         self.api_token = GeneratedSecret(f"{name}-token", opts=self._child).value
         variables = application_environment(
@@ -208,10 +224,10 @@ class Functions(pulumi.ComponentResource):
         after: Sequence[pulumi.Resource] = (),
         handler: str = "",
     ) -> lambda_.Function:
-        """A function with its log group and its role.
+        """A function with its log group and the rights of its role.
 
         Args:
-            grants: Statements of its role, beside those for its log and its network interface.
+            grants: Statements of its role, beside those for its log and its network interfaces.
             variables: Its environment.
             security_groups: Groups beside the one that all functions share.
             after: Resources that a call of the function needs.
@@ -221,9 +237,8 @@ class Functions(pulumi.ComponentResource):
         logs = cloudwatch.LogGroup(
             f"{full_name}-logs", retention_in_days=self._log_days, opts=self._child
         )
-        role = iam.Role(
-            f"{full_name}-role", assume_role_policy=trust("lambda.amazonaws.com"), opts=self._child
-        )
+        self.log_groups[name] = logs.name
+        role = self._roles[name]
         write_log = allow(
             "logs:CreateLogStream",
             "logs:PutLogEvents",
@@ -232,7 +247,7 @@ class Functions(pulumi.ComponentResource):
         permissions = iam.RolePolicy(
             f"{full_name}-policy",
             role=role.id,
-            policy=policy([write_log, _network_interface(), *grants]),
+            policy=policy([write_log, *grants]),
             opts=self._child,
         )
         return lambda_.Function(
@@ -251,7 +266,11 @@ class Functions(pulumi.ComponentResource):
                 security_group_ids=[self._network.functions_group_id, *security_groups],
             ),
             logging_config=lambda_.FunctionLoggingConfigArgs(
-                log_format="JSON", application_log_level="INFO", log_group=logs.name
+                log_format="JSON",
+                application_log_level="INFO",
+                # Lambda's default; without it some versions of the provider find a difference.
+                system_log_level="INFO",
+                log_group=logs.name,
             ),
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[permissions, *self._network.egress_ready, *after]
@@ -317,8 +336,13 @@ class Functions(pulumi.ComponentResource):
         """Put an HTTP API in front of a function; return its origin, `https://HOST`."""
         name, child = f"{self._name}-http", self._child
         gateway = apigatewayv2.Api(name, protocol_type="HTTP", opts=child)
+        # API Gateway adds every other group to the account's policy for log delivery, which may
+        # have 5,120 characters and never shrinks: anomalyco/sst#125, serverless/serverless#10469.
         access_log = cloudwatch.LogGroup(
-            f"{name}-requests", retention_in_days=self._log_days, opts=child
+            f"{name}-requests",
+            name_prefix=f"/aws/vendedlogs/{pulumi.get_project()}-{pulumi.get_stack()}-requests-",
+            retention_in_days=self._log_days,
+            opts=child,
         )
         integration = apigatewayv2.Integration(
             f"{name}-integration",
@@ -357,21 +381,9 @@ class Functions(pulumi.ComponentResource):
             source_arn=pulumi.Output.concat(gateway.execution_arn, "/*/*"),
             opts=child,
         )
+        self.http_api_id = gateway.id
         origin: pulumi.Output[str] = gateway.api_endpoint
         return origin
-
-
-def _network_interface() -> Statement:
-    """Allow a network interface; IAM cannot restrict its creation to one VPC."""
-    return allow(
-        "ec2:CreateNetworkInterface",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeSubnets",
-        "ec2:DeleteNetworkInterface",
-        "ec2:AssignPrivateIpAddresses",
-        "ec2:UnassignPrivateIpAddresses",
-        on=["*"],
-    )
 
 
 def _archive(code: Bundle) -> pulumi.Archive:

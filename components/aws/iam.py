@@ -29,10 +29,15 @@ def policy(statements: Sequence[Statement]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def trust(service: str, *more: str) -> dict[str, Any]:
+def trust(service: str, *more: str, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """A trust policy that lets an AWS service assume a role, with the further actions `more`."""
     actions = ["sts:AssumeRole", *more] if more else "sts:AssumeRole"
-    return policy([{"Effect": "Allow", "Action": actions, "Principal": {"Service": service}}])
+    statement: Statement = {
+        "Effect": "Allow",
+        "Action": actions,
+        "Principal": {"Service": service},
+    }
+    return policy([{**statement, "Condition": dict(when)} if when else statement])
 
 
 def managed(name: str) -> str:

@@ -23,7 +23,9 @@ class AlarmRule:
     Attributes:
         above: The alarm is raised above this value; None if `below` is set.
         below: The alarm is raised below this value.
-        minutes: Duration for which the threshold must be breached.
+        minutes: Duration for which the threshold must be breached; of `once`, for which one breach
+            keeps the alarm.
+        once: One breach within the duration is enough.
         why: Description of the alarm: the cause, and what to do.
     """
 
@@ -34,7 +36,42 @@ class AlarmRule:
     above: float | None = None
     below: float | None = None
     minutes: int = 5
+    once: bool = False
     why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogEvent:
+    """Log lines that count as a metric.
+
+    Attributes:
+        name: Last part of the filters' names.
+        functions: Functions whose logs have them.
+        pattern: A filter pattern for JSON
+            (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/matching-terms-json-log-events.html).
+    """
+
+    name: str
+    metric: str
+    functions: tuple[str, ...]
+    pattern: str
+
+
+EVENTS = (
+    LogEvent(
+        name="failed",
+        metric="FailedDocuments",
+        functions=("summarize", "sweep"),
+        pattern='{ $.event = "document_failed" }',
+    ),
+    LogEvent(
+        name="endpoints",
+        metric="EndpointsOut",
+        functions=("sweep",),
+        pattern='{ $.event = "endpoint_out" }',
+    ),
+)
+"""Events of `functions.application`."""
 
 
 _DEAD = AlarmRule(
@@ -69,6 +106,17 @@ _THROTTLES = AlarmRule(
     above=0,
     why="The account's concurrency limit of Lambda is reached; request a higher quota from AWS.",
 )
+_SERVER_ERRORS = AlarmRule(
+    name="api-server-errors",
+    namespace="AWS/ApiGateway",
+    metric="5xx",
+    statistic="Sum",
+    above=0,
+    minutes=30,
+    once=True,
+    why="The API answered with a server error, such as 503 for an unreachable database; see the "
+    "logs of requests and of the function api.",
+)
 _DATABASE = [
     AlarmRule(
         name="database-processor",
@@ -102,7 +150,8 @@ class Monitoring(pulumi.ComponentResource):
     """Alarms and a budget that notify a person.
 
     Creates:
-    - alarms of the queue, the functions and the database
+    - alarms of the queue, the functions, the HTTP API and the database
+    - metric filters and alarms for failed documents and for endpoints that are out
     - a dashboard with their metrics
     - a monthly budget of the account
     - an SNS topic for all notifications, with a subscription by mail if `alert_email` is set
@@ -167,6 +216,8 @@ class Monitoring(pulumi.ComponentResource):
             ),
             *(("", rule, {"DBInstanceIdentifier": database.identifier}) for rule in _DATABASE),
         ]
+        watched.append(("", _SERVER_ERRORS, {"ApiId": functions.http_api_id}))
+        watched += [("", rule, {}) for rule in _logged(name, functions, stack, child)]
         for prefix, rule, dimensions in watched:
             _alarm(f"{name}-{prefix}{rule.name}", rule, dimensions, topic, child)
         cloudwatch.Dashboard(
@@ -205,9 +256,10 @@ def dashboard(
     """A dashboard's body as JSON: one graph per metric, four in a row of 24 columns."""
     series: dict[tuple[str, str, str], list[list[str]]] = {}
     for rule, where in zip(rules, dimensions, strict=True):
-        ((key, value),) = where.items()
         graph = series.setdefault((rule.namespace, rule.metric, rule.statistic), [])
-        graph.append([rule.namespace, rule.metric, key, value])
+        graph.append(
+            [rule.namespace, rule.metric, *(text for pair in where.items() for text in pair)]
+        )
     return json.dumps(
         {
             "widgets": [
@@ -231,6 +283,49 @@ def dashboard(
     )
 
 
+def _logged(
+    name: str, functions: Functions, stack: str, opts: pulumi.ResourceOptions
+) -> list[AlarmRule]:
+    """Count the events in the logs; return the rules of their alarms."""
+    namespace = f"{pulumi.get_project()}/{stack}"
+    for event in EVENTS:
+        for function in event.functions:
+            cloudwatch.LogMetricFilter(
+                f"{name}-{function}-{event.name}",
+                log_group_name=functions.log_groups[function],
+                pattern=event.pattern,
+                metric_transformation=cloudwatch.LogMetricFilterMetricTransformationArgs(
+                    namespace=namespace, name=event.metric, value="1"
+                ),
+                opts=opts,
+            )
+    failed, out = (event.metric for event in EVENTS)
+    return [
+        AlarmRule(
+            name="failed-documents",
+            namespace=namespace,
+            metric=failed,
+            statistic="Sum",
+            above=0,
+            minutes=60,
+            once=True,
+            why="Documents failed for a reason that is not their own, such as a refused inference "
+            "key; see the logs of summarize and sweep for document_failed, then retry them.",
+        ),
+        AlarmRule(
+            name="endpoints-out",
+            namespace=namespace,
+            metric=out,
+            statistic="Sum",
+            above=0,
+            minutes=60,
+            once=True,
+            why="An inference endpoint or a replica is out, or its canary is wrong; see the log of "
+            "sweep for endpoint_out.",
+        ),
+    ]
+
+
 def _alarm(
     name: str,
     rule: AlarmRule,
@@ -248,6 +343,7 @@ def _alarm(
         statistic=rule.statistic,
         period=300,
         evaluation_periods=rule.minutes // 5,
+        datapoints_to_alarm=1 if rule.once else rule.minutes // 5,
         comparison_operator="GreaterThanThreshold" if rises else "LessThanThreshold",
         threshold=rule.above if rises else rule.below,
         treat_missing_data="notBreaching",

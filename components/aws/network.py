@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 import pulumi
 from pulumi_aws import cloudwatch, ec2, iam
 
-from components.aws.iam import allow, policy, trust
+from components.aws.execution_roles import RELEASE
+from components.aws.iam import account, allow, policy, trust
 from components.aws.security_groups import allow_egress, allow_ingress, cidr_of, port_of
 from components.aws.subnets import subnets
 
@@ -45,7 +46,7 @@ class Network(pulumi.ComponentResource):
     database_group_id: pulumi.Output[str]
     """Security group of the database: PostgreSQL in from the functions, nothing out."""
     egress_ready: list[pulumi.Resource]
-    """Routes and gateways; a function has outgoing access after they are created."""
+    """Routes, gateways and rules; a function has outgoing access after they are created."""
 
     def __init__(
         self,
@@ -55,16 +56,23 @@ class Network(pulumi.ComponentResource):
         cidr: str = CIDR,
         zones: Sequence[str] = ZONES,
         flow_logs: bool,
+        interfaces: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
         cidr: A range for which `subnets.unusable` returns no rule.
         zones: Letters of two zones. Their order changes nothing.
         flow_logs: True records the traffic, and keeps the records for 90 days.
+        interfaces: With these Lambda deletes its network interfaces (`ExecutionRoles.ready`).
         """
         super().__init__("seamless:aws:Network", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.cidr, self.zones = cidr, tuple(sorted(zones))
+        self._of_functions = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=list(interfaces),
+            custom_timeouts=pulumi.CustomTimeouts(delete=RELEASE),
+        )
         self._vpc = ec2.Vpc(
             f"{name}-vpc",
             cidr_block=cidr,
@@ -102,11 +110,18 @@ class Network(pulumi.ComponentResource):
             return []
         child = pulumi.ResourceOptions(parent=self)
         group = ec2.SecurityGroup(
-            name, vpc_id=self._vpc.id, description="Out to inference endpoints.", opts=child
+            name,
+            vpc_id=self._vpc.id,
+            description="Out to inference endpoints.",
+            opts=self._of_functions,
         )
         for cidr, number in sorted(targets):
             address = cidr.partition("/")[0].replace(".", "-")
-            allow_egress(f"{name}-{address}-{number}", group.id, cidr=cidr, port=number, opts=child)
+            self.egress_ready.append(
+                allow_egress(
+                    f"{name}-{address}-{number}", group.id, cidr=cidr, port=number, opts=child
+                )
+            )
         return [group.id]
 
     def _subnets(self, name: str, region: str, cidr: str, child: pulumi.ResourceOptions) -> None:
@@ -120,7 +135,9 @@ class Network(pulumi.ComponentResource):
             routes=[ec2.RouteTableRouteArgs(cidr_block="0.0.0.0/0", gateway_id=internet.id)],
             opts=child,
         )
-        public = self._zone_subnets(name, "public", places, ranges.public, public_routes, child)
+        public = self._zone_subnets(
+            name, "public", places, ranges.public, public_routes, child, child
+        )
         address = ec2.Eip(f"{name}-address", domain="vpc", opts=child)
         nat = ec2.NatGateway(
             f"{name}-nat",
@@ -134,7 +151,9 @@ class Network(pulumi.ComponentResource):
             routes=[ec2.RouteTableRouteArgs(cidr_block="0.0.0.0/0", nat_gateway_id=nat.id)],
             opts=child,
         )
-        private = self._zone_subnets(name, "private", places, ranges.private, routes, child)
+        private = self._zone_subnets(
+            name, "private", places, ranges.private, routes, self._of_functions, child
+        )
         s3 = ec2.VpcEndpoint(
             f"{name}-s3",
             vpc_id=self._vpc.id,
@@ -153,6 +172,7 @@ class Network(pulumi.ComponentResource):
         places: tuple[str, ...],
         ranges: tuple[str, ...],
         routes: ec2.RouteTable,
+        opts: pulumi.ResourceOptions,
         child: pulumi.ResourceOptions,
     ) -> list[ec2.Subnet]:
         created = []
@@ -164,7 +184,7 @@ class Network(pulumi.ComponentResource):
                 availability_zone=place,
                 cidr_block=block,
                 map_public_ip_on_launch=False,
-                opts=child,
+                opts=opts,
             )
             self.egress_ready.append(
                 ec2.RouteTableAssociation(
@@ -179,7 +199,7 @@ class Network(pulumi.ComponentResource):
             f"{name}-functions",
             vpc_id=self._vpc.id,
             description="Functions: HTTPS and the database out.",
-            opts=child,
+            opts=self._of_functions,
         )
         database = ec2.SecurityGroup(
             f"{name}-database",
@@ -187,30 +207,35 @@ class Network(pulumi.ComponentResource):
             description="Database: PostgreSQL in from the functions.",
             opts=child,
         )
-        allow_egress(
-            f"{name}-functions-https", functions.id, cidr="0.0.0.0/0", port=_HTTPS, opts=child
-        )
-        allow_egress(
-            f"{name}-functions-postgres",
-            functions.id,
-            target_group_id=database.id,
-            port=_POSTGRES,
-            opts=child,
-        )
-        allow_ingress(
-            f"{name}-database-postgres",
-            database.id,
-            source_group_id=functions.id,
-            port=_POSTGRES,
-            opts=child,
-        )
+        self.egress_ready += [
+            allow_egress(
+                f"{name}-functions-https", functions.id, cidr="0.0.0.0/0", port=_HTTPS, opts=child
+            ),
+            allow_egress(
+                f"{name}-functions-postgres",
+                functions.id,
+                target_group_id=database.id,
+                port=_POSTGRES,
+                opts=child,
+            ),
+            allow_ingress(
+                f"{name}-database-postgres",
+                database.id,
+                source_group_id=functions.id,
+                port=_POSTGRES,
+                opts=child,
+            ),
+        ]
         self.functions_group_id, self.database_group_id = functions.id, database.id
 
     def _flow_logs(self, name: str, child: pulumi.ResourceOptions) -> None:
         logs = cloudwatch.LogGroup(f"{name}-flow-logs", retention_in_days=90, opts=child)
         role = iam.Role(
             f"{name}-flow-role",
-            assume_role_policy=trust("vpc-flow-logs.amazonaws.com"),
+            assume_role_policy=trust(
+                "vpc-flow-logs.amazonaws.com",
+                when={"StringEquals": {"aws:SourceAccount": account(self._vpc.arn)}},
+            ),
             opts=child,
         )
         write = allow(

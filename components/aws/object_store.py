@@ -136,6 +136,9 @@ class Store(pulumi.ComponentResource):
                     apply_server_side_encryption_by_default=s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
                         sse_algorithm="aws:kms", kms_master_key_id=self._key.arn
                     ),
+                    # S3's default since March 2026; a rule without it is a difference for ever in
+                    # some versions of the provider (hashicorp/terraform-provider-aws#47320).
+                    blocked_encryption_types=["SSE-C"],
                     bucket_key_enabled=True,  # otherwise each object costs a call to KMS
                 )
             ],

@@ -14,9 +14,9 @@ def allow_ingress(
     source_group_id: pulumi.Input[str],
     port: int,
     opts: pulumi.ResourceOptions,
-) -> None:
+) -> pulumi.Resource:
     """Let members of the source group connect to a port of the group's members."""
-    vpc.SecurityGroupIngressRule(
+    rule: pulumi.Resource = vpc.SecurityGroupIngressRule(
         name,
         security_group_id=group_id,
         referenced_security_group_id=source_group_id,
@@ -25,6 +25,7 @@ def allow_ingress(
         to_port=port,
         opts=opts,
     )
+    return rule
 
 
 def allow_egress(
@@ -35,9 +36,9 @@ def allow_egress(
     cidr: str | None = None,
     port: int,
     opts: pulumi.ResourceOptions,
-) -> None:
+) -> pulumi.Resource:
     """Let the group's members connect to a port of another group's members, or of a CIDR."""
-    vpc.SecurityGroupEgressRule(
+    rule: pulumi.Resource = vpc.SecurityGroupEgressRule(
         name,
         security_group_id=group_id,
         referenced_security_group_id=target_group_id,
@@ -47,6 +48,7 @@ def allow_egress(
         to_port=port,
         opts=opts,
     )
+    return rule
 
 
 def port_of(url: str) -> int:

@@ -21,7 +21,10 @@ class Monitoring(pulumi.ComponentResource):
     - an uptime check of `/healthz` from three regions
     - alerts of the check and of the database's CPU, memory and disk, if `alert_email` is set
 
-    Limitation: DigitalOcean has no API for billing alerts. They are set in the control panel.
+    Limitations: DigitalOcean has no API for billing alerts; they are set in the control panel. Its
+    alerts know hosts, databases and uptime, but no lines of a function's log: failed documents and
+    endpoints that are out need an alert at a log destination (`log_destinations`) on
+    `document .*: not retried` and `endpoint .* is out`.
     """
 
     project: pulumi.Output[str]

@@ -144,6 +144,152 @@ def test_a_database_with_deletion_protection_is_not_deleted(small: Small) -> Non
     assert secret["secretArn"].startswith("arn:aws:secretsmanager:us-east-1:")
 
 
+def vpc_function(*, delete: str, roles_last: bool) -> Callable[[], None]:
+    """A program with a function in a subnet that may be deleted within `delete`."""
+
+    def program() -> None:
+        role = aws.iam.Role("role", assume_role_policy="{}")
+        interfaces = aws.iam.RolePolicy(
+            "interfaces", role=role.id, policy='{"Action": "ec2:DeleteNetworkInterface"}'
+        )
+        held = pulumi.ResourceOptions(
+            depends_on=[interfaces] if roles_last else [],
+            custom_timeouts=pulumi.CustomTimeouts(delete=delete),
+        )
+        subnet = aws.ec2.Subnet("subnet", vpc_id="vpc-1", cidr_block="10.0.0.0/24", opts=held)
+        group = aws.ec2.SecurityGroup("group", vpc_id="vpc-1", opts=held)
+        aws.lambda_.Function(
+            "function",
+            role=role.arn,
+            vpc_config={"subnet_ids": [subnet.id], "security_group_ids": [group.id]},
+            opts=pulumi.ResourceOptions(depends_on=[interfaces]),
+        )
+
+    return program
+
+
+@pytest.mark.parametrize(
+    ("delete", "roles_last", "message"),
+    [
+        ("20m", True, "still has an interface of Lambda after 1200 s"),
+        ("90m", False, "has an interface that Lambda cannot delete"),
+        ("90m", True, ""),
+    ],
+)
+def test_the_network_of_a_function_is_deleted_late_and_by_its_role(
+    small: Small, delete: str, roles_last: bool, message: str
+) -> None:
+    small.up(vpc_function(delete=delete, roles_last=roles_last))
+
+    if message:
+        with pytest.raises(CommandError, match=message):
+            small.destroy()
+        assert small.names() & {"subnet", "group"}
+    else:
+        small.destroy()
+        assert small.names() == set()
+
+
+def test_a_final_snapshot_needs_a_new_name(small: Small) -> None:
+    def program(name: str) -> Callable[[], None]:
+        def create() -> None:
+            aws.rds.Instance(
+                "database",
+                engine="postgres",
+                instance_class="db.t4g.micro",
+                db_name=name,
+                final_snapshot_identifier="last",
+            )
+
+        return create
+
+    small.up(program("one"))
+    small.up(program("two"))
+
+    with pytest.raises(CommandError, match="DBSnapshotAlreadyExists: last"):
+        small.destroy()
+
+
+@pytest.mark.parametrize(("method", "changes"), [("immediate", 1), ("pending-reboot", None)])
+def test_a_default_parameter_with_another_method_is_a_difference_for_ever(
+    small: Small, method: str, changes: int | None
+) -> None:
+    def program() -> None:
+        aws.rds.ParameterGroup(
+            "parameters",
+            family="postgres17",
+            parameters=[{"name": "rds.force_ssl", "value": "1", "apply_method": method}],
+        )
+
+    small.up(program)
+    small.up(program)
+
+    assert small.changes.get("update") == changes
+
+
+@pytest.mark.parametrize(("hour", "changes"), [("04:00", 1), ("04:00:00", None)])
+def test_an_hour_without_seconds_is_a_difference_for_ever(
+    small: Small, hour: str, changes: int | None
+) -> None:
+    def program() -> None:
+        digitalocean.DatabaseCluster(
+            "database",
+            engine="pg",
+            version="18",
+            size="db-s-1vcpu-1gb",
+            node_count=1,
+            region="tor1",
+            maintenance_windows=[{"day": "sunday", "hour": hour}],
+        )
+
+    small.up(program)
+    small.up(program)
+
+    assert small.changes.get("update") == changes
+
+
+def test_a_larger_database_waits_for_the_window_unless_it_is_applied_at_once(
+    small: Small,
+) -> None:
+    def program(size: str, *, at_once: bool) -> Callable[[], None]:
+        def create() -> None:
+            aws.rds.Instance(
+                "database",
+                engine="postgres",
+                instance_class=size,
+                apply_immediately=at_once,
+                skip_final_snapshot=True,
+            )
+
+        return create
+
+    small.up(program("db.t4g.micro", at_once=False))
+    small.up(program("db.t4g.small", at_once=False))
+    waiting = small.outputs("database")["instanceClass"]
+    small.up(program("db.t4g.small", at_once=True))
+
+    assert waiting == "db.t4g.micro"
+    assert small.outputs("database")["instanceClass"] == "db.t4g.small"
+
+
+def test_a_function_is_within_the_quotas_of_lambda(small: Small) -> None:
+    def program() -> None:
+        aws.lambda_.Function(
+            "function",
+            role="arn:aws:iam::1:role/r",
+            environment={"variables": {"TEXT": "x" * 4086}},
+            vpc_config={
+                "subnet_ids": ["subnet-1"],
+                "security_group_ids": [f"sg-{number}" for number in range(6)],
+            },
+        )
+
+    message = small.refused(program)
+
+    assert "4097 bytes of variables exceed the 4 KB limit" in message
+    assert "6 securityGroupIds are more than 5" in message
+
+
 def test_a_database_of_digitalocean_cannot_become_smaller(small: Small) -> None:
     def sized(size: str) -> Callable[[], None]:
         def program() -> None:

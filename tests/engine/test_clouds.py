@@ -55,6 +55,7 @@ class Story:
         drifts: A resource that drifts, with the output and its value.
         vanishes: A resource that is deleted outside of Pulumi.
         protected: The resources that `environment: prod` protects.
+        snapshots: Patterns of the names of the snapshots that remain at the end.
     """
 
     stack: str
@@ -66,18 +67,20 @@ class Story:
     drifts: tuple[str, str, Any]
     vanishes: str
     protected: frozenset[str]
+    snapshots: tuple[str, ...] = ()
 
 
 SPLIT = Story(
     stack="split",
     cloud="aws",
-    resources=101,
+    resources=112,
     breaks="database-instance",
     database="database-instance",
     stays="network-vpc",
     drifts=("store-arrivals-queue", "visibilityTimeoutSeconds", 30),
     vanishes="monitoring-dead-letters",
     protected=frozenset({"store-key", "store-bucket", "database-instance"}),
+    snapshots=(r"database-parameters-\w+-summarizer-dbmaster-final",),
 )
 INTEGRATED = Story(
     stack="integrated",
@@ -278,6 +281,15 @@ def test_the_next_up_completes_a_failed_one_without_orphans(deployment: Deployme
 
 
 @engine
+def test_a_second_up_and_the_check_for_drift_find_no_change(deployment: Deployment) -> None:
+    again = deployment.run("up")
+    drift = deployment.clone.run("preview", deployment.story.stack, "--drift")
+
+    assert f"{deployment.story.resources} unchanged" in again
+    assert steps(again) == steps(drift) == {}
+
+
+@engine
 def test_the_outputs_are_complete_and_the_state_has_no_plain_secret(deployment: Deployment) -> None:
     outputs = deployment.clone.outputs()
 
@@ -364,6 +376,8 @@ def test_the_next_up_completes_a_failed_update(deployment: Deployment) -> None:
     assert {
         step: first.get(step, set()) | second.get(step, set()) for step in {*first, *second}
     } == expected
+    drift = deployment.clone.run("preview", story.stack, "--drift")
+    assert steps(drift) == {}
 
 
 @engine
@@ -407,9 +421,14 @@ def test_the_next_down_completes_a_failed_one(deployment: Deployment) -> None:
     deployment.run("down")
 
     assert "the cloud is tired" in failed
+    assert ("This takes up to an hour: Lambda deletes" in failed) is (story.cloud == "aws")
     assert agreed
     assert left
     assert deployment.in_cloud() == set()
     assert deployment.api.namespaces == {}
     assert deployment.clone.state() == []
     assert "nothing to destroy" in deployment.run("down")
+    with deployment.world.left() as remains:
+        names = remains.get("snapshots", [])
+    assert len(names) == len(story.snapshots)
+    assert all(re.fullmatch(*both) for both in zip(story.snapshots, names, strict=True))

@@ -17,7 +17,8 @@ from pulumi.runtime.stack import run_in_stack
 
 from build.bundle import bundle
 from components.aws.database import Database
-from components.aws.functions import Functions, environment
+from components.aws.execution_roles import ExecutionRoles
+from components.aws.functions import FUNCTIONS, Functions, environment
 from components.aws.monitoring import Monitoring
 from components.aws.network import Network
 from components.aws.object_store import Store
@@ -34,6 +35,7 @@ class Cloud(mocks.MockMonitor):
     def __init__(self) -> None:
         super().__init__(None)  # type: ignore[arg-type]  # mocks answer what is answered here
         self.inputs: dict[str, Json] = {}
+        self.waits: dict[str, set[str]] = {}
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802  # the protocol's name
         raise AssertionError(f"a call of {request.tok}")
@@ -41,6 +43,7 @@ class Cloud(mocks.MockMonitor):
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # the protocol's name
         inputs = MessageToDict(request.object)
         self.inputs[request.name] = inputs
+        self.waits[request.name] = {urn.rsplit("::", 1)[-1] for urn in request.dependencies}
         answer = resource_pb2.RegisterResourceResponse(
             urn=self.make_urn(request.parent, request.type, request.name),
             id=f"{request.name}-id",
@@ -97,19 +100,21 @@ def cloud() -> Cloud:
 
 
 def _program() -> None:
-    network = Network("network", region="us-east-1", flow_logs=True)
+    roles = ExecutionRoles("functions", functions=FUNCTIONS)
+    network = Network("network", region="us-east-1", flow_logs=True, interfaces=roles.ready)
     store = Store("store", region="us-east-1", production=False, protect=False)
     database = Database("database", network=network, production=False, protect=False)
     functions = Functions(
         "functions",
         code=bundle("aws", build=False),
         network=network,
+        roles=roles,
         store=store,
         database=database,
         inference=[
             ExternalInference(
                 name="serverless",
-                url="https://inference.example/v1",
+                url="https://inference.example:8443/v1",
                 model="some-model",
                 api_key=pulumi.Output.secret("key-51d0"),
                 context_tokens=8192,
@@ -141,7 +146,13 @@ def statements(cloud: Cloud, name: str, key: str = "policy") -> list[Json]:
 def allowed(cloud: Cloud, function: str) -> dict[str, set[str]]:
     """Resources that a function's role may access, by action."""
     found: dict[str, set[str]] = {}
-    for statement in statements(cloud, f"functions-{function}-policy"):
+    interfaces, denied = statements(cloud, f"functions-{function}-interfaces")
+    assert denied == {
+        **interfaces,
+        "Effect": "Deny",  # to the code of a function
+        "Condition": {"ArnLike": {"lambda:SourceFunctionArn": "arn:aws:lambda:*:*:function:*"}},
+    }
+    for statement in (interfaces, *statements(cloud, f"functions-{function}-policy")):
         assert statement["Effect"] == "Allow"
         for action in statement["Action"]:
             found.setdefault(action, set()).update(statement["Resource"])
@@ -226,9 +237,16 @@ def test_only_the_database_owner_function_reads_the_master_password(cloud: Cloud
         f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:database-role-secret",
     }
     variables = cloud.inputs["functions-database-owner"]["environment"]["variables"]
-    assert (variables["MASTER_USER"], variables["DATABASE_USER"]) == ("postgres", "summarizer")
+    assert (variables["MASTER_USER"], variables["DATABASE_USER"]) == ("dbmaster", "summarizer")
     triggers = cloud.inputs["functions-database-owner-run"]["triggers"]
     assert triggers["password"] == variables["DATABASE_PASSWORD_SECRET_ARN"]
+
+
+def test_a_function_waits_for_the_rules_of_its_security_groups(cloud: Cloud) -> None:
+    rules = {name for name, inputs in cloud.inputs.items() if "securityGroupId" in inputs}
+
+    assert len(rules) == 4
+    assert all(rules <= cloud.waits[f"functions-{name}"] for name in ("api", "summarize", "sweep"))
 
 
 def test_every_role_trusts_one_service(cloud: Cloud) -> None:
@@ -237,6 +255,8 @@ def test_every_role_trusts_one_service(cloud: Cloud) -> None:
             (statement,) = statements(cloud, name, "assumeRolePolicy")
             service = "vpc-flow-logs" if name == "network-flow-role" else "lambda"
             assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
+            if service == "vpc-flow-logs":
+                assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 
 
 def test_only_the_bucket_of_the_stack_sends_to_the_queue(cloud: Cloud) -> None:

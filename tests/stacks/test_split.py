@@ -58,7 +58,7 @@ def test_policy_documents_are_known_in_a_plan() -> None:
     """Only the names in them are unknown, so that our policies can check the rest."""
     kinds = ("RolePolicy", "BucketPolicy", "QueuePolicy")
     documents = [r.inputs["policy"] for r in plan().resources if r.type.endswith(kinds)]
-    assert len(documents) == 6
+    assert len(documents) == 10
     assert UNKNOWN not in documents
     (statement,) = inputs("store-policy")["policy"]["Statement"]
     assert statement["Resource"] == [UNKNOWN, UNKNOWN]
@@ -134,6 +134,33 @@ def test_any_number_of_endpoints_needs_one_security_group() -> None:
         "functions-inference",
         *(f"functions-inference-10-20-3-4-{port}" for port in ports),
     }
+
+
+LONG = [
+    {"name": f"spare-{index}", "model": "accounts/fireworks/models/gpt-oss-120b"}
+    for index in range(9)
+]
+
+
+def test_an_environment_with_the_most_endpoints_is_within_the_limit_of_lambda() -> None:
+    """An ARN with a version, which a plan does not know, has less than 160 characters."""
+    function = by_name(plan(**endpoints(*LONG)))["functions-summarize"]
+    variables = {
+        name: "x" * 160 if value == UNKNOWN else value
+        for name, value in function.inputs["environment"]["variables"].items()
+    }
+
+    assert 3000 < len(json.dumps(variables, separators=(",", ":"))) <= 4096
+
+
+def test_endpoints_that_exceed_the_environment_of_a_function_are_refused() -> None:
+    with pytest.raises(ConfigError) as refused:
+        make("split", endpoints(*LONG, *({"name": f"more-{i}"} for i in range(9))))
+
+    message = str(refused.value)
+    assert message.startswith("Config inference_endpoints is 19 endpoints in ")
+    assert "Lambda takes 4 KB of environment, which leaves 2400 bytes for them" in message
+    assert message.endswith("pulumi config set inference_endpoints '[]' --stack split")
 
 
 def test_the_access_log_has_no_header_and_no_query() -> None:

@@ -115,6 +115,8 @@ def down(console: Console, stack: str, *, yes: bool) -> None:
             "down",
             stack,
         )
+    if note := getattr(variant_of(stack), "TEAR_DOWN", ""):
+        console.print(note)
     progress, _ = _run(
         console,
         workspace,

@@ -60,7 +60,7 @@ def observed(
     }
 
     def program() -> None:
-        network = Network("network", region="us-east-1", cidr=cidr, flow_logs=False)
+        network = Network("network", region="us-east-1", cidr=cidr, flow_logs=False, interfaces=[])
         cluster: contracts.Cluster = Cluster(
             "cluster", region="us-east-1", network=network, minimum=minimum, **arguments
         )

@@ -6,6 +6,7 @@ have no source. Not simulated: an EKS cluster whose
 `encryptionConfig` is taken away, or whose role for nodes changes, is replaced too.
 """
 
+from tests.support.clouds.aws_rules import encryption, function_limits, logging, parameters
 from tests.support.clouds.eks import Aws
 from tests.support.clouds.kinds import ACCOUNT, Kind, looked_up
 from tests.support.clouds.provider import Provider
@@ -85,7 +86,7 @@ _ROWS: dict[str, Kind] = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _of_bucket(),
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": _of_bucket(),
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
-        _of_bucket()
+        Kind(id="{bucket}", replace=("bucket",), stored=encryption)
     ),
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _of_bucket(),
     "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": _of_bucket(),
@@ -138,6 +139,8 @@ _ROWS: dict[str, Kind] = {
         # smaller quotas: reports name 3,008 MB
         # (https://github.com/alexcasalboni/aws-lambda-power-tuning/issues/217, read 2026-11-29).
         between={"memorySize": (128, 3_008), "timeout": (1, 900)},
+        stored=logging,
+        refused=function_limits,
     ),
     "aws:lambda/eventSourceMapping:EventSourceMapping": Kind(
         id="{uuid}",
@@ -222,6 +225,8 @@ _ROWS: dict[str, Kind] = {
         choices={"engine": ("postgres", "mysql", "mariadb")},
         # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
         between={"backupRetentionPeriod": (0, 35), "allocatedStorage": (20, 65_536)},
+        # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html
+        waits=("instanceClass", "multiAz", "allocatedStorage", "engineVersion"),
     ),
     "aws:rds/subnetGroup:SubnetGroup": Kind(
         id="{name}",
@@ -232,6 +237,7 @@ _ROWS: dict[str, Kind] = {
         id="{name}",
         replace=("name", "namePrefix", "family", "description"),
         outputs={"arn": "arn:aws:rds:{region}:{account}:pg:{name}"},
+        stored=parameters,
     ),
     # Secrets
     "aws:secretsmanager/secret:Secret": Kind(
@@ -246,6 +252,9 @@ _ROWS: dict[str, Kind] = {
     # Watching
     "aws:cloudwatch/logGroup:LogGroup": Kind(
         id="{name}", outputs={"arn": "arn:aws:logs:{region}:{account}:log-group:{name}"}
+    ),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": Kind(
+        id="{name}", replace=("name", "logGroupName")
     ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Kind(
         id="{name}",

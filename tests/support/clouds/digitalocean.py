@@ -5,6 +5,9 @@ in catalog/replacement.yaml, with its source. Not simulated: a lower `version`
 also replaces a KubernetesCluster.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from tests.support.clouds.kinds import Kind, looked_up
 from tests.support.clouds.provider import Provider
 
@@ -20,6 +23,20 @@ _SPACES_REGIONS = (
 """The provider accepts no others: `SpacesRegions` of digitalocean/spaces/spaces_entities.go,
 terraform-provider-digitalocean at 401992a (2026-08-06); NYC1 is blank in the table of
 docs.digitalocean.com/products/spaces/details/availability (2026-03-23)."""
+
+
+def _window(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The hour of a maintenance window is stored with seconds.
+
+    Another form is a difference for ever (digitalocean/terraform-provider-digitalocean#1093,
+    pulumi/pulumi-digitalocean#185).
+    """
+    windows = inputs.get("maintenanceWindows")
+    if not windows:
+        return {}
+    stored = [{**each, "hour": f"{each['hour']}:00:00"[: len("00:00:00")]} for each in windows]
+    return {"maintenanceWindows": stored}
+
 
 _ROWS: dict[str, Kind] = {
     "digitalocean:index/project:Project": Kind(
@@ -73,6 +90,7 @@ _ROWS: dict[str, Kind] = {
         between={"nodeCount": (1, 3)},
         # docs.digitalocean.com/products/databases/postgresql/details/limits, read 2026-11-22
         sizes={"size": ("db-s-1vcpu-1gb", "db-s-2vcpu-4gb")},
+        stored=_window,
     ),
     "digitalocean:index/databaseDb:DatabaseDb": Kind(id="{clusterId}/database/{name}"),
     "digitalocean:index/databaseUser:DatabaseUser": Kind(

@@ -11,8 +11,9 @@ from typing import Any
 import grpc  # type: ignore[import-untyped]  # it ships no types
 from pulumi.runtime.proto import provider_pb2
 
+from tests.support.clouds import aws_deletion
 from tests.support.clouds.kinds import Facts
-from tests.support.clouds.provider import Properties, Provider, _plain, _struct, _type, abort
+from tests.support.clouds.provider import Properties, _plain, _struct, _type, abort
 
 CLUSTER = "aws:eks/cluster:Cluster"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -29,7 +30,7 @@ def default_version(add_on: str, kubernetes: str) -> str:
     return f"v{kubernetes}.{len(add_on)}-eksbuild.1"
 
 
-class Aws(Provider):
+class Aws(aws_deletion.Aws):
     """The simulated AWS, whose EKS has more rules than a table of types holds."""
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
@@ -65,7 +66,7 @@ class Aws(Provider):
         token = _type(request.urn)
         if request.preview or token not in (CLUSTER, NODE_GROUP, ADD_ON):
             return super().Update(request, context)
-        resources = self._world.resources()
+        resources = self.world.resources()
         olds, news = _plain(request.olds), _plain(request.news)
         live = resources[f"{token} {request.id}"]["outputs"]
         sends_size = news.get("scalingConfig") != olds.get("scalingConfig")
@@ -80,7 +81,7 @@ class Aws(Provider):
             abort(context, grpc.StatusCode.INVALID_ARGUMENT, refused)
         answer = super().Update(request, context)
         if token == NODE_GROUP and not sends_size:
-            with self._world.change() as changed:
+            with self.world.change() as changed:
                 outputs = changed[f"{token} {request.id}"]["outputs"]
                 outputs["scalingConfig"] = live["scalingConfig"]
             answer = provider_pb2.UpdateResponse(properties=_struct(outputs))

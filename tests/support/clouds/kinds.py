@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +29,13 @@ class Kind:
     """The lowest and the highest valid number of an input."""
     sizes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Values of an input in order: an update may only increase it."""
+    stored: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda _: {}
+    """Inputs that the cloud stores with another value than the given one, which is a difference in
+    every preview."""
+    waits: tuple[str, ...] = ()
+    """Inputs whose change waits for the maintenance window unless `applyImmediately` is true."""
+    refused: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda _: {}
+    """Reasons by input for which the cloud rejects these inputs."""
     name: str = "name"
     """The input for which the provider generates a name."""
     unique: bool = False

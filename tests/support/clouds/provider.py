@@ -33,7 +33,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._kinds = kinds
         self._region = region
         self._tags: Properties = {}
-        self._world = World.here(package)
+        self.world = World.here(package)
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Report the features: autonaming, no secrets; the engine marks secrets itself."""
@@ -86,6 +86,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             for key in (olds.keys() | news.keys()) - set(request.ignoreChanges)
             if olds.get(key) != news.get(key)
         }
+        changed |= {key for key, value in kind.stored(news).items() if value != news.get(key)}
+        changed |= {key for key in kind.waits if key in news and outputs.get(key) != news[key]}
         fixed = {path.split(".")[0] for path in kind.replace if at(olds, path) != at(news, path)}
         for key, value in self._of_provider(known, news).items():
             if outputs.get(key) != value:
@@ -109,7 +111,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CreateResponse(properties=_struct(unknown | inputs))
         self._fail_if_planned(token, name, "create", context)
         facts = Facts(token=token, logical=name, region=self._region, inputs=inputs)
-        with self._world.change() as resources:
+        with self.world.change() as resources:
             if lacking := self.lacking(facts, resources):
                 abort(context, grpc.StatusCode.NOT_FOUND, lacking)
             identity = ""
@@ -121,7 +123,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 if again == identity:
                     abort(context, grpc.StatusCode.ALREADY_EXISTS, f"{identity} exists already")
             outputs = self.made(kind, known, facts, identity)
-            outputs |= self._world.answers(token, name)
+            outputs |= kind.stored(inputs) | self.world.answers(token, name)
             row = {"type": token, "name": name, "id": identity, "outputs": outputs}
             resources[f"{token} {identity}"] = row
         return provider_pb2.CreateResponse(id=identity, properties=_struct(outputs))
@@ -131,14 +133,17 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         token, name, news = _type(request.urn), _name(request.urn), _plain(request.news)
         kind, known = self.kind(token, context)
         olds = _plain(request.old_inputs)
-        outputs = self.changed(token, known, _plain(request.olds), olds, news)
+        before = _plain(request.olds)
+        outputs = self.changed(token, known, before, olds, news) | kind.stored(news)
+        if not news.get("applyImmediately"):
+            outputs |= {key: before[key] for key in kind.waits if key in before}
         if not request.preview:
             self._fail_if_planned(token, name, "update", context)
             for key, order in kind.sizes.items():
                 if order.index(news[key]) < order.index(olds[key]):
                     smaller = f"{key} {olds[key]} cannot become {news[key]}, which is smaller"
                     abort(context, grpc.StatusCode.FAILED_PRECONDITION, smaller)
-            with self._world.change() as resources:
+            with self.world.change() as resources:
                 found = resources.get(f"{token} {request.id}")
                 if found is None:
                     abort(context, grpc.StatusCode.NOT_FOUND, f"{token} {request.id} is gone")
@@ -149,7 +154,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Delete a resource, or nothing when it does not exist."""
         token = _type(request.urn)
         self._fail_if_planned(token, _name(request.urn), "delete", context)
-        with self._world.change() as resources:
+        with self.world.change() as resources:
             found = resources.get(f"{token} {request.id}", {"outputs": {}})
             if found["outputs"].get("deletionProtection"):
                 protected = f"{request.id} is not deleted: deletionProtection is on"
@@ -161,7 +166,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Return the current resource, or nothing when it does not exist."""
         token = _type(request.urn)
         _, known = self.kind(token, context)
-        found = self._world.resources().get(f"{token} {request.id}")
+        found = self.world.resources().get(f"{token} {request.id}")
         if found is None:
             return provider_pb2.ReadResponse()
         outputs = found["outputs"]
@@ -217,10 +222,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         for name, (low, high) in kind.between.items():
             if name in news and news[name] != UNKNOWN and not low <= news[name] <= high:
                 yield name, f"{news[name]:g} is not between {low} and {high}"
+        yield from kind.refused(news).items()
         if kind.unique and (value := news.get(kind.name)) != olds.get(kind.name):
             if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", str(value)):
                 yield kind.name, f"{value!r} is no bucket name: 3 to 63 of a-z, 0-9, . and -"
-            elif self._world.is_taken(str(value)):
+            elif self.world.is_taken(str(value)):
                 yield kind.name, f"{value!r} is taken by another account"
 
     def deletes_first(self, olds: Properties, news: Properties) -> bool:
@@ -276,7 +282,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return found
 
     def _fail_if_planned(self, token: str, name: str, what: Operation, context: Any) -> None:
-        if message := self._world.failure(token, name, what):
+        if message := self.world.failure(token, name, what):
             abort(context, grpc.StatusCode.INTERNAL, message)
 
 

@@ -76,6 +76,14 @@ class World:
         answers = _load(self._answers, {})
         return {**answers.get(token, {}), **answers.get(name, {})}
 
+    @contextmanager
+    def left(self) -> Iterator[dict[str, Any]]:
+        """Change under a lock what deletions left behind; an error changes nothing."""
+        with self._alone():
+            left = _load(self._left, {})
+            yield left
+            _save(self._left, left)
+
     def take(self, name: str) -> None:
         """Let another account own a globally unique name."""
         with self._alone():
@@ -84,6 +92,10 @@ class World:
     def is_taken(self, name: str) -> bool:
         """True when another account owns the name."""
         return name in _load(self._taken, [])
+
+    @property
+    def _left(self) -> Path:
+        return self.folder / f"{self.cloud}.left.json"
 
     @property
     def _failures(self) -> Path:
