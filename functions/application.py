@@ -126,7 +126,7 @@ class Application:
             await asyncio.shield(self.ledger.give_back(entry))
             raise
         except ModelNotFound as gone:
-            log.warning("document %s waits: %s", id_, gone)
+            log.warning("document %s waits: %s", id_, gone, extra={"event": "endpoint_out"})
             await self.ledger.park(entry, gone)
             await self.ledger.endpoint_health.mark_missing(gone.endpoint)
         except Exception as error:
