@@ -5,12 +5,15 @@ from importlib import import_module
 from rich.console import Console
 from rich.markup import escape
 
-from preflight.checks import Check, Finding, StackContext
+from preflight.checks import Check, Command, Finding, StackContext
 from tools.workspace import CommandError, Workspace, variant_of
 
 
-def look(workspace: Workspace) -> list[Finding]:
+def look(workspace: Workspace, command: Command = "up") -> list[Finding]:
     """Run the checks of the stack's variant. Changes nothing.
+
+    Args:
+        command: What the account must allow.
 
     Raises:
         ConfigError: a config value is invalid.
@@ -30,21 +33,23 @@ def look(workspace: Workspace) -> list[Finding]:
         existing={
             resource["urn"]: resource.get("outputs") or {} for resource in workspace.resources()
         },
+        command=command,
     )
     checks: list[Check] = [import_module(name).check for name in modules]
     return [finding for check in checks for finding in check(context)]
 
 
-def require(console: Console, workspace: Workspace) -> None:
-    """Run the checks; print unknown results.
+def require(console: Console, workspace: Workspace, command: Command = "up") -> None:
+    """Run the checks for a command; print unknown results.
 
     Raises:
         CommandError: a check failed; the message has every problem with its remedy.
     """
-    found = look(workspace)
+    found = look(workspace, command)
     for finding in found:
         if finding.ok is None:
             console.print(f"[yellow]?[/] {finding.name}: {escape(finding.found)}", soft_wrap=True)
     if lacking := [finding for finding in found if finding.ok is False]:
         problems = "\n".join(f"{finding.found}. {finding.remedy}" for finding in lacking)
-        raise CommandError(f"Nothing was changed. The deployment would fail:\n{problems}")
+        what = "refresh" if command == "drift" else "deployment"
+        raise CommandError(f"Nothing was changed. The {what} would fail:\n{problems}")
