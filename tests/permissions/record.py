@@ -1,7 +1,7 @@
 """Records which AWS APIs the provider calls for the stack, and rewrites the permission table.
 
-Run it where Terraform and the provider are: `python -m tests.permissions.record`. It takes about
-fifteen minutes, because the provider waits between its calls.
+Run it where Terraform is: `python -m tests.permissions.record`. It takes about eight minutes,
+because the provider waits between its calls.
 
 A stack in production is created, then updated to development with everything changed that an `up`
 can change, read, and destroyed. The cluster's stack has every resource type of the others.

@@ -17,8 +17,8 @@ import httpx
 from tests.support.local import until
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
-PLUGINS = Path(os.environ.get("SEAMLESS_TERRAFORM_PLUGINS", "/opt/tf-plugins"))
-"""A filesystem mirror of providers; the variable names another one."""
+PLUGINS = "SEAMLESS_TERRAFORM_PLUGINS"
+"""Variable with the folder of a filesystem mirror of providers; unset takes the registry."""
 
 VERSION = "5.100.0"
 
@@ -76,8 +76,9 @@ class Terraform:
         (self._folder / "main.tf.json").write_text(json.dumps(whole, indent=1))
 
     def init(self) -> None:
-        """Take the provider from the plugin folder."""
-        self.run("init", f"-plugin-dir={PLUGINS}")
+        """Install the provider."""
+        folder = os.environ.get(PLUGINS)
+        self.run("init", *([f"-plugin-dir={folder}"] if folder else []))
 
     def schemas(self) -> dict[str, Any]:
         """Schemas by resource type."""
