@@ -1,9 +1,7 @@
 """Checks of an AWS account: credentials, region, permissions and names."""
 
 import os
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import botocore.session  # type: ignore[import-untyped]
@@ -12,11 +10,9 @@ from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
-from preflight.aws_permissions import GLOBAL, NEEDS
-from preflight.checks import Finding, StackContext, bucket_name, on_path
-
-HOME = "us-east-1"
-"""A region that is enabled in every account, for requests that concern no region or others."""
+from preflight.aws_permissions import NEEDS, PHASES, Phase, needs
+from preflight.aws_simulation import HOME, denied, principal_of
+from preflight.checks import Command, Finding, StackContext, bucket_name, on_path
 
 _QUICK = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts": 2})
 
@@ -40,13 +36,8 @@ _CREDENTIALS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Denied:
-    """An action that is not allowed, or that depends on `conditions` where they are not empty."""
-
-    action: str
-    resource: str
-    conditions: tuple[str, ...] = ()
+_REQUIRED: dict[Command, tuple[Phase, ...]] = {"up": PHASES, "drift": ("read",), "preview": ()}
+"""The phases whose actions a command needs: `up` also updates and deletes."""
 
 
 def check(context: StackContext) -> Iterator[Finding]:
@@ -64,7 +55,8 @@ def check(context: StackContext) -> Iterator[Finding]:
     yield Finding(name="AWS credentials", ok=True, found=caller["Arn"])
     yield _region(session, region)
     yield _permissions(session, caller, region, context)
-    unlisted = {r.type for r in context.resources if r.type.startswith("aws:")} - NEEDS.keys()
+    listed = {row.type for row in NEEDS.values()}
+    unlisted = {r.type for r in context.resources if r.type.startswith("aws:")} - listed
     if unlisted:
         found = f"unknown which permissions {', '.join(sorted(unlisted))} need"
         yield Finding(name="AWS permissions", ok=None, found=found)
@@ -141,106 +133,54 @@ def _permissions(
     name, iam = "AWS permissions", session.create_client("iam", HOME, config=_QUICK)
     if caller["Arn"].endswith(":root"):
         return Finding(name=name, ok=True, found="the root user has all permissions")
-    needed = _needed(context, region, caller["Account"])
+    account = caller["Account"]
+    required = {
+        action for action, _ in _needed(context, region, account, _REQUIRED[context.command])
+    }
+    needed = sorted({(a, arn) for (a, _), arn in _needed(context, region, account, PHASES).items()})
+    total = len({action for action, _ in needed})
     try:
-        principal = _principal(iam, caller["Arn"])
-        left = _denied(iam, principal, needed, region)
+        principal = principal_of(iam, caller["Arn"])
+        left = denied(iam, principal, needed, region)
     except _NO_ANSWER as error:
         return Finding(name=name, ok=None, found=f"unknown: {_why(error)}")
-    if denied := [each for each in left if not each.conditions]:
-        listed = ", ".join(f"{each.action} on {each.resource}" for each in denied)
+    refused = [each for each in left if not each.conditions]
+    if missing := [each for each in refused if each.action in required]:
+        listed = ", ".join(f"{each.action} on {each.resource}" for each in missing)
         return Finding(
             name=name,
             ok=False,
             found=f"{principal} lacks permissions that the stack needs: {listed}",
-            remedy="Allow them in a policy of that identity, or deploy with another one: "
-            "export AWS_PROFILE=…",
+            remedy="Allow them in a policy of that identity (docs/permissions.md), or use another "
+            "one: export AWS_PROFILE=…",
         )
+    if refused:
+        found = (
+            f"{principal} may not deploy: it lacks {len({each.action for each in refused})} of the "
+            f"{total} actions that `up` needs, such as {refused[0].action}"
+        )
+        return Finding(name=name, ok=None, found=found)
     if left:
         found = "unknown whether conditions allow " + ", ".join(
             f"{each.action} ({', '.join(each.conditions)})" for each in left
         )
         return Finding(name=name, ok=None, found=found)
     return Finding(
-        name=name, ok=True, found=f"{principal} has all {len(needed)} actions that the stack needs"
+        name=name, ok=True, found=f"{principal} has all {total} actions that the stack needs"
     )
 
 
-def _needed(context: StackContext, region: str, account: str) -> dict[str, str]:
-    """Each action with the first resource that needs it."""
-    needed: dict[str, str] = {}
+def _needed(
+    context: StackContext, region: str, account: str, phases: Iterable[Phase]
+) -> dict[tuple[str, str], str]:
+    """ARN of the first resource by action and form of the ARN."""
+    needed: dict[tuple[str, str], str] = {}
     for resource in context.resources:
-        permission = NEEDS.get(resource.type)
-        for need in permission.needs if permission else ():
+        for need in needs(resource.type):
             arn = need.arn(region=region, account=account, name=resource.name)
-            for action in need.actions:
-                needed.setdefault(action, arn)
+            for action in need.actions(phases):
+                needed.setdefault((action, need.resource), arn)
     return needed
-
-
-def _principal(iam: Any, arn: str) -> str:
-    """ARN of the identity with the policies: for an assumed role, the role with its path."""
-    kind, _, rest = arn.split(":", 5)[5].partition("/")
-    if kind != "assumed-role":
-        return arn
-    role = rest.split("/")[0]
-    try:
-        role_arn: str = iam.get_role(RoleName=role)["Role"]["Arn"]
-    except ClientError:
-        return f"arn:aws:iam::{arn.split(':')[4]}:role/{role}"
-    return role_arn
-
-
-def _denied(iam: Any, principal: str, needed: Mapping[str, str], region: str) -> list[Denied]:
-    """Actions that are allowed neither on all resources nor on the resource that needs them.
-
-    The first simulation asks for all actions on `*`, so only the rest needs one for each resource.
-    """
-    by_region = defaultdict(list)
-    for action in needed:
-        by_region[HOME if action.partition(":")[0] in GLOBAL else region].append(action)
-    left = []
-    for place, actions in by_region.items():
-        first = _simulate(iam, principal, sorted(actions), ["*"], place)
-        by_arn = defaultdict(list)
-        for action in actions:
-            if first.get(action, ("", ()))[0] != "allowed":
-                by_arn[needed[action]].append(action)
-        for arn, some in by_arn.items():
-            for action, (decision, missing) in _simulate(
-                iam, principal, some, [arn], place
-            ).items():
-                if decision != "allowed":
-                    left.append(Denied(action=action, resource=arn, conditions=missing))
-    return left
-
-
-def _simulate(
-    iam: Any, principal: str, actions: list[str], resources: list[str], region: str
-) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Decision and missing conditions by action."""
-    pages = iam.get_paginator("simulate_principal_policy").paginate(
-        PolicySourceArn=principal,
-        ActionNames=actions,
-        ResourceArns=resources,
-        ContextEntries=[
-            {
-                "ContextKeyName": "aws:RequestedRegion",
-                "ContextKeyValues": [region],
-                "ContextKeyType": "string",
-            }
-        ],
-    )
-    return {
-        result["EvalActionName"]: (result["EvalDecision"], tuple(_missing(result)))
-        for page in pages
-        for result in page["EvaluationResults"]
-    }
-
-
-def _missing(result: Mapping[str, Any]) -> Iterable[str]:
-    parts = [result, *result.get("ResourceSpecificResults", [])]
-    return sorted({key for part in parts for key in part.get("MissingContextValues", [])})
 
 
 def _code(error: Exception) -> str:

@@ -39,7 +39,7 @@ def check(context: StackContext) -> Iterator[Finding]:
     deployed = {
         found["availabilityZone"]
         for urn, found in context.existing.items()
-        if SUBNET in urn and "availabilityZone" in found
+        if SUBNET in urn and found.get("availabilityZone", "").startswith(region)
     }
     if deployed - set(planned.values()):
         yield _moved(context, deployed, set(planned.values()))

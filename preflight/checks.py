@@ -6,7 +6,7 @@ Checks only read. A check that an account does not answer is unknown, and stops 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
@@ -33,6 +33,10 @@ class Finding:
     remedy: str = ""
 
 
+Command = Literal["up", "preview", "drift"]
+"""What follows the checks; `drift` is a preview that refreshes first."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StackContext:
     """What a stack is about to deploy, known without an account.
@@ -42,6 +46,7 @@ class StackContext:
         outputs: Outputs of its plan; an output that only a deployment knows is a placeholder text.
         config: Config values by full key, secrets included.
         existing: Outputs of its deployed resources, by URN.
+        command: A right that only `up` needs is no error before another command.
     """
 
     stack: str
@@ -49,6 +54,7 @@ class StackContext:
     outputs: Mapping[str, Any]
     config: Mapping[str, str] = field(repr=False)
     existing: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    command: Command = "up"
 
     def set_line(self, key: str, example: str, *, secret: bool = False) -> str:
         """The command that sets a config value."""

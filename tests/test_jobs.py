@@ -13,8 +13,10 @@ import pytest
 
 from tests.engine.test_clouds import INFERENCE_KEY, MODELS, serve_cluster
 from tests.support import inference_servers, local
+from tests.support.accounts import aws
 from tests.support.accounts import digitalocean as functions_api
-from tests.support.accounts.digitalocean_lists import Account
+from tests.support.accounts.aws import Account
+from tests.support.accounts.digitalocean_lists import Account as DigitalOceanAccount
 from tests.support.clouds import launch
 from tests.support.clouds.launch import ACCOUNTS
 from tests.support.clouds.world import World
@@ -144,7 +146,7 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
     at: str,
     stack: str,
 ) -> None:
-    """The stack is set up as in docs/ci.md."""
+    """The stack is set up as in docs/ci.md: at AWS only the role of `deploy` may create."""
     if not (ROOT / "stacks" / f"{stack}.py").exists():
         pytest.skip(f"deleted in this fork: {stack}")
     world = World(folder=tmp_path / "clouds", cloud=CLOUDS[stack])
@@ -152,7 +154,8 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
     serve_cluster(postgres, world)
     (tmp_path / "state").mkdir()
     with (
-        functions_api.running(Account(world)) as api,
+        functions_api.running(DigitalOceanAccount(world)) as api,
+        aws.running() as account,
         inference_servers.serving(MODELS, INFERENCE_KEY) as inference,
     ):
         secrets = {
@@ -168,6 +171,7 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
             "PULUMI_HOME": str(tmp_path / "home"),
             "DIGITALOCEAN_API_URL": api.url,
             "PGSSLMODE": "disable",
+            "AWS_ENDPOINT_URL": account.url,
         }
         setting = f"./seamless pulumi config set --stack {stack}"
         for line in (
@@ -187,6 +191,9 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
                 if at == "github"
                 else at_gitlab(job, {**variables, "CI_BUILDS_DIR": str(tmp_path)})
             )
+            role = stack if job == "deploy" else f"{stack}-preview"
+            account.arn = f"arn:aws:sts::123456789012:assumed-role/{role}/job"
+            account.decides = Account().decides if job == "deploy" else aws.reads_only
             began = time.monotonic()
             printed = script.run(clone, machine, expect)
             say(f"{at} {job} {stack}: {time.monotonic() - began:.1f} s")
@@ -203,6 +210,8 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
         drifted = run("drift", expect=1)
 
     assert before == {}
+    for printed in (previewed, unchanged):
+        assert ("may not deploy" in " ".join(printed.split())) is (stack == "split")
     assert "to create" in previewed
     assert "created" in deployed
     assert "unchanged" in unchanged

@@ -198,9 +198,11 @@ def deployment(
     """A copy of the project and simulated clouds; nothing is deployed yet."""
     story, folder = request.param, tmp_path_factory.mktemp(request.param.stack)
     world = World(folder=folder / "clouds", cloud=story.cloud)
+    account = Account(world)
+    account.allotted["gpu-h200x1-141gb"] = ("nyc2",)
     environment = launch.environment(world.folder)
     with (
-        functions_api.running(Account(world)) as api,
+        functions_api.running(account) as api,
         inference_servers.serving(MODELS, INFERENCE_KEY, ANOTHER_KEY) as inference,
         clone(folder / "clone", story.stack, environment) as copy,
     ):

@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--variant", action="append", choices=sorted(ACCOUNTS), help="deploy only this variant"
     )
     group.addoption(
-        "--budget", type=float, default=6.0, metavar="USD", help="per variant (%(default)s)"
+        "--budget", type=float, default=8.0, metavar="USD", help="per variant (%(default)s)"
     )
     group.addoption("--hours", type=float, default=1.5, help="until it is destroyed (%(default)s)")
     group.addoption(

@@ -12,7 +12,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from preflight.checks import Command
 from tests.conftest import GONE
+from tests.support.accounts import aws
 from tests.support.accounts import digitalocean as clouds
 from tests.support.accounts.digitalocean import Cloud
 from tests.support.preflight_context import KEY
@@ -98,6 +100,38 @@ def test_an_unknown_result_stops_no_deployment(
 
     assert {line[0] for line in printed.get().splitlines()} == {"?"}
     assert "? DIGITALOCEAN_TOKEN: unknown whether it is valid" in printed.get()
+
+
+@pytest.fixture
+def read_only(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An AWS account whose caller may only read."""
+    with aws.running() as account:
+        account.arn = "arn:aws:sts::123456789012:assumed-role/split-preview/job"
+        account.decides = aws.reads_only
+        monkeypatch.setenv("AWS_ENDPOINT_URL", account.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-a-test")
+        yield
+
+
+@pytest.mark.usefixtures("read_only")
+@pytest.mark.parametrize("command", ["preview", "drift"])
+def test_a_preview_needs_no_permission_to_create(command: Command) -> None:
+    with (console := Console(width=300)).capture() as printed:
+        preflight.require(console, Fake("split"), command)  # type: ignore[arg-type]
+
+    assert re.search(
+        r"^\? AWS permissions: arn:aws:iam::123456789012:role/split-preview may not deploy: "
+        r"it lacks \d+ of the \d+ actions that `up` needs, such as ",
+        printed.get(),
+        re.MULTILINE,
+    )
+
+
+@pytest.mark.usefixtures("read_only")
+def test_an_up_needs_the_permissions_to_create() -> None:
+    with pytest.raises(CommandError, match="lacks permissions that the stack needs: apigateway:"):
+        preflight.require(Console(quiet=True), Fake("split"))  # type: ignore[arg-type]
 
 
 def test_a_stack_without_an_account_has_no_checks() -> None:

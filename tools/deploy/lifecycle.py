@@ -70,7 +70,7 @@ def preview(console: Console, stack: str, *, drift: bool = False) -> Progress:
             drift.
     """
     workspace = create_workspace(stack, _line(console))
-    preflight.require(console, workspace)
+    preflight.require(console, workspace, "drift" if drift else "preview")
     progress, _ = _run(
         console,
         workspace,

@@ -6,14 +6,17 @@ from importlib import import_module
 from rich.console import Console
 from rich.markup import escape
 
-from preflight.checks import Check, Finding, StackContext
+from preflight.checks import Check, Command, Finding, StackContext
 from tools.workspace import CommandError, Workspace, variant_of
 
 
-def look(workspace: Workspace, *, today: date | None = None) -> list[Finding]:
+def look(
+    workspace: Workspace, command: Command = "up", *, today: date | None = None
+) -> list[Finding]:
     """Run the checks of the stack's variant, and warn of retiring models. Changes nothing.
 
     Args:
+        command: What the account must allow.
         today: By default the present date.
 
     Raises:
@@ -34,6 +37,7 @@ def look(workspace: Workspace, *, today: date | None = None) -> list[Finding]:
         existing={
             resource["urn"]: resource.get("outputs") or {} for resource in workspace.resources()
         },
+        command=command,
     )
     checks: list[Check] = [import_module(name).check for name in modules]
     # A warning, no failure: the catalogue may be wrong, and documents wait instead of failing.
@@ -44,13 +48,13 @@ def look(workspace: Workspace, *, today: date | None = None) -> list[Finding]:
     return warnings + [finding for check in checks for finding in check(context)]
 
 
-def require(console: Console, workspace: Workspace) -> None:
-    """Run the checks; print unknown results.
+def require(console: Console, workspace: Workspace, command: Command = "up") -> None:
+    """Run the checks for a command; print unknown results.
 
     Raises:
         CommandError: a check failed; the message has every problem with its remedy.
     """
-    found = look(workspace)
+    found = look(workspace, command)
     for finding in found:
         if finding.ok is None:
             remedy = f". {finding.remedy}" if finding.remedy else ""
@@ -59,4 +63,5 @@ def require(console: Console, workspace: Workspace) -> None:
             )
     if lacking := [finding for finding in found if finding.ok is False]:
         problems = "\n".join(f"{finding.found}. {finding.remedy}" for finding in lacking)
-        raise CommandError(f"Nothing was changed. The deployment would fail:\n{problems}")
+        what = "refresh" if command == "drift" else "deployment"
+        raise CommandError(f"Nothing was changed. The {what} would fail:\n{problems}")

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import yaml
 
+from preflight.aws_permissions import PHASES
 from stacks.config_schema import project_config
-from tools.docs import fact_tables, sizing, tables
+from tools.docs import fact_tables, iam_policies, sizing, tables
 from tools.workspace import ROOT, CommandError
 
 _PART = re.compile(r"(<!-- begin (?P<name>[\w-]+) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
@@ -184,6 +185,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "machines": lambda: _table(fact_tables.MACHINE_HEAD, fact_tables.machines()),
     "models": lambda: _table(fact_tables.MODEL_HEAD, fact_tables.models()),
     "outputs": _outputs,
+    "iam-deploy": lambda: iam_policies.blocks(PHASES),
+    "iam-preview": lambda: iam_policies.blocks(iam_policies.PREVIEW),
     "policies": lambda: _table(
         ["policy", "rule", "severity", "enforcement", "remedy", "source"], tables.policies()
     ),

@@ -87,6 +87,7 @@ class NodeGroup(pulumi.ComponentResource):
         vcpus: Of one node, for the quota that is needed.
         subnet_ids: Subnets of the nodes. A group whose nodes must not be moved has one: Auto
             Scaling ends nodes to balance zones.
+        scaling: Sizes that EKS gets; the autoscaler changes the number of nodes.
         minimum: Fewest nodes that run, for the plan's cost.
         maximum: Most nodes that run, for the quota that is needed.
         tags: Tags of the instances and their disks.

@@ -92,7 +92,7 @@ async def test_the_parent_needs_no_copy_of_a_document_to_send_it() -> None:
         tracemalloc.stop()
 
     assert failure.code is Code.TOO_LARGE
-    assert most < 8 << 20
+    assert most < len(data) / 3  # a copy would be the whole
 
 
 async def test_a_crash_is_a_parser_limit() -> None:

@@ -83,6 +83,17 @@ class Account:
         )
 
 
+def reads_only(action: str, *_: str) -> Decision:
+    """The decisions for AWS's managed policy ReadOnlyAccess, and GetSecretValue.
+
+    Its v178 of 2026-02-12 has these verbs for every service of the stack (zoph-io/MAMIP,
+    policies/ReadOnlyAccess, commit 0387244e).
+    """
+    verb = action.partition(":")[2]
+    reads = ("Describe", "Get", "GET", "List", "Simulate", "View")
+    return ("allowed" if verb.startswith(reads) else "implicitDeny"), ""
+
+
 def _result(action: str, content: str) -> str:
     return (
         f"<{action}Response><{action}Result>{content}</{action}Result>"
