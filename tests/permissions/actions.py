@@ -1,8 +1,8 @@
 """The IAM actions of a call of an AWS API, and the resource that a policy names for each.
 
 Operations whose action has another name: Amazon S3 User Guide, using-with-s3-policy-actions
-("Policy actions for Amazon S3"); Lambda, Budgets and API Gateway in the Service Authorization
-Reference (docs.aws.amazon.com/service-authorization/latest/reference). Read 2026-11-29.
+("Required permissions for Amazon S3 API operations", read 2026-11-29). API Gateway's are verbs of
+HTTP. The resources, and which actions have none, are general knowledge.
 """
 
 from tests.permissions.terraform import Call

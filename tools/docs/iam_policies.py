@@ -11,8 +11,7 @@ from preflight.aws_permissions import NEEDS, PHASES, Phase
 Policy = dict[str, Any]
 
 LIMIT = 6144
-"""Most characters of a managed policy without white space (IAM User Guide, reference_iam-quotas;
-read 2026-11-29)."""
+"""Most characters of a managed policy without white space (IAM User Guide, iam-quotas)."""
 
 PREVIEW: tuple[Phase, ...] = ("read",)
 
