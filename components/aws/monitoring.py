@@ -140,8 +140,9 @@ _DATABASE = [
         namespace="AWS/RDS",
         metric="DatabaseConnections",
         statistic="Maximum",
-        above=80,
-        why="More than 80 connections, near the smallest instance's limit; check the concurrency.",
+        # A db.t4g.micro takes about 80 (LEAST(memory / 9531392, 5000), of what RDS leaves it).
+        above=60,
+        why="More than 60 connections, near the smallest instance's limit; check the concurrency.",
     ),
 ]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
-from pulumi.runtime.proto import provider_pb2
+from pulumi.runtime.proto import resource_pb2
 
 from analysis import mock_engine, plan
 from policies.resource import SECRET, UNKNOWN
@@ -71,7 +71,10 @@ LATER = {
     "aws_eks_node_group": {
         "node_repair_config.max_parallel_nodes_repaired_count",
         "node_repair_config.max_unhealthy_node_threshold_count",
+        "update_config.update_strategy",
+        "node_repair_config.node_repair_config_overrides",
     },
+    "aws_s3_bucket_server_side_encryption_configuration": {"rule.blocked_encryption_types"},
 }
 """Arguments of a newer provider, which are left out."""
 
@@ -104,7 +107,7 @@ class _Wired(mock_engine.Monitor):
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802  # the protocol's name
         """Answer the only function that a stack calls, for an add-on, which moto does not play."""
-        answer = provider_pb2.InvokeResponse()
+        answer = resource_pb2.ResourceInvokeResponse()
         getattr(answer, "return").update({"version": "v1"})
         return answer
 
