@@ -270,7 +270,11 @@ def test_the_table_has_the_permissions_of_every_type_of_the_stack() -> None:
 
 
 def test_every_action_exists_in_its_service() -> None:
-    models = {"elasticfilesystem": "efs", "elasticloadbalancing": "elbv2"}
+    models = {
+        "elasticfilesystem": "efs",
+        "elasticloadbalancing": "elbv2",
+        "servicequotas": "service-quotas",
+    }
     session = botocore.session.Session()
     actions = {a for row in NEEDS.values() for need in row.needs for a in need.actions()}
     others = {"iam:PassRole", "lambda:InvokeFunction"}  # their calls have other names or none
