@@ -4,7 +4,8 @@ import pulumi
 
 from build.bundle import bundle
 from components.digitalocean.database import Database
-from components.digitalocean.functions import Functions
+from components.digitalocean.functions import PACKAGE, Functions
+from components.digitalocean.functions_api.namespace import Namespace
 from components.digitalocean.monitoring import Monitoring
 from components.digitalocean.object_store import Store
 from components.digitalocean.regions import DEFAULT, OFFERED, rule
@@ -37,19 +38,27 @@ def deploy(config: StackConfig) -> Outputs:
         f"env:{config.environment}",
         f"stack:{pulumi.get_stack()}",
     ]
-    inference = endpoints(config, region, tags)
-    store = Store("store", region=region, bucket=config.bucket_name, protect=config.protected)
+    # First: it fails, before anything is billed, where the account lacks a part of Functions.
+    namespace = Namespace("functions-namespace", label=title, region=region, package=PACKAGE)
+    inference = endpoints(config, region, tags, after=[namespace])
+    store = Store(
+        "store",
+        region=region,
+        bucket=config.bucket_name,
+        protect=config.protected,
+        after=[namespace],
+    )
     database = Database(
         "database",
         region=region,
         tags=tags,
         production=config.production,
         protect=config.protected,
+        after=[namespace],
     )
     functions = Functions(
         "functions",
-        label=title,
-        region=region,
+        namespace=namespace,
         code=bundle("digitalocean"),
         store=store,
         database=database,

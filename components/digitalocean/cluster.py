@@ -103,6 +103,7 @@ class Cluster(pulumi.ComponentResource):
         tags: Sequence[str],
         production: bool,
         protect: bool,
+        after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
@@ -124,7 +125,12 @@ class Cluster(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         vendor = gpu(machine.gpu).vendor
         nodes, pods, services = ranges(network_cidr)
-        vpc = digitalocean.Vpc(name, region=region, ip_range=nodes, opts=self._child)
+        vpc = digitalocean.Vpc(
+            name,
+            region=region,
+            ip_range=nodes,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+        )
         cluster = digitalocean.KubernetesCluster(
             name,
             region=region,

@@ -73,6 +73,7 @@ class Database(pulumi.ComponentResource):
         tags: Sequence[str],
         production: bool,
         protect: bool,
+        after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
@@ -97,6 +98,7 @@ class Database(pulumi.ComponentResource):
             tags=list(tags),
             opts=pulumi.ResourceOptions(
                 parent=self,
+                depends_on=list(after),
                 protect=protect,
                 additional_secret_outputs=["password", "uri", "private_uri"],
             ),

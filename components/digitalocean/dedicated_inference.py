@@ -4,6 +4,8 @@ Arguments are those of the provider's own acceptance tests (terraform-provider-d
 2026-08); the example in its documentation disagrees with the API's schema.
 """
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_digitalocean as digitalocean
 
@@ -49,6 +51,7 @@ class DedicatedInference(pulumi.ComponentResource):
         replicas: int,
         sizing: str,
         hugging_face_token: pulumi.Input[str] | None,
+        after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
@@ -60,7 +63,11 @@ class DedicatedInference(pulumi.ComponentResource):
         """
         super().__init__("seamless:digitalocean:DedicatedInference", name, {"sizing": sizing}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        vpc = digitalocean.Vpc(name, region=region, opts=child)
+        vpc = digitalocean.Vpc(
+            name,
+            region=region,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+        )
         endpoint = digitalocean.DedicatedInference(
             name,
             region=region,

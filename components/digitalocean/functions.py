@@ -29,7 +29,6 @@ class Functions(pulumi.ComponentResource):
     """The application on DigitalOcean Functions (see `components.contracts.Functions`).
 
     Creates:
-    - a namespace with one package
     - the functions `api`, `summarize` and `sweep`
     - a trigger that runs `sweep` every five minutes
     - an access key by which functions call `summarize`
@@ -46,8 +45,7 @@ class Functions(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        label: str,
-        region: str,
+        namespace: Namespace,
         code: Bundle,
         store: Store,
         database: Database,
@@ -58,8 +56,7 @@ class Functions(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
-        label: Label of the namespace, unique in the account.
-        region: One of `regions.FUNCTIONS`.
+        namespace: An empty namespace; its label is the name of the key that starts workers.
         code: The bundle for Functions.
         page_url: URL of a proxy in front of the page; empty without one.
         log_destinations: Secret. Services that receive the functions' logs
@@ -69,15 +66,12 @@ class Functions(pulumi.ComponentResource):
         super().__init__("seamless:digitalocean:Functions", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.api_token = GeneratedSecret(f"{name}-token", opts=child).value
-        namespace = Namespace(
-            f"{name}-namespace", label=label, region=region, package=PACKAGE, opts=child
-        )
         # With the slash at the end, relative links of the page resolve to the function.
         direct = pulumi.Output.concat(
             namespace.api_host, "/api/v1/web/", namespace.id, f"/{PACKAGE}/api/"
         )
         self.page_url = pulumi.Output.from_input(page_url) if page_url else direct
-        key = InvocationKey(f"{name}-key", namespace=namespace.id, key=label, opts=child)
+        key = InvocationKey(f"{name}-key", namespace=namespace.id, key=namespace.label, opts=child)
         environment = {
             **application_environment(
                 variant="integrated",

@@ -1,5 +1,6 @@
 """The object store of the integrated variant: a Spaces bucket with its own key."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -35,6 +36,7 @@ class Store(pulumi.ComponentResource):
         region: str,
         bucket: str = "",
         protect: bool,
+        after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args:
@@ -65,6 +67,7 @@ class Store(pulumi.ComponentResource):
             force_destroy=not protect,
             opts=pulumi.ResourceOptions(
                 parent=self,
+                depends_on=list(after),
                 protect=protect,
                 # The provider reports a new name as an update, but creates no bucket with it.
                 replace_on_changes=["name"],

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pulumi
+
 from components.contracts import Inference
 from components.digitalocean.dedicated_inference import REGIONS as DEDICATED
 from components.digitalocean.dedicated_inference import DedicatedInference
@@ -13,18 +15,20 @@ from stacks.endpoints import configured_endpoint, in_order
 from stacks.errors import ModeNotOfferedError
 
 
-def endpoints(config: StackConfig, region: str, tags: Sequence[str]) -> Sequence[Inference]:
+def endpoints(
+    config: StackConfig, region: str, tags: Sequence[str], *, after: Sequence[pulumi.Resource]
+) -> Sequence[Inference]:
     """The endpoint of the inference mode, and the additional ones."""
     configured = configured_endpoint(config)
     primary: Inference | None = configured
     if config.inference_mode == "dedicated":
-        primary = _dedicated(config, region)
+        primary = _dedicated(config, region, after)
     elif config.inference_mode == "cluster":
-        primary = _cluster(config, tags)
+        primary = _cluster(config, tags, after)
     return in_order(config, primary, fallback=configured)
 
 
-def _dedicated(config: StackConfig, region: str) -> Inference:
+def _dedicated(config: StackConfig, region: str, after: Sequence[pulumi.Resource]) -> Inference:
     """A Dedicated Inference endpoint."""
     if region not in DEDICATED:
         rule = f"DigitalOcean runs Dedicated Inference only in {', '.join(DEDICATED)}"
@@ -39,10 +43,13 @@ def _dedicated(config: StackConfig, region: str) -> Inference:
         replicas=max(1, config.gpu_minimum),
         sizing=fit.text,
         hugging_face_token=config.hugging_face_token,
+        after=after,
     )
 
 
-def _cluster(config: StackConfig, tags: Sequence[str]) -> Inference:
+def _cluster(
+    config: StackConfig, tags: Sequence[str], after: Sequence[pulumi.Resource]
+) -> Inference:
     """A model in a DOKS cluster, which the functions reach over the internet."""
     # Imported here: the other inference modes must not load the SDK of Kubernetes.
     from components.digitalocean.cluster import GPU_PLATFORM, REGIONS, SHARE_GIB, Cluster
@@ -65,6 +72,7 @@ def _cluster(config: StackConfig, tags: Sequence[str]) -> Inference:
         tags=tags,
         production=config.production,
         protect=config.protected,
+        after=after,
     )
     return ClusterInference(
         "model",

@@ -110,6 +110,7 @@ def test_up_without_access_to_triggers_ends_with_a_remedy_and_no_namespace(stack
     assert "Scheduled triggers of Functions are not open to this account" in printed
     assert "Ask for access at cloudsupport.digitalocean.com" in printed
     assert stack.account.namespaces == {}
+    assert stack.account.world.resources() == {}  # nothing is billed
 
 
 def test_up_leaves_only_the_key_that_starts_workers_and_a_second_up_changes_nothing(

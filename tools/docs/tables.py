@@ -11,6 +11,7 @@ from policies.catalogue import RULES
 from tools.workspace import ROOT
 
 RECURRING = {
+    "after": "Resources that must exist before anything that is billed.",
     "ami_type": "Image of the nodes: an EKS AMI type.",
     "api_key": "Secret. Key of the model's endpoint.",
     "arrivals": "The queue whose dead-letter queue is monitored.",

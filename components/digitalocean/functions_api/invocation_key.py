@@ -69,7 +69,7 @@ class InvocationKey(dynamic.Resource, module="digitalocean", name="InvocationKey
         name: str,
         *,
         namespace: pulumi.Input[str],
-        key: str,
+        key: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Args: key: Start of its name in the control panel."""
