@@ -127,7 +127,8 @@ class Application:
             raise
         except ModelNotFound as gone:
             log.warning("document %s waits: %s", id_, gone, extra={"event": "endpoint_out"})
-            await self.ledger.park(entry, gone)
+            if await self.ledger.park(entry, gone):
+                await self._log_end(id_, gone)
             await self.ledger.endpoint_health.mark_missing(gone.endpoint)
         except Exception as error:
             failure = _failure(id_, error)
@@ -174,7 +175,9 @@ class Application:
         try:
             summary = await summarize(client, work, deadline=deadline, progress=progress)
         except Failure as failure:
-            if missing and failure.code is Code.INFERENCE_UNAUTHORIZED:  # of the fallback
+            if missing and failure.code is Code.INFERENCE_UNAUTHORIZED:  # of every other endpoint
+                for endpoint in endpoints:
+                    await self.ledger.endpoint_health.mark_missing(endpoint)
                 raise ModelNotFound.at(missing, f". {failure.message}") from failure
             raise
         # A copy in the store: the ledger can be rebuilt from it.
@@ -225,13 +228,14 @@ class Application:
         endpoints, health = self.settings.inference_endpoints, self.ledger.endpoint_health
         every = timedelta(seconds=self.settings.canary_interval_seconds)
         due = await health.claim(endpoints, every=every)
-        await asyncio.gather(*(self._run_canary(e) for e in endpoints if e.name in due))
-        if len(await health.out(endpoints)) < len(endpoints) and (n := await self.ledger.unpark()):
+        usable = await asyncio.gather(*(self._run_canary(e) for e in endpoints if e.name in due))
+        if any(usable) and (n := await self.ledger.unpark()):
             log.info("%d documents continue: an endpoint has its model", n)
         if queued := await health.requeue(limit=REQUEUED_PER_SWEEP):
             log.warning("%d documents of corrupt endpoints or replicas are queued again", queued)
 
-    async def _run_canary(self, endpoint: Endpoint) -> None:
+    async def _run_canary(self, endpoint: Endpoint) -> bool:
+        """True if the endpoint is in service and its answer is right."""
         result = await self.router.run_canary(endpoint.name)
         health = await self.ledger.endpoint_health.record(endpoint, result)
         if health and (health.state == "out" or result.verdict != "good"):
@@ -251,6 +255,7 @@ class Application:
                     endpoint.name,
                     extra={"event": "endpoint_out"},
                 )
+        return health is not None and health.state == "ok" and result.verdict == "good"
 
     async def _adopt_all(self) -> None:
         batch: list[StoredObject] = []

@@ -24,7 +24,10 @@ from functions.storage.replica_health import (
 )
 
 State = Literal["ok", "out", "missing"]
-"""`out`: its canaries were wrong. `missing`: it does not have the model."""
+"""`out`: its canaries were wrong. `missing`: it lacks the model, or refused the key while
+others lacked theirs. If it was out before, it has `WRONG_IN_A_ROW` wrong canaries, and is out again
+when it answers.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +68,11 @@ def apply_result(health: EndpointHealth, verdict: CanaryVerdict) -> EndpointHeal
     An unreachable endpoint stays as it is. One without its model is missing until it answers.
     """
     if verdict == "missing":
-        return replace(health, state="missing") if health.state == "ok" else health
+        if health.state == "out":
+            health = replace(health, wrong=WRONG_IN_A_ROW, good=0)
+        return replace(health, state="missing")
     if verdict in ("good", "wrong") and health.state == "missing":
-        health = replace(health, state="ok")
+        health = replace(health, state="out" if health.wrong >= WRONG_IN_A_ROW else "ok")
     if verdict == "wrong":
         wrong = health.wrong + 1
         out = wrong >= WRONG_IN_A_ROW
@@ -105,7 +110,7 @@ class EndpointHealthStore:
         }
 
     async def mark_missing(self, endpoint: Endpoint) -> None:
-        """Take an endpoint without its model out of service, until a canary is answered."""
+        """Take an endpoint out of service until a canary is answered."""
         async with self._pool.connection() as connection:
             await invalidation.lock_health_tables(connection)
             await connection.execute(

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from functions.errors import Code
+from functions.inference.canary_prompt import WRONG_IN_A_ROW
 
 _MESSAGES = {
     Code.CORRUPT_ENDPOINT: "The endpoint that wrote the summary failed its canary.",
@@ -35,7 +36,7 @@ async def withdraw(connection: AsyncConnection[Any]) -> None:
     await connection.execute(
         """with suspects (endpoint, replica, after, until, because) as (
             select name, null, good_at, 'infinity', 'corrupt_endpoint' from endpoints
-            where state = 'out'
+            where state = 'out' or (state = 'missing' and wrong >= %s)
             union all
             select endpoint, name, suspect_after, suspect_until, 'corrupt_replica' from replicas
             where suspect_until > now() - interval '1 day')
@@ -43,7 +44,8 @@ async def withdraw(connection: AsyncConnection[Any]) -> None:
         from suspects where suspects.endpoint = any(answers.endpoints)
             and (replica is null or replica = any(replicas))
             and answered_at > after and begun_at < until
-            and withdrawn_at is null"""
+            and withdrawn_at is null""",
+        [WRONG_IN_A_ROW],
     )
 
 
@@ -51,7 +53,7 @@ async def requeue(connection: AsyncConnection[Any], *, limit: int) -> int:
     """Queue documents whose summary was withdrawn, oldest first; return their number."""
     cursor = await connection.execute(
         """update documents set status = 'queued', queued_at = now(), not_before = null,
-            lost_leases = 0, error_code = upper(withdrawn_because),
+            lost_leases = 0, interruptions = 0, error_code = upper(withdrawn_because),
             error_message = %(messages)s::jsonb ->> upper(withdrawn_because),
             error_remedy = 'The document is summarized again automatically.', updated_at = now()
         from (

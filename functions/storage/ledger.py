@@ -31,6 +31,9 @@ MAX_LOST_LEASES = 3
 PARKED_FOR = timedelta(hours=1)
 """When a parked document is tried again if `unpark` does not start it earlier."""
 
+MAX_INTERRUPTIONS = 3
+"""A document is failed after so many attempts that paid for requests and then lost the model."""
+
 GIVE_UP_AFTER = timedelta(hours=24)
 """How long a document is retried during an outage before it is failed."""
 
@@ -246,17 +249,26 @@ class Ledger:
     async def park(self, entry: Entry, failure: Failure) -> bool:
         """Release a claim until an endpoint has its model again; False when the claim was lost.
 
-        The attempt does not count, and the 24 hours of the queue begin again.
+        The attempt does not count, and the 24 hours of the queue begin again. A claim that called
+        a model is an interruption: its requests are paid for again, so their number is limited.
         """
         return await self._changed(
-            """update documents set status = 'queued', lease_until = null, updated_at = now(),
+            """update documents set lease_until = null, updated_at = now(),
+                interruptions = interruptions + (calls_total > 0)::int,
+                status = case when interruptions + (calls_total > 0)::int >= %(most)s
+                    then 'failed' else 'queued' end,
                 attempts = attempts - 1, queued_at = now(), not_before = now() + %(parked_for)s,
-                error_code = %(code)s, error_message = %(message)s, error_remedy = %(remedy)s
+                error_code = %(code)s, error_message = %(message)s,
+                error_remedy = case when interruptions + (calls_total > 0)::int >= %(most)s
+                    then %(gave_up)s else %(remedy)s end
             where id = %(id)s and epoch = %(epoch)s and status = 'working'""",
             {
                 "id": entry.id,
                 "epoch": entry.epoch,
                 "parked_for": PARKED_FOR,
+                "most": MAX_INTERRUPTIONS,
+                "gave_up": f"The model was gone in {MAX_INTERRUPTIONS} attempts, whose requests "
+                "cost; set another model or endpoint, then retry the document.",
                 "code": failure.code.value,
                 "message": failure.message,
                 "remedy": failure.remedy,
@@ -264,11 +276,15 @@ class Ledger:
         )
 
     async def unpark(self) -> int:
-        """Make the parked documents due; return their number."""
+        """Make the parked documents due; return their number.
+
+        A document that was interrupted more than once waits for its time.
+        """
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
                 """update documents set not_before = null, queued_at = now(), updated_at = now()
-                where status = 'queued' and error_code = %s and not_before > now()""",
+                where status = 'queued' and error_code = %s and not_before > now()
+                    and interruptions < 2""",
                 [Code.MODEL_NOT_FOUND.value],
             )
             return cursor.rowcount
@@ -276,7 +292,8 @@ class Ledger:
     async def retry(self, id_: UUID) -> Entry | None:
         """Queue a failed document again; None when it is not failed."""
         return await self._optional(
-            f"""update documents set not_before = null, lost_leases = 0, updated_at = now(),
+            f"""update documents set not_before = null, lost_leases = 0, interruptions = 0,
+                updated_at = now(),
                 status = case when object_version = '' then 'uploading' else 'queued' end,
                 queued_at = now(),
                 error_code = null, error_message = null, error_remedy = null

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -23,6 +24,7 @@ from tests.functions.conftest import Sql
 from tests.functions.inference.test_router import complete
 from tests.support import local
 from tests.support.functions.entries import get, queued
+from tests.support.functions.fakes import summary
 from tests.support.refusals import NO_MODEL, WRONG_URL
 
 pytestmark = pytest.mark.anyio
@@ -30,6 +32,8 @@ pytestmark = pytest.mark.anyio
 PRICES = {"input_usd_per_million": 1.0, "output_usd_per_million": 1.0}
 OWN = local.endpoint(name="serverless", url="http://own/v1", model="old", **PRICES)
 SPARE = local.endpoint(name="spare", url="http://spare/v1", model="other", order=1, **PRICES)
+LONG = ("The keeper lives on the island in summer. " * 12_000).encode()
+"""Takes more than six calls."""
 
 
 @dataclass
@@ -39,6 +43,10 @@ class Provider:
     models: set[str] = field(default_factory=lambda: {"old", "new", "other"})
     refuses: tuple[int, str] = NO_MODEL["fireworks"]
     answers_until_retirement: int = 1_000_000
+    every_nth_is_refused: int = 1_000_000
+    keys_refused: set[str] = field(default_factory=set)
+    """Models whose endpoint refuses the key."""
+    wrong: bool = False
     requested: list[str] = field(default_factory=list)
     """The model of each request about a document."""
     canaries: list[str] = field(default_factory=list)
@@ -50,10 +58,14 @@ class Provider:
         (self.canaries if canary else self.requested).append(model)
         if len(self.requested) > self.answers_until_retirement:
             self.models.discard("old")
-        if model not in self.models:
+        if model in self.keys_refused:
+            return httpx.Response(401, text="{}")
+        nth = not canary and len(self.requested) % self.every_nth_is_refused == 0
+        if model not in self.models or nth:
             status, text = self.refuses
             return httpx.Response(status, text=text)
-        message = {"content": CODE if canary else f"A summary by {model}."}
+        right = canary and not self.wrong
+        message = {"content": CODE if right else f"A summary by {model}."}
         return httpx.Response(
             200,
             json={
@@ -94,6 +106,18 @@ async def work(application: Application) -> None:
     """Work on everything that is due."""
     for id_ in await application.ledger.due():
         await application.summarize(id_)
+
+
+async def sweeps(deploy: Deploy, sql: Sql, *endpoints: Endpoint, count: int) -> None:
+    """Sweep every five minutes, each time in a new process, and work on what is due."""
+    for _ in range(count):
+        sql(
+            """update documents set not_before = not_before - interval '5 min',
+                queued_at = queued_at - interval '5 min'"""
+        )
+        async with deploy(*endpoints) as application:
+            for id_ in await application.sweep():
+                await application.summarize(id_)
 
 
 # ---------------------------------------------------------------- the refusal
@@ -272,3 +296,105 @@ async def test_a_parked_document_waits_while_the_fallback_refuses_the_key(
     assert provider.requested == ["old", "other", "other"]
     assert (waiting.status, waiting.error_code) == ("queued", "MODEL_NOT_FOUND")
     assert "rejected the API key (401)" in (waiting.error_message or "")
+
+
+async def test_a_document_that_loses_its_model_three_times_is_not_paid_for_again(
+    deploy: Deploy, provider: Provider, sql: Sql, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.every_nth_is_refused = 6  # the canary is answered, and the sixth part is not
+    async with deploy(OWN) as application:
+        entry = await queued(application, data=LONG)
+        await work(application)
+    await sweeps(deploy, sql, OWN, count=1)
+    assert Counter(provider.requested) == {"old": 12}
+    await sweeps(deploy, sql, OWN, count=11)
+    assert Counter(provider.requested) == {"old": 12}  # the second time it waits an hour
+    await sweeps(deploy, sql, OWN, count=30)
+
+    assert Counter(provider.requested) == {"old": 18}
+    failed = await get(application, entry.id)
+    assert (failed.status, failed.error_code) == ("failed", "MODEL_NOT_FOUND")
+    assert failed.error_remedy == (
+        "The model was gone in 3 attempts, whose requests cost; set another model or endpoint, "
+        "then retry the document."
+    )
+    assert [getattr(r, "event", None) for r in caplog.records].count("document_failed") == 1
+    provider.every_nth_is_refused = 1_000_000
+    async with deploy(OWN) as application:
+        await application.ledger.retry(entry.id)
+        await work(application)
+        assert (await get(application, entry.id)).status == "done"
+
+
+async def test_waiting_for_a_model_is_free_and_no_interruption(
+    deploy: Deploy, provider: Provider, sql: Sql
+) -> None:
+    provider.models = set()
+    async with deploy(OWN) as application:
+        entry = await queued(application)
+        await work(application)
+    await sweeps(deploy, sql, OWN, count=60)  # five hours: it is tried again four times
+
+    assert provider.requested == ["old"]
+    provider.models = {"old"}
+    await sweeps(deploy, sql, OWN, count=1)
+    assert (await get(application, entry.id)).status == "done"
+
+
+async def test_a_fallback_that_refuses_the_key_is_called_once_until_the_key_is_right(
+    deploy: Deploy, provider: Provider, sql: Sql
+) -> None:
+    provider.models, provider.keys_refused = {"other"}, {"other"}
+    async with deploy(OWN, SPARE) as application:
+        entry = await queued(application)
+    await sweeps(deploy, sql, OWN, SPARE, count=30)
+
+    assert provider.requested == ["other"]
+    waiting = await get(application, entry.id)
+    assert (waiting.status, waiting.error_code) == ("queued", "MODEL_NOT_FOUND")
+    provider.keys_refused = set()
+    await sweeps(deploy, sql, OWN, SPARE, count=1)
+    done = await get(application, entry.id)
+    assert (done.status, done.attempts, provider.requested) == ("done", 1, ["other", "other"])
+
+
+async def test_documents_wait_when_a_corrupt_endpoint_also_loses_its_model(
+    deploy: Deploy, provider: Provider, sql: Sql
+) -> None:
+    provider.wrong = True
+    await sweeps(deploy, sql, OWN, count=2)
+    assert sql("select state from endpoints") == [("out",)]
+    provider.models = set()
+    async with deploy(OWN) as application:
+        entry = await queued(application)
+        await application.sweep()
+        sql("update documents set queued_at = now() - interval '25 hours'")
+        await application.summarize(entry.id)
+        waiting = await get(application, entry.id)
+
+    assert (waiting.status, waiting.error_code) == ("queued", "MODEL_NOT_FOUND")
+    provider.models, provider.wrong = {"old"}, False
+    states = []
+    for _ in range(3):  # it is corrupt until three canaries are right
+        await sweeps(deploy, sql, OWN, count=1)
+        states += sql("select state from endpoints")
+    assert states == [("out",), ("out",), ("ok",)]
+    assert (await get(application, entry.id)).status == "done"
+
+
+async def test_a_summary_of_a_corrupt_endpoint_is_withdrawn_after_its_model_is_gone(
+    deploy: Deploy, provider: Provider, sql: Sql
+) -> None:
+    async with deploy(OWN) as application:
+        entry = await queued(application)
+        claimed = await application.ledger.claim(entry.id, lease=timedelta(minutes=1))
+        assert claimed is not None
+        provider.wrong = True
+        await sweeps(deploy, sql, OWN, count=2)
+        provider.models = set()
+        await sweeps(deploy, sql, OWN, count=1)
+        usage = summary("late", endpoint="serverless")
+        await application.ledger.finish(claimed, usage, kind="text")
+        await application.sweep()
+
+    assert (await get(application, entry.id)).status == "queued"
