@@ -16,7 +16,7 @@ from components.digitalocean.functions_api.trigger import Trigger
 from components.digitalocean.object_store import Store
 from components.generated_secret import GeneratedSecret
 from functions.documents.memory import parser_mebibytes
-from functions.handlers.digitalocean_limits import MAX_MEGABYTES, MAX_SECONDS
+from functions.handlers.digitalocean_limits import MAX_MEGABYTES, MAX_SECONDS, SWEEP_SECONDS
 from functions.inference.endpoint import InferenceMode
 
 PACKAGE = "summarizer"
@@ -118,7 +118,13 @@ class Functions(pulumi.ComponentResource):
             memory_mb=MAX_MEGABYTES,
             environment=environment,
         )
-        sweep = function("sweep", web="no", timeout_ms=240_000, memory_mb=256, environment=calling)
+        sweep = function(
+            "sweep",
+            web="no",
+            timeout_ms=SWEEP_SECONDS * 1000,
+            memory_mb=256,
+            environment=calling,
+        )
         Trigger(
             f"{name}-every-five-minutes",
             namespace=namespace.id,

@@ -1,4 +1,4 @@
-"""The limits of DigitalOcean Functions.
+"""The limits of DigitalOcean Functions, and ours within them.
 
 Source: docs.digitalocean.com/products/functions/details/limits, 17 January 2025.
 """
@@ -11,6 +11,9 @@ MAX_MEGABYTES = 1024
 
 MAX_SECONDS = 900
 """Longest timeout of a function."""
+
+SWEEP_SECONDS = 240
+"""Timeout of the function `sweep`, below the five minutes between two sweeps."""
 
 MAX_CONCURRENT = 120
 """Calls of a namespace at the same time, of all its functions and of the page."""

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from functions.errors import Code
 from functions.inference.canary_prompt import WRONG_IN_A_ROW
+from functions.storage.advisory_locks import AdvisoryLock, hold
 
 _MESSAGES = {
     Code.CORRUPT_ENDPOINT: "The endpoint that wrote the summary failed its canary.",
@@ -19,15 +20,13 @@ _MESSAGES = {
 }
 """By error code; `withdrawn_because` is the code in lower case."""
 
-_LOCK = 0x5EA31E56
-
 
 async def lock_health_tables(connection: AsyncConnection[Any]) -> None:
     """Lock the health tables until the transaction ends.
 
     Transactions that update endpoints and answers in different orders would deadlock.
     """
-    await connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+    await hold(connection, AdvisoryLock.HEALTH_TABLES)
 
 
 async def withdraw(connection: AsyncConnection[Any]) -> None:

@@ -12,10 +12,10 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from functions.storage.advisory_locks import AdvisoryLock, hold
+
 START_EXPIRES = timedelta(minutes=2)
 """A worker that has not claimed its document after this time does not come."""
-
-_LOCK = 0x5EA31E56
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class WorkerStarts:
         """
         condition: LiteralString = "" if document is None else "and id = %(id)s"
         async with self._pool.connection() as connection:
-            await connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+            await hold(connection, AdvisoryLock.WORKER_STARTS)
             cursor = await connection.execute(
                 f"""with chosen as (
                     select id, created_at from documents

@@ -5,12 +5,12 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-_LOCK = 0x5EA31E55
+from functions.storage.advisory_locks import AdvisoryLock, hold
 
 
 async def migrate(connection: AsyncConnection[Any]) -> None:
     """Apply the missing migrations in the connection's transaction, one process at a time."""
-    await connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+    await hold(connection, AdvisoryLock.MIGRATIONS)
     await connection.execute(
         "create table if not exists migrations "
         "(name text primary key, applied_at timestamptz not null default now())"
