@@ -1,11 +1,11 @@
 """Facts about DigitalOcean Functions: no retries, limits of size and time."""
 
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
-from functions.handlers.digitalocean_workers import MAX_WORKERS
 from tests.support.contract.application import Caller, Document, sql
 from tests.support.contract.model import SILENCE
 from tests.support.hosts.execution import ExecutionError
@@ -111,31 +111,81 @@ def test_without_a_due_document_the_sweep_tries_a_refused_key_again(
     assert sql(host, "select refused_since from worker_starts") == [(None,)]
 
 
-@pytest.mark.parametrize(
-    "count",
-    [MAX_WORKERS + 10, pytest.param(500, marks=[pytest.mark.nightly, pytest.mark.timeout(600)])],
-)
-def test_a_flood_of_documents_leaves_room_for_the_page(
-    host: FunctionsHost, caller: Caller, count: int
+UPLOADS, WORKERS = 120, 60
+"""Numbers of their own: a limit that is removed must fail these tests, not enlarge them."""
+
+PAGE = ["", "api/documents", "metrics", "healthz"]
+
+
+def send_all(caller: Caller, documents: list[Document], *, seconds: float) -> None:
+    """Upload documents, ten at a time."""
+    with ThreadPoolExecutor(10) as pool:
+        sends = [pool.submit(caller.send, each.name, each.data) for each in documents]
+        ended, waiting = wait(sends, timeout=seconds, return_when=FIRST_EXCEPTION)
+        for send in waiting:
+            send.cancel()
+        for send in ended:
+            send.result()
+    assert not waiting, f"{len(waiting)} uploads did not end in {seconds:g} seconds"
+
+
+def documents_by_status(host: FunctionsHost, documents: list[Document]) -> dict[str, int]:
+    """Number of these documents by their status."""
+    marks = [f"%{document.mark}%" for document in documents]
+    return dict(
+        sql(
+            host, "select status, count(*) from documents where name like any(%s) group by 1", marks
+        )
+    )
+
+
+@pytest.mark.timeout(600)
+def test_a_flood_of_uploads_starts_half_as_many_workers_and_the_page_answers(
+    host: FunctionsHost, caller: Caller
 ) -> None:
     host.settle()
-    documents = [Document() for _ in range(count)]
-    host.most_in_flight = host.throttled = 0
+    documents = [Document() for _ in range(UPLOADS)]
+    before, host.throttled = len(host.started), 0
+
+    with host.executions["summarize"].busy():
+        send_all(caller, documents, seconds=400)
+        host.later()  # neither does the sweep start more
+        page = [caller.http.get(path).status_code for path in PAGE]
+        started = len(host.started) - before
+        assert documents_by_status(host, documents) == {"queued": UPLOADS}
+        # Ten that have no worker are enough to show that a worker takes them.
+        sql(
+            host,
+            """update documents set status = 'failed', error_code = 'INTERNAL'
+            where status = 'queued' and id not in (
+                select id from documents order by created_at desc limit 10)""",
+        )
+
+    assert started == WORKERS, f"{started} of {UPLOADS} uploads started a worker, not {WORKERS}"
+    assert (host.throttled, page) == (0, [200] * len(PAGE))
+    host.settle()
+    assert documents_by_status(host, documents) == {"failed": UPLOADS - 10, "done": 10}
+    assert len(host.started) - before == WORKERS
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(700)
+def test_a_backlog_of_500_documents_is_done_within_the_limit_of_workers(
+    host: FunctionsHost, caller: Caller
+) -> None:
+    host.settle()
+    documents = [Document() for _ in range(500)]
+    before, host.throttled = len(host.started), 0
 
     with host.executions["summarize"].busy():
         for document in documents:
             host.put(f"incoming/flood/{document.mark}.txt", document.data)
-        for _ in range(2):
-            host.later()
-            assert caller.http.get("api/documents").status_code == 200
-        assert host.in_flight == MAX_WORKERS
+        host.later()
+        assert [caller.http.get(path).status_code for path in PAGE] == [200] * len(PAGE)
+        assert (len(host.started) - before, host.throttled) == (WORKERS, 0)
 
-    host.settle()
-    names = [f"{document.mark}.txt" for document in documents]
-    assert sql(
-        host, "select status, count(*) from documents where name = any(%s) group by 1", names
-    ) == [("done", len(documents))]
-    assert (host.throttled, host.most_in_flight) == (0, MAX_WORKERS + 1)
+    host.settle(seconds=600)
+    assert documents_by_status(host, documents) == {"done": 500}
 
 
 def test_calls_above_the_limits_of_a_namespace_are_rejected(

@@ -13,6 +13,7 @@ import base64
 import json
 import secrets
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -107,9 +108,14 @@ class FunctionsHost:
         with self._counting:
             self._this_minute = 0
 
-    def settle(self) -> None:
+    def settle(self, *, seconds: float = 120.0) -> None:
+        """Wait for the workers, but not for ever."""
+        deadline = time.monotonic() + seconds
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        if self._threads:
+            raise TimeoutError(f"{len(self._threads)} workers did not end in {seconds:g} seconds")
 
     def respond(self, request: Request) -> Answer:
         """Answer a request to the platform."""
