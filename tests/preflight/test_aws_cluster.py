@@ -1,6 +1,7 @@
 """Checks of zones, quotas and access find what would fail a cluster before it is created."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,20 @@ def test_the_database_needs_a_zone_that_sells_its_class(account: Account) -> Non
     assert finding.remedy == "pulumi config set network_zones a,c --stack split"
 
 
+@pytest.mark.parametrize("sold", [{"database": "ac", "standby": "ac"}, {"standby": "ac"}])
+def test_a_database_with_a_standby_needs_its_class_in_both_zones(
+    account: Account, sold: dict[str, str]
+) -> None:
+    for name, letters in sold.items():
+        setattr(account, name, letters)
+
+    assert zones().ok is True
+    finding = zones(environment="prod")
+    assert "db.t4g.small with a standby is not sold in us-east-1b" in finding.found
+    assert finding.remedy == "pulumi config set network_zones a,c --stack split"
+    assert zones(environment="prod", network_zones="a,c").ok is True
+
+
 def test_a_region_without_the_gpu_names_the_families_that_it_sells(account: Account) -> None:
     account.sold = {"g7e.2xlarge": "", "g4dn.xlarge": "ab", "g5.xlarge": "c", "p4d.24xlarge": ""}
 
@@ -100,12 +115,89 @@ def test_a_region_without_the_gpu_names_the_families_that_it_sells(account: Acco
     assert finding.remedy.endswith("pulumi config set region us-east-1 --stack split")
 
 
+DEPLOYED: dict[str, dict[str, Any]] = {
+    **{
+        f"network-private-{letter}": {
+            "id": f"subnet-{letter}",
+            "availabilityZone": f"us-east-1{letter}",
+        }
+        for letter in "ab"
+    },
+    "database-instance": {
+        "instanceClass": "db.t4g.micro",
+        "multiAz": False,
+        "availabilityZone": "us-east-1a",
+    },
+    "cluster-gpu": {"instanceTypes": ["g7e.2xlarge"], "subnetIds": ["subnet-a"]},
+    "cluster-system": {"instanceTypes": ["m5.large"], "subnetIds": ["subnet-a", "subnet-b"]},
+}
+"""Outputs of a deployed cluster with the zones a,b."""
+
+
+def redeployed(**config: str) -> list[Finding]:
+    config = {"inference_mode": "cluster", **config}
+    return list(aws_zones.check(context("split", config, existing=DEPLOYED)))
+
+
+def test_deployed_machines_are_not_checked_again(account: Account) -> None:
+    account.sold = {"g7e.2xlarge": "", "m5.large": ""}
+    account.database = account.standby = ""
+
+    assert redeployed() == []
+
+
+@pytest.mark.parametrize(
+    ("config", "fault", "remedy"),
+    [
+        (
+            {"gpu_type": "p5.48xlarge"},
+            "p5.48xlarge is not sold in us-east-1a",
+            "pulumi config set network_zones b,a --stack split",
+        ),
+        (
+            {"network_zones": "b,a"},
+            "g7e.2xlarge is not sold in us-east-1b",
+            "pulumi config set network_zones a,b --stack split",
+        ),
+        (
+            {"environment": "prod"},
+            "db.t4g.small with a standby is not sold in us-east-1b",
+            "The deployed network and its database cannot move: pulumi config set environment dev "
+            "--stack split, or use another stack",
+        ),
+    ],
+)
+def test_changed_machines_of_a_deployed_stack_are_checked(
+    account: Account, config: dict[str, str], fault: str, remedy: str
+) -> None:
+    account.sold = {"g7e.2xlarge": "a", "p5.48xlarge": "b"}
+    account.standby = "a"
+
+    (finding,) = redeployed(**config)
+
+    assert finding.ok is False
+    assert finding.found == f"In us-east-1 the zones a,b do not have the machines: {fault}"
+    assert finding.remedy == remedy
+
+
+def test_a_new_class_must_be_sold_in_the_zone_of_the_deployed_database(account: Account) -> None:
+    account.database = account.standby = "b"
+    deployed = DEPLOYED | {
+        "database-instance": {**DEPLOYED["database-instance"], "instanceClass": "db.t3.micro"}
+    }
+
+    (finding,) = aws_zones.check(context("split", existing=deployed))
+
+    assert finding.found.endswith("db.t4g.micro is not sold in us-east-1a")
+
+
 def test_a_deployed_network_keeps_its_zones(account: Account) -> None:
-    existing = {
+    existing: dict[str, dict[str, Any]] = {
         f"network-{kind}-{letter}": {"availabilityZone": f"us-east-1{letter}"}
         for kind in ("public", "private")
         for letter in "ab"
     }
+    existing["database-instance"] = {"instanceClass": "db.t4g.micro", "multiAz": False}
     stack = context("split", {"network_zones": "b,a"}, existing=existing)
     assert list(aws_zones.check(stack)) == []
 

@@ -21,6 +21,7 @@ class Account:
         zones: ID by letter, of the zones of every region.
         sold: Letters of the zones by machine type; other types are sold in all zones.
         database: Letters of the zones of the database's class.
+        standby: Letters of the zones in which this class can have a standby in another zone.
         quotas: vCPUs by quota code.
         log_groups: Names of the log groups that exist.
         refuses: Error code by the API's action.
@@ -32,6 +33,7 @@ class Account:
     )
     sold: dict[str, str] = field(default_factory=dict)
     database: str = "abc"
+    standby: str = "abc"
     quotas: dict[str, float] = field(default_factory=dict)
     log_groups: list[str] = field(default_factory=list)
     refuses: dict[str, str] = field(default_factory=dict)
@@ -101,14 +103,19 @@ class Account:
     def _DescribeOrderableDBInstanceOptions(  # noqa: N802  # the API's name
         self, form: dict[str, str], region: str
     ) -> str:
-        zones = "".join(
-            f"<AvailabilityZone><Name>{region}{letter}</Name></AvailabilityZone>"
-            for letter in self.database
-        )
-        options = (
+        options = "".join(
             f"<OrderableDBInstanceOption><DBInstanceClass>{form['DBInstanceClass']}"
-            f"</DBInstanceClass><AvailabilityZones>{zones}</AvailabilityZones>"
-            "</OrderableDBInstanceOption>"
+            f"</DBInstanceClass><MultiAZCapable>{capable}</MultiAZCapable><AvailabilityZones>"
+            + "".join(
+                f"<AvailabilityZone><Name>{region}{letter}</Name></AvailabilityZone>"
+                for letter in letters
+            )
+            + "</AvailabilityZones></OrderableDBInstanceOption>"
+            # A row for each version and storage: not all rows can have a standby.
+            for capable, letters in (
+                ("false", self.database),
+                ("true", [letter for letter in self.database if letter in self.standby]),
+            )
         )
         return (
             "<DescribeOrderableDBInstanceOptionsResponse><DescribeOrderableDBInstanceOptionsResult>"
