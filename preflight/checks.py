@@ -5,7 +5,7 @@ Checks only read. A check that an account does not answer is unknown, and stops 
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import httpx
@@ -60,6 +60,12 @@ class StackContext:
         """The command that sets a config value."""
         flag = "--secret " if secret else ""
         return f"pulumi config set {flag}{key} {example}".rstrip() + f" --stack {self.stack}"
+
+    def for_up(self, finding: Finding) -> Finding:
+        """The finding of what only `up` needs: before another command it is information."""
+        if self.command == "up" or finding.ok is not False:
+            return finding
+        return replace(finding, ok=None)
 
     def named(self, type_: str, key: str) -> list[tuple[str, str]]:
         """Logical name and configured name of each new resource with a configured name.

@@ -1,12 +1,13 @@
 """Checks of zones, quotas and access find what would fail a cluster before it is created."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from preflight import aws_cluster, aws_zones
-from preflight.checks import Finding
+from preflight.checks import Command, Finding
 from tests.support.accounts.aws_cluster import Account, running
 from tests.support.preflight_context import context
 
@@ -29,9 +30,10 @@ def zones(**config: str) -> Finding:
     return finding
 
 
-def cluster(**config: str) -> dict[str, Finding]:
+def cluster(command: Command = "up", **config: str) -> dict[str, Finding]:
     config = {"inference_mode": "cluster", "cluster_api_cidrs": "192.0.2.7/32", **config}
-    return {finding.name: finding for finding in aws_cluster.check(context("split", config))}
+    stack = replace(context("split", config), command=command)
+    return {finding.name: finding for finding in aws_cluster.check(stack)}
 
 
 def test_zones_with_all_machines_are_right(account: Account) -> None:
@@ -251,6 +253,25 @@ def test_a_new_account_has_no_quota_for_gpus(account: Account) -> None:
     assert cluster()[f"quota {G}"].ok is True
 
 
+@pytest.mark.parametrize("command", ["preview", "drift"])
+def test_what_only_up_needs_is_information_before_another_command(
+    account: Account, command: Command
+) -> None:
+    account.quotas = {G: 0.0}
+    account.log_groups = ["/aws/eks/seamless-split/cluster"]
+    creator = "arn:aws:iam::123456789012:role/creator"
+
+    findings = cluster(command, cluster_admins=creator)
+
+    assert {name for name, found in findings.items() if found.ok is None} == {
+        f"quota {G}",
+        "log group",
+    }
+    assert "request-service-quota-increase" in findings[f"quota {G}"].remedy
+    # The identity of a preview is not the one that creates the cluster.
+    assert "cluster_admins" not in findings
+
+
 def test_p_machines_have_their_own_quota(account: Account) -> None:
     account.quotas = {"L-417A185B": 384.0}
 
@@ -285,16 +306,56 @@ def test_a_private_api_must_be_in_reach_of_this_machine(
     config: dict[str, str],
     ok: bool | None,
 ) -> None:
-    monkeypatch.setattr("preflight.aws_cluster.address_towards", lambda _: own)
-    full = {f"seamless:{key}": value for key, value in config.items()}
-    stack = context("split", {"inference_mode": "cluster", **config}, config=full)
-
-    found = {f.name: f for f in aws_cluster.check(stack)}.get("cluster_api_cidrs")
+    found = reach(monkeypatch, own, config)
 
     assert (found.ok if found else None) is ok
     if found and not ok:
         assert f"this machine ({own}) has none there" in found.found
         assert "pulumi config set cluster_api_cidrs" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("command", "deployed", "outcome"),
+    [
+        ("up", False, "an error"),
+        ("up", True, "an error"),
+        ("drift", False, "not checked"),
+        ("drift", True, "an error"),
+        ("preview", False, "not checked"),
+        ("preview", True, "information"),
+    ],
+)
+def test_a_private_api_is_checked_where_the_command_calls_it(
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Command,
+    deployed: bool,
+    outcome: str,
+) -> None:
+    found = reach(monkeypatch, "203.0.113.9", {}, command, deployed=deployed)
+
+    outcomes = {False: "an error", None: "information", True: "ok"}
+    assert (outcomes[found.ok] if found else "not checked") == outcome
+
+
+def reach(
+    monkeypatch: pytest.MonkeyPatch,
+    own: str,
+    config: dict[str, str],
+    command: Command = "up",
+    *,
+    deployed: bool = False,
+) -> Finding | None:
+    """The finding for a machine with this address."""
+    monkeypatch.setattr("preflight.aws_cluster.address_towards", lambda _: own)
+    stack = context(
+        "split",
+        {"inference_mode": "cluster", **config},
+        config={f"seamless:{key}": value for key, value in config.items()},
+        existing={"cluster": {"name": "seamless-split"}} if deployed else {},
+    )
+    findings = {f.name: f for f in aws_cluster.check(replace(stack, command=command))}
+    return findings.get("cluster_api_cidrs")
 
 
 def test_the_address_towards_a_network_is_one_of_this_machine() -> None:
@@ -314,7 +375,17 @@ def test_a_log_group_of_a_former_cluster_is_named_with_its_removal(account: Acco
     )
 
 
-def test_the_creator_of_a_cluster_is_no_further_administrator(account: Account) -> None:
+@pytest.mark.parametrize(
+    "caller",
+    [
+        "arn:aws:sts::123456789012:assumed-role/creator/session",
+        "arn:aws:iam::123456789012:role/creator",
+    ],
+)
+def test_the_creator_of_a_cluster_is_no_further_administrator(
+    account: Account, caller: str
+) -> None:
+    account.arn = caller
     creator, other = (f"arn:aws:iam::123456789012:role/ops/{name}" for name in ("creator", "ann"))
 
     finding = cluster(cluster_admins=f"{creator},{other}")["cluster_admins"]
@@ -322,6 +393,23 @@ def test_the_creator_of_a_cluster_is_no_further_administrator(account: Account) 
     assert finding.ok is False
     assert finding.remedy == (f"Remove it: pulumi config set cluster_admins {other} --stack split")
     assert "cluster_admins" not in cluster(cluster_admins=other)
+
+
+@pytest.mark.parametrize("kind", ["210987654321:role", "123456789012:user"])
+def test_the_same_name_in_another_account_or_of_another_kind_is_another_administrator(
+    account: Account, kind: str
+) -> None:
+    assert "cluster_admins" not in cluster(cluster_admins=f"arn:aws:iam::{kind}/ops/creator")
+
+
+def test_a_caller_that_aws_does_not_name_leaves_the_administrators_unknown(
+    account: Account,
+) -> None:
+    account.refuses = {"GetCallerIdentity": "AccessDenied"}
+
+    finding = cluster(cluster_admins="arn:aws:iam::123456789012:role/ann")["cluster_admins"]
+
+    assert (finding.ok, finding.found) == (None, "unknown: GetCallerIdentity answered AccessDenied")
 
 
 def test_missing_credentials_are_left_to_the_other_check(monkeypatch: pytest.MonkeyPatch) -> None:
