@@ -128,6 +128,22 @@ def test_up_leaves_only_the_key_that_starts_workers_and_a_second_up_changes_noth
     assert steps(again) == steps(drift) == {}
 
 
+def test_a_preview_goes_on_with_a_token_that_only_reads_and_a_drift_check_names_the_scope(
+    stack: Stack,
+) -> None:
+    every, stack.account.scopes = stack.account.scopes, set(digitalocean_keys.READ_ONLY)
+    try:
+        previewed = stack.run("preview")
+        drift = stack.run("preview", "--drift", expect=1)
+    finally:
+        stack.account.scopes = every
+
+    lacking = "DIGITALOCEAN_TOKEN lacks the scope function:read or function:admin"
+    assert steps(previewed) == {}
+    assert lacking in previewed
+    assert lacking in drift
+
+
 def test_no_file_and_no_output_has_the_secret_of_an_access_key(stack: Stack) -> None:
     readable = [
         file

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.accounts.digitalocean import Cloud, Json, Refusal
+from tests.support.accounts.digitalocean import Cloud, Json
 from tests.support.accounts.digitalocean_sizes import (
     dedicated_sizes,
     droplet_sizes,
@@ -58,8 +58,8 @@ class Account(Cloud):
             self.tags |= set(item.get("tags") or [])
         mine = url.path in _LISTS or url.path.startswith(("/v2/tags", "/v2/dedicated-inferences"))
         self.lists["sizes"] = {"sizes": droplet_sizes(self.allotted)}
-        if mine and authorization != f"Bearer {self.token}":
-            raise Refusal(401, "unauthorized", "Unable to authenticate you")
+        if mine:
+            self.authorize(method, url.path.split("/")[2:], authorization)
         page = int(parse_qs(url.query).get("page", ["1"])[0])
         match method, url.path.split("/")[2:]:
             case "GET", ["tags"]:
