@@ -8,7 +8,7 @@ import pytest
 
 from preflight import aws_cluster, aws_zones
 from preflight.checks import Command, Finding
-from tests.support.accounts.aws_cluster import Account, running
+from tests.support.accounts.aws_cluster import Account, signed_in
 from tests.support.preflight_context import context
 
 G, STANDARD = "L-DB2E81BA", "L-1216C47A"
@@ -17,11 +17,7 @@ G, STANDARD = "L-DB2E81BA", "L-1216C47A"
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """An account in which everything is there, and its credentials."""
-    with running() as account:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", account.url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-a-test")
-        monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with signed_in(monkeypatch) as account:
         yield account
 
 
