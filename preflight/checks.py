@@ -45,7 +45,7 @@ class StackContext:
         resources: Resources of its plan.
         outputs: Outputs of its plan; an output that only a deployment knows is a placeholder text.
         config: Config values by full key, secrets included.
-        existing: Outputs of its deployed resources, by URN.
+        existing: Outputs of its deployed resources with their `id`, by URN.
         command: A right that only `up` needs is no error before another command.
     """
 

@@ -11,7 +11,7 @@ import httpx
 
 from components.digitalocean.functions_api.client import API
 from components.digitalocean.functions_api.http import Bearer
-from preflight import digitalocean_sizes
+from preflight import digitalocean_database, digitalocean_sizes
 from preflight.checks import SECONDS, Finding, StackContext, bucket_name, on_path
 from preflight.digitalocean_functions import ADMIN, TOKENS, check_functions, lacks_scope
 
@@ -96,6 +96,7 @@ def check(context: StackContext) -> Iterator[Finding]:
                 if resource.type == _NAMESPACE:
                     yield from check_functions(partial(_get, api), context, resource)
             yield from digitalocean_sizes.check(api, context)
+            yield from digitalocean_database.check(api, context)
 
 
 def _client(context: StackContext) -> Iterator[Finding]:
