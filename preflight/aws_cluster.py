@@ -33,15 +33,21 @@ def check(context: StackContext) -> Iterator[Finding]:
     try:
         yield from _quotas(context, region)
         yield from _left_log_group(context, region)
-        if clusters[0].urn not in context.existing:
+        if context.command == "up" and clusters[0].urn not in context.existing:
             yield from _creator(context)
     except NOT_REACHED:
         return
 
 
 def _reachable(context: StackContext, cluster: Resource) -> Iterator[Finding]:
-    """Check whether the commands run where the cluster's API can be reached."""
+    """Check whether the command runs where it reaches the cluster's API.
+
+    Without the API a refresh fails; a preview goes on with a warning, and is less exact
+    (pulumi/pulumi-kubernetes at 9497796, provider/pkg/provider/provider.go, Read and Create).
+    """
     if cluster.inputs["vpcConfig"]["endpointPublicAccess"]:
+        return
+    if context.command != "up" and cluster.urn not in context.existing:
         return
     (network,) = (r.inputs["cidrBlock"] for r in context.resources if r.type == "aws:ec2/vpc:Vpc")
     peers = next((v for k, v in context.config.items() if k.endswith(":network_peers")), "")
@@ -52,7 +58,7 @@ def _reachable(context: StackContext, cluster: Resource) -> Iterator[Finding]:
         return
     yield Finding(
         name="cluster_api_cidrs",
-        ok=False,
+        ok=None if context.command == "preview" else False,
         found="Config cluster_api_cidrs is not set, so the cluster's API has an address in "
         f"{network} only, and this machine ({own}) has none there or in network_peers",
         remedy="Deploy from inside the network, or allow your address: pulumi config set "
@@ -95,12 +101,14 @@ def _quotas(context: StackContext, region: str) -> Iterator[Finding]:
         )
         lower = "" if kind == "m" else ", or lower gpu_maximum"
         is_enough = quota >= most * vcpus
-        yield Finding(
-            name=f"quota {code}",
-            ok=is_enough,
-            found=f"{title}: {quota:g} vCPUs in {region}; {needs}"
-            + ("" if is_enough else ", and other instances of the account count, too"),
-            remedy="" if is_enough else f"Ask AWS for it, which may take days{lower}: {ask}",
+        yield context.for_up(
+            Finding(
+                name=f"quota {code}",
+                ok=is_enough,
+                found=f"{title}: {quota:g} vCPUs in {region}; {needs}"
+                + ("" if is_enough else ", and other instances of the account count, too"),
+                remedy="" if is_enough else f"Ask AWS for it, which may take days{lower}: {ask}",
+            )
         )
 
 
@@ -121,11 +129,13 @@ def _left_log_group(context: StackContext, region: str) -> Iterator[Finding]:
             yield Finding(name="log group", ok=None, found=f"unknown: {why(error)}")
             continue
         if name in {group["logGroupName"] for group in groups["logGroups"]}:
-            yield Finding(
-                name="log group",
-                ok=False,
-                found=f"{name} is left of a former cluster, and the stack creates this group",
-                remedy=f"aws logs delete-log-group --region {region} --log-group-name {name}",
+            yield context.for_up(
+                Finding(
+                    name="log group",
+                    ok=False,
+                    found=f"{name} is left of a former cluster, and the stack creates this group",
+                    remedy=f"aws logs delete-log-group --region {region} --log-group-name {name}",
+                )
             )
 
 
@@ -138,11 +148,15 @@ def _creator(context: StackContext) -> Iterator[Finding]:
     ]
     if not further:
         return
-    caller = client("sts", "us-east-1").get_caller_identity()["Arn"]
-    kind, _, rest = caller.split(":", 5)[5].partition("/")
-    role = rest.split("/")[0] if kind == "assumed-role" else ""
+    try:
+        caller = client("sts", "us-east-1").get_caller_identity()["Arn"]
+    except NOT_REACHED:
+        raise
+    except NO_ANSWER as error:
+        yield Finding(name="cluster_admins", ok=None, found=f"unknown: {why(error)}")
+        return
     for arn in further:
-        if arn == caller or (role and arn.endswith(f"/{role}")):
+        if _identity(arn) == _identity(caller):
             yield Finding(
                 name="cluster_admins",
                 ok=False,
@@ -153,3 +167,15 @@ def _creator(context: StackContext) -> Iterator[Finding]:
                     "cluster_admins", ",".join(each for each in further if each != arn) or '""'
                 ),
             )
+
+
+def _identity(arn: str) -> tuple[str, str, str]:
+    """Account, kind and name; the session of a role is the role, and has no path.
+
+    Names differ without their paths and in more than case (IAM user guide, reference_iam-quotas).
+    """
+    account, rest = arn.split(":", 5)[4:]
+    kind, _, path = rest.partition("/")
+    if kind == "assumed-role":
+        return account, "role", path.split("/")[0].lower()
+    return account, kind, path.split("/")[-1].lower()

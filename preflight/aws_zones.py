@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from policies.resource import Resource
 from preflight.aws_session import NO_ANSWER, NOT_REACHED, client, why
 from preflight.checks import Finding, StackContext
 
@@ -24,7 +25,7 @@ class Zones:
     Attributes:
         usable: Zones for a subnet: they exist, and EKS takes them if there is a cluster.
         sold: Zones by machine type.
-        database: Zones of the database's class.
+        database: Zones of the database's class; those with a standby, if it has one.
     """
 
     usable: frozenset[str]
@@ -32,8 +33,35 @@ class Zones:
     database: frozenset[str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """The new and the changed machines of a stack.
+
+    Attributes:
+        nodes: Zones of each group's nodes, by machine type.
+        database: The database, if it is new or changed.
+        at: Zone of the deployed database, which cannot move; empty if it is new.
+    """
+
+    nodes: Mapping[str, list[str]]
+    database: Resource | None
+    at: str
+
+    def lacking(self, sold: frozenset[str], zones: set[str]) -> str:
+        """What is wrong with two zones for the database; empty if nothing is."""
+        if self.database is None:
+            return ""
+        class_ = self.database.inputs["instanceClass"]
+        if self.database.inputs["multiAz"]:
+            missing = sorted(zones - sold)
+            return f"{class_} with a standby is not sold in {', '.join(missing)}" * bool(missing)
+        if self.at:
+            return "" if self.at in sold else f"{class_} is not sold in {self.at}"
+        return "" if zones & sold else "the database's class is sold in neither"
+
+
 def check(context: StackContext) -> Iterator[Finding]:
-    """Check the zones of a network and of node groups that are not deployed yet."""
+    """Check the zones of a network, and of nodes and a database that are new or changed."""
     (region,) = (r.inputs["region"] for r in context.resources if r.type == "pulumi:providers:aws")
     planned = {r.urn: r.inputs["availabilityZone"] for r in context.resources if r.type == SUBNET}
     deployed = {
@@ -44,14 +72,8 @@ def check(context: StackContext) -> Iterator[Finding]:
     if deployed - set(planned.values()):
         yield _moved(context, deployed, set(planned.values()))
         return
-    wanted = {
-        resource.inputs["instanceTypes"][0]: [
-            planned[urn] for urn in resource.uses["subnetIds"] if urn in planned
-        ]
-        for resource in context.resources
-        if resource.type == GROUP and resource.urn not in context.existing
-    }
-    if deployed and not wanted:
+    wanted = _wanted(context, planned)
+    if deployed and not wanted.nodes and wanted.database is None:
         return
     try:
         found = _zones(context, region, wanted)
@@ -62,7 +84,27 @@ def check(context: StackContext) -> Iterator[Finding]:
         yield Finding(name=NAME, ok=None, found=f"unknown what the zones have: {why(error)}")
 
 
-def _zones(context: StackContext, region: str, wanted: Iterable[str]) -> Zones:
+def _wanted(context: StackContext, planned: Mapping[str, str]) -> Wanted:
+    """What differs from what is deployed."""
+    nodes = {}
+    for group in (r for r in context.resources if r.type == GROUP):
+        subnets = [urn for urn in group.uses["subnetIds"] if urn in planned]
+        deployed = context.existing.get(group.urn, {})
+        ids = {context.existing.get(urn, {}).get("id") for urn in subnets}
+        types = group.inputs["instanceTypes"]
+        if (deployed.get("instanceTypes"), set(deployed.get("subnetIds", ()))) != (types, ids):
+            nodes[types[0]] = [planned[urn] for urn in subnets]
+    (database,) = (r for r in context.resources if r.type == DATABASE)
+    deployed = context.existing.get(database.urn, {})
+    changed = any(deployed.get(key) != database.inputs[key] for key in ("instanceClass", "multiAz"))
+    return Wanted(
+        nodes=nodes,
+        database=database if changed else None,
+        at=deployed.get("availabilityZone", ""),
+    )
+
+
+def _zones(context: StackContext, region: str, wanted: Wanted) -> Zones:
     ec2 = client("ec2", region)
     has_cluster = any(r.type == "aws:eks/cluster:Cluster" for r in context.resources)
     rows = ec2.describe_availability_zones(
@@ -74,8 +116,8 @@ def _zones(context: StackContext, region: str, wanted: Iterable[str]) -> Zones:
             for row in rows
             if row["State"] == "available" and not (has_cluster and row["ZoneId"] in NO_EKS)
         ),
-        sold={type_: _offered(ec2, [type_]).get(type_, frozenset()) for type_ in wanted},
-        database=_database_zones(context, region),
+        sold={type_: _offered(ec2, [type_]).get(type_, frozenset()) for type_ in wanted.nodes},
+        database=_database_zones(wanted.database, region),
     )
 
 
@@ -92,22 +134,28 @@ def _offered(ec2: object, types: Iterable[str]) -> dict[str, frozenset[str]]:
     return {type_: frozenset(zones) for type_, zones in found.items()}
 
 
-def _database_zones(context: StackContext, region: str) -> frozenset[str]:
-    (database,) = (r for r in context.resources if r.type == DATABASE)
+def _database_zones(database: Resource | None, region: str) -> frozenset[str]:
+    if database is None:
+        return frozenset()
     options = client("rds", region).describe_orderable_db_instance_options(
         Engine=database.inputs["engine"],
         DBInstanceClass=database.inputs["instanceClass"],
         Vpc=True,
         MaxRecords=100,
     )["OrderableDBInstanceOptions"]
-    return frozenset(zone["Name"] for row in options for zone in row["AvailabilityZones"])
+    return frozenset(
+        zone["Name"]
+        for row in options
+        for zone in row["AvailabilityZones"]
+        if row["MultiAZCapable"] or not database.inputs["multiAz"]
+    )
 
 
 def _judged(
     context: StackContext,
     region: str,
     found: Zones,
-    wanted: Mapping[str, list[str]],
+    wanted: Wanted,
     planned: set[str],
     *,
     fixed: bool,
@@ -120,11 +168,11 @@ def _judged(
     faults = [f"{zone} is no zone for this stack" for zone in sorted(planned - found.usable)]
     faults += [
         f"{type_} is not sold in {', '.join(missing)}"
-        for type_, zones in wanted.items()
+        for type_, zones in wanted.nodes.items()
         if (missing := sorted(set(zones) - found.sold[type_]))
     ]
-    if not planned & found.database:
-        faults.append("the database's class is sold in neither")
+    if lacking := wanted.lacking(found.database, planned):
+        faults.append(lacking)
     letters = ",".join(zone[-1] for zone in sorted(planned))
     if not faults:
         return Finding(name=NAME, ok=True, found=f"{letters} of {region} have all machines")
@@ -133,6 +181,11 @@ def _judged(
         return _unsold(context, region, sold_out[0], found)
     if chosen := _chosen(found, wanted, planned, fixed=fixed):
         remedy = context.set_line(NAME, ",".join(zone[-1] for zone in chosen))
+    elif fixed and lacking:
+        remedy = (
+            "The deployed network and its database cannot move: "
+            f"{context.set_line('environment', 'dev')}, or use another stack"
+        )
     elif fixed:
         remedy = "The deployed network cannot move: set another gpu_type, or use another stack"
     else:
@@ -140,13 +193,11 @@ def _judged(
     return Finding(name=NAME, ok=False, found=told, remedy=remedy)
 
 
-def _chosen(
-    found: Zones, wanted: Mapping[str, list[str]], planned: set[str], *, fixed: bool
-) -> list[str]:
+def _chosen(found: Zones, wanted: Wanted, planned: set[str], *, fixed: bool) -> list[str]:
     """Two zones with all machines, that of the GPU nodes first; the planned ones if possible."""
     among = found.usable & planned if fixed else found.usable
-    both = [found.sold[type_] for type_, zones in wanted.items() if len(zones) > 1]
-    one = [found.sold[type_] for type_, zones in wanted.items() if len(zones) == 1]
+    both = [found.sold[type_] for type_, zones in wanted.nodes.items() if len(zones) > 1]
+    one = [found.sold[type_] for type_, zones in wanted.nodes.items() if len(zones) == 1]
     ranked = sorted(among.intersection(*both), key=lambda zone: (zone not in planned, zone))
     pairs = (
         [first, second]
@@ -154,7 +205,7 @@ def _chosen(
         for second in ranked
         if first != second
         and all(first in zones for zones in one)
-        and {first, second} & found.database
+        and not wanted.lacking(found.database, {first, second})
     )
     return next(pairs, [])
 

@@ -5,7 +5,7 @@ Checks only read. A check that an account does not answer is unknown, and stops 
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import httpx
@@ -45,7 +45,7 @@ class StackContext:
         resources: Resources of its plan.
         outputs: Outputs of its plan; an output that only a deployment knows is a placeholder text.
         config: Config values by full key, secrets included.
-        existing: Outputs of its deployed resources, by URN.
+        existing: Outputs of its deployed resources with their `id`, by URN.
         command: A right that only `up` needs is no error before another command.
     """
 
@@ -60,6 +60,12 @@ class StackContext:
         """The command that sets a config value."""
         flag = "--secret " if secret else ""
         return f"pulumi config set {flag}{key} {example}".rstrip() + f" --stack {self.stack}"
+
+    def for_up(self, finding: Finding) -> Finding:
+        """The finding of what only `up` needs: before another command it is information."""
+        if self.command == "up" or finding.ok is not False:
+            return finding
+        return replace(finding, ok=None)
 
     def named(self, type_: str, key: str) -> list[tuple[str, str]]:
         """Logical name and configured name of each new resource with a configured name.

@@ -11,11 +11,10 @@ import httpx
 
 from components.digitalocean.functions_api.client import API
 from components.digitalocean.functions_api.http import Bearer
-from preflight import digitalocean_sizes
+from preflight import digitalocean_database, digitalocean_sizes
 from preflight.checks import SECONDS, Finding, StackContext, bucket_name, on_path
-from preflight.digitalocean_functions import check_functions
+from preflight.digitalocean_functions import ADMIN, TOKENS, check_functions, lacks_scope
 
-_TOKENS = "cloud.digitalocean.com/account/api/tokens"
 _SPACES_KEYS = {
     "SPACES_ACCESS_KEY_ID": "digitalocean:spacesAccessId",
     "SPACES_SECRET_ACCESS_KEY": "digitalocean:spacesSecretKey",
@@ -29,7 +28,7 @@ class Kind:
 
     Attributes:
         path: Path of the list.
-        scope: Scope of the token that the call needs.
+        scope: Scope of the token that the call needs, in words.
         rows: Key of the list in the response.
         key: Key of a row with a name that is unique in the account; empty if none is.
         input: Input of the resource that becomes this name.
@@ -47,7 +46,7 @@ _NAMESPACE = "pulumi-python:dynamic/digitalocean:Namespace"
 KINDS = {
     _NAMESPACE: Kind(
         path="/v2/functions/namespaces",
-        scope="function:read",
+        scope=f"function:read or {ADMIN}",
         rows="namespaces",
         key="label",
         input="label",
@@ -82,7 +81,7 @@ def check(context: StackContext) -> Iterator[Finding]:
             name="DIGITALOCEAN_TOKEN",
             ok=False,
             found="DIGITALOCEAN_TOKEN is not set",
-            remedy=f"Create a token at {_TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
+            remedy=f"Create a token at {TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
         )
         return
     base_url = os.environ.get("DIGITALOCEAN_API_URL") or API
@@ -92,10 +91,12 @@ def check(context: StackContext) -> Iterator[Finding]:
         if account.ok is not False:
             for type_, kind in KINDS.items():
                 if any(resource.type == type_ for resource in context.resources):
-                    yield from _kind(api, kind, context.named(type_, kind.input))
-            if any(resource.type == _NAMESPACE for resource in context.resources):
-                yield from check_functions(partial(_get, api), _TOKENS)
+                    yield from _kind(api, kind, context, context.named(type_, kind.input))
+            for resource in context.resources:
+                if resource.type == _NAMESPACE:
+                    yield from check_functions(partial(_get, api), context, resource)
             yield from digitalocean_sizes.check(api, context)
+            yield from digitalocean_database.check(api, context)
 
 
 def _client(context: StackContext) -> Iterator[Finding]:
@@ -143,7 +144,7 @@ def _account(api: httpx.Client) -> Finding:
             ok=False,
             found="DIGITALOCEAN_TOKEN is [secret], but DigitalOcean refuses it (401): it is wrong, "
             "expired or revoked",
-            remedy=f"Create a token at {_TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
+            remedy=f"Create a token at {TOKENS}, then: export DIGITALOCEAN_TOKEN=…",
         )
     account = _body(answer).get("account")
     if isinstance(account, dict) and account.get("status") == "locked":
@@ -159,7 +160,9 @@ def _account(api: httpx.Client) -> Finding:
     return Finding(name=name, ok=None, found=found)
 
 
-def _kind(api: httpx.Client, kind: Kind, chosen: list[tuple[str, str]]) -> Iterator[Finding]:
+def _kind(
+    api: httpx.Client, kind: Kind, context: StackContext, chosen: list[tuple[str, str]]
+) -> Iterator[Finding]:
     """Check that the token reads a kind of resource, and that chosen names are free.
 
     Args:
@@ -170,14 +173,8 @@ def _kind(api: httpx.Client, kind: Kind, chosen: list[tuple[str, str]]) -> Itera
     while query:
         answer = _get(api, f"{kind.path}?{query}")
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.FORBIDDEN:
-            yield Finding(
-                name="DIGITALOCEAN_TOKEN",
-                ok=False,
-                found=f"DIGITALOCEAN_TOKEN lacks the scope {kind.scope}, which GET {kind.path} "
-                "needs",
-                remedy=f"Create a token with the scopes of docs/integrated.md at {_TOKENS}, then: "
-                "export DIGITALOCEAN_TOKEN=…",
-            )
+            needed = context.command != "preview"  # only a refresh reads
+            yield lacks_scope(context, kind.scope, f"GET {kind.path}", needed=needed)
             return
         if isinstance(answer, str) or not answer.is_success:
             problem = answer if isinstance(answer, str) else f"answered {answer.status_code}"

@@ -9,9 +9,11 @@ from typing import Any
 
 import httpx
 
-from preflight.checks import Finding
+from policies.resource import Resource
+from preflight.checks import Finding, StackContext
 
 ADMIN = "function:admin"
+TOKENS = "cloud.digitalocean.com/account/api/tokens"
 TRIGGERS = "scheduled triggers"
 
 _PATH = "/v2/functions/namespaces"
@@ -24,29 +26,49 @@ _OPEN_TRIGGERS = (
 )
 
 
-def check_functions(get: Callable[[str], httpx.Response | str], tokens: str) -> Iterator[Finding]:
+def lacks_scope(context: StackContext, scope: str, call: str, *, needed: bool) -> Finding:
+    """The finding for a token without a scope.
+
+    Args:
+        call: The call that was refused.
+        needed: False if the context's command does without the scope.
+    """
+    name = "drift check" if context.command == "drift" else "preview"
+    return Finding(
+        name="DIGITALOCEAN_TOKEN",
+        ok=False if needed else None,
+        found=f"DIGITALOCEAN_TOKEN lacks the scope {scope}, which {call} needs"
+        + ("" if needed else f"; the {name} goes on, but up would fail"),
+        remedy=f"Create a token with the scopes of docs/integrated.md at {TOKENS}, then: "
+        "export DIGITALOCEAN_TOKEN=…",
+    )
+
+
+def check_functions(
+    get: Callable[[str], httpx.Response | str], context: StackContext, namespace: Resource
+) -> Iterator[Finding]:
     """Check the scope function:admin and the access to scheduled triggers.
 
     Listing keys needs this scope, so it proves it. An account without a namespace can refuse, but
-    not prove; there `up` finds out right after it has created the namespace.
+    not prove; there `up` finds out right after it has created the namespace. A refresh reads a
+    deployed function by an access key, so it needs the scope as well; a preview does not.
 
     Args:
         get: Makes a call; its response, or what went wrong.
-        tokens: Where to create a token.
+        namespace: The namespace of the stack.
     """
-    ids = [row["namespace"] for row in _rows(get(_PATH))]
+    listed = get(_PATH)
+    if _status(listed) == httpx.codes.FORBIDDEN:
+        return  # the check of the list has reported it
+    ids = [row["namespace"] for row in _rows(listed)]
     own = next((id_ for id_ in ids if not id_.startswith("ap-")), None)  # ap-: of App Platform
     place = f"{_PATH}/{own or _NOWHERE}"
     keys, triggers = get(f"{place}/keys"), get(f"{place}/triggers")
     passed = httpx.codes.OK if own else httpx.codes.NOT_FOUND
     if _status(keys) == httpx.codes.FORBIDDEN and (own or _status(triggers) == passed):
-        yield Finding(
-            name="DIGITALOCEAN_TOKEN",
-            ok=False,
-            found=f"DIGITALOCEAN_TOKEN lacks the scope {ADMIN}, which GET {place}/keys needs",
-            remedy=f"Create a token with the scopes of docs/integrated.md at {tokens}, then: "
-            "export DIGITALOCEAN_TOKEN=…",
-        )
+        refreshed = context.command == "drift" and namespace.urn in context.existing
+        needed = context.command == "up" or refreshed
+        yield lacks_scope(context, ADMIN, f"GET {place}/keys", needed=needed)
     elif own is None:
         yield Finding(
             name=f"{ADMIN}, {TRIGGERS}",
@@ -58,7 +80,7 @@ def check_functions(get: Callable[[str], httpx.Response | str], tokens: str) -> 
         yield Finding(name=ADMIN, ok=None, found=f"unknown: GET {place}/keys {_problem(keys)}")
     else:
         yield Finding(name=ADMIN, ok=True, found="the token manages access keys")
-        yield _triggers(triggers, f"GET {place}/triggers")
+        yield context.for_up(_triggers(triggers, f"GET {place}/triggers"))
 
 
 def _triggers(answer: httpx.Response | str, call: str) -> Finding:

@@ -28,6 +28,7 @@ PREFLIGHT = (
     "preflight.aws",
     "preflight.aws_zones",
     "preflight.aws_cluster",
+    "preflight.aws_concurrency",
     "preflight.model_list",
 )
 """Modules whose `check` runs before a deployment; loaded only then."""

@@ -1,6 +1,6 @@
 """split: a provider's serverless endpoint or deployment, or vLLM on EKS."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pulumi
 
@@ -31,7 +31,12 @@ def _cluster(
 ) -> Inference:
     """A model in an EKS cluster in the VPC of the functions."""
     # Imported here: the other inference modes must not load the SDK of Kubernetes.
-    from components.aws.cluster.eks import GPU_PLATFORM, MOST_GPU_NODES, Cluster
+    from components.aws.cluster.eks import (
+        GPU_PLATFORM,
+        MOST_GPU_NODES,
+        Cluster,
+        administrator_title,
+    )
     from components.kubernetes.inference import ClusterInference
 
     fit = gpu.fitting(config, "aws")
@@ -39,6 +44,7 @@ def _cluster(
     if maximum > MOST_GPU_NODES:
         rule = f"it takes {maximum} machines, and a cluster has at most {MOST_GPU_NODES} with GPUs"
         raise ConfigError("gpu_maximum", str(config.gpu_maximum), rule, "1")
+    _require_different(config.cluster_admins, administrator_title)
     sharing = gpu.sharing(config, GPU_PLATFORM, fit)
     cluster = Cluster(
         "cluster",
@@ -65,6 +71,27 @@ def _cluster(
         options=gpu.options(config, fit),
         hugging_face_token=config.hugging_face_token,
     )
+
+
+def _require_different(admins: Sequence[str], title: Callable[[str], str]) -> None:
+    """Refuse two administrators whose resources would have the same name.
+
+    Raises:
+        ConfigError: two entries are equal, or differ only in characters that no name has.
+    """
+    kept: dict[str, str] = {}
+    refused = [arn for arn in admins if kept.setdefault(title(arn), arn) != arn]
+    repeated = [arn for arn in kept.values() if admins.count(arn) > 1]
+    if not repeated and not refused:
+        return
+    arn = [*repeated, *refused][0]
+    rule = (
+        "it must be in the list once"
+        if repeated
+        else f"its letters and digits name its resources, and those of {kept[title(arn)]} are the "
+        "same"
+    )
+    raise ConfigError("cluster_admins", repr(arn), rule, ",".join(kept.values()))
 
 
 def _require_own_deployment(config: StackConfig) -> None:

@@ -304,3 +304,62 @@ def test_a_database_of_digitalocean_cannot_become_smaller(small: Small) -> None:
 
     assert "db-s-2vcpu-4gb cannot become db-s-1vcpu-1gb" in small.refused(sized("db-s-1vcpu-1gb"))
     assert small.outputs("database", "digitalocean")["size"] == "db-s-2vcpu-4gb"
+
+
+@pytest.mark.parametrize(
+    ("sold", "refused", "region", "message"),
+    [
+        (
+            "gpu-h200x1-141gb",
+            "gpu-4000adax1-20gb",
+            "nyc2",
+            "422 Size is not available in this region: gpu-4000adax1-20gb, nyc2",
+        ),
+        ("gpu-h200x1-141gb", "gpu-h9000", "atl1", "422 invalid droplet size: gpu-h9000"),
+    ],
+)
+def test_a_node_pool_of_a_size_that_the_region_does_not_sell_is_refused(
+    small: Small, sold: str, refused: str, region: str, message: str
+) -> None:
+    def program(size: str) -> Callable[[], None]:
+        def made() -> None:
+            cluster = digitalocean.KubernetesCluster(
+                "cluster",
+                region=region,
+                version="1.35",
+                node_pool={"name": "system", "size": "s-2vcpu-4gb", "node_count": 1},
+            )
+            digitalocean.KubernetesNodePool(
+                "gpu", cluster_id=cluster.id, name="gpu", size=size, node_count=0
+            )
+
+        return made
+
+    assert message in small.refused(program(refused))
+    small.up(program(sold))
+    assert small.outputs("gpu", "digitalocean")["size"] == sold
+
+
+def test_dedicated_inference_refuses_a_size_that_the_region_does_not_sell(small: Small) -> None:
+    def program(slug: str) -> Callable[[], None]:
+        def made() -> None:
+            deployment = {
+                "model_slug": "a/model",
+                "model_provider": "hugging_face",
+                "provider_model_id": "a/model",
+                "accelerators": [{"scale": 1, "type": "prefill", "accelerator_slug": slug}],
+            }
+            digitalocean.DedicatedInference(
+                "dedicated",
+                name="dedicated",
+                region="tor1",
+                vpc_uuid="a-network",
+                model_deployments=[deployment],
+            )
+
+        return made
+
+    wanted = "422 Size is not available in this region: gpu-h200x1-141gb, tor1"
+    assert wanted in small.refused(program("gpu-h200x1-141gb"))
+    small.up(program("gpu-mi325x1-256gb"))
+    assert wanted in small.refused(program("gpu-h200x1-141gb"))  # in place

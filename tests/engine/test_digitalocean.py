@@ -113,6 +113,32 @@ def test_up_without_access_to_triggers_ends_with_a_remedy_and_no_namespace(stack
     assert stack.account.world.resources() == {}  # nothing is billed
 
 
+@pytest.mark.parametrize(
+    ("resource", "deleted"),
+    [
+        ("database-database", "db delete {} summarizer"),
+        ("database-pool", "pool delete {} summarizer-pool"),
+    ],
+)
+def test_up_names_what_a_failed_creation_left_and_then_completes(
+    stack: Stack, resource: str, deleted: str
+) -> None:
+    """The API answered with an error, or not at all, after it had created it."""
+    stack.account.triggers_open = True
+    stack.world.fail(resource, "create", "503 Service Unavailable", after=True)
+
+    stack.run("up", expect=1)
+    printed = stack.run("up", expect=1)
+
+    cluster = stack.clone.resources()["database-cluster"]["id"]
+    assert "Nothing was changed. The deployment would fail:" in printed
+    assert f"doctl databases {deleted.format(cluster)}" in printed
+    with stack.world.change() as resources:
+        (left,) = [key for key, item in resources.items() if item["name"] == resource]
+        del resources[left]
+    assert "failed creation" not in stack.run("preview")
+
+
 def test_up_leaves_only_the_key_that_starts_workers_and_a_second_up_changes_nothing(
     stack: Stack,
 ) -> None:
@@ -126,6 +152,22 @@ def test_up_leaves_only_the_key_that_starts_workers_and_a_second_up_changes_noth
     assert len(first) == 1
     assert list(stack.keys) == first
     assert steps(again) == steps(drift) == {}
+
+
+def test_a_preview_goes_on_with_a_token_that_only_reads_and_a_drift_check_names_the_scope(
+    stack: Stack,
+) -> None:
+    every, stack.account.scopes = stack.account.scopes, set(digitalocean_keys.READ_ONLY)
+    try:
+        previewed = stack.run("preview")
+        drift = stack.run("preview", "--drift", expect=1)
+    finally:
+        stack.account.scopes = every
+
+    lacking = "DIGITALOCEAN_TOKEN lacks the scope function:read or function:admin"
+    assert steps(previewed) == {}
+    assert lacking in previewed
+    assert lacking in drift
 
 
 def test_no_file_and_no_output_has_the_secret_of_an_access_key(stack: Stack) -> None:

@@ -1,12 +1,14 @@
 """Checks of zones, quotas and access find what would fail a cluster before it is created."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from preflight import aws_cluster, aws_zones
-from preflight.checks import Finding
-from tests.support.accounts.aws_cluster import Account, running
+from preflight.checks import Command, Finding
+from tests.support.accounts.aws_cluster import Account, signed_in
 from tests.support.preflight_context import context
 
 G, STANDARD = "L-DB2E81BA", "L-1216C47A"
@@ -15,11 +17,7 @@ G, STANDARD = "L-DB2E81BA", "L-1216C47A"
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """An account in which everything is there, and its credentials."""
-    with running() as account:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", account.url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-a-test")
-        monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with signed_in(monkeypatch) as account:
         yield account
 
 
@@ -28,9 +26,10 @@ def zones(**config: str) -> Finding:
     return finding
 
 
-def cluster(**config: str) -> dict[str, Finding]:
+def cluster(command: Command = "up", **config: str) -> dict[str, Finding]:
     config = {"inference_mode": "cluster", "cluster_api_cidrs": "192.0.2.7/32", **config}
-    return {finding.name: finding for finding in aws_cluster.check(context("split", config))}
+    stack = replace(context("split", config), command=command)
+    return {finding.name: finding for finding in aws_cluster.check(stack)}
 
 
 def test_zones_with_all_machines_are_right(account: Account) -> None:
@@ -87,6 +86,20 @@ def test_the_database_needs_a_zone_that_sells_its_class(account: Account) -> Non
     assert finding.remedy == "pulumi config set network_zones a,c --stack split"
 
 
+@pytest.mark.parametrize("sold", [{"database": "ac", "standby": "ac"}, {"standby": "ac"}])
+def test_a_database_with_a_standby_needs_its_class_in_both_zones(
+    account: Account, sold: dict[str, str]
+) -> None:
+    for name, letters in sold.items():
+        setattr(account, name, letters)
+
+    assert zones().ok is True
+    finding = zones(environment="prod")
+    assert "db.t4g.small with a standby is not sold in us-east-1b" in finding.found
+    assert finding.remedy == "pulumi config set network_zones a,c --stack split"
+    assert zones(environment="prod", network_zones="a,c").ok is True
+
+
 def test_a_region_without_the_gpu_names_the_families_that_it_sells(account: Account) -> None:
     account.sold = {"g7e.2xlarge": "", "g4dn.xlarge": "ab", "g5.xlarge": "c", "p4d.24xlarge": ""}
 
@@ -100,12 +113,89 @@ def test_a_region_without_the_gpu_names_the_families_that_it_sells(account: Acco
     assert finding.remedy.endswith("pulumi config set region us-east-1 --stack split")
 
 
+DEPLOYED: dict[str, dict[str, Any]] = {
+    **{
+        f"network-private-{letter}": {
+            "id": f"subnet-{letter}",
+            "availabilityZone": f"us-east-1{letter}",
+        }
+        for letter in "ab"
+    },
+    "database-instance": {
+        "instanceClass": "db.t4g.micro",
+        "multiAz": False,
+        "availabilityZone": "us-east-1a",
+    },
+    "cluster-gpu": {"instanceTypes": ["g7e.2xlarge"], "subnetIds": ["subnet-a"]},
+    "cluster-system": {"instanceTypes": ["m5.large"], "subnetIds": ["subnet-a", "subnet-b"]},
+}
+"""Outputs of a deployed cluster with the zones a,b."""
+
+
+def redeployed(**config: str) -> list[Finding]:
+    config = {"inference_mode": "cluster", **config}
+    return list(aws_zones.check(context("split", config, existing=DEPLOYED)))
+
+
+def test_deployed_machines_are_not_checked_again(account: Account) -> None:
+    account.sold = {"g7e.2xlarge": "", "m5.large": ""}
+    account.database = account.standby = ""
+
+    assert redeployed() == []
+
+
+@pytest.mark.parametrize(
+    ("config", "fault", "remedy"),
+    [
+        (
+            {"gpu_type": "p5.48xlarge"},
+            "p5.48xlarge is not sold in us-east-1a",
+            "pulumi config set network_zones b,a --stack split",
+        ),
+        (
+            {"network_zones": "b,a"},
+            "g7e.2xlarge is not sold in us-east-1b",
+            "pulumi config set network_zones a,b --stack split",
+        ),
+        (
+            {"environment": "prod"},
+            "db.t4g.small with a standby is not sold in us-east-1b",
+            "The deployed network and its database cannot move: pulumi config set environment dev "
+            "--stack split, or use another stack",
+        ),
+    ],
+)
+def test_changed_machines_of_a_deployed_stack_are_checked(
+    account: Account, config: dict[str, str], fault: str, remedy: str
+) -> None:
+    account.sold = {"g7e.2xlarge": "a", "p5.48xlarge": "b"}
+    account.standby = "a"
+
+    (finding,) = redeployed(**config)
+
+    assert finding.ok is False
+    assert finding.found == f"In us-east-1 the zones a,b do not have the machines: {fault}"
+    assert finding.remedy == remedy
+
+
+def test_a_new_class_must_be_sold_in_the_zone_of_the_deployed_database(account: Account) -> None:
+    account.database = account.standby = "b"
+    deployed = DEPLOYED | {
+        "database-instance": {**DEPLOYED["database-instance"], "instanceClass": "db.t3.micro"}
+    }
+
+    (finding,) = aws_zones.check(context("split", existing=deployed))
+
+    assert finding.found.endswith("db.t4g.micro is not sold in us-east-1a")
+
+
 def test_a_deployed_network_keeps_its_zones(account: Account) -> None:
-    existing = {
+    existing: dict[str, dict[str, Any]] = {
         f"network-{kind}-{letter}": {"availabilityZone": f"us-east-1{letter}"}
         for kind in ("public", "private")
         for letter in "ab"
     }
+    existing["database-instance"] = {"instanceClass": "db.t4g.micro", "multiAz": False}
     stack = context("split", {"network_zones": "b,a"}, existing=existing)
     assert list(aws_zones.check(stack)) == []
 
@@ -159,6 +249,25 @@ def test_a_new_account_has_no_quota_for_gpus(account: Account) -> None:
     assert cluster()[f"quota {G}"].ok is True
 
 
+@pytest.mark.parametrize("command", ["preview", "drift"])
+def test_what_only_up_needs_is_information_before_another_command(
+    account: Account, command: Command
+) -> None:
+    account.quotas = {G: 0.0}
+    account.log_groups = ["/aws/eks/seamless-split/cluster"]
+    creator = "arn:aws:iam::123456789012:role/creator"
+
+    findings = cluster(command, cluster_admins=creator)
+
+    assert {name for name, found in findings.items() if found.ok is None} == {
+        f"quota {G}",
+        "log group",
+    }
+    assert "request-service-quota-increase" in findings[f"quota {G}"].remedy
+    # The identity of a preview is not the one that creates the cluster.
+    assert "cluster_admins" not in findings
+
+
 def test_p_machines_have_their_own_quota(account: Account) -> None:
     account.quotas = {"L-417A185B": 384.0}
 
@@ -193,16 +302,56 @@ def test_a_private_api_must_be_in_reach_of_this_machine(
     config: dict[str, str],
     ok: bool | None,
 ) -> None:
-    monkeypatch.setattr("preflight.aws_cluster.address_towards", lambda _: own)
-    full = {f"seamless:{key}": value for key, value in config.items()}
-    stack = context("split", {"inference_mode": "cluster", **config}, config=full)
-
-    found = {f.name: f for f in aws_cluster.check(stack)}.get("cluster_api_cidrs")
+    found = reach(monkeypatch, own, config)
 
     assert (found.ok if found else None) is ok
     if found and not ok:
         assert f"this machine ({own}) has none there" in found.found
         assert "pulumi config set cluster_api_cidrs" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("command", "deployed", "outcome"),
+    [
+        ("up", False, "an error"),
+        ("up", True, "an error"),
+        ("drift", False, "not checked"),
+        ("drift", True, "an error"),
+        ("preview", False, "not checked"),
+        ("preview", True, "information"),
+    ],
+)
+def test_a_private_api_is_checked_where_the_command_calls_it(
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Command,
+    deployed: bool,
+    outcome: str,
+) -> None:
+    found = reach(monkeypatch, "203.0.113.9", {}, command, deployed=deployed)
+
+    outcomes = {False: "an error", None: "information", True: "ok"}
+    assert (outcomes[found.ok] if found else "not checked") == outcome
+
+
+def reach(
+    monkeypatch: pytest.MonkeyPatch,
+    own: str,
+    config: dict[str, str],
+    command: Command = "up",
+    *,
+    deployed: bool = False,
+) -> Finding | None:
+    """The finding for a machine with this address."""
+    monkeypatch.setattr("preflight.aws_cluster.address_towards", lambda _: own)
+    stack = context(
+        "split",
+        {"inference_mode": "cluster", **config},
+        config={f"seamless:{key}": value for key, value in config.items()},
+        existing={"cluster": {"name": "seamless-split"}} if deployed else {},
+    )
+    findings = {f.name: f for f in aws_cluster.check(replace(stack, command=command))}
+    return findings.get("cluster_api_cidrs")
 
 
 def test_the_address_towards_a_network_is_one_of_this_machine() -> None:
@@ -222,7 +371,17 @@ def test_a_log_group_of_a_former_cluster_is_named_with_its_removal(account: Acco
     )
 
 
-def test_the_creator_of_a_cluster_is_no_further_administrator(account: Account) -> None:
+@pytest.mark.parametrize(
+    "caller",
+    [
+        "arn:aws:sts::123456789012:assumed-role/creator/session",
+        "arn:aws:iam::123456789012:role/creator",
+    ],
+)
+def test_the_creator_of_a_cluster_is_no_further_administrator(
+    account: Account, caller: str
+) -> None:
+    account.arn = caller
     creator, other = (f"arn:aws:iam::123456789012:role/ops/{name}" for name in ("creator", "ann"))
 
     finding = cluster(cluster_admins=f"{creator},{other}")["cluster_admins"]
@@ -230,6 +389,23 @@ def test_the_creator_of_a_cluster_is_no_further_administrator(account: Account) 
     assert finding.ok is False
     assert finding.remedy == (f"Remove it: pulumi config set cluster_admins {other} --stack split")
     assert "cluster_admins" not in cluster(cluster_admins=other)
+
+
+@pytest.mark.parametrize("kind", ["210987654321:role", "123456789012:user"])
+def test_the_same_name_in_another_account_or_of_another_kind_is_another_administrator(
+    account: Account, kind: str
+) -> None:
+    assert "cluster_admins" not in cluster(cluster_admins=f"arn:aws:iam::{kind}/ops/creator")
+
+
+def test_a_caller_that_aws_does_not_name_leaves_the_administrators_unknown(
+    account: Account,
+) -> None:
+    account.refuses = {"GetCallerIdentity": "AccessDenied"}
+
+    finding = cluster(cluster_admins="arn:aws:iam::123456789012:role/ann")["cluster_admins"]
+
+    assert (finding.ok, finding.found) == (None, "unknown: GetCallerIdentity answered AccessDenied")
 
 
 def test_missing_credentials_are_left_to_the_other_check(monkeypatch: pytest.MonkeyPatch) -> None:

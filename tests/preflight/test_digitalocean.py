@@ -4,18 +4,21 @@ The account is a local server; the scopes of calls are those of DigitalOcean's s
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from preflight.checks import Finding
+from preflight.checks import Command, Finding
 from preflight.digitalocean import KINDS, check
 from tests.support.accounts import digitalocean as clouds
+from tests.support.accounts import digitalocean_keys
 from tests.support.accounts.digitalocean import Cloud
 from tests.support.preflight_context import context
 from tools.workspace import project_name
 
 TITLE = f"{project_name()}-integrated"
 OTHER = "fn-1"
+NAMESPACE = {"functions-namespace": {"label": TITLE}}
 NAMESPACES = "/v2/functions/namespaces"
 TOKENS = "cloud.digitalocean.com/account/api/tokens"
 
@@ -99,6 +102,62 @@ def lacks_admin(namespace: str) -> Finding:
         remedy=f"Create a token with the scopes of docs/integrated.md at {TOKENS}, then: "
         "export DIGITALOCEAN_TOKEN=…",
     )
+
+
+@pytest.mark.parametrize("deployed", [False, True])
+def test_a_token_that_only_reads_is_information_before_a_preview(
+    cloud: Cloud, deployed: bool
+) -> None:
+    cloud.scopes = set(digitalocean_keys.READ_ONLY)
+    stack = context("integrated", existing=NAMESPACE if deployed else {})
+
+    findings = [f for f in check(replace(stack, command="preview")) if f.ok is not True]
+
+    assert findings == [
+        Finding(
+            name="DIGITALOCEAN_TOKEN",
+            ok=None,
+            found="DIGITALOCEAN_TOKEN lacks the scope function:read or function:admin, which GET "
+            f"{NAMESPACES} needs; the preview goes on, but up would fail",
+            remedy=f"Create a token with the scopes of docs/integrated.md at {TOKENS}, then: "
+            "export DIGITALOCEAN_TOKEN=…",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "deployed", "ok"),
+    [
+        ("up", False, False),
+        ("drift", True, False),  # a refresh reads functions, by an access key
+        ("drift", False, None),
+        ("preview", True, None),
+    ],
+)
+def test_the_admin_scope_is_needed_where_functions_are_called(
+    cloud: Cloud, command: Command, deployed: bool, ok: bool | None
+) -> None:
+    """DigitalOcean may list namespaces without this scope: its description names two."""
+    cloud.fail(f"GET {NAMESPACES}/.*/keys", 403)
+    stack = context("integrated", existing=NAMESPACE if deployed else {})
+
+    (finding,) = [f for f in check(replace(stack, command=command)) if f.ok is not True]
+
+    assert finding.ok is ok
+    assert f"the scope function:admin, which GET {NAMESPACES}/{OTHER}/keys needs" in finding.found
+
+
+@pytest.mark.parametrize("command", ["preview", "drift"])
+def test_closed_triggers_are_information_before_another_command_than_up(
+    cloud: Cloud, command: Command
+) -> None:
+    cloud.triggers_open = False
+
+    (finding,) = [
+        f for f in check(replace(context("integrated"), command=command)) if f.ok is not True
+    ]
+
+    assert (finding.name, finding.ok) == ("scheduled triggers", None)
 
 
 NOWHERE = "fn-00000000-0000-0000-0000-000000000000"

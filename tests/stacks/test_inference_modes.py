@@ -1,5 +1,6 @@
 """One config value changes the inference mode, and nothing else."""
 
+import shlex
 import subprocess
 import sys
 from itertools import permutations
@@ -197,3 +198,34 @@ def test_a_stack_loads_only_the_sdk_of_its_cloud(
         cwd=ROOT,
     )
     assert loaded.stdout.strip() == str(expected)
+
+
+ROLE = "arn:aws:iam::123456789012:role"
+
+
+@pytest.mark.parametrize(
+    ("admins", "message"),
+    [
+        (
+            f"{ROLE}/ann,{ROLE}/bob,{ROLE}/ann",
+            f"Config cluster_admins is '{ROLE}/ann', but it must be in the list once.",
+        ),
+        (
+            f"{ROLE}/ann,{ROLE}/bob.b,{ROLE}/bob-b",
+            f"Config cluster_admins is '{ROLE}/bob-b', but its letters and digits name its "
+            f"resources, and those of {ROLE}/bob.b are the same.",
+        ),
+    ],
+)
+def test_administrators_with_the_same_resource_names_are_refused(admins: str, message: str) -> None:
+    config = {"inference_mode": "cluster", "cluster_admins": admins}
+
+    with pytest.raises(ConfigError) as error:
+        make("split", config)
+
+    told, _, remedy = str(error.value).partition(" Set it: ")
+    assert told == message
+    *command, key, value, _, stack = shlex.split(remedy)
+    assert (*command, key, stack) == ("pulumi", "config", "set", "cluster_admins", "split")
+    names = {resource.name for resource in make("split", config | {key: value}).resources}
+    assert len([name for name in names if name.startswith("cluster-admin-")]) == 2

@@ -35,7 +35,8 @@ def look(
         outputs=planned.outputs,
         config=workspace.config(),
         existing={
-            resource["urn"]: resource.get("outputs") or {} for resource in workspace.resources()
+            resource["urn"]: {"id": resource.get("id", ""), **(resource.get("outputs") or {})}
+            for resource in workspace.resources()
         },
         command=command,
     )

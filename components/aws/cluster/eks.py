@@ -228,7 +228,7 @@ class Cluster(pulumi.ComponentResource):
     def _administrators(self, cluster: eks.Cluster, arns: Sequence[str]) -> None:
         """Let further IAM users and roles administer the cluster."""
         for arn in arns:
-            title = re.sub("[^A-Za-z0-9]+", "-", arn.partition(":iam::")[2])
+            title = administrator_title(arn)
             entry = eks.AccessEntry(
                 f"{self._name}-admin-{title}",
                 cluster_name=cluster.name,
@@ -334,3 +334,8 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
         return provider
+
+
+def administrator_title(arn: str) -> str:
+    """The part of the resources' names that stands for an administrator."""
+    return re.sub("[^A-Za-z0-9]+", "-", arn.partition(":iam::")[2])

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -11,6 +12,12 @@ from pulumi import dynamic
 
 from components.digitalocean.functions_api.client import FunctionsApi
 from components.dynamic_provider import DynamicProvider
+
+TRIES, WAIT = 7, 10.0
+"""Attempts, and seconds between them.
+
+A new role or database may be absent for a while: digitalocean/terraform-provider-digitalocean#360,
+#493."""
 
 
 class _Provider(DynamicProvider):
@@ -102,8 +109,24 @@ class HiddenPasswordError(RuntimeError):
 
 
 def _make_owner(props: dict[str, Any]) -> None:
+    """Wait until the server has the role and the database, and make the role its owner."""
     if not props["admin_password"]:
         raise HiddenPasswordError
+    for attempt in range(TRIES):
+        try:
+            _grant(props)
+        except psycopg.Error as error:
+            is_last = attempt == TRIES - 1
+            if is_last or not (
+                isinstance(error, psycopg.errors.UndefinedObject) or "does not exist" in str(error)
+            ):
+                raise
+            sleep(WAIT)
+        else:
+            return
+
+
+def _grant(props: dict[str, Any]) -> None:
     role, database = sql.Identifier(props["role"]), sql.Identifier(props["database"])
     with _connect(props) as connection:
         # Only a member of the new owner's role may change the owner.

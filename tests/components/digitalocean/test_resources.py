@@ -740,6 +740,41 @@ def test_a_reset_password_of_the_administrator_updates_the_owner(
     assert provider(database_owner).update(id_, outputs, fresh).outs == fresh
 
 
+@pytest.mark.parametrize("missing", ["role", "database"])
+def test_the_owner_waits_for_a_role_and_a_database_that_appear_late(
+    postgres: local.Server, owned: Props, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    waits: list[float] = []
+    name = {"role": "owning", "database": "owned"}[missing]
+
+    def appear(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            with connect(postgres) as late:
+                late.execute(f"create {missing} {name}")
+
+    monkeypatch.setattr(f"{database_owner.__name__}.sleep", appear)
+    with connect(postgres) as admin:
+        admin.execute(f"drop {missing} {name}")
+
+    id_, outputs = created(database_owner, owned)
+
+    assert waits == [database_owner.WAIT] * 2
+    assert refreshed(database_owner, id_, outputs) == (id_, outputs)
+
+
+def test_the_owner_of_a_role_that_never_appears_is_an_error(
+    postgres: local.Server, owned: Props, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(f"{database_owner.__name__}.sleep", waits.append)
+
+    with pytest.raises(psycopg.errors.UndefinedObject, match="never"):
+        created(database_owner, {**owned, "role": "never"})
+
+    assert len(waits) == database_owner.TRIES - 1
+
+
 def test_the_error_for_a_hidden_password_names_the_scope_of_the_token(owned: Props) -> None:
     message = "DIGITALOCEAN_TOKEN lacks the scope database:view_credentials"
     with pytest.raises(database_owner.HiddenPasswordError, match=message):

@@ -1,6 +1,7 @@
 """A local AWS account with the read calls of the checks of zones and of clusters.
 
-Forms of calls and answers: botocore 1.44.8, the models of ec2, rds, service-quotas, logs and sts.
+Forms of calls and answers: botocore 1.44.8, the models of ec2, rds, service-quotas, logs, lambda
+and sts.
 """
 
 import json
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import filter as filter_names
 from urllib.parse import parse_qs
+
+import pytest
 
 from tests.support.inference_servers import answering
 
@@ -21,7 +24,9 @@ class Account:
         zones: ID by letter, of the zones of every region.
         sold: Letters of the zones by machine type; other types are sold in all zones.
         database: Letters of the zones of the database's class.
+        standby: Letters of the zones in which this class can have a standby in another zone.
         quotas: vCPUs by quota code.
+        concurrency: Calls of Lambda at a time that are reserved for no function.
         log_groups: Names of the log groups that exist.
         refuses: Error code by the API's action.
     """
@@ -32,13 +37,17 @@ class Account:
     )
     sold: dict[str, str] = field(default_factory=dict)
     database: str = "abc"
+    standby: str = "abc"
     quotas: dict[str, float] = field(default_factory=dict)
+    concurrency: int = 1000
     log_groups: list[str] = field(default_factory=list)
     refuses: dict[str, str] = field(default_factory=dict)
     url: str = ""
 
-    def answer(self, _: str, signed: str, sent: bytes) -> tuple[int, str]:
+    def answer(self, call: str, signed: str, sent: bytes) -> tuple[int, str]:
         """Answer one call; the signature of a call has the region."""
+        if call == "GET /2016-08-19/account-settings":
+            return self._account_settings()
         if sent.startswith(b"{"):
             return self._json(json.loads(sent))
         form = {key: values[0] for key, values in parse_qs(sent.decode()).items()}
@@ -47,6 +56,12 @@ class Account:
             error = f"<Error><Code>{code}</Code><Message>no</Message></Error>"
             return 403, f"<Response><Errors>{error}</Errors><RequestID>1</RequestID></Response>"
         return 200, getattr(self, f"_{action}")(form, region)
+
+    def _account_settings(self) -> tuple[int, str]:
+        if code := self.refuses.get("GetAccountSettings"):
+            return 403, json.dumps({"__type": code})
+        limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": self.concurrency}
+        return 200, json.dumps({"AccountLimit": limits})
 
     def _json(self, call: dict[str, str]) -> tuple[int, str]:
         if "QuotaCode" in call:
@@ -101,14 +116,19 @@ class Account:
     def _DescribeOrderableDBInstanceOptions(  # noqa: N802  # the API's name
         self, form: dict[str, str], region: str
     ) -> str:
-        zones = "".join(
-            f"<AvailabilityZone><Name>{region}{letter}</Name></AvailabilityZone>"
-            for letter in self.database
-        )
-        options = (
+        options = "".join(
             f"<OrderableDBInstanceOption><DBInstanceClass>{form['DBInstanceClass']}"
-            f"</DBInstanceClass><AvailabilityZones>{zones}</AvailabilityZones>"
-            "</OrderableDBInstanceOption>"
+            f"</DBInstanceClass><MultiAZCapable>{capable}</MultiAZCapable><AvailabilityZones>"
+            + "".join(
+                f"<AvailabilityZone><Name>{region}{letter}</Name></AvailabilityZone>"
+                for letter in letters
+            )
+            + "</AvailabilityZones></OrderableDBInstanceOption>"
+            # A row for each version and storage: not all rows can have a standby.
+            for capable, letters in (
+                ("false", self.database),
+                ("true", [letter for letter in self.database if letter in self.standby]),
+            )
         )
         return (
             "<DescribeOrderableDBInstanceOptionsResponse><DescribeOrderableDBInstanceOptionsResult>"
@@ -123,4 +143,15 @@ def running() -> Iterator[Account]:
     account = Account()
     with answering(lambda *call: account.answer(*call)) as url:
         account.url = url
+        yield account
+
+
+@contextmanager
+def signed_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """The same account, with its credentials in the environment."""
+    with running() as account:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", account.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-a-test")
+        monkeypatch.delenv("AWS_PROFILE", raising=False)
         yield account

@@ -73,7 +73,7 @@ class Cloud:
     """An account.
 
     Attributes:
-        scopes: Scopes of the token for functions.
+        scopes: Scopes of the token.
         triggers_open: False as in an account without access to the preview of scheduled triggers:
             digitalocean/doctl at 168188d, do/serverless.go, CleanNamespace. Its status is not
             documented.
@@ -83,7 +83,7 @@ class Cloud:
 
     def __init__(self) -> None:
         self.token = f"dop_v1_{secrets.token_hex(16)}"
-        self.scopes = set(access_keys.SCOPES)
+        self.scopes = set(access_keys.SCOPES | access_keys.READ_ONLY)
         self.triggers_open = True
         self.clusters: set[str] = set()
         self.issued: list[str] = []
@@ -120,10 +120,7 @@ class Cloud:
         parts = [unquote(part) for part in url.path.strip("/").split("/")]
         with self._lock:
             if parts[0] == "v2":
-                if authorization != f"Bearer {self.token}":
-                    raise Refusal(401, "unauthorized", "Unable to authenticate you")
-                if lacking := access_keys.needed(method, parts[1:]) - self.scopes:
-                    raise Refusal(403, "forbidden", f"You are missing the scope {min(lacking)}")
+                self.authorize(method, parts[1:], authorization)
                 if "/".join(parts[1:]) in self.lists:
                     return 200, self._page("/".join(parts[1:]), query)
                 return self._public(method, parts[1:], body)
@@ -132,6 +129,13 @@ class Cloud:
                     self._of_key(authorization), method, parts[4], parts[5:], query, body
                 )
         raise Refusal(404, "not_found", "The resource you were accessing could not be found.")
+
+    def authorize(self, method: str, parts: list[str], authorization: str) -> None:
+        """Refuse a wrong token, and one without the scopes of a call."""
+        if authorization != f"Bearer {self.token}":
+            raise Refusal(401, "unauthorized", "Unable to authenticate you")
+        if lacking := access_keys.needed(method, parts) - self.scopes:
+            raise Refusal(403, "forbidden", f"You are missing the scope {min(lacking)}")
 
     def _page(self, path: str, query: dict[str, str]) -> Json:
         """A page of a list, with the URL of the next one; 20 rows unless more are requested."""

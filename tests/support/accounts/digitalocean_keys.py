@@ -1,7 +1,7 @@
-"""Scopes and access keys of the simulated Functions API.
+"""Scopes of the simulated API, and access keys of its Functions.
 
 - Scopes: `security` of each operation in digitalocean/openapi at 7c1300c (2026-08-07),
-  `specification/resources/functions`. Where it lists two, both are required here, which is the
+  `specification/resources`. Where it lists two, both are required here, which is the
   stricter reading.
 - Keys: `models/access_key*.yml` and `functions_*_key.yml` there; `expires_in` also
   digitalocean/doctl at 168188d (2026-08-06), commands/keys.go; the form `dof_v1_ID:SECRET` is
@@ -19,7 +19,24 @@ from typing import Any
 
 Json = dict[str, Any]
 
+_READS: Mapping[str, set[str]] = {
+    "account": {"account:read"},
+    "databases": {"database:read"},
+    "dedicated-inferences": {"dedicated_inference:read"},
+    "monitoring": {"monitoring:read"},
+    "projects": {"project:read"},
+    "sizes": {"sizes:read", "regions:read"},
+    "spaces": {"spaces_key:read"},
+    "tags": {"tag:read"},
+    "uptime": {"uptime:read"},
+}
+"""By the first part of a GET's path."""
+
+READ_ONLY = frozenset({"function:read"}.union(*_READS.values()))
+"""Scopes of a token that only reads."""
+
 SCOPES = frozenset(f"function:{verb}" for verb in ("create", "read", "update", "delete", "admin"))
+"""All scopes for Functions."""
 
 _NEEDED: Mapping[tuple[str, str], set[str]] = {
     ("GET", "namespaces"): {"function:read", "function:admin"},
@@ -40,7 +57,7 @@ _NEEDED: Mapping[tuple[str, str], set[str]] = {
 def needed(method: str, parts: list[str]) -> set[str]:
     """The scopes of a call; parts are those of the path after `/v2`."""
     if parts[:2] != ["functions", "namespaces"]:
-        return set()
+        return _READS.get(parts[0], set()) if method == "GET" else set()
     kind = parts[3] if len(parts) > 3 else "namespace" if len(parts) > 2 else "namespaces"
     return _NEEDED[method, kind]
 

@@ -27,6 +27,14 @@ _LISTS = {
 }
 
 
+_IN_CLUSTER = {
+    "dbs": "digitalocean:index/databaseDb:DatabaseDb",
+    "pools": "digitalocean:index/databaseConnectionPool:DatabaseConnectionPool",
+    "users": "digitalocean:index/databaseUser:DatabaseUser",
+}
+"""Lists of a database cluster, which have no pages; only the names are here."""
+
+
 class Account(Cloud):
     """Functions, and lists of all other resources.
 
@@ -56,10 +64,11 @@ class Account(Cloud):
                 self.before.pop(pattern)()
         for item in self._items(_LISTS["/v2/databases"][1]):
             self.tags |= set(item.get("tags") or [])
-        mine = url.path in _LISTS or url.path.startswith(("/v2/tags", "/v2/dedicated-inferences"))
+        own = ("/v2/tags", "/v2/databases/", "/v2/dedicated-inferences")
+        mine = url.path in _LISTS or url.path.startswith(own)
         self.lists["sizes"] = {"sizes": droplet_sizes(self.allotted)}
-        if mine and authorization != f"Bearer {self.token}":
-            raise Refusal(401, "unauthorized", "Unable to authenticate you")
+        if mine:
+            self.authorize(method, url.path.split("/")[2:], authorization)
         page = int(parse_qs(url.query).get("page", ["1"])[0])
         match method, url.path.split("/")[2:]:
             case "GET", ["tags"]:
@@ -71,6 +80,12 @@ class Account(Cloud):
                 return 200, dedicated_sizes(self.dedicated)
             case "GET", ["dedicated-inferences", "gpu-model-config"]:
                 return 200, model_configs(self.models)
+            case "GET", ["databases", id_, kind] if kind in _IN_CLUSTER:
+                if not self.has_cluster(id_):
+                    raise Refusal(404, "not_found", "cluster not found")
+                items = self._items(_IN_CLUSTER[kind])
+                named = [{"name": i["name"]} for i in items if i["clusterId"] == id_]
+                return 200, {kind: named}
             case "GET", _ if url.path in _LISTS:
                 key, token = _LISTS[url.path]
                 return 200, _page(key, self._items(token), page)

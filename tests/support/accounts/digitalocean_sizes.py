@@ -6,9 +6,10 @@ and dedicated_inferences/models. Slugs, prices and regions are those that an acc
 `available` and has no region.
 """
 
+from collections.abc import Collection
 from typing import Any
 
-from sizing.machines import machines
+from sizing.machines import MACHINES, machines
 
 Json = dict[str, Any]
 
@@ -20,6 +21,15 @@ ALLOTTED = {
     "gpu-mi325x8-2048gb": ("nyc2", "tor1"),
 }
 """Regions of the sizes that a new account can create."""
+
+
+def selling(slug: str) -> Collection[str] | None:
+    """Regions that sell a size to some account; None for a GPU size of which they are unknown.
+
+    Raises:
+        KeyError: there is no such size.
+    """
+    return CPU_REGIONS if slug == "s-2vcpu-4gb" else MACHINES[slug].regions
 
 
 def droplet_sizes(more: dict[str, tuple[str, ...]]) -> list[Json]:

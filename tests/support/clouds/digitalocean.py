@@ -8,10 +8,15 @@ also replaces a KubernetesCluster.
 from collections.abc import Mapping
 from typing import Any
 
-from tests.support.clouds.kinds import Kind, looked_up
-from tests.support.clouds.provider import Provider
+import grpc  # type: ignore[import-untyped]  # it ships no types
+
+from policies.resource import type_of
+from tests.support.accounts.digitalocean_sizes import selling
+from tests.support.clouds.kinds import Facts, Kind, looked_up
+from tests.support.clouds.provider import Provider, _plain, abort
 
 REGION = "tor1"
+_CLUSTER = "digitalocean:index/kubernetesCluster:KubernetesCluster"
 _REGIONS = (
     *("nyc1", "nyc2", "nyc3", "sfo2", "sfo3", "ams3", "sgp1", "lon1", "fra1", "tor1"),
     *("blr1", "syd1", "atl1", "ric1"),
@@ -109,7 +114,7 @@ _ROWS: dict[str, Kind] = {
         choices={"mode": ("transaction", "session", "statement")},
     ),
     # Models
-    "digitalocean:index/kubernetesCluster:KubernetesCluster": Kind(
+    _CLUSTER: Kind(
         id="{uuid}",
         outputs={
             "clusterUrn": "do:kubernetes:{uuid}",
@@ -164,6 +169,55 @@ _ROWS: dict[str, Kind] = {
 KINDS = looked_up(_ROWS)
 
 
+class DigitalOcean(Provider):
+    """Refuses machines that the region does not sell; a preview does not find out."""
+
+    def lacking(self, facts: Facts, resources: Mapping[str, Any]) -> str:
+        """The API's error for a size of a new resource."""
+        return _unsold(facts.token, facts.inputs, resources)
+
+    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802  # the base class's name
+        """Refuse a new size in the same way."""
+        token, inputs = type_of(request.urn), _plain(request.news)
+        if not request.preview and (error := _unsold(token, inputs, self.world.resources())):
+            abort(context, grpc.StatusCode.INVALID_ARGUMENT, error)
+        return super().Update(request, context)
+
+
+def _unsold(token: str, inputs: Mapping[str, Any], resources: Mapping[str, Any]) -> str:
+    """The error of the API for a size that the region of a resource does not sell.
+
+    Messages: digitalocean/terraform-provider-digitalocean#827 for a size that does not exist,
+    OpenRouterLabs/spawn#2768 (Droplets, March 2026) for one that the region does not sell. The
+    message of Dedicated Inference is not known; it gets the same.
+    """
+    match token.rpartition(":")[2]:
+        case "KubernetesCluster":
+            region, slugs = inputs["region"], [inputs["nodePool"]["size"]]
+        case "KubernetesNodePool":
+            cluster = resources.get(f"{_CLUSTER} {inputs['clusterId']}")
+            if cluster is None:
+                return f"404 cluster {inputs['clusterId']} not found"
+            region, slugs = cluster["outputs"]["region"], [inputs["size"]]
+        case "DedicatedInference":
+            region = inputs["region"]
+            slugs = [
+                accelerator["acceleratorSlug"]
+                for deployment in inputs["modelDeployments"]
+                for accelerator in deployment["accelerators"]
+            ]
+        case _:
+            return ""
+    for slug in slugs:
+        try:
+            regions = selling(slug)
+        except KeyError:
+            return f"422 invalid droplet size: {slug}"
+        if regions is not None and region not in regions:
+            return f"422 Size is not available in this region: {slug}, {region}"
+    return ""
+
+
 def provider() -> Provider:
     """The plugin's one provider."""
-    return Provider("digitalocean", KINDS, REGION)
+    return DigitalOcean("digitalocean", KINDS, REGION)

@@ -126,6 +126,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             outputs |= kind.stored(inputs) | self.world.answers(token, name)
             row = {"type": token, "name": name, "id": identity, "outputs": outputs}
             resources[f"{token} {identity}"] = row
+        self._fail_if_planned(token, name, "create", context, after=True)
         return provider_pb2.CreateResponse(id=identity, properties=_struct(outputs))
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -281,8 +282,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             found["region"] = inputs.get("region") or self._region
         return found
 
-    def _fail_if_planned(self, token: str, name: str, what: Operation, context: Any) -> None:
-        if message := self.world.failure(token, name, what):
+    def _fail_if_planned(
+        self, token: str, name: str, what: Operation, context: Any, *, after: bool = False
+    ) -> None:
+        if message := self.world.failure(token, name, what, after=after):
             abort(context, grpc.StatusCode.INTERNAL, message)
 
 

@@ -45,21 +45,33 @@ class World:
             yield resources
             _save(self.file, resources)
 
-    def fail(self, what: str, operation: Operation, message: str, *, times: int = 1) -> None:
-        """Let the next operations on a type, on a logical name, or on `TYPE NAME` fail."""
-        with self._alone():
-            planned = _load(self._failures, [])
-            planned.append(
-                {"what": what, "operation": operation, "message": message, "times": times}
-            )
-            _save(self._failures, planned)
+    def fail(
+        self,
+        what: str,
+        operation: Operation,
+        message: str,
+        *,
+        times: int = 1,
+        after: bool = False,
+    ) -> None:
+        """Let the next operations on a type, on a logical name, or on `TYPE NAME` fail.
 
-    def failure(self, token: str, name: str, operation: Operation) -> str | None:
+        Args:
+            after: A creation fails after its effect.
+        """
+        row = {"what": what, "operation": operation, "message": message, "times": times}
+        with self._alone():
+            _save(self._failures, [*_load(self._failures, []), {**row, "after": after}])
+
+    def failure(
+        self, token: str, name: str, operation: Operation, *, after: bool = False
+    ) -> str | None:
         """The message with which this operation must fail, or None."""
         with self._alone():
             planned = _load(self._failures, [])
             for row in planned:
                 meant = row["what"] in (token, name, f"{token} {name}")
+                meant = meant and row["after"] == after
                 if meant and row["operation"] == operation and row["times"]:
                     row["times"] -= 1
                     _save(self._failures, planned)
