@@ -165,6 +165,17 @@ class Functions:
             log.error("document %s: %s", id_, error)  # noqa: TRY400  # a traceback adds nothing
 
 
+class EventLine(logging.Formatter):
+    """Ends the line of an event with `event=NAME`, for alerts at a log destination."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        line, event = super().format(record), getattr(record, "event", None)
+        return f"{line} event={event}" if event else line
+
+
+LINES = EventLine("%(levelname)s %(name)s: %(message)s")
+
 _functions: Functions | None = None
 
 
@@ -172,7 +183,9 @@ def main(event: Event, context: Context) -> Result:
     """The entry point of every function."""
     global _functions
     if _functions is None:
-        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+        output = logging.StreamHandler()
+        output.setFormatter(LINES)
+        logging.basicConfig(level=logging.INFO, handlers=[output])
         logging.getLogger("httpx").setLevel(logging.WARNING)
         _functions = Functions(Settings.read(), Platform.read())
     return _functions.call(context.function_name.rsplit("/", 1)[-1], event)
