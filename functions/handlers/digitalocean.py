@@ -19,7 +19,6 @@ from starlette.types import ASGIApp
 
 from functions.api.routes import create_api
 from functions.application import LEASE_SLACK
-from functions.errors import Code, Failure
 from functions.handlers import asgi
 from functions.handlers.ca_bundle import trust
 from functions.handlers.digitalocean_limits import MAX_PAYLOAD_BYTES, MAX_SECONDS
@@ -208,12 +207,4 @@ def _result(answer: asgi.Answer) -> HttpResult:
     size = len(msgspec.json.encode(result))
     if size <= MAX_PAYLOAD_BYTES:
         return result
-    return _result(
-        asgi.error(
-            Failure(
-                Code.INTERNAL,
-                f"The response has {size:,} bytes; the platform's limit is {MAX_PAYLOAD_BYTES:,}.",
-                "Request less data at once.",
-            )
-        )
-    )
+    return _result(asgi.too_large(size, limit=MAX_PAYLOAD_BYTES))

@@ -21,6 +21,13 @@ HOST = "abc123.execute-api.us-east-1.amazonaws.com"
 MAX_BODY_BYTES = 10_000_000
 """docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html (read 2026-11-22)."""
 
+MAX_RESULT_BYTES = 6_291_556
+"""Lambda's largest result, of 6 MB and 100 bytes; the gateway then answers with its own error.
+
+`MaxPayloadSize` of github.com/aws/aws-lambda-runtime-interface-emulator at bef5c4ba; the error of
+Lambda names the same number. The status of the gateway is not verified.
+"""
+
 TIMEOUT_SECONDS = 30.0
 """Maximum integration timeout; the same page."""
 
@@ -42,6 +49,8 @@ def gateway(api: Execution) -> Respond:
                 )
             )
         except ExecutionError:
+            return _error(500, "Internal Server Error")
+        if len(json.dumps(result)) > MAX_RESULT_BYTES:
             return _error(500, "Internal Server Error")
         body = result.get("body", "")
         return Answer(
