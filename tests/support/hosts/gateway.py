@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from components.aws.functions import HEALTH_ROUTE
 from functions.handlers.asgi import Answer, Request
 from tests.support.hosts.execution import Execution, ExecutionError
 from tests.support.hosts.web import Respond
@@ -66,9 +67,10 @@ def event(
     method: str, path: str, *, query: str = "", headers: Mapping[str, str], body: bytes | None
 ) -> Json:
     """The event of a request; a binary body is encoded."""
+    route = HEALTH_ROUTE if path == HEALTH_ROUTE.split()[1] else "$default"
     described: Json = {
         "version": "2.0",
-        "routeKey": "$default",
+        "routeKey": route,
         "rawPath": path,
         "rawQueryString": query,
         "headers": dict(headers),
@@ -85,7 +87,7 @@ def event(
                 "userAgent": "agent",
             },
             "requestId": "id",
-            "routeKey": "$default",
+            "routeKey": route,
             "stage": "$default",
             "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
             "timeEpoch": int(time.time() * 1000),
