@@ -26,8 +26,7 @@ API_SECONDS = 29
 HEALTH_ROUTE = "ANY /healthz"
 """The only request that opens a database connection without the token; HEAD is one, too.
 
-Its throttle is its own: in the time of a cold start it reaches about ten new processes, each with
-one connection.
+Its throttle is its own, since each new process that it reaches opens one connection.
 """
 
 SWEEP_EVERY = "rate(5 minutes)"
