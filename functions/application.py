@@ -138,13 +138,11 @@ class Application:
             log.info("document %s: %s", id_, "done" if written else "finished by another worker")
 
     async def _log_end(self, id_: UUID, failure: Failure) -> None:
-        """Log a document that is not retried; the platform's alarms count `document_failed`."""
+        """Log a document that is not retried."""
         with suppress(*DATABASE_ERRORS):
             entry = await self.ledger.get(id_)
             if entry and entry.status == "failed":
-                event = "document_refused" if failure.code in OF_THE_DOCUMENT else "document_failed"
-                fields = {"event": event, "code": failure.code.value}
-                log.warning("document %s: not retried (%s)", id_, failure.code.value, extra=fields)
+                _log_failed(id_, failure)
 
     async def _summarize(self, entry: Entry) -> tuple[Summary, str]:
         """The summary of a document, and the document's format."""
@@ -204,7 +202,7 @@ class Application:
 
         Returns the documents that are due, for the caller to start.
         """
-        await self.ledger.abandon(
+        abandoned = await self.ledger.abandon(
             uploads=Failure(
                 Code.OBJECT_MISSING,
                 "The document was announced, but not uploaded within 24 hours.",
@@ -216,6 +214,8 @@ class Application:
                 "Retry the document; if it fails again, report it with the document if possible.",
             ),
         )
+        for id_, failure in abandoned.items():
+            _log_failed(id_, failure)
         try:
             await self._adopt_all()
         except Failure as failure:
@@ -238,8 +238,8 @@ class Application:
         """True if the endpoint is in service and its answer is right."""
         result = await self.router.run_canary(endpoint.name)
         health = await self.ledger.endpoint_health.record(endpoint, result)
-        if health and (health.state == "out" or result.verdict != "good"):
-            bad = health.state == "out" or result.verdict == "wrong"
+        if health and (health.state != "ok" or result.verdict != "good"):
+            bad = health.state != "ok" or result.verdict in ("wrong", "missing")
             log.warning(
                 "endpoint %s is %s, canary %s",
                 endpoint.name,
@@ -313,6 +313,13 @@ def _safe(name: str) -> str:
     printable = "".join(c if c.isprintable() and c not in '/\\#?%*:|"<>' else "-" for c in name)
     # A folder store allows 255 bytes, and its temporary files need a few of them.
     return printable.encode()[:200].decode(errors="ignore").strip(". ") or "document"
+
+
+def _log_failed(id_: UUID, failure: Failure) -> None:
+    """Log a document that is not retried; alarms count the event `document_failed`."""
+    event = "document_refused" if failure.code in OF_THE_DOCUMENT else "document_failed"
+    fields = {"event": event, "code": failure.code.value}
+    log.warning("document %s: not retried (%s)", id_, failure.code.value, extra=fields)
 
 
 def _failure(id_: UUID, error: Exception) -> Failure:

@@ -23,6 +23,12 @@ from functions.inference.endpoint import InferenceMode
 API_SECONDS = 29
 """API Gateway times out after 30 seconds (docs.aws.amazon.com/apigateway, HTTP API quotas)."""
 
+HEALTH_ROUTE = "ANY /healthz"
+"""The only request that opens a database connection without the token; HEAD is one, too.
+
+Its throttle is its own, since each new process that it reaches opens one connection.
+"""
+
 SWEEP_EVERY = "rate(5 minutes)"
 
 FUNCTIONS = ("api", "summarize", "sweep", "database-owner")
@@ -353,13 +359,16 @@ class Functions(pulumi.ComponentResource):
             timeout_milliseconds=API_SECONDS * 1000,
             opts=child,
         )
-        apigatewayv2.Route(
-            f"{name}-route",
-            api_id=gateway.id,
-            route_key="$default",
-            target=pulumi.Output.concat("integrations/", integration.id),
-            opts=child,
-        )
+        routes = [
+            apigatewayv2.Route(
+                f"{name}-{label}",
+                api_id=gateway.id,
+                route_key=key,
+                target=pulumi.Output.concat("integrations/", integration.id),
+                opts=child,
+            )
+            for label, key in {"route": "$default", "health-route": HEALTH_ROUTE}.items()
+        ]
         apigatewayv2.Stage(
             f"{name}-stage",
             api_id=gateway.id,
@@ -371,7 +380,13 @@ class Functions(pulumi.ComponentResource):
             default_route_settings=apigatewayv2.StageDefaultRouteSettingsArgs(
                 throttling_rate_limit=20, throttling_burst_limit=40
             ),
-            opts=child,
+            route_settings=[
+                apigatewayv2.StageRouteSettingArgs(
+                    route_key=HEALTH_ROUTE, throttling_rate_limit=2, throttling_burst_limit=5
+                )
+            ],
+            # API Gateway refuses settings of a route that does not exist yet.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=routes),
         )
         lambda_.Permission(
             f"{name}-permission",

@@ -67,7 +67,7 @@ EVENTS = (
     LogEvent(
         name="endpoints",
         metric="EndpointsOut",
-        functions=("sweep",),
+        functions=("summarize", "sweep"),
         pattern='{ $.event = "endpoint_out" }',
     ),
 )
@@ -321,8 +321,8 @@ def _logged(
             above=0,
             minutes=60,
             once=True,
-            why="An inference endpoint or a replica is out, or its canary is wrong; see the log of "
-            "sweep for endpoint_out.",
+            why="An inference endpoint or a replica is out, lacks its model or answered wrongly; "
+            "see the logs of summarize and sweep for endpoint_out.",
         ),
     ]
 

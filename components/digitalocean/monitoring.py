@@ -23,8 +23,8 @@ class Monitoring(pulumi.ComponentResource):
 
     Limitations: DigitalOcean has no API for billing alerts; they are set in the control panel. Its
     alerts know hosts, databases and uptime, but no lines of a function's log: failed documents and
-    endpoints that are out need an alert at a log destination (`log_destinations`) on
-    `document .*: not retried` and `endpoint .* is out`.
+    endpoints that are out need an alert at a log destination (`log_destinations`) on lines with
+    `event=document_failed` and `event=endpoint_out`.
     """
 
     project: pulumi.Output[str]

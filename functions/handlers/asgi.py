@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Message, Scope
 
 from functions.api.errors import error_body, status_of
-from functions.errors import Failure
+from functions.errors import Code, Failure
 
 _TEXT = ("text/", "application/json", "application/javascript")
 
@@ -56,6 +56,17 @@ def error(failure: Failure) -> Answer:
         status=status_of(failure),
         headers={"content-type": "application/json"},
         body=error_body(failure),
+    )
+
+
+def too_large(size: int, *, limit: int) -> Answer:
+    """The response in place of one that the platform does not pass on."""
+    return error(
+        Failure(
+            Code.INTERNAL,
+            f"The response has {size:,} bytes; the platform's limit is {limit:,}.",
+            "Request less data at once.",
+        )
     )
 
 

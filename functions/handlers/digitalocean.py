@@ -19,7 +19,6 @@ from starlette.types import ASGIApp
 
 from functions.api.routes import create_api
 from functions.application import LEASE_SLACK
-from functions.errors import Code, Failure
 from functions.handlers import asgi
 from functions.handlers.ca_bundle import trust
 from functions.handlers.digitalocean_limits import MAX_PAYLOAD_BYTES, MAX_SECONDS
@@ -165,6 +164,17 @@ class Functions:
             log.error("document %s: %s", id_, error)  # noqa: TRY400  # a traceback adds nothing
 
 
+class EventLine(logging.Formatter):
+    """Ends the line of an event with `event=NAME`, for alerts at a log destination."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        line, event = super().format(record), getattr(record, "event", None)
+        return f"{line} event={event}" if event else line
+
+
+LINES = EventLine("%(levelname)s %(name)s: %(message)s")
+
 _functions: Functions | None = None
 
 
@@ -172,7 +182,9 @@ def main(event: Event, context: Context) -> Result:
     """The entry point of every function."""
     global _functions
     if _functions is None:
-        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+        output = logging.StreamHandler()
+        output.setFormatter(LINES)
+        logging.basicConfig(level=logging.INFO, handlers=[output])
         logging.getLogger("httpx").setLevel(logging.WARNING)
         _functions = Functions(Settings.read(), Platform.read())
     return _functions.call(context.function_name.rsplit("/", 1)[-1], event)
@@ -195,12 +207,4 @@ def _result(answer: asgi.Answer) -> HttpResult:
     size = len(msgspec.json.encode(result))
     if size <= MAX_PAYLOAD_BYTES:
         return result
-    return _result(
-        asgi.error(
-            Failure(
-                Code.INTERNAL,
-                f"The response has {size:,} bytes; the platform's limit is {MAX_PAYLOAD_BYTES:,}.",
-                "Request less data at once.",
-            )
-        )
-    )
+    return _result(asgi.too_large(size, limit=MAX_PAYLOAD_BYTES))

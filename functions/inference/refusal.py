@@ -5,7 +5,7 @@ Providers refuse an unknown model with 404, or with 400 and a code of their own.
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 
@@ -14,19 +14,26 @@ from functions.inference.endpoint import Endpoint, InferenceMode
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-_NO_MODEL_CODES = frozenset({"model_not_found", "model_not_available", "model_decommissioned"})
+_NO_MODEL_CODES = frozenset(
+    {"model_not_found", "model_not_available", "model_decommissioned", "unknown_model"}
+)
 _NO_MODEL = re.compile(
-    r"\bmodel\b.*\b(not found|not exist|not deployed|no longer|retired|deprecated)\b", re.I | re.S
+    r"\bunknown model\b|(?<![\w./-])model(?![\w/-]).*"  # not the part of a path
+    r"\b(not found|not exist|not deployed|no longer|retired|deprecated)\b",
+    re.I | re.S,
 )
 """A 404 or 410 with such a message is about the model; a wrong URL has another message or none."""
 
+_TEXT_KEYS = ("message", "msg", "detail", "error")
 
-class ErrorDetail(msgspec.Struct):
-    """OpenAI's error object; every field may be absent or null."""
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorDetail:
+    """What an endpoint says about an error; empty where it says nothing."""
 
     message: str = ""
-    code: Any = None
-    param: Any = None
+    code: object = None
+    param: object = None
 
     def is_about_the_model(self, status: int) -> bool:
         """True when the endpoint does not have the requested model."""
@@ -34,10 +41,6 @@ class ErrorDetail(msgspec.Struct):
             return True
         by_text = self.param == "model" or _NO_MODEL.search(self.message)
         return status in (404, 410) and bool(by_text)
-
-
-class _ErrorBody(ErrorDetail):
-    error: ErrorDetail | None = None
 
 
 @dataclass(eq=False)
@@ -61,12 +64,31 @@ class ModelNotFound(Failure):
 
 
 def read_error(content: bytes) -> ErrorDetail:
-    """The error object of an answer, at `error` or at the top; an empty one when there is none."""
+    """The error of an answer; an empty one when there is none.
+
+    OpenAI's fields are at `error` or at the top, and each may be absent or null. Others send only a
+    text: at `error`, or at `detail` as FastAPI does, also in a list of problems.
+    """
     try:
-        body = msgspec.json.decode(content, type=_ErrorBody)
+        body = msgspec.json.decode(content)
+        if not isinstance(body, dict):
+            return ErrorDetail()
+        inner = body["error"] if isinstance(body.get("error"), dict) else {}
+        code, param = (inner.get(name, body.get(name)) for name in ("code", "param"))
+        return ErrorDetail(message=_text(inner) or _text(body), code=code, param=param)
     except UNREADABLE:
         return ErrorDetail()
-    return body.error or body
+
+
+def _text(value: object) -> str:
+    """The text of an error, however deep; empty where there is none."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_text, value)))
+    if isinstance(value, dict):
+        return next((text for name in _TEXT_KEYS if (text := _text(value.get(name)))), "")
+    return ""
 
 
 def config_key(endpoint: Endpoint, name: str) -> str:

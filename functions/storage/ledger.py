@@ -312,12 +312,12 @@ class Ledger:
             )
             return [id_ for (id_,) in await cursor.fetchall()]
 
-    async def abandon(self, *, uploads: Failure, workers: Failure) -> int:
+    async def abandon(self, *, uploads: Failure, workers: Failure) -> dict[UUID, Failure]:
         """Fail uploads that did not arrive in 24 hours, and documents that lost too many workers.
 
-        Returns the number of documents.
+        Returns the documents with their failures.
         """
-        count = 0
+        failed: dict[UUID, Failure] = {}
         ends: list[tuple[Failure, LiteralString]] = [
             (uploads, "status = 'uploading' and created_at < now() - %(give_up)s"),
             (
@@ -331,7 +331,7 @@ class Ledger:
                     f"""update documents set status = 'failed', lease_until = null,
                         updated_at = now(), error_code = %(code)s,
                         error_message = %(message)s, error_remedy = %(remedy)s
-                    where {condition}""",
+                    where {condition} returning id""",
                     {
                         "give_up": GIVE_UP_AFTER,
                         "lost": MAX_LOST_LEASES,
@@ -340,8 +340,8 @@ class Ledger:
                         "remedy": failure.remedy,
                     },
                 )
-                count += cursor.rowcount
-        return count
+                failed |= {id_: failure for (id_,) in await cursor.fetchall()}
+        return failed
 
     async def unknown(self, objects: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
         """The (key, version) pairs among these that have no row under any prompt version."""

@@ -290,6 +290,42 @@ def test_a_function_is_within_the_quotas_of_lambda(small: Small) -> None:
     assert "6 securityGroupIds are more than 5" in message
 
 
+def stage(group: str, *, waits: bool) -> Callable[[], None]:
+    """A program with an access log in a group, and settings of a route."""
+
+    def program() -> None:
+        api = aws.apigatewayv2.Api("api", protocol_type="HTTP")
+        logs = aws.cloudwatch.LogGroup("requests", name_prefix=group)
+        late = pulumi.ResourceOptions(depends_on=[logs])
+        route = aws.apigatewayv2.Route("route", api_id=api.id, route_key="ANY /a", opts=late)
+        aws.apigatewayv2.Stage(
+            "stage",
+            api_id=route.api_id if waits else api.id,
+            access_log_settings={"destination_arn": logs.arn, "format": "$context.status"},
+            route_settings=[{"route_key": "ANY /a" if waits else "GET /a"}],
+        )
+
+    return program
+
+
+@pytest.mark.parametrize(
+    ("group", "waits", "message"),
+    [
+        ("requests-", True, "Policy document length breaking Cloudwatch Logs Constraints"),
+        ("/aws/vendedlogs/requests-", False, "Unable to find Route by key GET /a within"),
+        ("/aws/vendedlogs/requests-", True, ""),
+    ],
+)
+def test_a_stage_needs_its_routes_and_room_for_its_access_log(
+    small: Small, group: str, waits: bool, message: str
+) -> None:
+    if message:
+        assert message in small.refused(stage(group, waits=waits))
+    else:
+        small.up(stage(group, waits=waits))
+        assert small.outputs("requests")["name"].startswith(group)
+
+
 def test_a_database_of_digitalocean_cannot_become_smaller(small: Small) -> None:
     def sized(size: str) -> Callable[[], None]:
         def program() -> None:

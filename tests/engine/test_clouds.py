@@ -73,7 +73,7 @@ class Story:
 SPLIT = Story(
     stack="split",
     cloud="aws",
-    resources=112,
+    resources=114,
     breaks="database-instance",
     database="database-instance",
     stays="network-vpc",

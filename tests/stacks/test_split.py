@@ -175,6 +175,25 @@ def test_the_access_log_has_no_header_and_no_query() -> None:
     assert variables == {f"$context.{name}" for name in expected.split()}
 
 
+def test_the_access_log_needs_no_room_in_the_accounts_policy_for_log_delivery() -> None:
+    """API Gateway adds every log group with another name to a policy of 5,120 characters."""
+    stage, group = (by_name(plan())[f"functions-http-{name}"] for name in ("stage", "requests"))
+
+    assert used(stage, "accessLogSettings") == [group.name]
+    assert group.inputs["namePrefix"].startswith("/aws/vendedlogs/")
+
+
+def test_requests_that_open_the_database_without_the_token_have_a_low_throttle() -> None:
+    stage = inputs("functions-http-stage")
+    routes = {r.inputs["routeKey"] for r in plan().resources if r.type.endswith(":Route")}
+
+    assert routes == {"$default", "ANY /healthz"}
+    assert stage["routeSettings"] == [
+        {"routeKey": "ANY /healthz", "throttlingBurstLimit": 5, "throttlingRateLimit": 2}
+    ]
+    assert stage["defaultRouteSettings"]["throttlingRateLimit"] == 20
+
+
 def test_another_cidr_is_the_range_of_the_network_and_its_subnets() -> None:
     chosen = {"network_cidr": "172.20.16.0/20", "network_peers": "10.0.0.0/8 172.31.0.0/16"}
     blocks = {

@@ -8,6 +8,30 @@ import logging
 import re
 from typing import Any
 
+METRICS = {
+    "AWS/ApiGateway": (
+        {"4xx", "5xx", "Count", "IntegrationLatency", "Latency", "DataProcessed"},
+        "ApiId",
+    ),
+    "AWS/Lambda": ({"Invocations", "Errors", "Throttles", "Duration"}, "FunctionName"),
+    "AWS/SQS": (
+        {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
+        "QueueName",
+    ),
+    "AWS/RDS": (
+        {"CPUUtilization", "FreeStorageSpace", "DatabaseConnections"},
+        "DBInstanceIdentifier",
+    ),
+}
+"""By namespace: metrics and the dimension of one resource. Of a wrong name CloudWatch has no data.
+
+Sources below docs.aws.amazon.com, read 2026-11-29: apigateway/latest/developerguide/
+http-api-metrics.html (a REST API has `4XXError` and `5XXError` by `ApiName` instead),
+lambda/latest/dg/monitoring-metrics-types.html, AWSSimpleQueueService/latest/SQSDeveloperGuide/
+sqs-available-cloudwatch-metrics.html; of RDS an article of AWS, aws.amazon.com/blogs/database/
+making-better-decisions-about-amazon-rds-with-amazon-cloudwatch-metrics.
+"""
+
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"aws_request_id", "taskName"}
 _TERM = re.compile(
     r"""\s*\$\.(?P<path>\w+(?:\.\w+)*)\s*(?P<operator>!=|=)\s*

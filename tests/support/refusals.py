@@ -1,8 +1,6 @@
 """How endpoints refuse a model that they do not have, and a wrong URL: status and body.
 
-Read on 2026-11-29 in the places that each entry names; the model's name is replaced. Baseten says
-that a retired model "returns an error for all requests"
-(docs.baseten.co/inference/model-apis/deprecation); no recorded body of it was found.
+Read on 2026-11-29 in the places that each entry names; the model's name is replaced.
 """
 
 import json
@@ -89,6 +87,57 @@ NO_MODEL: Mapping[str, tuple[int, str]] = {
             }
         ),
     ),
+    # docs.baseten.co/inference/errors: 404 for a wrong model ID, and a text at `error` in every
+    # error; the text itself is not recorded
+    "baseten": (404, json.dumps({"error": "Model not found"})),
+    # the same page: an error of the model's own server is passed on as it is, in the text
+    "baseten, of the model's server": (
+        404,
+        json.dumps(
+            {
+                "error": json.dumps(
+                    {"object": "error", "message": f"The model `{MODEL}` does not exist."}
+                )
+            }
+        ),
+    ),
+    # docs.mistral.ai/resources/error-glossary, 2026-04-26: the fields; the text is not recorded
+    "mistral": (
+        400,
+        json.dumps(
+            {
+                "object": "error",
+                "message": "A human-readable description of the error.",
+                "type": "invalid_request_error",
+                "param": "model",
+                "code": "unknown_model",
+            }
+        ),
+    ),
+    # A transcript of 2025-10-19 in the public repository PlayAiGitHubPyModels
+    "github": (
+        404,
+        json.dumps(
+            {
+                "error": {
+                    "code": "unknown_model",
+                    "message": f"Unknown model: {MODEL}",
+                    "details": f"Unknown model: {MODEL}",
+                }
+            }
+        ),
+    ),
+    # FastAPI puts the text of an exception at `detail` (fastapi.tiangolo.com/tutorial/
+    # handling-errors), also a list; servers in Python that copy OpenAI's API answer so.
+    "fastapi": (404, json.dumps({"detail": "Model not found"})),
+    "fastapi, a list": (
+        404,
+        json.dumps({"detail": [{"loc": ["body", "model"], "msg": f"Model {MODEL} not found"}]}),
+    ),
+    "fastapi, an object": (404, json.dumps({"detail": {"error": f"Model {MODEL} not found"}})),
+    # Not recorded at a provider: a null message must not hide the code.
+    "no message": (404, json.dumps({"error": {"message": None, "code": "model_not_found"}})),
+    "no message at the top": (400, json.dumps({"message": None, "code": "unknown_model"})),
     # RFC 9110, 15.5.11: a resource that is gone for good; no provider of ours was seen to send it
     "gone": (410, _error(f"The model {MODEL} was retired.")),
 }
@@ -104,6 +153,11 @@ WRONG_URL: Mapping[str, tuple[int, str]] = {
         ),
     ),
     "fastapi": (404, '{"detail": "Not Found"}'),
+    "fastapi, a list": (404, '{"detail": [{"loc": ["path"], "msg": "Not Found"}]}'),
+    "baseten": (404, json.dumps({"error": "Not found"})),
+    "baseten, with a path": (404, json.dumps({"error": "Path /model/x/v2 was not found"})),
+    "no message": (404, json.dumps({"error": {"message": None, "code": None}})),
+    "a list": (404, "[]"),
     "digitalocean": (
         404,
         json.dumps(

@@ -8,7 +8,7 @@ import base64
 import json
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from functions.handlers.aws_http import MAX_PAYLOAD_BYTES
 from functions.inference.canary_prompt import CODE
 from tests.support import local
 from tests.support.contract.model import SILENCE, Model, modelled
@@ -29,9 +30,6 @@ from tests.support.hosts.notification import notification
 TOKEN = "token-of-a-test"
 
 SCHEDULED = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
-
-MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
-"""Request and response of a synchronous call: docs.aws.amazon.com/lambda, Lambda quotas."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,20 +141,47 @@ def test_one_process_serves_every_call(api: Function) -> None:
     assert len(api.init_milliseconds()) == 1
 
 
-def test_the_longest_page_of_documents_is_below_lambdas_limit(api: Function, place: Place) -> None:
-    place.sql(
-        """insert into documents (id, name, object_key, prompt_version, status, summary)
-        select gen_random_uuid(), repeat('n', 200), 'long-' || i, 'test', 'done',
-            repeat('é', 8 * 1024)
-        from generate_series(1, 50) as i"""
-    )
+@pytest.fixture
+def pages(api: Function, place: Place) -> Iterator[Callable[[int], None]]:
+    """Fills the newest page of documents with summaries of so many two-byte characters."""
+    api.invoke(request("GET", "/api/documents"))  # which creates the tables
 
-    answer = api.invoke(request("GET", "/api/documents"))
-    page = json.loads(content(answer.payload))
+    def fill(characters: int) -> None:
+        place.sql(
+            """insert into documents (id, name, object_key, prompt_version, status, summary)
+            select gen_random_uuid(), repeat('n', 200), 'long-' || i, 'test', 'done',
+                repeat('é', %s)
+            from generate_series(1, 50) as i""",
+            characters,
+        )
+
+    yield fill
     place.sql("delete from documents where prompt_version = 'test'")
 
+
+def test_the_longest_page_of_documents_is_below_lambdas_limit(
+    api: Function, pages: Callable[[int], None]
+) -> None:
+    pages(8 * 1024)
+
+    answer = api.invoke(request("GET", "/api/documents"))
+
+    page = json.loads(content(answer.payload))
     assert [len(document["summary"]) for document in page["documents"]] == [8 * 1024] * 50
     assert len(json.dumps(answer.payload)) < MAX_PAYLOAD_BYTES
+
+
+def test_a_response_above_lambdas_limit_is_an_error_of_the_api(
+    api: Function, pages: Callable[[int], None]
+) -> None:
+    pages(64 * 1024)
+
+    answer = api.invoke(request("GET", "/api/documents"))
+
+    assert (answer.status, answer.payload["statusCode"]) == (200, 500)
+    error = json.loads(content(answer.payload))["error"]
+    assert error["code"] == "INTERNAL"
+    assert error["message"].endswith("bytes; the platform's limit is 6,291,456.")
 
 
 def test_a_message_of_the_queue_is_summarized(summarize: Function, place: Place) -> None:

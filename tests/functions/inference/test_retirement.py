@@ -141,6 +141,24 @@ async def test_a_missing_model_has_its_own_code(refusal: tuple[int, str]) -> Non
     assert "pulumi config set inference_model ..." in problem.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("refusal", "text"),
+    [
+        (NO_MODEL["baseten"], "(404): Model not found."),
+        (NO_MODEL["fastapi, a list"], "(404): Model some-model not found."),
+        (NO_MODEL["no message"], "(404)."),
+        ((422, '{"detail": [{"msg": "field a"}, {"msg": "field b"}]}'), "(422): field a; field b."),
+        ((400, '{"error": "The prompt is too long"}'), "(400): The prompt is too long."),
+    ],
+)
+async def test_the_text_of_every_error_shape_is_shown(refusal: tuple[int, str], text: str) -> None:
+    async with at(local.settings(), refusal) as router:
+        with pytest.raises(Failure) as problem:
+            await complete(router)
+
+    assert problem.value.message.endswith(text)
+
+
 @pytest.mark.parametrize("refusal", WRONG_URL.values(), ids=WRONG_URL)
 async def test_a_wrong_url_is_not_a_missing_model(refusal: tuple[int, str]) -> None:
     async with at(local.settings(), refusal) as router:

@@ -231,13 +231,14 @@ async def test_a_lasting_refusal_is_not_retried(status: int, code: Code) -> None
         b"<html>no</html>",
         b"{",
         b"[]",
-        b'{"error": "no"}',
         b'{"error": {}}',
+        b'{"error": {"message": 5, "detail": null}}',
+        b'{"error":' * 10**5,
         b"\xff",
         b"[" * 10**5,
     ],
 )
-async def test_a_refusal_without_an_openai_error_has_no_reason(body: bytes) -> None:
+async def test_a_refusal_without_a_text_has_no_reason(body: bytes) -> None:
     problem = await failure(Endpoint(httpx.Response(400, content=body)))
 
     assert problem.message == (

@@ -268,13 +268,14 @@ async def test_a_document_that_kills_its_workers_is_failed(ledger: Ledger, sql: 
     for _ in range(MAX_LOST_LEASES):
         _expire_leases(sql)
         assert await ledger.claim(entry.id, lease=LEASE) is not None
-        assert await ledger.abandon(uploads=NO_UPLOAD, workers=NO_WORKER) == 0
+        assert await ledger.abandon(uploads=NO_UPLOAD, workers=NO_WORKER) == {}
     _expire_leases(sql)
     assert await ledger.due() == []
     assert await ledger.claim(entry.id, lease=LEASE) is None
 
-    assert await ledger.abandon(uploads=NO_UPLOAD, workers=NO_WORKER) == 1
+    abandoned = await ledger.abandon(uploads=NO_UPLOAD, workers=NO_WORKER)
 
+    assert abandoned == {entry.id: NO_WORKER}
     failed = await _get(ledger, entry.id)
     assert (failed.status, failed.error_code) == ("failed", "INTERNAL")
     assert (failed.error_message, failed.error_remedy) == (NO_WORKER.message, NO_WORKER.remedy)
@@ -388,8 +389,9 @@ async def test_a_missing_upload_is_failed_after_a_day(ledger: Ledger, sql: Sql) 
     old, young = [await _announced(ledger, f"incoming/{name}") for name in ("old", "young")]
     sql("update documents set created_at = now() - interval '24 hours 1 s' where id = %s", old.id)
 
-    assert await ledger.abandon(uploads=NO_UPLOAD, workers=NO_WORKER) == 1
+    abandoned = await ledger.abandon(uploads=NO_UPLOAD, workers=NO_WORKER)
 
+    assert abandoned == {old.id: NO_UPLOAD}
     failed = await _get(ledger, old.id)
     assert (failed.status, failed.error_code) == ("failed", "OBJECT_MISSING")
     assert (await _get(ledger, young.id)).status == "uploading"

@@ -11,7 +11,7 @@ from typing import Any
 import grpc  # type: ignore[import-untyped]  # it ships no types
 from pulumi.runtime.proto import provider_pb2
 
-from tests.support.clouds import aws_deletion
+from tests.support.clouds import api_gateway
 from tests.support.clouds.kinds import Facts
 from tests.support.clouds.provider import Properties, _plain, _struct, _type, abort
 
@@ -30,7 +30,7 @@ def default_version(add_on: str, kubernetes: str) -> str:
     return f"v{kubernetes}.{len(add_on)}-eksbuild.1"
 
 
-class Aws(aws_deletion.Aws):
+class Aws(api_gateway.Aws):
     """The simulated AWS, whose EKS has more rules than a table of types holds."""
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name

@@ -66,8 +66,9 @@ class Facts:
             repr((self.token, self.logical, sorted(self.inputs.items()), self.salt)).encode()
         ).hexdigest()
         given = {key: value for key, value in self.inputs.items() if isinstance(value, str)}
+        prefix = given.get("namePrefix")
         return {
-            "name": self.logical,
+            "name": f"{prefix}{digest[:26]}" if prefix else self.logical,
             "region": self.region,
             **given,
             "account": ACCOUNT,

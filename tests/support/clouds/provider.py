@@ -256,6 +256,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             *(more for when, more in kind.given.items() if facts.inputs.get(when)),
         ]:
             outputs |= fill(template, words)
+        if "namePrefix" in facts.inputs:
+            outputs["name"] = words["name"]
         given = {name: _over(outputs.get(name), value) for name, value in facts.inputs.items()}
         return outputs | given | self._of_provider(known, facts.inputs)
 
@@ -271,6 +273,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def _computed(self, kind: Kind, known: Schema, inputs: Properties) -> set[str]:
         """Names of the computed outputs."""
         conditional = {k for when, more in kind.given.items() if inputs.get(when) for k in more}
+        conditional |= {"name"} if "namePrefix" in inputs else set()
         return (known.always.keys() | kind.outputs.keys() | conditional) - inputs.keys()
 
     def _of_provider(self, known: Schema, inputs: Mapping[str, Any]) -> Properties:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from components.aws.functions import HEALTH_ROUTE
 from functions.handlers.asgi import Answer, Request
 from tests.support.hosts.execution import Execution, ExecutionError
 from tests.support.hosts.web import Respond
@@ -20,6 +21,13 @@ HOST = "abc123.execute-api.us-east-1.amazonaws.com"
 
 MAX_BODY_BYTES = 10_000_000
 """docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html (read 2026-11-22)."""
+
+MAX_RESULT_BYTES = 6_291_556
+"""Lambda's largest result, of 6 MB and 100 bytes; the gateway then answers with its own error.
+
+`MaxPayloadSize` of github.com/aws/aws-lambda-runtime-interface-emulator at bef5c4ba; the error of
+Lambda names the same number. The status of the gateway is not verified.
+"""
 
 TIMEOUT_SECONDS = 30.0
 """Maximum integration timeout; the same page."""
@@ -43,6 +51,8 @@ def gateway(api: Execution) -> Respond:
             )
         except ExecutionError:
             return _error(500, "Internal Server Error")
+        if len(json.dumps(result)) > MAX_RESULT_BYTES:
+            return _error(500, "Internal Server Error")
         body = result.get("body", "")
         return Answer(
             status=result["statusCode"],
@@ -57,9 +67,10 @@ def event(
     method: str, path: str, *, query: str = "", headers: Mapping[str, str], body: bytes | None
 ) -> Json:
     """The event of a request; a binary body is encoded."""
+    route = HEALTH_ROUTE if path == HEALTH_ROUTE.split()[1] else "$default"
     described: Json = {
         "version": "2.0",
-        "routeKey": "$default",
+        "routeKey": route,
         "rawPath": path,
         "rawQueryString": query,
         "headers": dict(headers),
@@ -76,7 +87,7 @@ def event(
                 "userAgent": "agent",
             },
             "requestId": "id",
-            "routeKey": "$default",
+            "routeKey": route,
             "stage": "$default",
             "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
             "timeEpoch": int(time.time() * 1000),
