@@ -212,7 +212,11 @@ def check() -> None:
 
 
 @app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    },
     rich_help_panel=DEVELOPERS,
 )
 def test(
@@ -225,9 +229,15 @@ def test(
         ),
     ] = "all",
 ) -> None:
-    """Run the tests. Arguments after PART go to pytest."""
+    """Run the tests. Arguments after PART go to pytest; `test live --help` explains a live run."""
     from tools.ci import quality
 
+    if "--help" in (part, *context.args):
+        if part == "live":
+            quality.explain_live(console)
+        else:
+            console.print(context.get_help())
+        return
     raise typer.Exit(quality.test(console, part, context.args))
 
 

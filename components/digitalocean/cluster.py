@@ -168,7 +168,13 @@ class Cluster(pulumi.ComponentResource):
             size=share_gib,
             vpc_id=vpc.id,
             performance_tier="high",
-            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=protect,
+                # It reads back under another name, and each update would be refused
+                # (digitalocean/terraform-provider-digitalocean#1551).
+                ignore_changes=["performanceTier"],
+            ),
         )
         self.provider = self._kubernetes(cluster)
         self.gpu_labels = {POOL: "gpu"}

@@ -113,7 +113,13 @@ class Database(pulumi.ComponentResource):
             f"{name}-role",
             cluster_id=cluster.id,
             name="summarizer",
-            opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["password"]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                additional_secret_outputs=["password"],
+                # DigitalOcean adds settings, which the next preview would remove
+                # (digitalocean/terraform-provider-digitalocean#1610).
+                ignore_changes=["settings"],
+            ),
         )
         certificate = Certificate(f"{name}-certificate", cluster=cluster.id, opts=child)
         owner = Owner(

@@ -14,6 +14,7 @@ class Options:
     """The options of a live run, as `pytest_addoption` describes them."""
 
     variant: list[str] | None
+    config: list[str]
     budget: float
     hours: float
     accept_unknown: bool
@@ -28,6 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("live", "deploy to real clouds (./seamless test live)")
     group.addoption(
         "--variant", action="append", choices=sorted(ACCOUNTS), help="deploy only this variant"
+    )
+    group.addoption(
+        "--config",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="config of the deployed stack, such as inference_mode=cluster",
     )
     group.addoption(
         "--budget", type=float, default=8.0, metavar="USD", help="per variant (%(default)s)"

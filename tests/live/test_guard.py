@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from analysis import plan
+from tests.live import conftest
 from tests.live.conftest import asks_for_live
 from tests.support.live import budget, names
 from tests.support.live.accounts import ACCOUNTS, INFERENCE_KEY
 from tests.support.live.budget import OverBudgetError
+from tests.support.live.stack import LiveError, LiveStack
 from tests.support.planned import planned
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +31,11 @@ LIMITS = {
     "digitalocean:index/spacesBucket:SpacesBucket": 63,
 }
 """Maximum lengths of names, where they are short."""
+
+LIVE_OPTIONS = {
+    *re.findall(r'"(--[\w-]+)"', Path(conftest.__file__).read_text()),
+} - {"--variant", "--clean"}
+"""Options with a row in the document; it shows the two others as commands."""
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -178,6 +186,56 @@ def test_a_variant_fits_the_default_budget_and_every_price_is_known(variant: str
 
     assert found.usd < 8
     assert found.unknown == []
+
+
+def test_a_live_stack_has_the_config_of_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.live.stack.ROOT", tmp_path)
+    (tmp_path / "stacks").mkdir()
+    fresh = LiveStack(name=names.new())
+
+    fresh.write("split", {"inference_mode": "cluster", "aws:region": "eu-west-1"})
+
+    written = yaml.safe_load(fresh.file.read_text())["config"]
+    assert written["inference_mode"] == "cluster"
+    assert written["aws:region"] == "eu-west-1"
+    assert (written["variant"], written["environment"]) == ("split", "dev")
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        ("environment", "a live run sets environment itself"),
+        ("seamless:protect", "a live run sets protect itself"),
+        ("inference_api_key", "inference_api_key is secret"),
+    ],
+)
+def test_a_live_run_refuses_config_that_is_its_own_or_secret(key: str, problem: str) -> None:
+    fresh = LiveStack(name=names.new())
+
+    with pytest.raises(LiveError, match=problem):
+        fresh.write("split", {key: "x"})
+
+    assert not fresh.file.exists()
+
+
+def test_the_help_of_a_live_run_names_its_variables_options_and_cost() -> None:
+    command = [sys.executable, "-P", "-m", "tools", "test", "live", "--help"]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    printed = subprocess.run(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+
+    variables = {n for found in ACCOUNTS.values() for each in found.credentials for n in each}
+    for word in [*variables, INFERENCE_KEY, *LIVE_OPTIONS, "upper bound"]:
+        assert word in printed, word
+
+
+def test_the_document_has_every_option_of_a_live_run() -> None:
+    documented = re.findall(r"^\| `(--[\w-]+)", (ROOT / "docs/live.md").read_text(), re.M)
+
+    assert sorted(documented) == sorted(LIVE_OPTIONS)
 
 
 def test_the_checklist_in_the_documentation_names_every_account_test() -> None:

@@ -55,10 +55,11 @@ def test_a_variant_deploys_passes_the_contract_and_leaves_nothing(
     account = ACCOUNTS[variant]
     if missing := account.missing(os.environ):
         pytest.skip(f"{variant} needs {'; '.join(missing)}")
+    config = plan.parse_overrides(options.config)
     fresh = LiveStack(name=names.new())
     deadline = time.monotonic() + options.hours * 3600
     with fresh.held(), process.stoppable():
-        fresh.write(variant)
+        fresh.write(variant, config)
         try:
             _check_budget(fresh.name, options)
         except BaseException:

@@ -2,7 +2,8 @@
 
 Operations whose action has another name: Amazon S3 User Guide, using-with-s3-policy-actions
 ("Required permissions for Amazon S3 API operations", read 2026-11-29). API Gateway's are verbs of
-HTTP. The resources, and which actions have none, are general knowledge.
+HTTP. A test holds the resources, and which actions have none, against AWS' Service Authorization
+Reference (`reference.py`).
 """
 
 from tests.permissions.terraform import Call
@@ -88,7 +89,8 @@ SPECIAL = {
 }
 
 EVERYWHERE = (
-    *("autoscaling:Describe", "ec2:Describe", "elasticloadbalancing:Describe", "kms:CreateKey"),
+    *("autoscaling:Describe", "ec2:Describe", "eks:CreateCluster"),
+    *("elasticfilesystem:CreateFileSystem", "elasticloadbalancing:Describe", "kms:CreateKey"),
     *("kms:List", "lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping"),
     *("lambda:GetEventSourceMapping", "lambda:ListTags", "lambda:TagResource"),
     *("lambda:UpdateEventSourceMapping", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies"),

@@ -20,7 +20,7 @@ from typing import Any
 from preflight.aws_permissions import NEEDS, Phase
 from tests.permissions import table
 from tests.permissions.configuration import Configuration, Schemas, configuration, terraform_type
-from tests.permissions.terraform import VERSION, Call, Terraform, moto
+from tests.permissions.terraform import VERSION, Call, Terraform, moto, terraform_version
 
 CONFIG = {"inference_mode": "cluster", "alert_email": "you@example.com"}
 
@@ -150,32 +150,33 @@ def _say(phase: Phase, calls: list[Call]) -> list[Call]:
 
 
 def main() -> None:
-    """Record, and write the data file and the table."""
+    """Record, and write the data files and the table."""
     with tempfile.TemporaryDirectory() as folder:
         calls, made = record(Path(folder))
     write(calls, made)
 
 
 def write(calls: Mapping[Phase, list[Call]], made: Configuration) -> None:
-    """Write the data file and the recorded part of the table."""
+    """Write the data files and the recorded part of the table."""
     recorded = table.distinct(calls, made.tokens)
-    played = f"provider {VERSION} against moto {version('moto')}"
     facts: dict[str, Any] = {
-        "number_of_calls": {phase: len(some) for phase, some in calls.items()},
-        "left_out": sorted(made.left_out),
-        "played": played,
         "seen": f"{datetime.now(UTC):%Y-%m-%d}",
+        "versions": {
+            "hashicorp/aws": VERSION,
+            "moto": version("moto"),
+            "terraform": terraform_version(),
+        },
+        "number_of_calls": {phase: len(some) for phase, some in calls.items()},
+        **table.numbers(recorded),
+        "left_out": sorted(made.left_out),
     }
     table.save(recorded, facts)
-    source = f"recorded by python -m tests.permissions.record, {played}"
+    source = table.source(facts)
     path = NEEDS.path
     path.write_text(
         table.replace(path.read_text(), table.text(table.load(), source, facts["seen"]))
     )
-    operations = {(each.call.service, each.call.operation) for each in recorded}
-    found = table.by_type(recorded)
-    allowed = {a for phases in found.values() for some in phases.values() for a in some}
-    print(f"{len(operations)} operations, {len(allowed)} actions, {len(found)} types")
+    print(json.dumps(facts, indent=1))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ from tests.permissions.terraform import Call
 FILE = Path(__file__).with_name("recorded.json")
 """Distinct calls by type and phase, written by `record`."""
 
+RUN = FILE.with_name("run.json")
+"""Dates, versions and numbers of the recorded run, which docs/permissions.md shows."""
+
 BEGIN, END = "# begin recorded\n", "# end recorded\n"
 
 
@@ -43,20 +46,40 @@ def distinct(calls: Mapping[Phase, Iterable[Call]], types: Mapping[str, str]) ->
     )
 
 
+def numbers(recorded: Iterable[Recorded]) -> dict[str, int]:
+    """How many operations, actions and types were recorded."""
+    recorded = list(recorded)
+    return {
+        "operations": len({(each.call.service, each.call.operation) for each in recorded}),
+        "actions": len({action for each in recorded for action in actions(each.call)}),
+        "types": len({each.type for each in recorded}),
+    }
+
+
+def source(facts: Mapping[str, Any]) -> str:
+    """The source of the recorded part of the table."""
+    versions = facts["versions"]
+    return (
+        "recorded by python -m tests.permissions.record, "
+        f"provider {versions['hashicorp/aws']} against moto {versions['moto']}"
+    )
+
+
 def save(recorded: Iterable[Recorded], facts: Mapping[str, Any]) -> None:
-    """Write the data file."""
+    """Write the data files."""
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for each in recorded:
         words = [each.call.service, each.call.operation, each.call.verb]
         text = "/".join(word for word in words if word)
         if text not in found[each.type][each.phase]:
             found[each.type][each.phase].append(text)
-    FILE.write_text(json.dumps({**facts, "calls": found}, indent=1, sort_keys=True) + "\n")
+    FILE.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    RUN.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 def load() -> list[Recorded]:
-    """Read the data file."""
-    found = json.loads(FILE.read_text())["calls"]
+    """Read the recorded calls."""
+    found = json.loads(FILE.read_text())
     return [
         Recorded(type=type_, phase=phase, call=_call(text))
         for type_, phases in found.items()

@@ -112,6 +112,18 @@ class Terraform:
         return done.stdout
 
 
+def terraform_version() -> str:
+    """The version of the command on PATH."""
+    done = subprocess.run(
+        ["terraform", "version", "-json"],
+        env={**os.environ, "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return str(json.loads(done.stdout)["terraform_version"])
+
+
 def read_log(text: str) -> Iterator[Call]:
     """The calls in a provider's log."""
     for entry in _ENTRY.split(text):

@@ -90,10 +90,15 @@ def test_each_policy_is_json_within_the_limit_of_iam(phases: tuple[str, ...]) ->
 
 def test_the_recorded_part_of_the_table_is_made_from_the_recorded_calls() -> None:
     written = NEEDS.path.read_text()
-    facts = json.loads(table.FILE.read_text())
-    source = f"recorded by python -m tests.permissions.record, {facts['played']}"
-    made = table.text(RECORDED, source, facts["seen"])
+    facts = json.loads(table.RUN.read_text())
+    made = table.text(RECORDED, table.source(facts), facts["seen"])
     assert table.replace(written, made) == written
+
+
+def test_the_numbers_of_the_document_are_those_of_the_recorded_calls() -> None:
+    facts = json.loads(table.RUN.read_text())
+    numbers = table.numbers(RECORDED)
+    assert {name: facts[name] for name in numbers} == numbers
 
 
 def test_every_type_is_recorded_or_named_as_missing_in_moto() -> None:

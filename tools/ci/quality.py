@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 
 from tools.docs import generate
@@ -119,6 +120,12 @@ def test(console: Console, part: str, arguments: Sequence[str]) -> int:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
     ).returncode
+
+
+def explain_live(console: Console) -> None:
+    """Print what a live run does, needs and costs: the document up to its steps."""
+    document = (ROOT / "docs" / "live.md").read_text()
+    console.print(Markdown(document.partition("\n## Steps")[0]))
 
 
 def _processes() -> list[str]:

@@ -1,5 +1,6 @@
 """The tables of docs/reference/catalogue.md, made from the catalogue."""
 
+import json
 from collections.abc import Iterable, Iterator
 
 from analysis.prices import HOURS, PRICES
@@ -10,6 +11,7 @@ from components.kubernetes.base.charts import CHARTS
 from components.kubernetes.base.images import IMAGES
 from sizing.machines import GPUS, MACHINES
 from sizing.models import MODELS
+from tools.workspace import ROOT
 
 Rows = Iterator[list[str]]
 
@@ -21,6 +23,7 @@ MACHINE_HEAD = ("machine", "cloud", "GPUs", "vCPU", "GiB", "USD/h", "sold", "sou
 CHART_HEAD = ("chart", "version", "repository", "source, date")
 IMAGE_HEAD = ("image", "version", "digest", "source, date")
 REGION_HEAD = ("cloud", "service", "regions", "source, date")
+RECORDING_HEAD = ("recorded run", "value")
 
 
 _VARIANTS = {
@@ -123,6 +126,18 @@ def regions() -> Rows:
     """Where each cloud offers what."""
     for row in OFFERS.values():
         yield [row.cloud, row.service, _list(row.regions), _source(row)]
+
+
+def recording() -> Rows:
+    """The recorded run of the AWS provider."""
+    run = json.loads((ROOT / "tests" / "permissions" / "run.json").read_text())
+    yield ["date", run["seen"]]
+    for name, version in run["versions"].items():
+        yield [f"version of {name}", version]
+    for phase, calls in run["number_of_calls"].items():
+        yield [f"calls, {phase}", str(calls)]
+    for word in ("operations", "actions", "types"):
+        yield [word, str(run[word])]
 
 
 def _number(value: float | None, digits: int) -> str:

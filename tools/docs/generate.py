@@ -192,6 +192,7 @@ PARTS: dict[str, Callable[[], str]] = {
     ),
     "prices": lambda: _table(fact_tables.PRICE_HEAD, fact_tables.prices()),
     "providers": lambda: _table(fact_tables.PROVIDER_HEAD, fact_tables.providers()),
+    "recorded-run": lambda: _table(fact_tables.RECORDING_HEAD, fact_tables.recording()),
     "regions": lambda: _table(fact_tables.REGION_HEAD, fact_tables.regions()),
     "sizing": _sizing,
     "sizing-published": _sizing_published,

@@ -43,6 +43,24 @@ def _window(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {"maintenanceWindows": stored}
 
 
+def _settings(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """A new PostgreSQL user has settings, which the provider stores and never reads again.
+
+    A user without them is a difference in the next preview
+    (digitalocean/terraform-provider-digitalocean#1610, open, 2026-09-22).
+    """
+    return {"settings": inputs.get("settings") or [{}]}
+
+
+def _tier(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """A share has another name of its tier than the one that it was given.
+
+    Each update tries to switch the tier, which the API refuses with 400
+    (digitalocean/terraform-provider-digitalocean#1551, open, 2026-06-09; openapi#1186).
+    """
+    return {"performanceTier": f"PERFORMANCE_TIER_{inputs.get('performanceTier', '')}".upper()}
+
+
 _ROWS: dict[str, Kind] = {
     "digitalocean:index/project:Project": Kind(
         id="{uuid}",
@@ -99,7 +117,9 @@ _ROWS: dict[str, Kind] = {
     ),
     "digitalocean:index/databaseDb:DatabaseDb": Kind(id="{clusterId}/database/{name}"),
     "digitalocean:index/databaseUser:DatabaseUser": Kind(
-        id="{clusterId}/user/{name}", outputs={"password": "password-of-{uuid}", "role": "normal"}
+        id="{clusterId}/user/{name}",
+        outputs={"password": "password-of-{uuid}", "role": "normal"},
+        stored=_settings,
     ),
     "digitalocean:index/databaseConnectionPool:DatabaseConnectionPool": Kind(
         id="{clusterId}/{name}",
@@ -139,6 +159,7 @@ _ROWS: dict[str, Kind] = {
         id="{uuid}",
         outputs={"host": "10.20.128.2", "mountPath": "/123456/{uuid}", "status": "ACTIVE"},
         choices={"region": ("atl1", "nyc2")},
+        stored=_tier,
     ),
     "digitalocean:index/dedicatedInference:DedicatedInference": Kind(
         id="{uuid}",

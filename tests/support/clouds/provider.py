@@ -81,12 +81,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         kind, known = self.kind(_type(request.urn), context)
         olds, news = _plain(request.old_inputs), _plain(request.news)
         outputs = _plain(request.olds)
+        ignored = set(request.ignoreChanges)
         changed = {
-            key
-            for key in (olds.keys() | news.keys()) - set(request.ignoreChanges)
-            if olds.get(key) != news.get(key)
+            key for key in (olds.keys() | news.keys()) - ignored if olds.get(key) != news.get(key)
         }
-        changed |= {key for key, value in kind.stored(news).items() if value != news.get(key)}
+        stored = kind.stored(news).items()
+        changed |= {key for key, value in stored if value != news.get(key)} - ignored
         changed |= {key for key in kind.waits if key in news and outputs.get(key) != news[key]}
         fixed = {path.split(".")[0] for path in kind.replace if at(olds, path) != at(news, path)}
         for key, value in self._of_provider(known, news).items():

@@ -22,6 +22,7 @@ NOT_EXECUTED = {
     ("docs/ci.md", "*--against HEAD^1"): "tests/test_jobs.py runs it",
     ("docs/ci.md", "*--against origin/main"): "README's line with another commit",
     ("docs/ci.md", "*--all --json"): "the plans are those of README's line",
+    ("docs/live.md", "./seamless plan integrated*"): "it is compared with an account's answers",
     ("docs/tear-down.md", "./seamless pulumi destroy"): "it is a warning for prod",
     ("docs/tear-down.md", "aws *"): "it needs an account",
     ("docs/tear-down.md", "doctl *"): "it needs an account",

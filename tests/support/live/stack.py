@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import IO
 
 import yaml
 
+from stacks.config_schema import KEYS
 from stacks.names import full_key
 from tests.support.live import names, process
 from tests.support.live.accounts import INFERENCE_KEY
@@ -20,6 +21,9 @@ from tools.workspace import HOME, project_name
 
 TRIES = 3
 """Attempts to destroy: a deletion that fails often works a little later."""
+
+FIXED = frozenset({"environment", "protect", "variant"})
+"""Config that a live run sets, so that its stack can be destroyed."""
 
 _FILE = """\
 # A live run created this file and deletes it with the stack: ./seamless test live --clean
@@ -69,9 +73,30 @@ class LiveStack:
             if not self.file.exists():
                 lock.unlink(missing_ok=True)
 
-    def write(self, variant: str) -> None:
-        """Write the file. From now on a killed run is found."""
-        self.file.write_text(_FILE.format(variant=variant, pattern=names.AUTONAMING))
+    def write(self, variant: str, config: Mapping[str, str] | None = None) -> None:
+        """Write the file. From now on a killed run is found.
+
+        Args:
+            config: Further config by short key; none of it is secret.
+
+        Raises:
+            LiveError: the run sets a key of `config` itself, or a key is secret.
+        """
+        given = config or {}
+        for key in given:
+            name = key.rpartition(":")[2]
+            if name in FIXED:
+                raise LiveError(
+                    f"--config {key}={given[key]}: a live run sets {name} itself. Leave it out."
+                )
+            if KEYS.get(name, {}).get("writeOnly"):
+                raise LiveError(
+                    f"--config {key}=…: {name} is secret, and the file of a live run is plain "
+                    "text. Leave it out."
+                )
+        text = _FILE.format(variant=variant, pattern=names.AUTONAMING)
+        rows = [f"  {key}: {json.dumps(value)}\n" for key, value in given.items()]
+        self.file.write_text(text + "".join(rows))
 
     def configure(self, key: str) -> None:
         """Encrypt the inference key into the file; it goes through a pipe, not argv."""
