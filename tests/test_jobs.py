@@ -191,7 +191,7 @@ def test_the_scripts_of_the_jobs_with_credentials_preview_deploy_and_find_drift(
                 if at == "github"
                 else at_gitlab(job, {**variables, "CI_BUILDS_DIR": str(tmp_path)})
             )
-            role = stack if job == "deploy" else f"{stack}-preview"
+            role = stack if job == "deploy" else f"{stack}-{job}"
             account.arn = f"arn:aws:sts::123456789012:assumed-role/{role}/job"
             account.decides = Account().decides if job == "deploy" else aws.reads_only
             began = time.monotonic()

@@ -93,7 +93,7 @@ def test_a_job_with_credentials_has_an_environment_and_is_off_by_default() -> No
 
     assert with_credentials == {
         "preview.preview": ("${{ matrix.stack }}-preview", True),
-        "drift.drift": ("${{ matrix.stack }}-preview", True),
+        "drift.drift": ("${{ matrix.stack }}-drift", True),
         "deploy.deploy": ("${{ matrix.stack }}", True),
     }
 
