@@ -4,10 +4,15 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.support.local import Application
 from tools.programs import chromium
+
+WAIT_MILLISECONDS = 60_000
+"""How long an action or an expectation waits on a busy machine."""
+
+expect.set_options(timeout=WAIT_MILLISECONDS)
 
 Open = Callable[..., Page]
 """Opens the page in its own browser profile, with Playwright's context options."""
@@ -41,7 +46,7 @@ def open_page(browser: Browser, application: Application) -> Iterator[Open]:
         context = browser.new_context(**options)  # type: ignore[arg-type]  # Playwright's own names
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(WAIT_MILLISECONDS)
         page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{application.url}/" + (f"#token={token}" if token else ""))

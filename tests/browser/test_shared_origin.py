@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
 from functions.handlers.asgi import Answer
+from tests.browser.conftest import WAIT_MILLISECONDS
 from tests.support import local
 from tests.support.contract.model import modelled
 from tests.support.hosts.bucket import CorsRule
@@ -74,7 +75,7 @@ def host(
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser profile."""
     context = browser.new_context()
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(WAIT_MILLISECONDS)
     yield context
     context.close()
 

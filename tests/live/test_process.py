@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,13 +36,16 @@ while True:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> list[str]:
-    """A program whose child is an engine that runs until SIGINT."""
+def engine(tmp_path: Path) -> Iterator[list[str]]:
+    """A program whose child is an engine that runs until SIGINT, or until the test ends."""
     pulumi = tmp_path / "pulumi"
     pulumi.write_text(PULUMI)
     pulumi.chmod(0o755)
     script = f"import subprocess; subprocess.run([{str(pulumi)!r}, {str(tmp_path / 'done')!r}])"
-    return [sys.executable, "-c", script]
+    yield [sys.executable, "-c", script]
+    started = tmp_path / "done.pid"
+    if started.exists() and local.runs(pid := int(started.read_text())):
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_after_a_timeout_the_engine_finishes_before_the_command_ends(
@@ -74,10 +79,34 @@ def test_after_a_signal_the_engine_finishes_before_the_run_ends(
             with pytest.raises(process.Stopped, match=f"by {number.name}"):
                 process.run(engine)
         finally:
+            messenger.kill()
             messenger.wait()
             os.kill(os.getpid(), number)  # a second signal does not interrupt the clean-up
 
     assert (tmp_path / "done").read_text() == "finished\n"
+
+
+def test_a_signal_during_the_start_stops_the_engine_too(
+    engine: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine the engine can be up before the call that started it returns."""
+    start, started = subprocess.Popen, list[subprocess.Popen[str]]()
+
+    def interrupted(*args: Any, **options: Any) -> subprocess.Popen[str]:
+        started.append(start(*args, **options))
+        local.until(lambda: (tmp_path / "done.pid").exists() or None, seconds=100)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    try:
+        with process.stoppable(), pytest.raises(process.Stopped, match="by SIGTERM"):
+            process.run(engine)
+        assert (tmp_path / "done").read_text() == "finished\n"
+    finally:
+        for program in started:
+            program.kill()
+            program.wait()
 
 
 def test_a_command_reads_its_input_from_a_pipe_and_inherits_no_hidden_variable(

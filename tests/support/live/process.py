@@ -48,6 +48,23 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def _deferred() -> Iterator[None]:
+    """Handle signals that arrive in the block at its end."""
+    arrived = list[int]()
+    before = {
+        number: signal.signal(number, lambda number, _: arrived.append(number))
+        for number in _SIGNALS
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for raised in arrived:
+        signal.raise_signal(raised)
+
+
 def run(
     command: Sequence[str],
     *,
@@ -69,20 +86,23 @@ def run(
         TimeoutError: it was stopped after the timeout.
     """
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment | {"PYTHONPATH": str(ROOT)},
-        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-        stdout=stdout,
-        text=True,
-        start_new_session=True,
-    )
+    process: subprocess.Popen[str] | None = None
     try:
+        with _deferred():  # `Popen` can be interrupted when the program runs already
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment | {"PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                stdout=stdout,
+                text=True,
+                start_new_session=True,
+            )
         process.communicate(stdin, timeout=seconds)
     except BaseException as error:
-        stop(process.pid)
-        process.wait()
+        if process is not None:
+            stop(process.pid)
+            process.wait()
         if isinstance(error, subprocess.TimeoutExpired):
             raise TimeoutError(f"{' '.join(command)} took more than {seconds:.0f} s") from None
         raise
