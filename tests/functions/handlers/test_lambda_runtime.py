@@ -9,6 +9,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ import psycopg
 import pytest
 
 from functions.handlers.aws_http import MAX_PAYLOAD_BYTES
-from functions.inference.canary_prompt import CODE
 from tests.support import local
 from tests.support.contract.model import SILENCE, Model, modelled
 from tests.support.functions.entries import TEXT
@@ -41,17 +41,27 @@ class Place:
     model: Model
     environment: Mapping[str, str]
 
-    def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Run SQL on the ledger."""
-        with psycopg.connect(
+    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(
             host=self.database["DATABASE_HOST"],
             port=self.database["DATABASE_PORT"],
             user=self.database["DATABASE_USER"],
             password=self.database["DATABASE_PASSWORD"],
             dbname=self.database["DATABASE_NAME"],
-        ) as connection:
+        )
+
+    def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run SQL on the ledger."""
+        with self._connect() as connection:
             cursor = connection.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def locked(self, table: str) -> Iterator[None]:
+        """Let every statement on a table of the ledger wait until the end of the block."""
+        with self._connect() as connection:
+            connection.execute(f"lock table {table}".encode())
+            yield
 
     def upload(self, name: str, text: bytes = TEXT) -> dict[str, Any]:
         """Put an object; return the event of SQS about it."""
@@ -234,14 +244,14 @@ def test_a_killed_process_is_replaced_and_the_document_is_summarized(
 def test_a_call_over_its_time_is_ended_and_the_next_one_is_served(
     lambda_image: Image, place: Place, tmp_path: Path
 ) -> None:
-    place.model.script(CODE, SILENCE)
-    place.sql("delete from endpoints")  # so that the sweep sends a canary
     handler, log = "functions.handlers.aws.sweep", tmp_path / "log"
-    with function(lambda_image, handler, place.environment, seconds=4, log=log) as sweep:
-        ended = sweep.invoke(SCHEDULED)
+    with function(lambda_image, handler, place.environment, seconds=30, log=log) as sweep:
+        sweep.invoke(SCHEDULED)  # which creates the tables
+        with place.locked("documents"):  # no call can end
+            ended = sweep.invoke(SCHEDULED)
         served = sweep.invoke(SCHEDULED)
 
-    assert ended.payload == "Task timed out after 4.00 seconds"
+    assert ended.payload == "Task timed out after 30.00 seconds"
     assert served.payload == {"due": 0}
 
 

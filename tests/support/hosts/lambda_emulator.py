@@ -87,7 +87,7 @@ class Function:
 
     def invoke(self, event: Json) -> Invoked:
         """Call the function and wait for its response."""
-        response = httpx.post(f"{self._url}{INVOKE}", json=event, timeout=60)
+        response = httpx.post(f"{self._url}{INVOKE}", json=event, timeout=280)
         try:
             payload = response.json()
         except ValueError:
