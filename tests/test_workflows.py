@@ -155,6 +155,17 @@ def test_gitlab_deploys_existing_stacks() -> None:
     assert missing == []
 
 
+def test_gitlab_looks_for_drift_only_in_a_schedule_of_the_default_branch() -> None:
+    """Its environment has a token that can deploy; a schedule can run any branch."""
+    (rule,) = GITLAB["drift"]["rules"]
+
+    assert rule["if"].split(" && ") == [
+        "$PULUMI_BACKEND_URL",
+        '$CI_PIPELINE_SOURCE == "schedule"',
+        "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH",
+    ]
+
+
 def test_gitlab_runs_the_same_commands() -> None:
     """Only the comparison of a plan differs."""
     lines = {
