@@ -47,12 +47,17 @@ class Wanted:
     database: Resource | None
     at: str
 
+    @property
+    def standby(self) -> bool:
+        """Whether the new or changed database has a standby, as in prod."""
+        return self.database is not None and bool(self.database.inputs["multiAz"])
+
     def lacking(self, sold: frozenset[str], zones: set[str]) -> str:
         """What is wrong with two zones for the database; empty if nothing is."""
         if self.database is None:
             return ""
         class_ = self.database.inputs["instanceClass"]
-        if self.database.inputs["multiAz"]:
+        if self.standby:
             missing = sorted(zones - sold)
             return f"{class_} with a standby is not sold in {', '.join(missing)}" * bool(missing)
         if self.at:
@@ -77,7 +82,8 @@ def check(context: StackContext) -> Iterator[Finding]:
         return
     try:
         found = _zones(context, region, wanted)
-        yield _judged(context, region, found, wanted, set(planned.values()), fixed=bool(deployed))
+        zones = set(planned.values())
+        yield context.for_up(_judged(context, region, found, wanted, zones, fixed=bool(deployed)))
     except NOT_REACHED:
         return
     except NO_ANSWER as error:
@@ -182,10 +188,8 @@ def _judged(
     if chosen := _chosen(found, wanted, planned, fixed=fixed):
         remedy = context.set_line(NAME, ",".join(zone[-1] for zone in chosen))
     elif fixed and lacking:
-        remedy = (
-            "The deployed network and its database cannot move: "
-            f"{context.set_line('environment', 'dev')}, or use another stack"
-        )
+        dev = f"{context.set_line('environment', 'dev')}, or " if wanted.standby else ""
+        remedy = f"The deployed network and its database cannot move: {dev}use another stack"
     elif fixed:
         remedy = "The deployed network cannot move: set another gpu_type, or use another stack"
     else:

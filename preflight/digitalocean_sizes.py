@@ -60,7 +60,7 @@ def _pools(api: httpx.Client, context: StackContext) -> Iterator[Finding]:
     }
     allowed = offering("digitalocean", "gpu-cluster")
     for key, slug in new:
-        yield _sold(context, key, slug, region, regions, "cluster_region", allowed)
+        yield context.for_up(_sold(context, key, slug, region, regions, "cluster_region", allowed))
 
 
 def _dedicated(
@@ -78,12 +78,12 @@ def _dedicated(
             found = row.get("regions") or [row.get("region")]
             regions[row["gpu_slug"]] = (*regions.get(row["gpu_slug"], ()), *filter(None, found))
         allowed = [r for r in offering("digitalocean", "dedicated-inference") if r in OFFERED]
-        yield _sold(context, "gpu_type", slug, region, regions, "region", allowed)
+        yield context.for_up(_sold(context, "gpu_type", slug, region, regions, "region", allowed))
         configs = _rows(api, _MODELS, "gpu_model_configs")
     except _UnknownError as error:
         yield Finding(name="gpu_type", ok=None, found=f"unknown whether {region} has it: {error}")
         return
-    yield _runs(context, slug, model, configs)
+    yield context.for_up(_runs(context, slug, model, configs))
 
 
 def _sold(

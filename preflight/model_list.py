@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from catalog.providers import PROVIDERS
 from functions.inference.endpoint import bearer
 from preflight.checks import SECONDS, Finding, StackContext
 
@@ -62,6 +63,15 @@ def _model(context: StackContext, url: str, model: str, models: list[str]) -> Fi
     if model in models or f"{model}:latest" in models:
         return Finding(name="inference_model", ok=True, found=f"{url} has {model}")
     closest = difflib.get_close_matches(model, models, n=5, cutoff=0.0)
+    successor = _successor(context, url, model)
+    if successor in models:
+        return Finding(
+            name="inference_model",
+            ok=None,
+            found=f"{url} does not list {model}; its successor {successor} is listed and takes "
+            "over",
+            remedy=context.set_line("inference_model", successor),
+        )
     listed = f"{url} does not list it; the closest of its {len(models)} are {', '.join(closest)}"
     if context.outputs["inference_mode"] != "serverless":
         # The list may lack a model that is deployed for one account.
@@ -73,6 +83,15 @@ def _model(context: StackContext, url: str, model: str, models: list[str]) -> Fi
         found=f"Config inference_model is {model!r}, but {listed}",
         remedy=context.set_line("inference_model", closest[0]),
     )
+
+
+def _successor(context: StackContext, url: str, model: str) -> str:
+    """The model that follows when the model retires, by config or catalogue; empty if none."""
+    key = ":inference_successor"
+    if configured := next((v for k, v in context.config.items() if k.endswith(key)), ""):
+        return configured
+    served = (row for row in PROVIDERS.values() if row.serves(url, model))
+    return next((row.successor_model for row in served), "")
 
 
 def _models(answer: httpx.Response) -> list[str]:

@@ -113,6 +113,21 @@ def test_a_region_without_the_gpu_names_the_families_that_it_sells(account: Acco
     assert finding.remedy.endswith("pulumi config set region us-east-1 --stack split")
 
 
+@pytest.mark.parametrize("command", ["preview", "drift"])
+@pytest.mark.parametrize("sold", [{"g7e.2xlarge": "c"}, {"g7e.2xlarge": ""}])
+def test_machines_that_only_up_needs_are_information_before_another_command(
+    account: Account, command: Command, sold: dict[str, str]
+) -> None:
+    account.sold = sold
+    stack = context("split", {"inference_mode": "cluster"})
+
+    (needed,) = aws_zones.check(stack)
+    (finding,) = aws_zones.check(replace(stack, command=command))
+
+    assert needed.ok is False
+    assert finding == replace(needed, ok=None)
+
+
 DEPLOYED: dict[str, dict[str, Any]] = {
     **{
         f"network-private-{letter}": {
@@ -187,6 +202,9 @@ def test_a_new_class_must_be_sold_in_the_zone_of_the_deployed_database(account: 
     (finding,) = aws_zones.check(context("split", existing=deployed))
 
     assert finding.found.endswith("db.t4g.micro is not sold in us-east-1a")
+    assert finding.remedy == (
+        "The deployed network and its database cannot move: use another stack"
+    )
 
 
 def test_a_deployed_network_keeps_its_zones(account: Account) -> None:

@@ -1,11 +1,12 @@
 """Preflight finds a machine that a DigitalOcean account cannot create in the stack's region."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from preflight.checks import Finding
+from preflight.checks import Command, Finding
 from preflight.digitalocean import check
 from tests.support.accounts import digitalocean as clouds
 from tests.support.accounts.digitalocean_lists import Account
@@ -41,6 +42,27 @@ def test_a_size_that_is_not_allotted_to_the_account_is_an_error(account: Account
         found="gpu_type gives gpu-h200x1-141gb in nyc2, but the account can create it in no region",
         remedy="pulumi config set gpu_type gpu-mi325x1-256gb --stack integrated, or " + SUPPORT,
     )
+
+
+@pytest.mark.parametrize("command", ["preview", "drift"])
+def test_sizes_that_only_up_needs_are_information_before_another_command(
+    account: Account, command: Command
+) -> None:
+    account.dedicated = {"gpu-mi325x1-256gb": ()}
+    account.models = {GPT_OSS: ("gpu-h100x8-640gb",)}
+
+    findings = [
+        finding
+        for mode in (CLUSTER, DEDICATED)
+        for finding in check(replace(context("integrated", mode), command=command))
+        if finding.name in ("gpu_type", "gpu_model")
+    ]
+
+    assert [(f.name, f.ok, bool(f.remedy)) for f in findings] == [
+        ("gpu_type", None, True),
+        ("gpu_type", None, True),
+        ("gpu_model", None, True),
+    ]
 
 
 def test_a_size_of_another_region_has_this_region_as_a_remedy(account: Account) -> None:

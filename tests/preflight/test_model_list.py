@@ -3,7 +3,10 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
+from catalog.providers import PROVIDERS
+from preflight import model_list
 from preflight.checks import Finding
 from preflight.model_list import check
 from tests.support.inference_servers import answering, serving
@@ -49,6 +52,36 @@ def test_the_error_for_an_unknown_model_has_the_five_closest_names() -> None:
         f"closest of its 6 are {listed}",
         remedy=f"pulumi config set inference_model {listed.split(', ')[0]} --stack split",
     )
+
+
+def test_an_unlisted_model_with_a_listed_successor_stops_no_deployment() -> None:
+    """The successor already takes over at run time, and `up` may have another purpose."""
+    with serving(MODELS, KEY) as url:
+        (_, finding) = found(url, "retired-model", inference_successor=MODELS[0])
+        (_, without) = found(url, "retired-model", inference_successor="retired-too")
+
+    assert finding == Finding(
+        name="inference_model",
+        ok=None,
+        found=f"{url} does not list retired-model; its successor {MODELS[0]} is listed and takes "
+        "over",
+        remedy=f"pulumi config set inference_model {MODELS[0]} --stack split",
+    )
+    assert without.ok is False
+
+
+def test_the_catalogue_names_a_successor_where_the_config_has_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serving(MODELS, KEY) as url:
+        row = replace(PROVIDERS["baseten"], base_url=url, model="gone", successor_model=MODELS[1])
+        monkeypatch.setattr(
+            model_list, "PROVIDERS", {"another": PROVIDERS["fireworks"], "baseten": row}
+        )
+        (_, finding) = found(url, "gone")
+
+    assert finding.ok is None
+    assert finding.remedy == f"pulumi config set inference_model {MODELS[1]} --stack split"
 
 
 def test_an_unlisted_dedicated_deployment_is_unknown() -> None:

@@ -26,13 +26,16 @@ def context(
     """Plan a stack with these config values, and return its context.
 
     Args:
+        config: Further config values by full key; by default a valid key.
         existing: Outputs of deployed resources by logical name.
     """
     planned, deployed = _plan(stack, **(overrides or {})), existing or {}
+    given = {f"{project_name()}:{key}": value for key, value in (overrides or {}).items()}
     return StackContext(
         stack=stack,
         resources=planned.resources,
         outputs=planned.outputs,
-        config={f"{project_name()}:inference_api_key": KEY} if config is None else config,
+        config=given
+        | ({f"{project_name()}:inference_api_key": KEY} if config is None else dict(config)),
         existing={r.urn: deployed[r.name] for r in planned.resources if r.name in deployed},
     )
