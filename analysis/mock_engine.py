@@ -76,6 +76,7 @@ class Monitor(mocks.MockMonitor):
                 },
                 ignores=list(request.ignoreChanges),
                 replaced_by=list(request.replaceOnChanges),
+                aliases=[alias.urn for alias in request.aliases],
             )
         )
         return answer

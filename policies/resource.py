@@ -49,6 +49,7 @@ class Resource:
         uses: By input, the URNs of the resources that the input is made from.
         ignores: Paths of inputs in `ignore_changes`.
         replaced_by: Paths of inputs in `replace_on_changes`.
+        aliases: URNs that the resource had in former releases.
     """
 
     urn: str
@@ -58,6 +59,7 @@ class Resource:
     uses: dict[str, list[str]] = field(default_factory=dict)
     ignores: Sequence[str] = ()
     replaced_by: Sequence[str] = ()
+    aliases: Sequence[str] = ()
 
     @property
     def type(self) -> str:

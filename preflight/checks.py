@@ -45,7 +45,7 @@ class StackContext:
         resources: Resources of its plan.
         outputs: Outputs of its plan; an output that only a deployment knows is a placeholder text.
         config: Config values by full key, secrets included.
-        existing: Outputs of its deployed resources with their `id`, by URN.
+        existing: Outputs of its deployed resources with their `id`, by their URN in the plan.
         command: A right that only `up` needs is no error before another command.
     """
 
@@ -55,6 +55,11 @@ class StackContext:
     config: Mapping[str, str] = field(repr=False)
     existing: Mapping[str, Mapping[str, Any]] = field(repr=False)
     command: Command = "up"
+
+    def __post_init__(self) -> None:
+        present = {alias: r.urn for r in self.resources for alias in r.aliases}
+        existing = {present.get(urn, urn): found for urn, found in self.existing.items()}
+        object.__setattr__(self, "existing", existing)  # the dataclass is frozen
 
     def set_line(self, key: str, example: str, *, secret: bool = False) -> str:
         """The command that sets a config value."""

@@ -39,7 +39,13 @@ def deploy(config: StackConfig) -> Outputs:
         f"stack:{pulumi.get_stack()}",
     ]
     # First: it fails, before anything is billed, where the account lacks a part of Functions.
-    namespace = Namespace("functions-namespace", label=title, region=region, package=PACKAGE)
+    namespace = Namespace(
+        "functions-namespace",
+        label=title,
+        region=region,
+        package=PACKAGE,
+        opts=pulumi.ResourceOptions(aliases=[_child_of_functions()]),
+    )
     inference = endpoints(config, region, tags, after=[namespace])
     store = Store(
         "store",
@@ -79,4 +85,13 @@ def deploy(config: StackConfig) -> Outputs:
     )
     return Outputs.of(
         config, store=store, database=database, inference=inference, functions=functions
+    )
+
+
+def _child_of_functions() -> str:
+    """Former URN of the namespace, which is the parent of no other resource."""
+    return (
+        f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::"
+        "seamless:digitalocean:Functions$pulumi-python:dynamic/digitalocean:Namespace"
+        "::functions-namespace"
     )

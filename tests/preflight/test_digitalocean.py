@@ -250,6 +250,20 @@ def test_a_name_of_another_resource_of_the_account_is_an_error(cloud: Cloud) -> 
     assert all(f.ok for f in check(context("integrated", existing=deployed)))
 
 
+def test_a_deployed_namespace_with_its_former_urn_is_the_stacks_own(cloud: Cloud) -> None:
+    """It was a child of the component Functions."""
+    cloud.namespaces[OTHER].info["label"] = TITLE
+    stack = context("integrated")
+    (urn,) = (r.urn for r in stack.resources if r.name == "functions-namespace")
+    former = urn.replace("::pulumi-python:", "::seamless:digitalocean:Functions$pulumi-python:")
+    assert former != urn
+
+    deployed = replace(stack, existing={former: {"label": TITLE}})
+
+    assert "functions-namespace" in {f.name for f in check(stack)}
+    assert "functions-namespace" not in {f.name for f in check(deployed)}
+
+
 def test_all_pages_of_a_list_are_read(cloud: Cloud) -> None:
     others = [{"name": f"project-{number}"} for number in range(200)]
     cloud.lists["projects"] = {"projects": [*others, {"name": TITLE}]}
