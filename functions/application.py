@@ -57,7 +57,13 @@ _DATABASE_UNAVAILABLE = Failure(
 class ModelRouter(Protocol):
     """Gives access to the models: see `functions.inference.router.Router`."""
 
-    def route(self, document_id: str, *, without: Collection[str] = ()) -> CompletionClient: ...
+    def route(
+        self,
+        document_id: str,
+        *,
+        without: Collection[str] = (),
+        missing: ModelNotFound | None = None,
+    ) -> CompletionClient: ...
 
     async def run_canary(self, endpoint: str) -> CanaryResult: ...
 
@@ -129,7 +135,8 @@ class Application:
             log.warning("document %s waits: %s", id_, gone, extra={"event": "endpoint_out"})
             if await self.ledger.park(entry, gone):
                 await self._log_end(id_, gone)
-            await self.ledger.endpoint_health.mark_missing(gone.endpoint)
+            for endpoint, refusal in gone.refusals.items():
+                await self.ledger.endpoint_health.mark(endpoint, refusal)
         except Exception as error:
             failure = _failure(id_, error)
             if await self.ledger.fail(entry, failure):
@@ -155,9 +162,8 @@ class Application:
             )
         endpoints = self.settings.inference_endpoints
         out = await self.ledger.endpoint_health.out(endpoints)
-        missing = next((e for e in endpoints if out.get(e.name) == "missing"), None)
-        if missing and len(out) == len(endpoints):
-            raise ModelNotFound.at(missing, ", as an earlier request showed")
+        if out.missing and len(out.names) == len(endpoints):
+            raise out.missing
         _, data = await self.store.get(entry.object_key, expect=entry.object_version)
         extracted = await read_isolated(
             data, limits=Limits(memory_bytes=self.settings.parser_memory_mebibytes << 20)
@@ -169,15 +175,8 @@ class Application:
             with suppress(*DATABASE_ERRORS):  # the calls are paid for: go on without progress
                 await self.ledger.progress(entry, done=done, total=work.calls)
 
-        client = self.router.route(str(entry.id), without=out)
-        try:
-            summary = await summarize(client, work, deadline=deadline, progress=progress)
-        except Failure as failure:
-            if missing and failure.code is Code.INFERENCE_UNAUTHORIZED:  # of every other endpoint
-                for endpoint in endpoints:
-                    await self.ledger.endpoint_health.mark_missing(endpoint)
-                raise ModelNotFound.at(missing, f". {failure.message}") from failure
-            raise
+        client = self.router.route(str(entry.id), without=out.names, missing=out.missing)
+        summary = await summarize(client, work, deadline=deadline, progress=progress)
         # A copy in the store: the ledger can be rebuilt from it.
         await self.store.put(
             f"{SUMMARIES}{entry.id}.json",

@@ -16,8 +16,9 @@ from functions.inference.replica_status import ReplicaStatuses, fetch_replica_st
 
 TIMEOUT_SECONDS = 15.0
 
-CanaryVerdict = Literal[Verdict, "missing"]
-"""`missing`: the endpoint does not have the model."""
+CanaryVerdict = Literal[Verdict, "missing", "refused"]
+"""`missing`: the endpoint does not have the model. `refused`: it refuses the request for another
+reason, such as the key."""
 
 REQUEUED_PER_SWEEP = 100
 """Most documents of corrupt endpoints and replicas that one sweep queues again."""
@@ -59,8 +60,10 @@ async def run_canary(client: Client) -> CanaryResult:
         fetch_replica_statuses(client.http, client.endpoint),
     )
     if not isinstance(outcome, Completion):
-        missing = isinstance(outcome.failure, ModelNotFound)
-        return CanaryResult(verdict="missing" if missing else "unreachable", replicas=replicas)
+        verdict: CanaryVerdict = "unreachable" if outcome.failure.retryable else "refused"
+        if isinstance(outcome.failure, ModelNotFound):
+            verdict = "missing"
+        return CanaryResult(verdict=verdict, replicas=replicas)
     return CanaryResult(
         verdict="good" if is_right(outcome.text, outcome.reason) else "wrong",
         replica=outcome.replica,

@@ -4,7 +4,8 @@ Providers refuse an unknown model with 404, or with 400 and a code of their own.
 """
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 import msgspec
@@ -48,6 +49,8 @@ class ModelNotFound(Failure):
     """The failure MODEL_NOT_FOUND; another endpoint, or the same one later, may have a model."""
 
     endpoint: Endpoint = field(kw_only=True)
+    refusals: Mapping[Endpoint, Failure] = field(default_factory=dict, kw_only=True)
+    """Of the requests that led to this failure."""
 
     @classmethod
     def at(cls, endpoint: Endpoint, answer: str) -> "ModelNotFound":
@@ -56,11 +59,22 @@ class ModelNotFound(Failure):
         return cls(
             Code.MODEL_NOT_FOUND,
             f"The inference endpoint {endpoint.url} does not have model {models}{answer}.",
-            f"Set another one, then run up: {set_line(endpoint, 'model')}. "
+            f"Set another model, then run up: {set_line(endpoint, 'model')}. "
             "The document waits and continues by itself.",
             retryable=True,
             endpoint=endpoint,
         )
+
+    def beside(
+        self, texts: Iterable[str], refusals: Mapping[Endpoint, Failure] | None = None
+    ) -> "ModelNotFound":
+        """This failure with the texts of other endpoints, after these refusals."""
+        return replace(self, message=" ".join([self.message, *texts]), refusals=refusals or {})
+
+
+def advice(failure: Failure) -> str:
+    """The message and the remedy of a failure."""
+    return f"{failure.message} {failure.remedy}"
 
 
 def read_error(content: bytes) -> ErrorDetail:

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -15,7 +15,7 @@ from functions.errors import Code, Failure
 from functions.inference.canary import CanaryResult, run_canary
 from functions.inference.client import Client, Completion
 from functions.inference.endpoint import Endpoint, preferred
-from functions.inference.refusal import ModelNotFound
+from functions.inference.refusal import ModelNotFound, advice
 from functions.inference.usage import Summary, Usage
 from functions.settings import Settings
 
@@ -79,10 +79,21 @@ class Router:
     ) -> None:
         await self._stack.aclose()
 
-    def route(self, document_id: str, *, without: Collection[str] = ()) -> "RoutedClient":
-        """A client for one document that skips the endpoints named in `without`."""
+    def route(
+        self,
+        document_id: str,
+        *,
+        without: Collection[str] = (),
+        missing: ModelNotFound | None = None,
+    ) -> "RoutedClient":
+        """A client for one document that skips the endpoints named in `without`.
+
+        Args:
+            missing: The failure of a skipped endpoint that lacks its model.
+        """
         clients = [self.clients[e.name] for e in preferred(self._endpoints, document_id)]
-        return RoutedClient([c for c in clients if c.endpoint.name not in without], self._jitter)
+        usable = [c for c in clients if c.endpoint.name not in without]
+        return RoutedClient(usable, self._jitter, missing)
 
     async def run_canary(self, endpoint: str) -> CanaryResult:
         """Send the canary to the endpoint of this name."""
@@ -92,9 +103,12 @@ class Router:
 class RoutedClient:
     """Calls the endpoints in the preferred order of one document."""
 
-    def __init__(self, clients: list[Client], jitter: Callable[[], float]) -> None:
+    def __init__(
+        self, clients: list[Client], jitter: Callable[[], float], missing: ModelNotFound | None
+    ) -> None:
         self._clients = clients
         self._jitter = jitter
+        self._missing = missing
 
     async def complete(
         self, *, system: str, user: str, max_tokens: int, deadline: float
@@ -134,8 +148,8 @@ class RoutedClient:
 
         Returns the completion, its endpoint, and the number of requests.
         """
-        usable, waited, refusal, calls = list(self._clients), set[Client](), _ALL_OUT, 0
-        round_ = 0
+        usable, waited, calls, round_ = list(self._clients), set[Client](), 0, 0
+        refusals: dict[Endpoint, Failure] = {}
         while True:
             queue = deque(client for client in usable if not client.breaker.retry_after)
             retryable: dict[Client, Failure] = {}
@@ -148,9 +162,10 @@ class RoutedClient:
                 if not outcome.elsewhere:
                     raise outcome.failure
                 missing = isinstance(outcome.failure, ModelNotFound)
+                if missing and not outcome.called:
+                    continue  # it is paused
                 if missing or not outcome.failure.retryable:
-                    if missing or not isinstance(refusal, ModelNotFound):
-                        refusal = outcome.failure
+                    refusals[client.endpoint] = outcome.failure
                     usable.remove(client)
                     continue
                 retryable[client] = outcome.failure
@@ -162,8 +177,8 @@ class RoutedClient:
                 elif queue:
                     client.breaker.open_for(after)
             if not retryable:
-                soonest = min(usable, key=lambda client: client.breaker.retry_after, default=None)
-                raise soonest.paused().failure if soonest else refusal
+                paused = [client.paused().failure for client in usable]
+                raise _failure(paused, refusals, self._missing)
             backoff = min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2**round_) * self._jitter()
             waits = {client: failure.retry_after or 0.0 for client, failure in retryable.items()}
             wait = max(min(waits.values()), backoff)
@@ -176,6 +191,26 @@ class RoutedClient:
                 raise min(retryable.values(), key=lambda failure: failure.retry_after or 0.0)
             await asyncio.sleep(wait)
             round_ += 1
+
+
+def _failure(
+    paused: list[Failure], refusals: Mapping[Endpoint, Failure], missing: ModelNotFound | None
+) -> Failure:
+    """The failure when no endpoint can be called now.
+
+    Args:
+        paused: Of the endpoints that are paused.
+        refusals: Of the others that were called.
+        missing: Of an endpoint that was skipped.
+    """
+    if soon := [failure for failure in paused if not isinstance(failure, ModelNotFound)]:
+        return min(soon, key=lambda failure: failure.retry_after or 0.0)
+    failures = [*refusals.values(), *paused]
+    missing = missing or next((f for f in failures if isinstance(f, ModelNotFound)), None)
+    if missing:
+        others = (advice(f) for f in refusals.values() if not isinstance(f, ModelNotFound))
+        return missing.beside(others, refusals)
+    return failures[-1] if failures else _ALL_OUT
 
 
 def _usage(completion: Completion, endpoint: Endpoint, calls: int) -> Usage:

@@ -13,9 +13,11 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
+from functions.errors import Failure
 from functions.inference.canary import CanaryResult, CanaryVerdict
 from functions.inference.canary_prompt import GOOD_IN_A_ROW, WRONG_IN_A_ROW
 from functions.inference.endpoint import Endpoint
+from functions.inference.refusal import ModelNotFound, advice
 from functions.storage import invalidation
 from functions.storage.replica_health import (
     ReplicaHealth,
@@ -23,10 +25,11 @@ from functions.storage.replica_health import (
     replica_health,
 )
 
-State = Literal["ok", "out", "missing"]
-"""`out`: its canaries were wrong. `missing`: it lacks the model, or refused the key while
-others lacked theirs. If it was out before, it has `WRONG_IN_A_ROW` wrong canaries, and is out again
-when it answers.
+State = Literal["ok", "out", "missing", "refused"]
+"""`out`: its canaries were wrong. `missing`: it lacks the model. If it was out before, it has
+`WRONG_IN_A_ROW` wrong canaries, and is out again when it answers. `refused`: it refused a document
+for another reason, such as the key, while another endpoint lacked its model; it is skipped only
+while that lasts.
 """
 
 
@@ -36,6 +39,7 @@ class EndpointHealth:
 
     Attributes:
         fingerprint: Of URL and model: see `Endpoint.fingerprint`.
+        refusal: What it said, in the state `refused`.
         since: When the state last changed.
         checked_at: When the last canary was sent.
         wrong: Wrong canaries in a row.
@@ -49,6 +53,7 @@ class EndpointHealth:
     name: str
     fingerprint: str
     state: State
+    refusal: str
     since: datetime
     checked_at: datetime
     wrong: int
@@ -62,16 +67,46 @@ class EndpointHealth:
     completion_tokens: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class OutOfService:
+    """The endpoints that are not called.
+
+    Attributes:
+        missing: The failure for documents if the first of them lacks its model, with what the
+            others said; None if none lacks its model.
+    """
+
+    names: frozenset[str]
+    missing: ModelNotFound | None
+
+    @classmethod
+    def of(cls, known: Mapping[Endpoint, EndpointHealth]) -> "OutOfService":
+        """Those that are out by their known health."""
+        gone = next((e for e, health in known.items() if health.state == "missing"), None)
+        if gone is None:
+            out = frozenset(e.name for e, health in known.items() if health.state == "out")
+            return cls(names=out, missing=None)
+        missing = ModelNotFound.at(gone, ", as an earlier request showed")
+        return cls(
+            names=frozenset(e.name for e, health in known.items() if health.state != "ok"),
+            missing=missing.beside(h.refusal for h in known.values() if h.state == "refused"),
+        )
+
+
 def apply_result(health: EndpointHealth, verdict: CanaryVerdict) -> EndpointHealth:
     """Count one canary: two wrong ones in a row take the endpoint out, three good ones restore it.
 
-    An unreachable endpoint stays as it is. One without its model is missing until it answers.
+    An unreachable endpoint stays as it is. One without its model is missing until it answers or
+    refuses the request for another reason: then documents show that reason.
     """
     if verdict == "missing":
         if health.state == "out":
             health = replace(health, wrong=WRONG_IN_A_ROW, good=0)
         return replace(health, state="missing")
-    if verdict in ("good", "wrong") and health.state == "missing":
+    answered = verdict in ("good", "wrong")
+    if (health.state == "missing" and (answered or verdict == "refused")) or (
+        health.state == "refused" and answered
+    ):
         health = replace(health, state="out" if health.wrong >= WRONG_IN_A_ROW else "ok")
     if verdict == "wrong":
         wrong = health.wrong + 1
@@ -100,25 +135,29 @@ class EndpointHealthStore:
             await cursor.execute(f"select {_COLUMNS} from endpoints order by name")
             return await cursor.fetchall()
 
-    async def out(self, endpoints: Sequence[Endpoint]) -> Mapping[str, State]:
-        """Names and states of the endpoints among these that are out of service."""
-        known = {(endpoint.name, endpoint.fingerprint) for endpoint in endpoints}
-        return {
-            health.name: health.state
-            for health in await self.all()
-            if health.state != "ok" and (health.name, health.fingerprint) in known
-        }
+    async def out(self, endpoints: Sequence[Endpoint]) -> OutOfService:
+        """The endpoints among these that are not to be called."""
+        known = {(health.name, health.fingerprint): health for health in await self.all()}
+        keys = {endpoint: (endpoint.name, endpoint.fingerprint) for endpoint in endpoints}
+        return OutOfService.of({e: known[key] for e, key in keys.items() if key in known})
 
-    async def mark_missing(self, endpoint: Endpoint) -> None:
-        """Take an endpoint out of service until a canary is answered."""
+    async def mark(self, endpoint: Endpoint, refusal: Failure) -> None:
+        """Take an endpoint that refused a document out of service: it is missing, or refused."""
         async with self._pool.connection() as connection:
             await invalidation.lock_health_tables(connection)
             await connection.execute(
-                """insert into endpoints as known (name, fingerprint, state)
-                values (%(name)s, %(fingerprint)s, 'missing')
-                on conflict (name) do update set state = 'missing', since = now()
-                where known.state = 'ok' and known.fingerprint = excluded.fingerprint""",
-                {"name": endpoint.name, "fingerprint": endpoint.fingerprint},
+                """insert into endpoints as known (name, fingerprint, state, refusal)
+                values (%(name)s, %(fingerprint)s, %(state)s, %(refusal)s)
+                on conflict (name) do update set state = excluded.state, since = now(),
+                    refusal = excluded.refusal
+                where known.state in ('ok', 'refused')
+                    and known.fingerprint = excluded.fingerprint""",
+                {
+                    "name": endpoint.name,
+                    "fingerprint": endpoint.fingerprint,
+                    "state": "missing" if isinstance(refusal, ModelNotFound) else "refused",
+                    "refusal": advice(refusal),
+                },
             )
 
     async def claim(self, endpoints: Sequence[Endpoint], *, every: timedelta) -> set[str]:
@@ -165,7 +204,7 @@ class EndpointHealthStore:
             "prompt": result.prompt_tokens,
             "completion": result.completion_tokens,
             **{f"is_{v}": int(v == result.verdict) for v in ("good", "wrong")},
-            "is_unreachable": int(result.verdict in ("unreachable", "missing")),
+            "is_unreachable": int(result.verdict in ("unreachable", "missing", "refused")),
             "reported": int(reported),
             "missing": int(endpoint.replicas_url is not None and not reported),
         }
@@ -227,6 +266,6 @@ class EndpointHealthStore:
             return dict(await cursor.fetchall())
 
 
-_COLUMNS: LiteralString = """name, fingerprint, state, since, checked_at, wrong, good,
+_COLUMNS: LiteralString = """name, fingerprint, state, refusal, since, checked_at, wrong, good,
     good_canaries, wrong_canaries, unreachable_canaries, replica_reports, missing_replica_reports,
     prompt_tokens, completion_tokens"""

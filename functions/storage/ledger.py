@@ -249,17 +249,18 @@ class Ledger:
     async def park(self, entry: Entry, failure: Failure) -> bool:
         """Release a claim until an endpoint has its model again; False when the claim was lost.
 
-        The attempt does not count, and the 24 hours of the queue begin again. A claim that called
-        a model is an interruption: its requests are paid for again, so their number is limited.
+        The attempt does not count, and the 24 hours of the queue begin again. A claim that may
+        have had an answer is an interruption: its requests are paid for again, so their number is
+        limited. The only request of a short document had none.
         """
         return await self._changed(
-            """update documents set lease_until = null, updated_at = now(),
-                interruptions = interruptions + (calls_total > 0)::int,
-                status = case when interruptions + (calls_total > 0)::int >= %(most)s
+            f"""update documents set lease_until = null, updated_at = now(),
+                interruptions = interruptions + {_MAY_HAVE_COST},
+                status = case when interruptions + {_MAY_HAVE_COST} >= %(most)s
                     then 'failed' else 'queued' end,
                 attempts = attempts - 1, queued_at = now(), not_before = now() + %(parked_for)s,
                 error_code = %(code)s, error_message = %(message)s,
-                error_remedy = case when interruptions + (calls_total > 0)::int >= %(most)s
+                error_remedy = case when interruptions + {_MAY_HAVE_COST} >= %(most)s
                     then %(gave_up)s else %(remedy)s end
             where id = %(id)s and epoch = %(epoch)s and status = 'working'""",
             {
@@ -419,3 +420,6 @@ class Ledger:
 
 _DUE: LiteralString = """(status = 'queued' and (not_before is null or not_before <= now()))
     or (status = 'working' and lease_until < now() and lost_leases < %(lost)s)"""
+
+_MAY_HAVE_COST: LiteralString = "(calls_done > 0 or calls_total > 1)::int"
+"""Of a claim that lost its model: parts of a long document are in progress at the same time."""

@@ -154,7 +154,13 @@ async def test_a_document_that_lost_its_workers_raises_an_alarm_and_a_lost_uploa
 
 @pytest.mark.parametrize(
     ("verdict", "out"),
-    [("wrong", True), ("missing", True), ("unreachable", False), ("good", False)],
+    [
+        ("wrong", True),
+        ("missing", True),
+        ("unreachable", False),
+        ("refused", False),
+        ("good", False),
+    ],
 )
 async def test_a_wrong_canary_or_a_missing_model_raises_the_alarm_of_the_endpoint(
     core: Application, caplog: pytest.LogCaptureFixture, verdict: CanaryVerdict, out: bool
@@ -176,7 +182,8 @@ async def test_an_endpoint_that_is_missing_keeps_its_alarm_while_it_is_unreachab
         async def run_canary(self, endpoint: str) -> CanaryResult:
             return CanaryResult(verdict="unreachable")
 
-    await core.ledger.endpoint_health.mark_missing(core.settings.inference_endpoints[0])
+    (endpoint,) = core.settings.inference_endpoints
+    await core.ledger.endpoint_health.mark(endpoint, ModelNotFound.at(endpoint, ""))
     await replace(core, router=Canary()).sweep()
 
     assert " is missing, canary unreachable" in caplog.text

@@ -15,10 +15,11 @@ import msgspec
 import pytest
 
 from functions.application import Application
-from functions.inference.canary import CanaryResult, run_canary
+from functions.inference.canary import CanaryResult, CanaryVerdict, run_canary
 from functions.inference.canary_prompt import CODE, Verdict, is_right
 from functions.inference.client import Client
 from functions.inference.endpoint import read_endpoints
+from functions.inference.refusal import ModelNotFound
 from functions.storage import ledger
 from functions.storage.endpoint_health import EndpointHealth
 from functions.storage.ledger import Ledger
@@ -42,7 +43,13 @@ class Endpoints:
     verdicts: dict[str, Verdict] = field(default_factory=lambda: {"own": "good", "spare": "good"})
     canaries: list[str] = field(default_factory=list)
 
-    def route(self, document_id: str, *, without: Collection[str] = ()) -> CompletionClient:
+    def route(
+        self,
+        document_id: str,
+        *,
+        without: Collection[str] = (),
+        missing: ModelNotFound | None = None,
+    ) -> CompletionClient:
         """The first endpoint in service; the summary has its name."""
         name = next(e.name for e in (OWN, SPARE) if e.name not in without)
 
@@ -117,8 +124,8 @@ async def test_the_local_model_server_passes_the_canary(model_server: dict[str, 
         (completion("The tower was built of granite."), "wrong", False),
         (completion(""), "wrong", False),
         (completion(CODE, "length"), "wrong", False),
-        (refused(400), "unreachable", False),
-        (refused(401), "unreachable", False),
+        (refused(400), "refused", False),
+        (refused(401), "refused", False),
         (refused(429), "unreachable", False),
         (refused(503), "unreachable", True),
         (httpx.ConnectError("refused"), "unreachable", True),
@@ -126,7 +133,7 @@ async def test_the_local_model_server_passes_the_canary(model_server: dict[str, 
     ids=["right", "wrong", "empty", "cut", "400", "401", "429", "503", "away"],
 )
 async def test_only_an_answer_gets_a_verdict_and_failures_open_the_breaker(
-    answer: httpx.Response | Exception, verdict: Verdict, down: bool
+    answer: httpx.Response | Exception, verdict: CanaryVerdict, down: bool
 ) -> None:
     requests: list[dict[str, Any]] = []
 
@@ -253,10 +260,9 @@ async def test_an_endpoint_with_a_new_model_starts_in_service(
     changed = msgspec.structs.replace(OWN, model="repaired")
     repaired = replace(served.settings, inference_endpoints=(changed, SPARE))
 
-    assert await served.ledger.endpoint_health.out(served.settings.inference_endpoints) == {
-        "own": "out"
-    }
-    assert await served.ledger.endpoint_health.out(repaired.inference_endpoints) == {}
+    health = served.ledger.endpoint_health
+    assert (await health.out(served.settings.inference_endpoints)).names == {"own"}
+    assert (await health.out(repaired.inference_endpoints)).names == set()
     await _swept(replace(served, settings=repaired), endpoints, own="wrong")
 
     own = await _health(served.ledger)

@@ -22,6 +22,7 @@ from functions.inference import replica_status
 from functions.inference.canary import CanaryResult, run_canary
 from functions.inference.canary_prompt import CODE, Verdict
 from functions.inference.client import Client
+from functions.inference.refusal import ModelNotFound
 from functions.inference.replica_status import ReplicaStatus, ReplicaStatuses, answered_by
 from functions.opening import Opened
 from functions.settings import Settings
@@ -205,7 +206,13 @@ class Fleet:
     age: float = 0.0
     """Seconds since the statuses were requested."""
 
-    def route(self, document_id: str, *, without: Collection[str] = ()) -> CompletionClient:
+    def route(
+        self,
+        document_id: str,
+        *,
+        without: Collection[str] = (),
+        missing: ModelNotFound | None = None,
+    ) -> CompletionClient:
         """The next replicas answer in turn."""
         return _Replicas(self.next)
 

@@ -18,6 +18,7 @@ from functions.errors import Code, Failure
 from functions.inference.canary_prompt import CODE, MESSAGES
 from functions.inference.client import MISSING_SECONDS
 from functions.inference.endpoint import Endpoint
+from functions.inference.refusal import ModelNotFound
 from functions.inference.router import Router
 from functions.settings import Settings
 from tests.functions.conftest import Sql
@@ -32,6 +33,8 @@ pytestmark = pytest.mark.anyio
 PRICES = {"input_usd_per_million": 1.0, "output_usd_per_million": 1.0}
 OWN = local.endpoint(name="serverless", url="http://own/v1", model="old", **PRICES)
 SPARE = local.endpoint(name="spare", url="http://spare/v1", model="other", order=1, **PRICES)
+THIRD = local.endpoint(name="third", url="http://third/v1", model="third", order=2, **PRICES)
+WRONG_KEY = (401, "{}")
 LONG = ("The keeper lives on the island in summer. " * 12_000).encode()
 """Takes more than six calls."""
 
@@ -44,9 +47,11 @@ class Provider:
     refuses: tuple[int, str] = NO_MODEL["fireworks"]
     answers_until_retirement: int = 1_000_000
     every_nth_is_refused: int = 1_000_000
-    keys_refused: set[str] = field(default_factory=set)
-    """Models whose endpoint refuses the key."""
+    refused: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """How the endpoints of these models refuse every request."""
     wrong: bool = False
+    meanwhile: Callable[[], object] = lambda: None
+    """Is called in every request about a document."""
     requested: list[str] = field(default_factory=list)
     """The model of each request about a document."""
     canaries: list[str] = field(default_factory=list)
@@ -56,10 +61,13 @@ class Provider:
         body = json.loads(request.content)
         model, canary = body["model"], body["messages"] == MESSAGES
         (self.canaries if canary else self.requested).append(model)
+        if not canary:
+            self.meanwhile()
         if len(self.requested) > self.answers_until_retirement:
             self.models.discard("old")
-        if model in self.keys_refused:
-            return httpx.Response(401, text="{}")
+        if model in self.refused:
+            status, text = self.refused[model]
+            return httpx.Response(status, text=text)
         nth = not canary and len(self.requested) % self.every_nth_is_refused == 0
         if model not in self.models or nth:
             status, text = self.refuses
@@ -296,24 +304,113 @@ async def test_summaries_before_the_retirement_stay_valid(
     assert sql("select status from documents") == [("done",)]
 
 
-async def test_a_parked_document_waits_while_the_fallback_refuses_the_key(
+@pytest.mark.parametrize(
+    "refusals",
+    [(WRONG_KEY, WRONG_URL["fastapi"]), (WRONG_URL["fastapi"], WRONG_KEY)],
+    ids=["key first", "URL first"],
+)
+async def test_a_parked_document_waits_while_the_fallbacks_refuse_every_request(
+    deploy: Deploy, provider: Provider, sql: Sql, refusals: tuple[tuple[int, str], ...]
+) -> None:
+    provider.models, endpoints = set(), (OWN, SPARE, THIRD)
+    provider.refused = dict(zip(("other", "third"), refusals, strict=True))
+    async with deploy(*endpoints) as application:
+        entry = await queued(application)
+        await application.ledger.endpoint_health.mark(OWN, ModelNotFound.at(OWN, ""))
+        await application.summarize(entry.id)
+        first = await get(application, entry.id)
+    await sweeps(deploy, sql, *endpoints, count=40)  # it is tried again three times
+
+    async with deploy(*endpoints) as application:
+        waiting = await get(application, entry.id)
+    assert Counter(provider.requested) == {"other": 1, "third": 1}
+    for row in (first, waiting):
+        assert (row.status, row.error_code) == ("queued", "MODEL_NOT_FOUND")
+        text = row.error_message or ""
+        assert text.startswith("The inference endpoint http://own/v1 does not have model 'old'")
+        assert "rejected the API key (401)" in text
+        assert "rejected the request (404): Not Found" in text
+        assert "Set a valid key: pulumi config set --secret" in text
+
+
+async def test_the_error_names_the_endpoint_that_lacks_its_model_and_the_one_with_a_wrong_key(
+    deploy: Deploy, provider: Provider, sql: Sql
+) -> None:
+    first = local.endpoint(name="spare", url="http://spare/v1", model="other", order=-1, **PRICES)
+    provider.models, provider.refused = {"other"}, {"other": WRONG_KEY}
+    async with deploy(first, OWN) as application:
+        entry = await queued(application)
+    await sweeps(deploy, sql, first, OWN, count=30)
+
+    assert provider.requested == ["other"]
+    assert sorted(sql("select name, state from endpoints")) == [
+        ("serverless", "missing"),
+        ("spare", "refused"),
+    ]
+    async with deploy(first, OWN) as application:
+        assert (await get(application, entry.id)).error_message == (
+            "The inference endpoint http://own/v1 does not have model 'old', as an earlier request "
+            "showed. The inference endpoint http://spare/v1 rejected the API key (401). "
+            "Set a valid key: pulumi config set --secret --path 'inference_endpoint_keys.spare' ..."
+        )
+
+
+async def test_a_document_fails_when_the_model_is_back_and_the_key_is_refused(
     deploy: Deploy, provider: Provider, sql: Sql
 ) -> None:
     provider.models = set()
+    async with deploy(OWN) as application:
+        entry = await queued(application)
+        await work(application)
+    provider.models, provider.refused = {"old"}, {"old": WRONG_KEY}
+    await sweeps(deploy, sql, OWN, count=13)
+
+    failed = await get(application, entry.id)
+    assert (failed.status, failed.error_code) == ("failed", "INFERENCE_UNAUTHORIZED")
+    assert sql("select state from endpoints") == [("ok",)]
+
+
+async def test_an_endpoint_that_returns_during_the_work_stays_in_service(
+    deploy: Deploy, provider: Provider, sql: Sql
+) -> None:
+    provider.refused = {"other": WRONG_KEY}
+    provider.meanwhile = lambda: sql("update endpoints set state = 'ok'")
     async with deploy(OWN, SPARE) as application:
         entry = await queued(application)
+        await application.ledger.endpoint_health.mark(OWN, ModelNotFound.at(OWN, ""))
         await application.summarize(entry.id)
-        await application.ledger.endpoint_health.mark_missing(OWN)
-        sql("update endpoints set state = 'ok' where name = 'spare'")
-        await application.ledger.unpark()
-        provider.refuses = (401, "{}")
-    async with deploy(OWN, SPARE) as application:
-        await application.summarize(entry.id)
-        waiting = await get(application, entry.id)
 
-    assert provider.requested == ["old", "other", "other"]
-    assert (waiting.status, waiting.error_code) == ("queued", "MODEL_NOT_FOUND")
-    assert "rejected the API key (401)" in (waiting.error_message or "")
+    assert provider.requested == ["other"]
+    assert sorted(sql("select name, state from endpoints")) == [
+        ("serverless", "ok"),
+        ("spare", "refused"),
+    ]
+
+
+async def test_a_refused_fallback_is_called_again_when_no_endpoint_lacks_its_model(
+    deploy: Deploy, provider: Provider, sql: Sql
+) -> None:
+    async with deploy(OWN, SPARE) as application:
+        entry = await queued(application)
+        failure = Failure(Code.INFERENCE_UNAUTHORIZED, "", "")
+        await application.ledger.endpoint_health.mark(SPARE, failure)
+        provider.refused = {"old": WRONG_KEY}
+        await application.summarize(entry.id)
+
+        assert (await get(application, entry.id)).status == "done"
+    assert provider.requested == ["old", "other"]
+
+
+async def test_a_document_that_never_had_an_answer_is_not_failed_for_its_cost(
+    deploy: Deploy, provider: Provider, sql: Sql
+) -> None:
+    provider.every_nth_is_refused = 1  # canaries are answered
+    async with deploy(OWN) as application:
+        entry = await queued(application)
+    await sweeps(deploy, sql, OWN, count=5)
+
+    assert len(provider.requested) > 3
+    assert (await get(application, entry.id)).status == "queued"
 
 
 async def test_a_document_that_loses_its_model_three_times_is_not_paid_for_again(
@@ -362,7 +459,7 @@ async def test_waiting_for_a_model_is_free_and_no_interruption(
 async def test_a_fallback_that_refuses_the_key_is_called_once_until_the_key_is_right(
     deploy: Deploy, provider: Provider, sql: Sql
 ) -> None:
-    provider.models, provider.keys_refused = {"other"}, {"other"}
+    provider.models, provider.refused = {"other"}, {"other": WRONG_KEY}
     async with deploy(OWN, SPARE) as application:
         entry = await queued(application)
     await sweeps(deploy, sql, OWN, SPARE, count=30)
@@ -370,7 +467,7 @@ async def test_a_fallback_that_refuses_the_key_is_called_once_until_the_key_is_r
     assert provider.requested == ["other"]
     waiting = await get(application, entry.id)
     assert (waiting.status, waiting.error_code) == ("queued", "MODEL_NOT_FOUND")
-    provider.keys_refused = set()
+    provider.refused = {}
     await sweeps(deploy, sql, OWN, SPARE, count=1)
     done = await get(application, entry.id)
     assert (done.status, done.attempts, provider.requested) == ("done", 1, ["other", "other"])

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Self
 
 from functions.inference.canary import CanaryResult
+from functions.inference.refusal import ModelNotFound
 from functions.inference.usage import Summary, Usage
 
 SUMMARY = "A tower on an island."
@@ -22,7 +23,13 @@ class Model:
         self.usage = usage
         self.deadlines: list[float] = []
 
-    def route(self, document_id: str, *, without: Collection[str] = ()) -> Self:
+    def route(
+        self,
+        document_id: str,
+        *,
+        without: Collection[str] = (),
+        missing: ModelNotFound | None = None,
+    ) -> Self:
         """Answer every document alike."""
         return self
 
