@@ -1,6 +1,6 @@
 """An endpoint's refusal: its error object, and the failure of an endpoint without the model.
 
-Providers refuse an unknown model with 404, or with 400 and a code of their own.
+Providers refuse an unknown model with 404, or with 400 or 403 and a code of their own.
 """
 
 import re
@@ -19,11 +19,15 @@ _NO_MODEL_CODES = frozenset(
     {"model_not_found", "model_not_available", "model_decommissioned", "unknown_model"}
 )
 _NO_MODEL = re.compile(
-    r"\bunknown model\b|(?<![\w./-])model(?![\w/-]).*"  # not the part of a path
-    r"\b(not found|not exist|not deployed|no longer|retired|deprecated)\b",
+    r"\bunknown model\b|(?<![\w./-])model(?![\w/-]).{0,200}?"  # not the part of a path
+    r"(n.t exist|\b(not (be )?found|not exist|not deployed|no longer|retired|deprecated"
+    r"|decommissioned|end of (its )?life))\b",
     re.I | re.S,
 )
 """A 404 or 410 with such a message is about the model; a wrong URL has another message or none."""
+
+_WRONG_URL = re.compile(r"\b(path|route|url|host|endpoint is)\b", re.I)
+"""With such a word the message is about the URL, even if it names the model."""
 
 _TEXT_KEYS = ("message", "msg", "detail", "error")
 
@@ -38,10 +42,11 @@ class ErrorDetail:
 
     def is_about_the_model(self, status: int) -> bool:
         """True when the endpoint does not have the requested model."""
-        if status in (400, 404, 410) and str(self.code).lower() in _NO_MODEL_CODES:
+        if status in (400, 403, 404, 410) and str(self.code).lower() in _NO_MODEL_CODES:
             return True
-        by_text = self.param == "model" or _NO_MODEL.search(self.message)
-        return status in (404, 410) and bool(by_text)
+        text = self.message
+        by_text = _NO_MODEL.search(text) and not _WRONG_URL.search(text)
+        return status in (404, 410) and bool(self.param == "model" or by_text)
 
 
 @dataclass(eq=False)

@@ -63,6 +63,16 @@ NO_MODEL: Mapping[str, tuple[int, str]] = {
     # The text: github.com/anomalyco/opencode/issues/43514, 2026-08-19; status and shape are those
     # of the API that it copies, not recorded.
     "bedrock": (404, _error(f"The model '{MODEL}' does not exist")),
+    # github.com/aws-solutions-library-samples/
+    # accelerated-intelligent-document-processing-on-aws/issues/708, 2026-08-29, and
+    # github.com/griptape-ai/griptape-nodes-engine/issues/4498, 2026-05-04
+    "bedrock, retired": (
+        404,
+        _error(
+            "This model version has reached the end of its life. Please refer to the AWS "
+            "documentation for more details."
+        ),
+    ),
     # console.groq.com/docs/deprecations, and bodies in public repositories
     "groq": (
         400,
@@ -138,6 +148,11 @@ NO_MODEL: Mapping[str, tuple[int, str]] = {
     # Not recorded at a provider: a null message must not hide the code.
     "no message": (404, json.dumps({"error": {"message": None, "code": "model_not_found"}})),
     "no message at the top": (400, json.dumps({"message": None, "code": "unknown_model"})),
+    # Not recorded at a provider: other words for the same, and a key without access to the model.
+    "could not be found": (404, _error(f"The model {MODEL} could not be found")),
+    "a name with a path": (404, _error("The model openai/gpt-oss-120b:v1.5 doesn't exist")),
+    "decommissioned": (404, _error(f"Model {MODEL} has been decommissioned.")),
+    "forbidden": (403, _error("Project x has no access to it", code="model_not_found")),
     # RFC 9110, 15.5.11: a resource that is gone for good; no provider of ours was seen to send it
     "gone": (410, _error(f"The model {MODEL} was retired.")),
 }
@@ -164,6 +179,18 @@ WRONG_URL: Mapping[str, tuple[int, str]] = {
             {"id": "not_found", "message": "The resource you requested could not be found."}
         ),
     ),
+    # Not recorded: the text has the word model and is about the URL.
+    "a path of the model API": (404, _error("The model API has no path /v1/chat: not found")),
+    "a host": (404, _error("Could not route to the model service: host not found")),
+    "a gateway": (
+        404,
+        _error("Model gateway: the requested endpoint is deprecated, use /v2"),
+    ),
+    "a route of the model server": (
+        404,
+        json.dumps({"detail": "model server: route /v1/v1/chat/completions not found"}),
+    ),
+    "a path for a model": (404, _error(f"No such path for model={MODEL}: not found")),
     "nginx": (404, "<html><title>404 Not Found</title>The model page</html>"),
     "empty": (404, ""),
     "gone": (410, ""),
