@@ -23,7 +23,9 @@ def test_the_json_of_a_plan_has_the_documented_keys() -> None:
         "stack variant inference_mode sizing resources outputs policies seams cost retirements"
     )
     violation_keys = "id severity enforcement resource message remedy"
-    resource_keys = "urn type name parent inputs protect secret_inputs uses ignores replaced_by"
+    resource_keys = (
+        "urn type name parent inputs protect secret_inputs uses ignores replaced_by aliases"
+    )
     assert plan.keys() == set(plan_keys.split())
     assert plan["seams"] == plan["cost"] == []
     assert {key for row in plan["policies"] for key in row} == set(violation_keys.split())
