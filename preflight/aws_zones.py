@@ -58,8 +58,8 @@ class Wanted:
             return ""
         class_ = self.database.inputs["instanceClass"]
         if self.standby:
-            missing = sorted(zones - sold)
-            return f"{class_} with a standby is not sold in {', '.join(missing)}" * bool(missing)
+            missing = ", ".join(sorted(zones - sold))
+            return f"{class_} with a standby is not sold in {missing}" if missing else ""
         if self.at:
             return "" if self.at in sold else f"{class_} is not sold in {self.at}"
         return "" if zones & sold else "the database's class is sold in neither"

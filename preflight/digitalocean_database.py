@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import httpx
 
 from preflight.checks import Finding, StackContext
+from preflight.digitalocean_sizes import UnknownError, rows_of
 
 _CLUSTER = "digitalocean:index/databaseCluster:DatabaseCluster"
 
@@ -33,11 +34,19 @@ def check(api: httpx.Client, context: StackContext) -> Iterator[Finding]:
 
 def _in_cluster(api: httpx.Client, context: StackContext, id_: str) -> Iterator[Finding]:
     for type_, (path, word) in KINDS.items():
-        for logical, name in context.named(type_, "name"):
-            taken = _names(api, f"/v2/databases/{id_}/{path}", path)
-            if isinstance(taken, str):
-                yield Finding(name=logical, ok=None, found=f"unknown whether it is free: {taken}")
-            elif name in taken:
+        wanted = context.named(type_, "name")
+        if not wanted:
+            continue
+        try:
+            taken = {row["name"] for row in rows_of(api, f"/v2/databases/{id_}/{path}", path)}
+        except UnknownError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return  # the cluster is gone
+            for logical, _ in wanted:
+                yield Finding(name=logical, ok=None, found=f"unknown whether it is free: {error}")
+            continue
+        for logical, name in wanted:
+            if name in taken:
                 left = Finding(
                     name=logical,
                     ok=False,
@@ -47,18 +56,3 @@ def _in_cluster(api: httpx.Client, context: StackContext, id_: str) -> Iterator[
                     f"doctl databases {word} delete {id_} {name}",
                 )
                 yield context.for_up(left)
-
-
-def _names(api: httpx.Client, path: str, key: str) -> set[str] | str:
-    """The names in a list, none if the cluster is gone; or why they are unknown."""
-    try:
-        answer = api.get(path)
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            return set()
-        if not answer.is_success:
-            return f"GET {path} answered {answer.status_code}"
-        return {row["name"] for row in answer.json().get(key) or []}
-    except httpx.HTTPError as error:
-        return f"GET {path} got no response ({type(error).__name__})"
-    except ValueError:
-        return f"GET {path} answered no JSON"

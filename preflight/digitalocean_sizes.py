@@ -25,8 +25,16 @@ _MODELS = "/v2/dedicated-inferences/gpu-model-config"
 _SUPPORT = "ask DigitalOcean to allot it to the account: cloudsupport.digitalocean.com"
 
 
-class _UnknownError(Exception):
-    """The account did not answer; the text says why."""
+class UnknownError(Exception):
+    """The account did not answer; the text says why.
+
+    Attributes:
+        status: Of an answer that is an error; 0 without one.
+    """
+
+    def __init__(self, why: str, *, status: int = 0) -> None:
+        super().__init__(why)
+        self.status = status
 
 
 def check(api: httpx.Client, context: StackContext) -> Iterator[Finding]:
@@ -49,8 +57,8 @@ def _pools(api: httpx.Client, context: StackContext) -> Iterator[Finding]:
         return
     region = clusters[0].inputs["region"]
     try:
-        rows = _rows(api, _SIZES, "sizes")
-    except _UnknownError as error:
+        rows = rows_of(api, _SIZES, "sizes")
+    except UnknownError as error:
         yield Finding(name="gpu_type", ok=None, found=f"unknown whether {region} has it: {error}")
         return
     regions = {
@@ -73,14 +81,14 @@ def _dedicated(
         return
     try:
         regions: dict[str, tuple[str, ...]] = {}
-        for row in _rows(api, _DEDICATED_SIZES, "sizes"):
+        for row in rows_of(api, _DEDICATED_SIZES, "sizes"):
             # The specification has `region`; the vendor's client godo (in doctl 168188d) `regions`.
             found = row.get("regions") or [row.get("region")]
             regions[row["gpu_slug"]] = (*regions.get(row["gpu_slug"], ()), *filter(None, found))
         allowed = [r for r in offering("digitalocean", "dedicated-inference") if r in OFFERED]
         yield context.for_up(_sold(context, "gpu_type", slug, region, regions, "region", allowed))
-        configs = _rows(api, _MODELS, "gpu_model_configs")
-    except _UnknownError as error:
+        configs = rows_of(api, _MODELS, "gpu_model_configs")
+    except UnknownError as error:
         yield Finding(name="gpu_type", ok=None, found=f"unknown whether {region} has it: {error}")
         return
     yield context.for_up(_runs(context, slug, model, configs))
@@ -159,11 +167,11 @@ def _runs(
     )
 
 
-def _rows(api: httpx.Client, path: str, key: str) -> list[Mapping[str, Any]]:
+def rows_of(api: httpx.Client, path: str, key: str) -> list[Mapping[str, Any]]:
     """The rows of a list, all pages.
 
     Raises:
-        _UnknownError: no or no valid response.
+        UnknownError: no or no valid response.
     """
     rows: list[Mapping[str, Any]] = []
     query = "per_page=200"
@@ -174,10 +182,11 @@ def _rows(api: httpx.Client, path: str, key: str) -> list[Mapping[str, Any]]:
             rows += body.get(key) or []
             pages = (body.get("links") or {}).get("pages") or {}
         except httpx.HTTPStatusError as error:
-            raise _UnknownError(f"GET {path} answered {error.response.status_code}") from None
+            status = error.response.status_code
+            raise UnknownError(f"GET {path} answered {status}", status=status) from None
         except httpx.HTTPError as error:
-            raise _UnknownError(f"GET {path} got no response ({type(error).__name__})") from None
+            raise UnknownError(f"GET {path} got no response ({type(error).__name__})") from None
         except (ValueError, AttributeError):
-            raise _UnknownError(f"GET {path} answered no JSON object") from None
+            raise UnknownError(f"GET {path} answered no JSON object") from None
         query = urlsplit(str(pages.get("next") or "")).query
     return rows

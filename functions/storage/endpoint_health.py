@@ -4,7 +4,7 @@ All times are the database's. However many sweeps run, an endpoint gets one cana
 sweep that updates `checked_at` sends it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, LiteralString
@@ -93,6 +93,13 @@ class OutOfService:
         )
 
 
+_ENDS: Mapping[State, Collection[CanaryVerdict]] = {
+    "missing": ("good", "wrong", "refused"),
+    "refused": ("good", "wrong"),
+}
+"""The verdicts that end a state."""
+
+
 def apply_result(health: EndpointHealth, verdict: CanaryVerdict) -> EndpointHealth:
     """Count one canary: two wrong ones in a row take the endpoint out, three good ones restore it.
 
@@ -103,10 +110,7 @@ def apply_result(health: EndpointHealth, verdict: CanaryVerdict) -> EndpointHeal
         if health.state == "out":
             health = replace(health, wrong=WRONG_IN_A_ROW, good=0)
         return replace(health, state="missing")
-    answered = verdict in ("good", "wrong")
-    if (health.state == "missing" and (answered or verdict == "refused")) or (
-        health.state == "refused" and answered
-    ):
+    if verdict in _ENDS.get(health.state, ()):
         health = replace(health, state="out" if health.wrong >= WRONG_IN_A_ROW else "ok")
     if verdict == "wrong":
         wrong = health.wrong + 1

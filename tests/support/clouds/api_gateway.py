@@ -3,11 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]  # it ships no types
-
 from tests.support.clouds import aws_deletion
-from tests.support.clouds.kinds import Facts
-from tests.support.clouds.provider import Properties, _plain, _type, abort
+from tests.support.clouds.provider import Properties
 
 ROUTE, STAGE = "aws:apigatewayv2/route:Route", "aws:apigatewayv2/stage:Stage"
 
@@ -26,19 +23,9 @@ class Aws(aws_deletion.Aws):
     - Settings are for routes that exist (terraform-aws-modules/terraform-aws-apigateway-v2#80).
     """
 
-    def lacking(self, facts: Facts, resources: Mapping[str, Any]) -> str:
-        """The refusal of a new resource."""
-        if facts.token == STAGE and (refused := _refused(facts.inputs, resources)):
-            return refused
-        return super().lacking(facts, resources)
-
-    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """Refuse the same at an update."""
-        if not request.preview and _type(request.urn) == STAGE:
-            refused = _refused(_plain(request.news), self.world.resources())
-            if refused:
-                abort(context, grpc.StatusCode.INVALID_ARGUMENT, refused)
-        return super().Update(request, context)
+    def refused(self, token: str, inputs: Properties, resources: Mapping[str, Any]) -> str:
+        """The refusal of a stage."""
+        return _refused(inputs, resources) if token == STAGE else ""
 
 
 def _refused(stage: Mapping[str, Any], resources: Mapping[str, Properties]) -> str:

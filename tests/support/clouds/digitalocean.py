@@ -8,12 +8,9 @@ also replaces a KubernetesCluster.
 from collections.abc import Mapping
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]  # it ships no types
-
-from policies.resource import type_of
 from tests.support.accounts.digitalocean_sizes import selling
-from tests.support.clouds.kinds import Facts, Kind, looked_up
-from tests.support.clouds.provider import Provider, _plain, abort
+from tests.support.clouds.kinds import Kind, looked_up
+from tests.support.clouds.provider import Properties, Provider
 
 REGION = "tor1"
 _CLUSTER = "digitalocean:index/kubernetesCluster:KubernetesCluster"
@@ -193,16 +190,9 @@ KINDS = looked_up(_ROWS)
 class DigitalOcean(Provider):
     """Refuses machines that the region does not sell; a preview does not find out."""
 
-    def lacking(self, facts: Facts, resources: Mapping[str, Any]) -> str:
-        """The API's error for a size of a new resource."""
-        return _unsold(facts.token, facts.inputs, resources)
-
-    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802  # the base class's name
-        """Refuse a new size in the same way."""
-        token, inputs = type_of(request.urn), _plain(request.news)
-        if not request.preview and (error := _unsold(token, inputs, self.world.resources())):
-            abort(context, grpc.StatusCode.INVALID_ARGUMENT, error)
-        return super().Update(request, context)
+    def refused(self, token: str, inputs: Properties, resources: Mapping[str, Any]) -> str:
+        """The API's error for a size."""
+        return _unsold(token, inputs, resources)
 
 
 def _unsold(token: str, inputs: Mapping[str, Any], resources: Mapping[str, Any]) -> str:

@@ -112,6 +112,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._fail_if_planned(token, name, "create", context)
         facts = Facts(token=token, logical=name, region=self._region, inputs=inputs)
         with self.world.change() as resources:
+            if refused := self.refused(token, inputs, resources):
+                abort(context, grpc.StatusCode.INVALID_ARGUMENT, refused)
             if lacking := self.lacking(facts, resources):
                 abort(context, grpc.StatusCode.NOT_FOUND, lacking)
             identity = ""
@@ -139,6 +141,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if not news.get("applyImmediately"):
             outputs |= {key: before[key] for key in kind.waits if key in before}
         if not request.preview:
+            if refused := self.refused(token, news, self.world.resources()):
+                abort(context, grpc.StatusCode.INVALID_ARGUMENT, refused)
             self._fail_if_planned(token, name, "update", context)
             for key, order in kind.sizes.items():
                 if order.index(news[key]) < order.index(olds[key]):
@@ -233,6 +237,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def deletes_first(self, olds: Properties, news: Properties) -> bool:
         """True when a replacement requires that the old resource is deleted first."""
         return False
+
+    def refused(self, token: str, inputs: Properties, resources: Mapping[str, Any]) -> str:
+        """The cloud's error for inputs, at a creation and at an update; a preview has none."""
+        return ""
 
     def lacking(self, facts: Facts, resources: Mapping[str, Any]) -> str:
         """The cloud's error when a required resource does not exist."""
